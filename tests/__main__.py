@@ -1,0 +1,65 @@
+"""`python3 tests`: makes its own environment, then runs ruff, mypy and pytest in it.
+
+Needs Python 3.10 or newer and its venv module, nothing else. Arguments go to pytest, and then
+only pytest runs: `python3 tests tests/unit -k breaker`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = ROOT / ".venv"
+# The first two are pinned by hash, as they are for users; pip takes hashes for all of a call or for none.
+PINNED = ("requirements.txt", "sim/requirements.txt")
+CHECKS = "tests/requirements.txt"
+
+
+def python_of(environment: Path) -> Path:
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def wanted_environment() -> str:
+    """Changes whenever the environment has to be made anew."""
+    contents = b"".join((ROOT / name).read_bytes() for name in (*PINNED, CHECKS))
+    return f"{sys.version} {hashlib.sha256(contents).hexdigest()}"
+
+
+def make_environment() -> Path:
+    python, stamp = python_of(ENVIRONMENT), ENVIRONMENT / "made-for"
+    if stamp.exists() and stamp.read_text() == wanted_environment() and python.exists():
+        return python
+    print("making the test environment in .venv ...", flush=True)
+    venv.create(ENVIRONMENT, with_pip=True, clear=True)
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
+    subprocess.run([*install, "--require-hashes", *(f"-r{ROOT / name}" for name in PINNED)], check=True)
+    subprocess.run([*install, f"-r{ROOT / CHECKS}"], check=True)
+    stamp.write_text(wanted_environment())
+    return python
+
+
+def main(arguments: list[str]) -> int:
+    if sys.version_info < (3, 10):  # noqa: UP036 - said in words to whoever starts it with an old Python
+        print(f"PlexSync's tests need Python 3.10 or newer; this is {sys.version.split()[0]}.")
+        return 2
+    try:
+        python = str(make_environment())
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"could not make the test environment: {error}")
+        print("It needs Python's venv module (Debian: python3-venv) and PyPI.")
+        return 2
+    pytest = [python, "-m", "pytest", *(arguments or ["-n", "2"])]
+    checks = [pytest] if arguments else [[python, "-m", "ruff", "check", "."], [python, "-m", "mypy", "."], pytest]
+    failed = [check[2] for check in checks if subprocess.run(check, cwd=ROOT, check=False).returncode != 0]
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
