@@ -1,0 +1,153 @@
+"""From a hook's input to a file in the inbox, in milliseconds: Stash's Save waits for it.
+
+Stash writes compact JSON, the connection first, then at once what happened to what. Found as bytes,
+that is all this needs, whatever the size of the rest (a cover comes as megabytes of base64).
+Input that does not look so is parsed as JSON. Every import here is paid for by each Save: of the
+standard library `os` and the lock alone, and no `from __future__`, which is an import too.
+"""
+
+import os
+
+from local import inbox, lock
+
+_CHUNK_BYTES = 1 << 20
+_ARGS = b',"args":'
+_CONTEXT = b'{"hookContext":{"id":'
+_TYPE = b',"type":"'
+_QUEUED = b'{"output": "queued"}'
+_IGNORED = b'{"output": "ignored"}'
+_OPERATIONS = ("Create", "Update", "Destroy", "Merge")
+
+
+def answer_standard_input(*, directory: str, script: str) -> bytes | None:
+    """Answer a hook on standard output and return None; return the input when it is a task's."""
+    try:
+        data = _read_all()
+    except OSError as error:
+        _write_error(f"PlexSync could not read the plugin input from standard input: {error}.")
+        return None
+    try:
+        hook = parse(data)
+    except ValueError as error:
+        _write_error(f"PlexSync was started with input that Stash does not write: {error}.")
+        return None
+    if hook is None:
+        return data
+    try:
+        answer = accept(hook, directory=directory, script=script)
+    except OSError as error:
+        _write_error(
+            f"PlexSync could not note the change of {hook.name} in its data directory {directory}: {error}. "
+            "Make room or make it writable for Stash, or set PLEXSYNC_DATA_DIR to another folder; "
+            "then save the scene again or run the task Sync Recent Scenes."
+        )
+        return None
+    _write(answer)
+    return None
+
+
+class Hook:
+    """What a hook says: `name` of its inbox entry ("" for events without work) and the `content`."""
+
+    __slots__ = ("content", "name")
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self.name = name
+        self.content = content
+
+
+def parse(data: bytes) -> Hook | None:
+    """The hook in a plugin input; None when it is a task's. Raises ValueError for what is neither."""
+    return _parse_recorded(data) or _parse_json(data)
+
+
+def accept(hook: Hook, *, directory: str, script: str) -> bytes:
+    """Publish the hook's entry, see to it that a worker runs, and answer. Raises OSError.
+
+    First publish, then probe: a worker on its way out looks into the inbox once more after it has
+    released its lock. The lock is never held while starting: a hook that pauses there would strand
+    the entries of others.
+    """
+    if not hook.name:
+        return _IGNORED
+    inbox.publish(directory, hook.name, hook.content)
+    if _is_worker_missing(directory):
+        from local import start  # noqa: PLC0415 - not needed while a worker lives
+
+        start.start_worker(script, directory)
+    return _QUEUED
+
+
+def _is_worker_missing(directory: str) -> bool:
+    try:
+        return lock.is_free(directory)
+    except OSError:
+        return True  # a file system that cannot lock: the worker says so in words
+
+
+def _parse_recorded(data: bytes) -> Hook | None:
+    """The hook in input of exactly the form that Stash writes; None otherwise."""
+    args_at = data.find(_ARGS + _CONTEXT)
+    if args_at < 0 or not data.startswith(b'{"server_connection":{'):
+        return None
+    id_at = args_at + len(_ARGS) + len(_CONTEXT)
+    type_at = data.find(_TYPE, id_at, id_at + 32)
+    type_end = data.find(b'"', type_at + len(_TYPE), type_at + len(_TYPE) + 64)
+    identifier = data[id_at:type_at]
+    if type_at < 0 or type_end < 0 or not identifier.isdigit():
+        return None
+    name = _entry_name(data[type_at + len(_TYPE) : type_end].decode("ascii", "replace"), int(identifier))
+    return Hook(name, data[:args_at] + b"}")
+
+
+def _parse_json(data: bytes) -> Hook | None:
+    import json  # noqa: PLC0415 - costs milliseconds, and the recorded form does not need it
+
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise ValueError(f"the plugin input is not JSON ({len(data)} bytes): {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"the plugin input is not a JSON object but a {type(value).__name__}")  # noqa: TRY004
+    args = value.get("args")
+    context = args.get("hookContext") if isinstance(args, dict) else None
+    if context is None:
+        return None
+    identifier = context.get("id") if isinstance(context, dict) else None
+    try:
+        number = int(str(identifier))
+    except ValueError:
+        raise ValueError(f"the hook's id is not a number: {str(identifier)[:50]!r}") from None
+    content = json.dumps({"server_connection": value.get("server_connection")}).encode()
+    return Hook(_entry_name(str(context.get("type")), number), content)
+
+
+def _entry_name(hook_type: str, identifier: int) -> str:
+    """`Scene.Update.Post` of 12 -> `scene-12`; "" for events that change nothing in Plex."""
+    entity, _, operation = hook_type.partition(".")
+    kind = entity.lower()
+    if kind not in (inbox.SCENE, *inbox.ENTITIES) or operation.split(".")[0] not in _OPERATIONS or identifier <= 0:
+        return ""
+    return f"{kind}-{identifier}"
+
+
+def _read_all() -> bytes:
+    """All of standard input: Stash gets a broken pipe when part of it stays unread."""
+    chunks = []
+    while chunk := os.read(0, _CHUNK_BYTES):
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _write_error(message: str) -> None:
+    import json  # noqa: PLC0415 - only a failing hook needs it
+
+    _write(json.dumps({"error": message}).encode())
+
+
+def _write(answer: bytes) -> None:
+    try:
+        while answer:
+            answer = answer[os.write(1, answer) :]
+    except OSError:
+        pass  # Stash stopped listening: it has killed or forgotten this process

@@ -1,0 +1,32 @@
+"""The door: Stash starts this for every event and waits. See docs/architecture.md.
+
+Compiled anew at every start (Python caches imported modules only), so there is little in it.
+"""
+
+import os
+import sys
+
+from local.lock import occupy_standard_descriptors
+
+
+def main() -> None:
+    """Answer one plugin input on standard input, or run what the command line names (worker, demo)."""
+    occupy_standard_descriptors()
+    script = os.path.abspath(__file__)
+    if len(sys.argv) > 1:
+        from tasks.command_line import run_command  # noqa: PLC0415 - not on the hook's path
+
+        sys.exit(run_command(sys.argv[1:], script=script))
+    from hooks.receive import answer_standard_input  # noqa: PLC0415 - not the worker's
+
+    directory = os.path.abspath(os.environ.get("PLEXSYNC_DATA_DIR") or os.path.join(os.path.dirname(script), "data"))
+    task_input = answer_standard_input(directory=directory, script=script)
+    if task_input is None:
+        os._exit(0)  # answered: 2 ms less than to take the interpreter apart
+    from tasks.run import run_task  # noqa: PLC0415 - not on the hook's path
+
+    run_task(task_input, directory=directory, script=script)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+import os
+from pathlib import Path
+
+from local import inbox
+
+NOW = 1_700_000_000.0
+
+
+def leave(directory: Path, name: str, age_s: float = 0.0) -> None:
+    path = Path(inbox.folder(str(directory))) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"{}")
+    os.utime(path, (NOW - age_s, NOW - age_s))
+
+
+def names(directory: Path) -> list[tuple[str, str]]:
+    return [(entry.kind, entry.key) for entry in inbox.list_entries(str(directory), NOW)[0]]
+
+
+def test_a_later_event_replaces_an_earlier_one(tmp_path: Path) -> None:
+    inbox.publish(str(tmp_path), "scene-12", b"first")
+    inbox.publish(str(tmp_path), "scene-12", b"second")
+    entries, strangers = inbox.list_entries(str(tmp_path), NOW)
+    assert [Path(entry.path).read_bytes() for entry in entries] == [b"second"]
+    assert strangers == []
+
+
+def test_entries_come_oldest_first(tmp_path: Path) -> None:
+    leave(tmp_path, "scene-1", 1)
+    leave(tmp_path, "tag-5", 3)
+    leave(tmp_path, "connection", 2)
+    leave(tmp_path, "batch-1-2")
+    assert names(tmp_path) == [("tag", "5"), ("connection", ""), ("scene", "1"), ("batch", "1-2")]
+
+
+def test_a_file_that_a_killed_hook_left_counts_once_it_is_old(tmp_path: Path) -> None:
+    leave(tmp_path, ".tmp-scene-12-400-17000000", age_s=59)
+    assert names(tmp_path) == []
+    leave(tmp_path, ".tmp-scene-12-400-17000000", age_s=61)
+    assert names(tmp_path) == [("scene", "12")]
+
+
+def test_files_that_no_hook_writes_are_named_as_strangers(tmp_path: Path) -> None:
+    for name in ("scene-x", "scene-", "scene", "notes.txt", "scene-\u0661"):
+        leave(tmp_path, name)
+    entries, strangers = inbox.list_entries(str(tmp_path), NOW)
+    assert entries == []
+    assert len(strangers) == 5
+
+
+def test_the_inbox_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    inbox.publish(str(tmp_path / "data"), "scene-1", b"cookie")
+    assert {oct(p.stat().st_mode & 0o777) for p in (tmp_path / "data").rglob("*") if p.is_dir()} == {"0o700"}
+    assert (tmp_path / "data/queue/inbox/scene-1").stat().st_mode & 0o777 == 0o600
+
+
+def test_no_inbox_yet_is_an_empty_one(tmp_path: Path) -> None:
+    assert inbox.list_entries(str(tmp_path), NOW) == ([], [])
+    assert not inbox.has_entries(str(tmp_path))
