@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plex.paths import base_name, file_stem, is_same_path, map_path, normal_form
+
+RULES = (("/data/films", "/movies"), ("/data/", "/media"), ("C:\\Clips", "/clips"), ("/unix", "D:\\Films"))
+
+
+@pytest.mark.parametrize(
+    ("path", "mapped"),
+    [
+        ("/data/films/a.mp4", "/movies/a.mp4"),
+        ("/data/x/a.mp4", "/media/x/a.mp4"),
+        ("/database/a.mp4", "/database/a.mp4"),
+        ("/data", "/media"),
+        ("c:\\Clips\\sub\\a.mp4", "/clips/sub/a.mp4"),
+        ("/unix/sub/a.mp4", "D:\\Films\\sub\\a.mp4"),
+        ("/elsewhere/a.mp4", "/elsewhere/a.mp4"),
+    ],
+)
+def test_the_first_rule_that_fits_in_whole_folders_wins(path: str, mapped: str) -> None:
+    assert map_path(path, RULES) == mapped
+
+
+def test_the_root_and_a_bare_drive_are_prefixes_too() -> None:
+    assert map_path("/a/b.mp4", [("/", "/mnt")]) == "/mnt/a/b.mp4"
+    assert map_path("/mnt/a/b.mp4", [("/mnt", "/")]) == "/a/b.mp4"
+    assert map_path("/mnt/a.mp4", [("/mnt", "E:")]) == "E:\\a.mp4"
+
+
+def test_the_rest_of_a_path_keeps_its_spelling() -> None:
+    decomposed = unicodedata.normalize("NFD", "é.mp4")
+    assert map_path(f"/data/{decomposed}", RULES) == f"/media/{decomposed}"
+
+
+def test_a_prefix_fits_in_either_unicode_form() -> None:
+    rule = (unicodedata.normalize("NFC", "/é"), "/media")
+    assert map_path(unicodedata.normalize("NFD", "/é/a.mp4"), [rule]) == "/media/a.mp4"
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("/a//b/", "/a/b"),
+        ("\\\\nas\\films\\a.mp4", "//nas/films/a.mp4"),
+        ("c:/films/a.mp4", "C:\\films\\a.mp4"),
+        (unicodedata.normalize("NFD", "/é"), unicodedata.normalize("NFC", "/é")),
+    ],
+)
+def test_spellings_of_one_path_are_the_same(path: str, other: str) -> None:
+    assert is_same_path(path, other)
+
+
+@pytest.mark.parametrize(("path", "other"), [("/a/b", "/a/B"), ("a/b", "/a/b"), ("/a/b", "/ab")])
+def test_different_paths_are_not_the_same(path: str, other: str) -> None:
+    assert not is_same_path(path, other)
+
+
+@given(st.text(st.sampled_from("aé/\\C: ")))
+def test_a_normal_form_is_its_own_normal_form(path: str) -> None:
+    assert normal_form(normal_form(path)) == normal_form(path)
+
+
+def test_names_come_from_either_kind_of_path() -> None:
+    assert base_name("C:\\films\\a.b.mp4") == base_name("/films/a.b.mp4") == "a.b.mp4"
+    assert [file_stem(path) for path in ("/x/a.b.mp4", "/x/.hidden", "/x/plain")] == ["a.b", ".hidden", "plain"]
