@@ -1,0 +1,85 @@
+"""How to reach Stash: what each invocation is told under `server_connection`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# Addresses that mean "listen everywhere". Go listens on both families for each of them, and 127.0.0.1 also
+# answers where IPv6 is switched off.
+EVERYWHERE = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - recognised, not bound
+_HOST = re.compile(r"[A-Za-z0-9._~-]+|\[?[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?\]?")
+_COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_COOKIE_VALUE = re.compile(r"[!-:<-~]*")  # what fits into a header: printable ASCII, no blank, no semicolon
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StashConnection:
+    """`url` is `scheme://host:port` without a path; an empty `cookie_name` means that Stash asks for no login."""
+
+    url: str
+    cookie_name: str = ""
+    cookie_value: str = field(default="", repr=False)
+    api_key: str = field(default="", repr=False)
+    plugin_dir: str = ""
+
+
+def parse_connection(server_connection: object) -> StashConnection:
+    """The connection that Stash describes. Raises ValueError, never naming the cookie's value."""
+    given = _mapping(server_connection, "server_connection")
+    name, value = _cookie(given.get("SessionCookie"))
+    return StashConnection(
+        url=f"{_scheme(given.get('Scheme'))}://{_host(given.get('Host'))}:{_port(given.get('Port'))}",
+        cookie_name=name,
+        cookie_value=value,
+        plugin_dir=_text(given.get("PluginDir"), "PluginDir"),
+    )
+
+
+def _mapping(value: object, name: str) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is {type(value).__name__}; Stash sends an object")  # noqa: TRY004 - one kind to catch
+    return value
+
+
+def _text(value: object, name: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"server_connection.{name} is {type(value).__name__}; Stash sends text")  # noqa: TRY004 - as above
+    return value
+
+
+def _scheme(value: object) -> str:
+    scheme = _text(value, "Scheme").lower()
+    if scheme not in {"http", "https"}:
+        raise ValueError(f"server_connection.Scheme is {scheme[:20]!r}; Stash sends http or https")
+    return scheme
+
+
+def _host(value: object) -> str:
+    host = _text(value, "Host").strip()
+    if host in EVERYWHERE:
+        return "127.0.0.1"
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"server_connection.Host is {host[:80]!r}; Stash sends a name or an address")
+    return f"[{host.strip('[]')}]" if ":" in host else host
+
+
+def _port(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:  # noqa: PLR2004 - ports of TCP
+        raise ValueError(f"server_connection.Port is {str(value)[:20]!r}; Stash sends a number from 1 to 65535")
+    return value
+
+
+def _cookie(value: object) -> tuple[str, str]:
+    if value is None:
+        return "", ""
+    cookie = _mapping(value, "server_connection.SessionCookie")
+    name, content = _text(cookie.get("Name"), "SessionCookie.Name"), _text(cookie.get("Value"), "SessionCookie.Value")
+    if not name:
+        return "", ""
+    if not _COOKIE_NAME.fullmatch(name) or not _COOKIE_VALUE.fullmatch(content):
+        raise ValueError("server_connection.SessionCookie holds characters that no cookie may have")
+    return name, content

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stash.connection import StashConnection, parse_connection
+
+COOKIE = "MTc2Mzg-secret-cookie|abc=="
+
+
+def server(**changes: Any) -> dict[str, Any]:
+    """What Stash 0.30 sends, with these changes."""
+    cookie = {"Name": "session", "Value": COOKIE, "Quoted": False, "Path": "", "Domain": "", "MaxAge": 0}
+    return {
+        "Scheme": "http",
+        "Host": "127.0.0.1",
+        "Port": 9999,
+        "SessionCookie": cookie,
+        "Dir": "/stash",
+        "PluginDir": "/stash/plugins/plexsync",
+        **changes,
+    }
+
+
+def test_all_of_a_connection_is_taken_over() -> None:
+    assert parse_connection(server()) == StashConnection(
+        url="http://127.0.0.1:9999",
+        cookie_name="session",
+        cookie_value=COOKIE,
+        api_key="",
+        plugin_dir="/stash/plugins/plexsync",
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("", "http://127.0.0.1:9999"),
+        (None, "http://127.0.0.1:9999"),
+        ("0.0.0.0", "http://127.0.0.1:9999"),
+        ("::", "http://127.0.0.1:9999"),
+        ("[::]", "http://127.0.0.1:9999"),
+        ("localhost", "http://localhost:9999"),
+        ("nas-1.fritz.box", "http://nas-1.fritz.box:9999"),
+        ("192.168.1.5", "http://192.168.1.5:9999"),
+        ("::1", "http://[::1]:9999"),
+        ("[fe80::1]", "http://[fe80::1]:9999"),
+    ],
+)
+def test_an_address_that_means_everywhere_becomes_loopback(host: str | None, url: str) -> None:
+    assert parse_connection(server(Host=host)).url == url
+
+
+def test_https_is_kept_and_case_does_not_matter() -> None:
+    assert parse_connection(server(Scheme="HTTPS")).url == "https://127.0.0.1:9999"
+
+
+@pytest.mark.parametrize("cookie", [None, {}, {"Name": "", "Value": "left over"}])
+def test_a_stash_without_login_needs_no_cookie(cookie: object) -> None:
+    connection = parse_connection(server(SessionCookie=cookie))
+    assert (connection.cookie_name, connection.cookie_value) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None,
+        [],
+        "http://127.0.0.1",
+        {},
+        server(Scheme="ftp"),
+        server(Scheme=3),
+        server(Scheme=None),
+        server(Host="127.0.0.1/evil"),
+        server(Host="user@host"),
+        server(Host="a b"),
+        server(Host="a\r\nX: y"),
+        server(Host=["h"]),
+        server(Port=0),
+        server(Port=65536),
+        server(Port="9999"),
+        server(Port=True),
+        server(Port=None),
+        server(SessionCookie=[]),
+        server(SessionCookie={"Name": "session", "Value": f"{COOKIE}\r\nX-Evil: 1"}),
+        server(SessionCookie={"Name": "session", "Value": f"{COOKIE}; other=1"}),
+        server(SessionCookie={"Name": "ses sion", "Value": COOKIE}),
+        server(SessionCookie={"Name": "session", "Value": 7}),
+        server(PluginDir=5),
+    ],
+)
+def test_what_stash_would_not_send_is_named_without_the_cookie(bad: object) -> None:
+    with pytest.raises(ValueError, match=r"server_connection|SessionCookie") as caught:
+        parse_connection(bad)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(JSON, st.sampled_from(["Scheme", "Host", "Port", "SessionCookie", "PluginDir"]))
+def test_any_json_gives_a_connection_or_a_value_error(anything: object, key: str) -> None:
+    with contextlib.suppress(ValueError):
+        assert parse_connection(server(**{key: anything})).url.startswith("http")
+
+
+def test_neither_cookie_nor_key_show_in_a_repr() -> None:
+    connection = StashConnection(url="http://h:1", cookie_name="session", cookie_value=COOKIE, api_key="key-secret")
+    assert "secret" not in repr(connection)
+
+
+def test_this_example_is_what_a_recorded_stash_sent() -> None:
+    """The keys that are read are those of the recorded inputs; the fixture lies beside the tests."""
+    sent = json.loads(Path(__file__).with_name("server_connection.json").read_text())
+    assert parse_connection(sent).url == f"http://127.0.0.1:{sent['Port']}"
+    assert set(server()) == set(sent)
