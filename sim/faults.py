@@ -1,0 +1,236 @@
+"""What can go wrong between a client and a simulated server, switchable while it runs.
+
+A `Fault` says what happens to one request, a `FaultRule` which requests it strikes and how often, the `FaultPlan`
+holds the rules of one server. Nothing here knows Plex or Stash.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# The page that a reverse proxy or a captive portal puts in front of a server: a 200 that is no answer.
+PROXY_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Please sign in</h1></body></html>"
+
+# What Plex Media Server says while it migrates its database or starts its plug-ins.
+MAINTENANCE_ANSWER = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<Response code="503" title="Maintenance" '
+    b'status="Plex Media Server is currently running startup maintenance tasks."/>'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as the server saw it.
+
+    `path` is without query and percent-decoded, `query` decoded in the order sent, `headers` the names in lower case
+    (values may be secrets), `at` epoch seconds of arrival, `status` None while unanswered or when the answer was lost.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: frozenset[str] = frozenset()
+    body_bytes: int = 0
+    at: float = 0.0
+    status: int | None = None
+
+    def first(self, name: str, default: str = "") -> str:
+        """The first value of a query parameter."""
+        return next((value for key, value in self.query if key == name), default)
+
+    @property
+    def rating_keys(self) -> frozenset[int]:
+        """The items that a Plex request is about, from `/library/metadata/1,2`, `id=1,2` or `key=1`."""
+        in_path = re.match(r"/library/metadata/([\d,]+)", self.path)
+        texts = [in_path[1] if in_path else "", self.first("id"), self.first("key")]
+        return frozenset(int(part) for text in texts for part in text.split(",") if part.isascii() and part.isdigit())
+
+
+class Kind(Enum):
+    """The ways to fail."""
+
+    REFUSED = "refused"
+    HANG = "hang"
+    SLOW = "slow"
+    ANSWER = "answer"
+    DROPPED = "dropped"
+    TRUNCATED = "truncated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What happens to a request. With `after` the request takes effect first and only its answer is lost or replaced:
+    the client cannot know that the edit was made.
+    """
+
+    kind: Kind
+    status: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "text/html"
+    body: bytes = b""
+    delay_s: float = 0.0
+    after: bool = False
+    spares: frozenset[str] = frozenset()
+
+    @classmethod
+    def refused(cls) -> Fault:
+        """Nobody listens at the port and open connections are cut, as with a server that is switched off."""
+        return cls(kind=Kind.REFUSED)
+
+    @classmethod
+    def hang(cls, *, after: bool = False) -> Fault:
+        """The connection is accepted and the request read, then nothing, until the fault is healed."""
+        return cls(kind=Kind.HANG, after=after)
+
+    @classmethod
+    def slow(cls, delay_s: float, *, after: bool = False) -> Fault:
+        """The right answer, `delay_s` late. Without `after` the effect is late too, even when the client has gone."""
+        return cls(kind=Kind.SLOW, delay_s=delay_s, after=after)
+
+    @classmethod
+    def dropped(cls, *, after: bool = False) -> Fault:
+        """The connection is closed in place of an answer."""
+        return cls(kind=Kind.DROPPED, after=after)
+
+    @classmethod
+    def truncated(cls) -> Fault:
+        """The length of the whole answer is announced, half of it is sent; the request did take effect."""
+        return cls(kind=Kind.TRUNCATED, after=True)
+
+    @classmethod
+    def answer(cls, status: int, *, body: bytes | None = None, after: bool = False) -> Fault:
+        """An error of this HTTP status with an HTML body, as Plex and proxies send them."""
+        page = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>".encode()
+        return cls(kind=Kind.ANSWER, status=status, body=page if body is None else body, after=after)
+
+    @classmethod
+    def starting(cls, *, identity: bool = True) -> Fault:
+        """503 on everything; a Plex that is starting answers `/identity` long before the rest (`identity`)."""
+        return cls(
+            kind=Kind.ANSWER,
+            status=503,
+            content_type="application/xml",
+            body=MAINTENANCE_ANSWER,
+            spares=frozenset({"/identity"}) if identity else frozenset(),
+        )
+
+    @classmethod
+    def unauthorized(cls) -> Fault:
+        """401: the token is rejected."""
+        return cls.answer(401)
+
+    @classmethod
+    def forbidden(cls) -> Fault:
+        """403: the token is known and may not do this."""
+        return cls.answer(403)
+
+    @classmethod
+    def busy(cls, retry_after: str | None = None) -> Fault:
+        """429, with a Retry-After header when given: seconds or an HTTP date."""
+        headers = () if retry_after is None else (("Retry-After", retry_after),)
+        return replace(cls.answer(429), headers=headers)
+
+    @classmethod
+    def html(cls, *, after: bool = False) -> Fault:
+        """200 with a proxy's HTML page, in place of the answer."""
+        return cls(kind=Kind.ANSWER, status=200, body=PROXY_PAGE, after=after)
+
+    @classmethod
+    def redirect(cls, location: str, *, status: int = 302) -> Fault:
+        """To another address; whoever follows it carries the token there."""
+        return cls(kind=Kind.ANSWER, status=status, headers=(("Location", location),))
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class FaultRule:
+    """A fault, the requests that it strikes, and how many are left to strike (None: no end)."""
+
+    fault: Fault
+    when: Callable[[Request], bool]
+    left: int | None
+    hits: int = 0
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def strikes(self, request: Request) -> bool:
+        """Whether this request is struck; does not count it."""
+        return self.left != 0 and request.path not in self.fault.spares and self.when(request)
+
+    def count(self) -> None:
+        """One request was struck."""
+        self.hits += 1
+        if self.left is not None:
+            self.left -= 1
+
+
+class FaultPlan:
+    """The rules in force; the first that fits strikes. Safe for use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rules: list[FaultRule] = []
+
+    def add(self, rule: FaultRule) -> None:
+        """Put a rule in force, behind those already there."""
+        with self._lock:
+            self._rules.append(rule)
+
+    def take(self, request: Request) -> FaultRule | None:
+        """The rule that strikes this request, counted; None: the request fares well."""
+        with self._lock:
+            rule = next((rule for rule in self._rules if rule.strikes(request)), None)
+            if rule is not None:
+                rule.count()
+            return rule
+
+    def heal(self, rule: FaultRule | None = None) -> None:
+        """End one rule, or all; what hangs in it is let go."""
+        with self._lock:
+            healed = [each for each in self._rules if rule is None or each is rule]
+            self._rules = [each for each in self._rules if each not in healed]
+        for each in healed:
+            each.released.set()
+
+
+class RequestLog:
+    """All requests since the start or the last clearing, in the order of arrival. Safe for use from any thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._requests: dict[int, Request] = {}
+        self._next_number = 0
+
+    def arrived(self, request: Request) -> int:
+        """Note a request; returns the number to settle it with."""
+        with self._changed:
+            self._next_number += 1
+            self._requests[self._next_number] = request
+            self._changed.notify_all()
+            return self._next_number
+
+    def answered(self, number: int, status: int) -> None:
+        """Note what a request was answered, unless the log was cleared meanwhile."""
+        with self._changed:
+            if number in self._requests:
+                self._requests[number] = replace(self._requests[number], status=status)
+                self._changed.notify_all()
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._changed:
+            self._requests.clear()
+
+    def wait_for(self, condition: Callable[[list[Request]], bool], timeout_s: float) -> bool:
+        """Wait until the log fulfils the condition; False when the time is over first."""
+        with self._changed:
+            return self._changed.wait_for(lambda: condition(list(self._requests.values())), timeout_s)
+
+    def __iter__(self) -> Iterator[Request]:
+        with self._changed:
+            return iter(list(self._requests.values()))

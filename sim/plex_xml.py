@@ -1,0 +1,178 @@
+"""Plex's answers as XML: everything is in attributes, and what is empty is left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from sim.plex_library import agent_picture_key
+from sim.plex_model import FIELDS, TAG_ELEMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sim.plex_model import Item, Media, Part, Section, Tag
+    from sim.plex_tags import TagTable
+
+# A listing shows no more than this many tags of a kind; kinds not named here are not listed at all.
+LISTED = {"genre": 2, "country": 2, "collection": 2, "director": 2, "writer": 2, "actor": 3}
+
+_ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
+)
+
+
+def escaped(text: str) -> str:
+    """Text as an attribute's value. Plex does not check for characters that XML forbids: NUL, BEL and the like come
+    out raw, and the whole answer is then no XML (plexapi has `cleanXMLString` for it).
+    """
+    return text.translate(_ESCAPES)
+
+
+def element(name: str, attributes: Mapping[str, object], children: str = "") -> str:
+    """An element; attributes that are None or empty text are left out."""
+    shown = "".join(
+        f' {key}="{escaped(str(value))}"' for key, value in attributes.items() if value is not None and value != ""
+    )
+    return f"<{name}{shown}>{children}</{name}>" if children else f"<{name}{shown}/>"
+
+
+def document(attributes: Mapping[str, object], children: Iterable[str] = ()) -> bytes:
+    """A whole answer."""
+    body = element("MediaContainer", attributes, "\n".join(children))
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'.encode(errors="replace")
+
+
+def section_element(section: Section, updated_at: int) -> str:
+    """A section in `/library/sections`, with its folders."""
+    places = "".join(
+        element("Location", {"id": number, "path": path}) for number, path in enumerate(section.locations, 1)
+    )
+    attributes = {
+        "allowSync": 1,
+        "art": "/:/resources/movie-fanart.jpg",
+        "composite": f"/library/sections/{section.key}/composite/{updated_at}",
+        "filters": 1,
+        "refreshing": 0,
+        "thumb": "/:/resources/movie.png",
+        "key": section.key,
+        "type": section.type,
+        "title": section.title,
+        "agent": "tv.plex.agents.none",
+        "scanner": "Plex Video Files Scanner",
+        "language": "xn",
+        "uuid": section.uuid,
+        "updatedAt": updated_at,
+        "createdAt": section.created_at,
+        "scannedAt": updated_at,
+        "content": 1,
+        "directory": 1,
+        "contentChangedAt": updated_at,
+        "hidden": 0,
+    }
+    return element("Directory", attributes, places)
+
+
+def listed_item(item: Item, tags: TagTable, left_out: frozenset[str]) -> str:
+    """An item in a listing: at most two genres, countries, collections and directors and three roles, names only;
+    no labels, no locks.
+    """
+    children = [] if "Media" in left_out else [_media(media) for media in item.media]
+    for kind, most in LISTED.items():
+        if kind in item.facts.tags and TAG_ELEMENTS[kind] not in left_out:
+            children.extend(
+                element(TAG_ELEMENTS[kind], {"tag": tag.name}) for tag in tags.all_of(item.facts.tags[kind][:most])
+            )
+    return element("Video", _attributes(item, left_out), "".join(children))
+
+
+def detailed_item(item: Item, section: Section, tags: TagTable, left_out: frozenset[str]) -> str:
+    """An item by its key: all tags with ids, and a `<Field>` for each lock."""
+    attributes = {
+        **_attributes(item, left_out),
+        "librarySectionTitle": section.title,
+        "librarySectionID": section.key,
+        "librarySectionKey": f"/library/sections/{section.key}",
+    }
+    children = [] if "Media" in left_out else [_media(media) for media in item.media]
+    for kind, name in TAG_ELEMENTS.items():
+        if name not in left_out:
+            children.extend(_tag(tag, item) for tag in tags.all_of(item.facts.tags.get(kind, ())))
+    children.extend(element("Field", {"locked": 1, "name": name}) for name in sorted(item.locked))
+    return element("Video", attributes, "".join(children))
+
+
+def picture_elements(item: Item, kind: str) -> list[str]:
+    """The pictures that can be chosen: the agent's own, then every upload."""
+    own = agent_picture_key(item, kind)
+    chosen = item.selected.get(kind, own)
+    keys = [own, *(picture.key for picture in item.pictures.get(kind, ()))]
+    paths = {key: f"/library/metadata/{item.rating_key}/file?url={quote(key, safe='')}" for key in keys}
+    return [
+        element(
+            "Photo",
+            {"key": paths[key], "ratingKey": key, "selected": int(key == chosen), "thumb": paths[key]},
+        )
+        for key in keys
+    ]
+
+
+def choice_element(tag: Tag, section_key: int) -> str:
+    """A tag as a choice of a filter."""
+    attributes = {
+        "fastKey": f"/library/sections/{section_key}/all?{tag.kind}={tag.id}",
+        "key": tag.id,
+        "thumb": tag.thumb,
+        "title": tag.name,
+        "type": tag.kind,
+    }
+    return element("Directory", attributes)
+
+
+def _attributes(item: Item, left_out: frozenset[str]) -> dict[str, object]:
+    key = f"/library/metadata/{item.rating_key}"
+    fields = item.facts.fields
+    attributes: dict[str, object] = {
+        "ratingKey": item.rating_key,
+        "key": key,
+        # Files that no agent knows have no other identity than their rating key.
+        "guid": f"local://{item.rating_key}",
+        "type": "movie",
+        **{name: fields[name] for name in FIELDS if name in fields},
+        "userRating": None if item.user_rating is None else f"{item.user_rating:.1f}",
+        "lastRatedAt": item.last_rated_at,
+        "year": item.year,
+        "thumb": f"{key}/thumb/{item.picture_at}",
+        "art": f"{key}/art/{item.picture_at}",
+        "addedAt": item.added_at,
+        "updatedAt": item.updated_at,
+    }
+    return {name: value for name, value in attributes.items() if name not in left_out}
+
+
+def _tag(tag: Tag, item: Item) -> str:
+    attributes = {"id": tag.id, "filter": f"{tag.kind}={tag.id}", "tag": tag.name}
+    if tag.kind == "actor":
+        attributes |= {"role": item.facts.roles.get(tag.id, ""), "thumb": tag.thumb}
+    return element(TAG_ELEMENTS[tag.kind], attributes)
+
+
+def _media(media: Media) -> str:
+    attributes = {"id": media.id, "videoCodec": "h264", "audioCodec": "aac", "container": _suffix(media.parts[0])}
+    return element("Media", attributes, "".join(_part(part) for part in media.parts))
+
+
+def _part(part: Part) -> str:
+    attributes = {
+        "id": part.id,
+        "key": f"/library/parts/{part.id}/0/file.{_suffix(part)}",
+        "file": part.file,
+        "size": part.size,
+        "container": _suffix(part),
+    }
+    return element("Part", attributes)
+
+
+def _suffix(part: Part) -> str:
+    suffix = part.file.rpartition(".")[2]
+    return suffix.lower() if suffix.isascii() and suffix.isalnum() else "mp4"

@@ -1,0 +1,292 @@
+"""The simulated Plex as plexapi, an independent client, sees it: edits, locks, tags, ratings and pictures."""
+
+from __future__ import annotations
+
+import io
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plexapi.exceptions import BadRequest, NotFound, Unauthorized
+from plexapi.server import PlexServer
+
+from sim.plex import PlexSim
+from sim.plex_model import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TOKEN = "right"
+
+
+def connect(plex: PlexSim) -> Any:
+    untyped: Any = PlexServer
+    return untyped(plex.url, TOKEN)
+
+
+@pytest.fixture
+def plex() -> Iterator[PlexSim]:
+    with PlexSim(token=TOKEN) as sim:
+        sim.add_section("Movies", locations=["/media"])
+        yield sim
+
+
+@pytest.fixture
+def fetch(plex: PlexSim) -> Callable[[int], Any]:
+    fetch_item: Callable[[int], Any] = connect(plex).fetchItem
+    return fetch_item
+
+
+def add(plex: PlexSim, **values: Any) -> int:
+    return plex.add_item(1, files=[("/media/A film.mp4", 10)], **values)
+
+
+def test_a_new_item_has_the_stem_of_its_file_as_title(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    assert fetch(add(plex)).title == "A film"
+
+
+def test_edit_with_lock_is_kept_by_the_agent_and_without_is_reverted(
+    plex: PlexSim, fetch: Callable[[int], Any]
+) -> None:
+    key = add(plex, summary="from the agent", genres=("Drama",))
+    fetch(key).editTitle("Kept").editSummary("Lost", locked=False)
+    fetch(key).addGenre("Lost too", locked=False)
+    assert plex.item(key).summary == "Lost"
+    assert plex.item(key).genres == ("Drama", "Lost too")
+    assert plex.item(key).locked == {"title"}
+    fetch(key).refresh()
+    after = plex.item(key)
+    assert (after.title, after.summary, after.genres) == ("Kept", "from the agent", ("Drama",))
+
+
+def test_batch_edits_are_one_put_that_does_everything(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex, genres=("Old",), directors=("Ann",))
+    movie = fetch(key)
+    plex.clear_requests()
+    movie.batchEdits()
+    movie.editTitle("T").editStudio("S").editOriginallyAvailable("2004-03-02").addDirector("Bob").removeGenre("Old")
+    movie.saveEdits()
+    assert [request.method for request in plex.requests].count("PUT") == 1
+    item = plex.item(key)
+    assert (item.title, item.studio, item.originally_available_at) == ("T", "S", "2004-03-02")
+    assert (item.genres, item.directors) == ((), ("Ann", "Bob"))
+    assert item.locked == {"title", "studio", "originallyAvailableAt", "director", "genre"}
+
+
+@pytest.mark.parametrize("name", ["a, b", "100%", "A+B", "50%25", "x&y=z", "Ünï 🎬", "\"<q>'", "%2C", "a/b?c#d"])
+def test_every_tag_name_can_be_added_and_removed(plex: PlexSim, fetch: Callable[[int], Any], name: str) -> None:
+    key = add(plex, genres=("Stays",))
+    fetch(key).addGenre(name)
+    assert [genre.tag for genre in fetch(key).genres] == ["Stays", name]
+    fetch(key).removeGenre(name)
+    assert plex.item(key).genres == ("Stays",)
+
+
+def test_a_comma_escaped_once_is_two_names(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex, genres=("a, b", "a", "b"))
+    fetch(key).edit(**{"genre[].tag.tag-": "a,b"})
+    assert plex.item(key).genres == ("a, b",)
+
+
+def test_ten_tags_keep_the_order_of_their_indices(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    names = [f"tag {number}" for number in range(12)]
+    key = add(plex)
+    fetch(key).addGenre(names)  # plexapi sends genre[10] before genre[2]
+    assert list(plex.item(key).genres) == names
+
+
+def test_the_first_spelling_of_a_tag_wins_for_all_items(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    first, second = add(plex, genres=("Blonde",)), add(plex)
+    fetch(second).addGenre(["BLONDE", "blonde"])
+    assert plex.item(second).genres == ("Blonde",)
+    fetch(first).removeGenre("bLONDE")
+    assert plex.item(first).genres == ()
+
+
+def test_case_is_told_apart_beyond_ascii(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex, genres=("Ärger",))
+    fetch(key).addGenre("ärger")
+    assert plex.item(key).genres == ("Ärger", "ärger")
+
+
+def test_an_actors_picture_belongs_to_the_tag_and_the_role_to_the_item(
+    plex: PlexSim, fetch: Callable[[int], Any]
+) -> None:
+    first, second = add(plex, actors=("Ann",)), add(plex, actors=("Ann",))
+    picture = "http://stash/performer/1/image?t=1&x=2"
+    edit = {"actor[0].tag.tag": "ann", "actor[0].tag.thumb": picture, "actor[0].tagging.text": "Herself"}
+    fetch(first).edit(**edit, **{"actor.locked": 1})
+    assert plex.item(first).roles == (Role(name="Ann", thumb=picture, role="Herself"),)
+    assert plex.item(second).roles == (Role(name="Ann", thumb=picture),)
+    assert fetch(second).roles[0].thumb == picture
+
+
+def test_collections_lock_themselves_whatever_the_client_says(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex)
+    fetch(key).addCollection("Studio", locked=False)
+    assert plex.item(key).collections == ("Studio",)
+    assert plex.item(key).locked == {"collection"}
+    plex.metadata_refresh(key)
+    assert plex.item(key).collections == ("Studio",)
+    plex.unlock_by_hand(key, ["collection"])
+    fetch(key).removeCollection("Studio", locked=False)
+    assert plex.item(key).locked == {"collection"}
+
+
+def test_a_rating_is_no_part_of_the_item(fetch: Callable[[int], Any], plex: PlexSim) -> None:
+    key = add(plex, title="T")
+    before = plex.item(key).updated_at
+    fetch(key).rate(8.5)
+    assert fetch(key).userRating == 8.5
+    assert (plex.item(key).locked, plex.item(key).updated_at) == (frozenset(), before)
+    fetch(key).rate()
+    assert fetch(key).userRating is None
+
+
+def test_uploads_are_never_compared_and_lock(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex)
+    for _ in range(2):
+        fetch(key).uploadPoster(filepath=io.BytesIO(b"same picture"))
+    posters = fetch(key).posters()
+    assert [poster.selected for poster in posters] == [False, False, True]
+    assert len({poster.ratingKey for poster in posters}) == 3
+    assert plex.item(key).locked == {"thumb"}
+    fetch(key).setPoster(posters[0])
+    assert [poster.selected for poster in fetch(key).posters()] == [True, False, False]
+    assert [poster.data for poster in plex.item(key).posters] == [b"same picture"] * 2
+
+
+def test_backgrounds_are_apart_from_posters(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex)
+    fetch(key).uploadArt(filepath=io.BytesIO(b"wide"))
+    item = plex.item(key)
+    assert (len(item.arts), len(item.posters), item.locked) == (1, 0, frozenset({"art"}))
+
+
+@pytest.mark.parametrize(("size", "accepted"), [(10 * 1024 * 1024, True), (10 * 1024 * 1024 + 1, False), (0, False)])
+def test_pictures_of_ten_megabytes_at_most(
+    plex: PlexSim, fetch: Callable[[int], Any], size: int, accepted: bool
+) -> None:
+    key = add(plex)
+    with nullcontext() if accepted else pytest.raises(BadRequest, match=r"^\(500\)"):
+        fetch(key).uploadPoster(filepath=io.BytesIO(b"x" * size))
+    assert len(plex.item(key).posters) == int(accepted)
+
+
+def test_a_picture_by_url_is_fetched_by_the_server(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex)
+    fetch(key).uploadPoster(url=f"{plex.url}/identity")
+    assert plex.item(key).posters[0].data.startswith(b"<?xml")
+    with pytest.raises(BadRequest):
+        fetch(key).uploadPoster(url=f"{plex.url}/needs-a-token")
+
+
+def test_a_replaced_file_is_a_new_item_without_edits(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex, studio="agent")
+    fetch(key).editTitle("Edited").editStudio("Edited").rate(5)
+    new_key = plex.replace_file(key)
+    assert new_key != key
+    with pytest.raises(NotFound):
+        fetch(key)
+    item = plex.item(new_key)
+    assert (item.title, item.studio, item.user_rating, item.locked) == ("A film", "agent", None, frozenset())
+    assert item.files == (("/media/A film.mp4", 11),)
+
+
+def test_edits_move_updated_at_by_whole_seconds() -> None:
+    now = [1000.2]
+    with PlexSim(token=TOKEN, clock=lambda: now[0]) as plex:
+        plex.add_section("Movies")
+        key = add(plex)
+        movie = connect(plex).fetchItem(key)
+        now[0] = 1000.9
+        movie.editTitle("A")
+        assert plex.item(key).updated_at == 1000
+        now[0] = 1001.0
+        movie.editTitle("B")
+        assert plex.item(key).updated_at == 1001
+
+
+def test_a_date_that_is_not_whole_is_no_date(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex, originally_available_at="2004-03-02")
+    assert fetch(key).year == 2004
+    fetch(key).editOriginallyAvailable("2005")
+    assert plex.item(key).originally_available_at == ""
+
+
+def test_unknown_parameters_are_passed_over(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex, title="T")
+    before = plex.item(key)
+    fetch(key).edit(**{"nonsense.value": "x", "mood[0].tag.tag": "x", "nonsense.locked": 1, "foo": "bar"})
+    assert plex.item(key) == before
+
+
+def test_edit_without_ids_is_an_edit_of_the_whole_section(plex: PlexSim) -> None:
+    first, second = add(plex), add(plex)
+    connect(plex).library.section("Movies").lockAllField("studio")
+    assert plex.item(first).locked == plex.item(second).locked == {"studio"}
+
+
+def test_one_edit_of_several_items(plex: PlexSim) -> None:
+    keys = [add(plex), add(plex)]
+    section = connect(plex).library.section("Movies")
+    section.multiEdit(section.all(), **{"studio.value": "S", "studio.locked": 1})
+    assert [plex.item(key).studio for key in keys] == ["S", "S"]
+
+
+def test_edit_of_an_item_that_is_gone_is_not_found_or_nothing(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex)
+    movie = fetch(key)
+    plex.remove_item(key)
+    with pytest.raises(NotFound):
+        movie.editTitle("T")
+    plex.quirks.edit_of_missing = 200
+    movie.editTitle("T")
+
+
+def test_edits_by_hand_lock_and_replace_whole_lists(plex: PlexSim) -> None:
+    key = add(plex, title="A", genres=("a", "b"), actors=("x",))
+    plex.edit_by_hand(key, title="B", summary="", genres=("b", "c"))
+    item = plex.item(key)
+    assert (item.title, item.genres, item.actors) == ("B", ("b", "c"), ("x",))
+    assert item.locked == {"title", "summary", "genre"}
+    with pytest.raises(TypeError, match="'tilte'"):
+        plex.edit_by_hand(key, tilte="B")
+
+
+def test_the_token_is_asked_for_everywhere_but_at_identity(plex: PlexSim) -> None:
+    server = connect(plex)
+    plex.token = "another"
+    assert server.identity().machineIdentifier == server.machineIdentifier
+    with pytest.raises(Unauthorized):
+        server.library.sections()
+
+
+XML_TEXT = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Cn"]) | st.sampled_from("\t\n\r&<>\"'"), min_size=1, max_size=40
+)
+
+
+def test_every_text_comes_back_as_it_was_sent(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex)
+    movie = fetch(key)
+
+    @settings(max_examples=60, deadline=None)
+    @given(text=XML_TEXT)
+    def round_trip(text: str) -> None:
+        movie.editSummary(text)
+        assert fetch(key).summary == text
+        assert plex.item(key).summary == text
+
+    round_trip()
+
+
+def test_control_characters_come_out_raw_so_that_the_answer_is_no_xml(
+    plex: PlexSim, fetch: Callable[[int], Any]
+) -> None:
+    key = add(plex)
+    fetch(key).editSummary("a\x07b")
+    assert plex.item(key).summary == "a\x07b"
+    assert fetch(key).summary == "ab"  # plexapi cleans and parses again
