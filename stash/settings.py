@@ -1,0 +1,185 @@
+"""The user's settings, parsed once. A bad value becomes one message and its default; nothing here raises.
+
+Stash knows no defaults and shows an unset switch as off and an unset number as 0, so off, 0 and empty mean
+"the default". It stores what it is given, whatever the setting's type: numbers may come as text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, TypeVar
+
+from local.redact import Redactor
+from stash.setting_values import (
+    BadValue,
+    is_unset,
+    parse_list,
+    parse_number,
+    parse_path_map,
+    parse_plex_url,
+    parse_scope,
+    parse_switch,
+    parse_tls,
+    parse_token,
+    parse_url,
+    parse_word,
+    show,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from stash.setting_values import PathRule
+
+T = TypeVar("T")
+
+SKIPPABLE = (
+    "title",
+    "studio",
+    "summary",
+    "date",
+    "rating",
+    "performers",
+    "tags",
+    "director",
+    "collections",
+    "poster",
+    "background",
+)
+INTERVALS = ("never", "hourly", "daily", "weekly")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting under its own key; the `skip_…` switches are gathered in `skip`, times carry their unit."""
+
+    plex_url: str = ""  # empty: nothing can be pushed, jobs wait
+    plex_token: str = field(default="", repr=False)
+    plex_library: tuple[str, ...] = ()  # empty: every library of movies
+    path_map: tuple[PathRule, ...] = ()  # in order, first match wins; empty: inferred
+    paused: bool = False
+    only_organized: bool = False
+    allow_ambiguous: bool = False
+    keep_plex_edits: bool = False
+    skip_missing: bool = False
+    stash_url_for_plex: str = ""
+    scan_plex: bool = False
+    skip: frozenset[str] = frozenset()  # of SKIPPABLE
+    exclude_tags: tuple[str, ...] = ()  # may hold `*`
+    max_tags: int = 100
+    max_retries: int = 5
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 30.0
+    tls: str = "verify"  # or "insecure", or the path of a CA file
+    recovery_rate: float = 5.0  # jobs per second
+    recovery_minutes: float = 5.0
+    reconcile_interval: str = "never"
+    reconcile_scope: str = "24h"  # or "all", "7days", "<N>d"
+    ignore_missing: bool = False
+    debug_logging: bool = False
+    hide_paths: bool = False
+
+
+SETTING_KEYS = frozenset(
+    {setting.name.removesuffix("_s") for setting in fields(Settings) if setting.name != "skip"}
+    | {f"skip_{name}" for name in SKIPPABLE},
+)
+_PLEX_URL_HINT = "enter the address of Plex, for example http://192.168.1.10:32400"
+_PLEX_TOKEN_HINT = "enter the X-Plex-Token of the account that owns the Plex server"  # noqa: S105 - no token, a hint
+
+
+def parse_settings(raw: Mapping[str, object], environ: Mapping[str, str]) -> tuple[Settings, tuple[str, ...]]:
+    """The settings and what is wrong with them, one line each: setting, value, what is allowed, what is used.
+
+    PLEX_URL and PLEX_TOKEN in `environ` stand in for unset settings. Keys that are not known are left alone.
+    """
+    reader = _Reader(raw, environ)
+    text, number, switch = reader.text, reader.number, reader.switch
+    settings = Settings(
+        plex_url=reader.required("plex_url", parse_plex_url, _PLEX_URL_HINT),
+        plex_token=reader.required("plex_token", parse_token, _PLEX_TOKEN_HINT),
+        plex_library=text("plex_library", parse_list, ()),
+        path_map=reader.path_map("path_map"),
+        paused=switch("paused"),
+        only_organized=switch("only_organized"),
+        allow_ambiguous=switch("allow_ambiguous"),
+        keep_plex_edits=switch("keep_plex_edits"),
+        skip_missing=switch("skip_missing"),
+        stash_url_for_plex=text("stash_url_for_plex", parse_url, ""),
+        scan_plex=switch("scan_plex"),
+        skip=frozenset(name for name in SKIPPABLE if switch(f"skip_{name}")),
+        exclude_tags=text("exclude_tags", parse_list, ()),
+        max_tags=int(number("max_tags", 100, least=1, most=1000, whole=True)),
+        max_retries=int(number("max_retries", 5, least=1, most=100, whole=True)),
+        connect_timeout_s=number("connect_timeout", 5, least=0.1, most=600),
+        read_timeout_s=number("read_timeout", 30, least=0.1, most=600),
+        tls=text("tls", parse_tls, "verify"),
+        recovery_rate=number("recovery_rate", 5, least=0.1, most=100),
+        recovery_minutes=number("recovery_minutes", 5, least=1, most=30),
+        reconcile_interval=text("reconcile_interval", lambda value: parse_word(value, INTERVALS), "never"),
+        reconcile_scope=text("reconcile_scope", parse_scope, "24h"),
+        ignore_missing=switch("ignore_missing"),
+        debug_logging=switch("debug_logging"),
+        hide_paths=switch("hide_paths"),
+    )
+    return settings, tuple(reader.messages)
+
+
+class _Reader:
+    """Takes the settings one by one and collects the messages."""
+
+    def __init__(self, raw: Mapping[str, object], environ: Mapping[str, str]) -> None:
+        self.raw = raw
+        self.environ = environ
+        self.messages: list[str] = []
+        # The token may have been pasted into another field as well.
+        self.redactor = Redactor(str(token) for token in (raw.get("plex_token"), environ.get("PLEX_TOKEN")) if token)
+
+    def switch(self, key: str) -> bool:
+        return self._parsed(key, self.raw.get(key), parse_switch, default=False)
+
+    def number(self, key: str, default: float, *, least: float, most: float, whole: bool = False) -> float:
+        def parse(value: object) -> float:
+            return parse_number(value, least=least, most=most, whole=whole) or default
+
+        return self.text(key, parse, float(default))
+
+    def text(self, key: str, parse: Callable[[object], T], default: T) -> T:
+        value = self.raw.get(key)
+        return default if is_unset(value) else self._parsed(key, value, parse, default=default)
+
+    def required(self, key: str, parse: Callable[[object], str], hint: str) -> str:
+        """A setting that has no default; empty when it is missing or bad, and a message says so."""
+        variable, value, name = key.upper(), self.raw.get(key), key
+        if is_unset(value):
+            value, name = self.environ.get(variable), f"{variable} in the environment"
+        if is_unset(value):
+            self.messages.append(f"{key} is not set: {hint}; changes wait until then")
+            return ""
+        return self._parsed(name, value, parse, default="", instead="changes wait until it is corrected")
+
+    def path_map(self, key: str) -> tuple[PathRule, ...]:
+        """A rule that is none is left out; the others still hold."""
+        nothing: tuple[tuple[PathRule, ...], tuple[str, ...]] = ((), ())
+        rules, bad = self.text(key, parse_path_map, nothing)
+        for rule in bad:
+            self._complain(key, show(rule), "rules like /data => /media, separated by semicolons", "it is left out")
+        return rules
+
+    def _parsed(
+        self,
+        key: str,
+        value: object,
+        parse: Callable[[object], T],
+        *,
+        default: T,
+        instead: str = "the default is used",
+    ) -> T:
+        try:
+            return parse(value)
+        except BadValue as bad:
+            self._complain(key, bad.shown or show(value), bad.allowed, instead)
+            return default
+
+    def _complain(self, key: str, shown: str, allowed: str, instead: str) -> None:
+        self.messages.append(self.redactor.clean(f"{key} is {shown}; allowed is {allowed}; {instead}"))
