@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+import math
+import re
+import traceback
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stash.protocol import (
+    LINE_LIMIT_BYTES,
+    StashLogHandler,
+    answer_error,
+    answer_output,
+    log_lines,
+    parse_task_input,
+    progress_line,
+)
+
+SERVER = {
+    "Scheme": "http",
+    "Host": "0.0.0.0",
+    "Port": 9999,
+    "SessionCookie": {"Name": "session", "Value": "c00kie-value"},
+    "Dir": "/stash",
+    "PluginDir": "/stash/plugins/plexsync",
+}
+LINE = re.compile(rb"\x01[tdiwep]\x02[^\n\x00-\x08\x0b-\x1f]*\n")
+
+
+def task(**args: Any) -> bytes:
+    return json.dumps({"server_connection": SERVER, "args": args}).encode()
+
+
+def test_a_task_is_told_connection_mode_and_arguments() -> None:
+    given_input = parse_task_input(task(mode="preview", scene_id="12"))
+    assert given_input.mode == "preview"
+    assert given_input.args == {"mode": "preview", "scene_id": "12"}
+    assert given_input.connection.url == "http://127.0.0.1:9999"
+    assert given_input.connection.cookie_value == "c00kie-value"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xfe",
+        b'{"server_connection": {"SessionCookie": "c00kie-value"',
+        b"[]",
+        b"null",
+        b"[" * 100_000,
+        task(),
+        task(mode=None),
+        task(mode=" "),
+        task(mode=7),
+        json.dumps({"server_connection": SERVER, "args": ["mode"]}).encode(),
+        json.dumps({"server_connection": SERVER}).encode(),
+        json.dumps({"args": {"mode": "queue_status"}}).encode(),
+    ],
+)
+def test_input_that_is_no_task_gives_one_clear_line_without_the_cookie(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"Stash's input|args|server_connection") as caught:
+        parse_task_input(data)
+    assert "\n" not in str(caught.value)
+    assert "c00kie" not in "".join(traceback.format_exception(caught.value))
+
+
+@given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_an_answer_is_exactly_one_json_object_on_one_line(output: object) -> None:
+    data = answer_output(output)
+    assert json.loads(data) == {"output": output}
+    assert data.count(b"\n") == 1
+    assert data.isascii()
+
+
+def test_an_error_is_an_object_too() -> None:
+    assert json.loads(answer_error('no "Plex"\n\udcff')) == {"error": 'no "Plex"\n\udcff'}
+
+
+def test_what_is_no_json_is_never_answered() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        answer_output({"mtbf_s": math.nan})
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"),
+    [
+        (0, "0.0000"),
+        (0.5, "0.5000"),
+        (1, "1.0000"),
+        (-1, "0.0000"),
+        (1.5, "1.0000"),
+        (math.nan, "0.0000"),
+        (math.inf, "1.0000"),
+    ],
+)
+def test_progress_stays_between_0_and_1(fraction: float, shown: str) -> None:
+    assert progress_line(fraction) == f"\x01p\x02{shown}\n"
+
+
+@pytest.mark.parametrize(
+    ("level", "letter"),
+    [(5, b"t"), (10, b"d"), (20, b"i"), (25, b"i"), (30, b"w"), (40, b"e"), (50, b"e")],
+)
+def test_each_level_has_its_letter(level: int, letter: bytes) -> None:
+    assert log_lines(level, "text") == b"\x01" + letter + b"\x02text\n"
+
+
+def test_each_line_of_a_message_is_a_line_of_its_own() -> None:
+    assert log_lines(20, "one\ntwo\r\nthree\rfour\u2028five") == b"".join(
+        b"\x01i\x02" + word + b"\n" for word in (b"one", b"two", b"three", b"four", b"five")
+    )
+    assert log_lines(20, "") == b"\x01i\x02\n"
+
+
+def test_control_characters_become_visible() -> None:
+    assert log_lines(20, "a\x00b\x1b[31m\x01e\x02\tc") == b"\x01i\x02a\\x00b\\x1b[31m\\x01e\\x02\tc\n"
+
+
+def test_names_that_are_no_text_and_all_scripts_are_shown() -> None:
+    assert log_lines(20, "\udcff \U0001f600 \u0436") == b"\x01i\x02\\udcff \xf0\x9f\x98\x80 \xd0\xb6\n"
+
+
+@pytest.mark.parametrize("character", ["x", "\u00e4", "\u20ac", "\U0001f600", "\x00", "\udcff"])
+def test_a_long_line_is_cut_between_characters(character: str) -> None:
+    for offset in range(4):
+        line = log_lines(40, "y" * offset + character * 70_000)
+        assert LINE_LIMIT_BYTES - 10 <= len(line) <= LINE_LIMIT_BYTES
+        assert line.decode().endswith("… (cut)\n")
+
+
+def test_a_line_at_the_limit_is_whole() -> None:
+    longest = LINE_LIMIT_BYTES - len(b"\x01i\x02\n")
+    assert len(log_lines(20, "x" * longest)) == LINE_LIMIT_BYTES
+    assert b"(cut)" not in log_lines(20, "x" * longest)
+    assert b"(cut)" in log_lines(20, "x" * (longest + 1))
+
+
+@given(st.text(), st.integers(0, 60))
+def test_whatever_the_message_stash_sees_whole_prefixed_lines(text: str, level: int) -> None:
+    data = log_lines(level, text)
+    assert LINE.sub(b"", data) == b""
+    data.decode()
+
+
+class Closed(io.BytesIO):
+    """A pipe whose reader has gone."""
+
+    def write(self, _data: object) -> int:
+        raise BrokenPipeError
+
+
+def logger_on(stream: io.BytesIO) -> logging.Logger:
+    logger = logging.Logger("made-for-one-test")  # noqa: LOG001 - not shared with other tests
+    logger.addHandler(StashLogHandler(stream))
+    return logger
+
+
+def failed() -> None:
+    raise RuntimeError("it\x00broke")
+
+
+def test_a_traceback_becomes_prefixed_lines() -> None:
+    stream = io.BytesIO()
+    try:
+        failed()
+    except RuntimeError:
+        logger_on(stream).exception("no luck with %s", "it")
+    assert LINE.sub(b"", stream.getvalue()) == b""
+    assert stream.getvalue().startswith(b"\x01e\x02no luck with it\n\x01e\x02Traceback")
+    assert stream.getvalue().endswith(b"\x01e\x02RuntimeError: it\\x00broke\n")
+
+
+def test_work_goes_on_when_nobody_reads_the_log() -> None:
+    logger_on(Closed()).error("lost")
+    stream = io.BytesIO()
+    logger = logger_on(stream)
+    stream.close()
+    logger.error("lost too")
+
+
+def test_a_message_whose_arguments_do_not_fit_is_logged_all_the_same() -> None:
+    stream = io.BytesIO()
+    logger_on(stream).warning("only %d", "text")
+    assert stream.getvalue() == b"\x01w\x02only %d (the arguments of this message do not fit)\n"
