@@ -1,0 +1,173 @@
+"""A scene as PlexSync needs it, and the GraphQL fragment that asks for exactly that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from stash.errors import StashRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+SCENE_FRAGMENT = """
+fragment PlexSyncScene on Scene {
+  id title details date director rating100 organized updated_at
+  paths { screenshot }
+  studio { id name parent_studio { id name } }
+  performers { id name image_path }
+  tags { id name }
+  groups { group { id name } }
+  files { path size }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneFile:
+    """`path` as Stash sees it; `size` in bytes."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A tag, a group or a parent studio."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performer:
+    """`image_path` is an address of Stash; it contains `default=true` where the picture is Stash's stand-in."""
+
+    id: int
+    name: str
+    image_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """`parent` is the studio right above, if any."""
+
+    id: int
+    name: str
+    parent: Named | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What Stash knew when it was asked, unchecked: a date may be `2004`, a rating -5 or 101, a text hold NUL.
+
+    `updated_at` is Stash's own text (its offset, whole seconds); empty text stands for what Stash leaves out.
+    """
+
+    id: int
+    title: str
+    details: str
+    date: str
+    director: str
+    rating100: int | None
+    organized: bool
+    updated_at: str
+    studio: Studio | None
+    performers: tuple[Performer, ...]
+    tags: tuple[Named, ...]
+    groups: tuple[Named, ...]
+    files: tuple[SceneFile, ...]  # primary file first
+    screenshot_url: str
+
+
+class _ShapeError(ValueError):
+    """Part of an answer is not what the schema promises."""
+
+
+def parse_scene(data: object) -> Scene:
+    """The scene in an answer to SCENE_FRAGMENT; StashRefused names the scene when the shape is another."""
+    try:
+        return _scene(_mapping(data))
+    except _ShapeError as error:
+        number = data.get("id") if isinstance(data, Mapping) else None
+        raise StashRefused(f"Stash describes scene {str(number)[:20]} in an unknown way: {error}") from error
+
+
+def _scene(data: Mapping[str, object]) -> Scene:
+    rating = data.get("rating100")
+    studio = data.get("studio")
+    return Scene(
+        id=_integer(data, "id"),
+        title=_text(data, "title"),
+        details=_text(data, "details"),
+        date=_text(data, "date"),
+        director=_text(data, "director"),
+        rating100=None if rating is None else _integer(data, "rating100"),
+        organized=_boolean(data, "organized"),
+        updated_at=_text(data, "updated_at"),
+        studio=None if studio is None else _studio(_mapping(studio)),
+        performers=_each(data, "performers", _performer),
+        tags=_each(data, "tags", _named),
+        groups=_each(data, "groups", lambda entry: _named(_mapping(entry.get("group")))),
+        files=_each(data, "files", lambda file: SceneFile(path=_text(file, "path"), size=_integer(file, "size"))),
+        screenshot_url=_text(_mapping(data.get("paths") or {}), "screenshot"),
+    )
+
+
+def _studio(data: Mapping[str, object]) -> Studio:
+    parent = data.get("parent_studio")
+    return Studio(
+        id=_integer(data, "id"),
+        name=_text(data, "name"),
+        parent=None if parent is None else _named(_mapping(parent)),
+    )
+
+
+def _performer(data: Mapping[str, object]) -> Performer:
+    return Performer(id=_integer(data, "id"), name=_text(data, "name"), image_path=_text(data, "image_path"))
+
+
+def _named(data: Mapping[str, object]) -> Named:
+    return Named(id=_integer(data, "id"), name=_text(data, "name"))
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise _ShapeError(f"{type(value).__name__} instead of an object")
+    return value
+
+
+def _each(data: Mapping[str, object], key: str, parse: Callable[[Mapping[str, object]], T]) -> tuple[T, ...]:
+    values = data.get(key)
+    if values is None:
+        return ()
+    if not isinstance(values, list):
+        raise _ShapeError(f"{key} is {type(values).__name__} instead of a list")
+    return tuple(parse(_mapping(value)) for value in values)
+
+
+def _text(data: Mapping[str, object], key: str) -> str:
+    value = data.get(key)
+    if value is not None and not isinstance(value, str):
+        raise _ShapeError(f"{key} is {type(value).__name__} instead of text")
+    return value or ""
+
+
+def _integer(data: Mapping[str, object], key: str) -> int:
+    """Ids come as text, sizes and ratings as numbers."""
+    value = data.get(key)
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _ShapeError(f"{key} is {type(value).__name__} instead of a whole number")
+    return value
+
+
+def _boolean(data: Mapping[str, object], key: str) -> bool:
+    value = data.get(key)
+    if not isinstance(value, bool):
+        raise _ShapeError(f"{key} is {type(value).__name__} instead of true or false")
+    return value
