@@ -1,0 +1,368 @@
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local import pip
+from local.packages import (
+    NO_INSTALL,
+    RUN_TIME,
+    Needed,
+    PackagesMissing,
+    activate_site,
+    ensure_packages,
+    missing_packages,
+    private_folder,
+)
+from tests.support.wheels import make_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+NEEDED = (
+    Needed(package="fake-plex", module="fake_plex.server", text=b"class Server"),
+    Needed(package="fake-queue", module="fake_queue"),
+)
+posix_only = pytest.mark.skipif(os.name == "nt", reason="signals and locks of POSIX")
+
+
+@dataclass(kw_only=True)
+class Place:
+    """A data directory, the requirements of a plugin, and a folder that serves as package index."""
+
+    root: Path
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def requirements(self) -> Path:
+        return self.root / "requirements.txt"
+
+    @property
+    def folder(self) -> Path:
+        return Path(private_folder(str(self.requirements), str(self.data)))
+
+    def ensure(self) -> None:
+        ensure_packages(str(self.requirements), str(self.data), self.said.append, needed=NEEDED)
+
+    def start(self) -> subprocess.Popen[str]:
+        """Another process that ensures the same packages, then prints where one of them was found."""
+        code = (
+            "import sys; from local.packages import *; "
+            f"needed = {NEEDED!r}; say = lambda text: print(text, flush=True); "
+            "ensure_packages(sys.argv[1], sys.argv[2], say, needed=needed); "
+            "import fake_plex.server; print(fake_plex.server.__file__)"
+        )
+        command = [sys.executable, "-c", code, str(self.requirements), str(self.data)]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    pinned = make_wheel(
+        wheels, "fake_plex", {"fake_plex/__init__.py": "", "fake_plex/server.py": "class Server: pass\n"}
+    ) + make_wheel(wheels, "fake_queue", {"fake_queue/__init__.py": ""})
+    (tmp_path / "requirements.txt").write_text(pinned)
+    for name in [name for name in os.environ if name.startswith("PIP_") or name == NO_INSTALL]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield Place(root=tmp_path)
+    for name in [name for name in sys.modules if name.startswith("fake_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def silent_index(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A package index that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        monkeypatch.delenv("PIP_NO_INDEX", raising=False)
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.getsockname()[1]}/simple")
+        yield server
+
+
+def without_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_FIND_LINKS", os.devnull)
+
+
+def make_venv(path: Path) -> Path:
+    """A virtual environment without pip; returns its interpreter."""
+    venv.create(path, with_pip=False, symlinks=os.name != "nt")
+    return path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def test_missing_packages_are_installed_once_and_come_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.ensure()
+    assert sys.path[0] == str(place.folder)
+    assert importlib.import_module("fake_plex.server").__file__ == str(place.folder / "fake_plex" / "server.py")
+    assert [text.partition(" ")[0] for text in place.said] == ["Installing", "Installed."]
+    assert "fake-plex, fake-queue" in place.said[0]
+    without_index(monkeypatch)
+    place.said.clear()
+    sys.path.remove(str(place.folder))
+    place.ensure()
+    assert sys.path[0] == str(place.folder)
+    assert place.said == []
+
+
+def test_nothing_is_left_beside_the_folder(place: Place) -> None:
+    place.ensure()
+    assert sorted(os.listdir(place.folder.parent)) == sorted([place.folder.name, "install.lock"])
+
+
+def write_package(folder: Path, name: str, modules: dict[str, str]) -> None:
+    (folder / name).mkdir(parents=True)
+    for module, source in modules.items():
+        (folder / name / module).write_text(source)
+
+
+def test_what_is_importable_already_is_used(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = place.root / "site"
+    write_package(site, "fake_plex", {"__init__.py": "", "server.py": "class Server: pass"})
+    write_package(site, "fake_queue", {"__init__.py": ""})
+    monkeypatch.syspath_prepend(str(site))
+    path = list(sys.path)
+    place.ensure()
+    assert (sys.path, place.said) == (path, [])
+    assert not place.data.exists()
+
+
+@pytest.mark.parametrize(
+    ("modules", "why"),
+    [
+        ({"readme": ""}, "any folder is a namespace"),
+        ({"__init__.py": ""}, "another package of that name"),
+        ({"__init__.py": "", "server.py": "class OldServer: pass"}, "a version without what is needed"),
+        ({"server.py": "raise RuntimeError('imported to see whether it is there')"}, "a namespace with such a module"),
+    ],
+)
+def test_a_folder_of_the_plugins_folder_is_not_taken_for_a_package(
+    place: Place, monkeypatch: pytest.MonkeyPatch, modules: dict[str, str], why: str
+) -> None:
+    plugins = place.root / "plugins"
+    write_package(plugins, "fake_plex", modules)
+    write_package(plugins, "fake_queue", {"__init__.py": ""})
+    monkeypatch.syspath_prepend(str(plugins))
+    assert missing_packages(NEEDED) == ("fake-plex",), why
+    place.ensure()
+    # All of them come from the private folder, the one that was there as well: versions are not mixed.
+    assert importlib.import_module("fake_queue").__file__ == str(place.folder / "fake_queue" / "__init__.py")
+
+
+def test_settings_of_the_users_own_pip_and_folders_on_pythonpath_do_not_disturb(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins = place.root / "plugins"
+    write_package(plugins, "pip", {"__init__.py": "", "__main__.py": "raise SystemExit('a plugin, not pip')"})
+    monkeypatch.setenv("PYTHONPATH", str(plugins))
+    for name, value in [("USER", "1"), ("REQUIRE_VIRTUALENV", "1"), ("PREFIX", "/nowhere"), ("TARGET", "/nowhere")]:
+        monkeypatch.setenv(f"PIP_{name}", value)
+    place.ensure()
+    assert place.said[-1] == "Installed."
+
+
+def test_other_files_than_those_pinned_are_refused_and_leave_nothing(place: Place) -> None:
+    make_wheel(place.root / "wheels", "fake_plex", {"fake_plex/__init__.py": "forged = True"})
+    with pytest.raises(PackagesMissing, match="other files than those PlexSync was tested with"):
+        place.ensure()
+    assert os.listdir(place.folder.parent) == ["install.lock"]
+    assert str(place.folder) not in sys.path
+
+
+def test_requirements_that_do_not_bring_what_is_needed_are_an_error(place: Place) -> None:
+    place.requirements.write_text(place.requirements.read_text().splitlines()[0] + "\n")
+    with pytest.raises(PackagesMissing, match=r"not installed: fake-queue\..*does not bring them"):
+        place.ensure()
+
+
+def test_no_install_never_runs_pip_and_names_a_command_that_does(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(NO_INSTALL, "1")
+    with pytest.raises(PackagesMissing) as caught:
+        place.ensure()
+    message = str(caught.value)
+    assert "fake-plex, fake-queue. PLEXSYNC_NO_INSTALL forbids" in message
+    assert "Nothing is lost" in message
+    assert not place.data.exists()
+    command = message.partition("run: ")[2].splitlines()[0]
+    subprocess.run(shlex.split(command) if os.name != "nt" else command, check=True, capture_output=True)
+    place.ensure()
+    assert importlib.import_module("fake_plex.server")
+    assert place.said == []
+
+
+@pytest.mark.skipif(not pip.bundled_pip(), reason="this Python comes without ensurepip")
+def test_a_python_without_pip_runs_the_copy_that_ensurepip_would_install(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = make_venv(place.root / "venv")
+    monkeypatch.setattr(sys, "executable", str(python))
+    place.ensure()
+    assert importlib.import_module("fake_plex.server")
+    assert subprocess.run([python, "-m", "pip"], capture_output=True, check=False).returncode != 0
+
+
+def test_a_python_without_any_pip_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(make_venv(place.root / "venv")))
+    monkeypatch.setattr(pip, "bundled_pip", lambda: "")
+    with pytest.raises(PackagesMissing, match=r"this Python has no pip.*python3-pip"):
+        place.ensure()
+
+
+def test_an_index_out_of_reach_says_so_without_its_credentials(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://someone:hunter2@127.0.0.1:{port}/simple")
+    without_index(monkeypatch)
+    with pytest.raises(PackagesMissing, match="the package index cannot be reached") as caught:
+        place.ensure()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_index_without_the_packages_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_index(monkeypatch)
+    with pytest.raises(PackagesMissing, match="the package index does not have them for this Python"):
+        place.ensure()
+
+
+def test_pip_has_a_time_limit(place: Place, silent_index: socket.socket) -> None:
+    place.data.mkdir()
+    assert silent_index
+    with pytest.raises(pip.InstallFailed, match=r"did not finish within 0\.2 s"):
+        pip.install(str(place.requirements), str(place.data / "tag"), time_limit_s=0.2)
+    assert os.listdir(place.data) == []
+
+
+def test_folders_of_older_versions_and_half_ones_give_way(place: Place) -> None:
+    write_package(place.folder.parent, "cpython-39-00000000", {"old.py": ""})
+    write_package(place.folder, "fake_plex", {"__init__.py": ""})
+    place.ensure()
+    assert sorted(os.listdir(place.folder.parent)) == sorted([place.folder.name, "install.lock"])
+    assert missing_packages(NEEDED, str(place.folder)) == ()
+
+
+def test_a_failed_installation_can_be_tried_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheels = os.environ["PIP_FIND_LINKS"]
+    without_index(monkeypatch)
+    with pytest.raises(PackagesMissing):
+        place.ensure()
+    monkeypatch.setenv("PIP_FIND_LINKS", wheels)
+    place.ensure()
+    assert importlib.import_module("fake_plex.server")
+
+
+def test_a_data_directory_that_cannot_be_written_is_said_in_words(place: Place) -> None:
+    place.data.write_text("a file where the directory should be")
+    with pytest.raises(PackagesMissing, match=r"packages that are not installed: .*data"):
+        place.ensure()
+
+
+@posix_only
+def test_a_kill_during_installation_leaves_no_half_folder_and_its_pip_holds_no_lock(
+    place: Place, silent_index: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = place.start()
+    try:
+        connection, _ = silent_index.accept()  # pip is at work
+        with connection:
+            process.kill()
+            process.wait(60)
+            assert any(name.startswith(".tmp-") for name in os.listdir(place.folder.parent))
+            assert not place.folder.exists()
+            monkeypatch.setenv("PIP_NO_INDEX", "1")
+            place.ensure()
+            assert sorted(os.listdir(place.folder.parent)) == sorted([place.folder.name, "install.lock"])
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # its orphaned pip
+
+
+@posix_only
+def test_of_two_processes_one_installs_and_the_other_waits_and_finds_it(place: Place) -> None:
+    import fcntl  # noqa: PLC0415 - missing on Windows
+
+    place.folder.parent.mkdir(parents=True)
+    with (place.folder.parent / "install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        other = place.start()
+        assert other.stdout is not None
+        assert other.stdout.readline() == "Another process is installing PlexSync's packages: waiting for it.\n"
+        pip.install(str(place.requirements), str(place.folder))
+    assert other.communicate(timeout=60)[0] == f"{place.folder / 'fake_plex' / 'server.py'}\n"
+
+
+def test_processes_that_start_together_install_once(place: Place) -> None:
+    outputs = [process.communicate(timeout=120)[0] for process in [place.start() for _ in range(3)]]
+    assert sum(output.count("Installing ") for output in outputs) == 1
+    assert all(output.endswith(f"{place.folder / 'fake_plex' / 'server.py'}\n") for output in outputs)
+
+
+@pytest.mark.parametrize("options", [["-S"], []], ids=["without site", "with site"])
+def test_activate_site_makes_the_packages_of_a_virtual_environment_importable(
+    tmp_path: Path, options: list[str]
+) -> None:
+    python = make_venv(tmp_path / "venv")
+    site_packages = next((tmp_path / "venv").glob("**/site-packages"))
+    (site_packages / "fake_module.py").write_text("")
+    (site_packages / "counts.pth").write_text("import sys; sys.site_ran = getattr(sys, 'site_ran', 0) + 1\n")
+    code = (
+        "import sys; before = 'site-packages' in str(sys.path); import site; "
+        "from local.packages import activate_site; activate_site(); first = sys.site_ran; activate_site(); "
+        "import fake_module; print(before, sys.site_ran - first)"
+    )
+    result = subprocess.run([python, *options, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == f"{not options} 0\n"
+
+
+def test_activate_site_does_nothing_in_an_interpreter_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = list(sys.path)
+    activate_site()
+    assert sys.path == path
+
+
+def test_the_look_for_the_real_packages_finds_them_and_imports_none() -> None:
+    code = (
+        "import sys; from local.packages import activate_site, missing_packages; activate_site(); "
+        "print(missing_packages(), [name for name in sys.modules if name.split('.')[0] in "
+        "('plexapi', 'stashapi', 'filelock', 'requests', 'persistqueue', 'certifi', 'idna', 'urllib3')])"
+    )
+    result = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "() []\n"
+
+
+def test_each_real_package_is_looked_for_where_it_is_and_pinned() -> None:
+    pinned = (ROOT / "requirements.txt").read_text()
+    for needed in RUN_TIME:
+        assert f"\n{needed.package}==" in pinned
+        importlib.import_module(needed.module)
+    symbols = {
+        "plexapi.server": "PlexServer",
+        "stashapi.classes": "GQLWrapper",
+        "filelock": "FileLock",
+        "requests": "Session",
+        "persistqueue": "SQLiteAckQueue",
+    }
+    for module, symbol in symbols.items():
+        assert hasattr(importlib.import_module(module), symbol)
