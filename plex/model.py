@@ -1,0 +1,172 @@
+"""Plex's items and sections as values, parsed from its XML. An element that lacks what makes it usable is left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plex.text import clean_rating
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
+
+_DATE_LENGTH = len("2004-03-01")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartFile:
+    """One file of an item; `path` as Plex's machine sees it, `size` in bytes."""
+
+    path: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeanItem:
+    """What a listing tells: enough to find an item by its files. Times are epoch seconds, 0 when unknown."""
+
+    rating_key: int
+    section_key: int
+    title: str
+    parts: tuple[PartFile, ...]
+    updated_at: int
+    added_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What an actor's entry carries beside the name: the part played and the picture's address, "" for none."""
+
+    name: str
+    text: str
+    thumb: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlexItem:
+    """A whole item. Texts are "" when Plex has none; `date` is YYYY-MM-DD; `rating` is the token user's ("8", "8.5").
+
+    `locked`: Plex's names of the locked fields (title, originallyAvailableAt, genre ...).
+    `roles`: the entries behind `actors`, in the same order.
+    """
+
+    rating_key: int
+    section_key: int
+    title: str
+    summary: str
+    date: str
+    studio: str
+    rating: str
+    directors: tuple[str, ...]
+    actors: tuple[str, ...]
+    genres: tuple[str, ...]
+    collections: tuple[str, ...]
+    locked: frozenset[str]
+    parts: tuple[PartFile, ...]
+    updated_at: int
+    thumb: str
+    art: str
+    roles: tuple[Role, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A library. `type`: movie, show, artist, photo; `locations`: its folders as Plex's machine sees them."""
+
+    key: int
+    title: str
+    type: str
+    locations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a server says of itself to anyone."""
+
+    version: str
+    machine_identifier: str
+
+
+def parse_sections(container: Element) -> tuple[Section, ...]:
+    """The libraries of a `/library/sections` answer, of all types."""
+    return tuple(
+        Section(
+            key=_number(directory, "key"),
+            title=directory.get("title", ""),
+            type=directory.get("type", ""),
+            locations=tuple(location.get("path", "") for location in directory.iter("Location")),
+        )
+        for directory in container.iter("Directory")
+        if _number(directory, "key")
+    )
+
+
+def parse_lean_items(container: Element, section_key: int) -> tuple[LeanItem, ...]:
+    """The movies of a section's listing, which need not name the section itself."""
+    return tuple(
+        LeanItem(
+            rating_key=_number(video, "ratingKey"),
+            section_key=_number(video, "librarySectionID") or section_key,
+            title=video.get("title", ""),
+            parts=_parts(video),
+            updated_at=_number(video, "updatedAt"),
+            added_at=_number(video, "addedAt"),
+        )
+        for video in _videos(container)
+    )
+
+
+def parse_items(container: Element) -> tuple[PlexItem, ...]:
+    """The movies of a `/library/metadata/1,2,3` answer."""
+    section_key = _number(container, "librarySectionID")
+    return tuple(_item(video, section_key) for video in _videos(container))
+
+
+def _item(video: Element, section_key: int) -> PlexItem:
+    roles = tuple(
+        Role(name=role.get("tag", ""), text=role.get("role", ""), thumb=role.get("thumb", ""))
+        for role in video.findall("Role")
+        if role.get("tag")
+    )
+    return PlexItem(
+        rating_key=_number(video, "ratingKey"),
+        section_key=_number(video, "librarySectionID") or section_key,
+        title=video.get("title", ""),
+        summary=video.get("summary", ""),
+        date=video.get("originallyAvailableAt", "")[:_DATE_LENGTH],
+        studio=video.get("studio", ""),
+        rating=clean_rating(video.get("userRating", "")),
+        directors=_tags(video, "Director"),
+        actors=tuple(role.name for role in roles),
+        genres=_tags(video, "Genre"),
+        collections=_tags(video, "Collection"),
+        locked=frozenset(field.get("name", "") for field in video.findall("Field") if field.get("locked") == "1"),
+        parts=_parts(video),
+        updated_at=_number(video, "updatedAt"),
+        thumb=video.get("thumb", ""),
+        art=video.get("art", ""),
+        roles=roles,
+    )
+
+
+def _videos(container: Element) -> Iterator[Element]:
+    return (video for video in container.findall("Video") if _number(video, "ratingKey"))
+
+
+def _parts(video: Element) -> tuple[PartFile, ...]:
+    return tuple(
+        PartFile(path=part.get("file", ""), size=_number(part, "size") or None)
+        for part in video.findall("Media/Part")
+        if part.get("file")
+    )
+
+
+def _tags(video: Element, name: str) -> tuple[str, ...]:
+    return tuple(tag.get("tag", "") for tag in video.findall(name) if tag.get("tag"))
+
+
+def _number(element: Element, name: str) -> int:
+    """0 for what is absent or no number: Plex counts everything from 1."""
+    text = element.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else 0

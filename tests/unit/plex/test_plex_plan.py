@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import pytest
+
+from plex.model import PlexItem, Role
+from plex.plan import Field, Owned, Plan, Value, Wanted, plan
+from tests.support.plex_items import an_item, applied
+
+
+def wanted(**values: Value) -> Wanted:
+    return Wanted(values={Field[name.upper()]: value for name, value in values.items()}, file_stem="clip 001")
+
+
+def owned(*intents: dict[Field, Value], **pushed: Value) -> Owned:
+    return Owned(pushed={Field[name.upper()]: value for name, value in pushed.items()}, intents=intents)
+
+
+NOTHING = Owned(pushed={})
+
+
+def planned(item: PlexItem, want: Wanted, own: Owned = NOTHING, *, keep: bool = False) -> Plan:
+    return plan(item, want, own, keep_plex_edits=keep)
+
+
+def test_a_first_push_sends_each_value_with_its_lock() -> None:
+    done = planned(
+        an_item(),
+        wanted(title="A film", summary="Two\nlines", date="2004-03", studio="S", rating="8.5", directors=("D",)),
+    )
+    assert done.parameters == (
+        ("title.value", "A film"),
+        ("title.locked", "1"),
+        ("summary.value", "Two\nlines"),
+        ("summary.locked", "1"),
+        ("originallyAvailableAt.value", "2004-03-01"),
+        ("originallyAvailableAt.locked", "1"),
+        ("studio.value", "S"),
+        ("studio.locked", "1"),
+        ("director[0].tag.tag", "D"),
+        ("director.locked", "1"),
+    )
+    assert done.rating == "8.5"
+    assert done.intent == done.pushed
+    assert done.changes[Field.TITLE] == ("clip 001", "A film")
+
+
+def test_collections_are_never_locked() -> None:
+    assert planned(an_item(), wanted(collections=("C",))).parameters == (("collection[0].tag.tag", "C"),)
+
+
+def test_a_list_is_sent_whole_in_its_order_and_what_goes_is_named() -> None:
+    item = an_item(genres=("Hand made", "Old, tag", "kept"))
+    done = planned(item, wanted(genres=("New", "Kept")), owned(genres=("Old, tag", "Kept")))
+    assert done.parameters == (
+        ("genre[0].tag.tag", "New"),
+        ("genre[1].tag.tag", "kept"),
+        ("genre[2].tag.tag", "Hand made"),
+        ("genre[].tag.tag-", "Old%2C%20tag"),
+        ("genre.locked", "1"),
+    )
+    assert done.pushed[Field.GENRES] == ("New", "Kept")
+
+
+def test_what_is_equal_is_not_sent_and_counts_as_pushed() -> None:
+    item = an_item(title="A", rating="8.0", genres=("Drama", "Action"), date="2004-03-01")
+    done = planned(item, wanted(title=" A ", rating="8", genres=("action", "drama"), date="2004-03"))
+    assert done.is_empty
+    assert done.parameters == ()
+    assert done.rating is None
+    assert done.pushed == {
+        Field.TITLE: "A",
+        Field.RATING: "8",
+        Field.GENRES: ("action", "drama"),
+        Field.DATE: "2004-03-01",
+    }
+
+
+def test_the_first_push_empties_nothing() -> None:
+    item = an_item(title="Good", summary="Good", rating="7", genres=("Good",))
+    done = planned(item, wanted(title="", summary="", rating="", genres=(), date="never"))
+    assert done.is_empty
+    assert done.pushed == {}
+
+
+def test_what_was_pushed_is_emptied() -> None:
+    item = an_item(title="A", summary="B", rating="7", genres=("C", "By hand"))
+    done = planned(
+        item,
+        wanted(title="", summary="", rating="", genres=()),
+        owned(title="A", summary="B", rating="7", genres=("C",)),
+    )
+    after = applied(item, done)
+    assert (after.title, after.summary, after.rating, after.genres) == ("clip 001", "", "", ("By hand",))
+    assert done.rating == ""
+
+
+def test_what_a_person_fills_in_after_it_was_emptied_stays() -> None:
+    item = an_item(summary="by hand", genres=("by hand",))
+    assert planned(item, wanted(summary="", genres=()), owned(summary="", genres=())).is_empty
+
+
+def test_a_skipped_field_is_left_alone_and_stays_owned() -> None:
+    item = an_item(genres=("A",))
+    done = planned(item, wanted(title="T"), owned(genres=("A",), studio="S"))
+    assert Field.GENRES not in done.changes
+    assert done.pushed == {Field.TITLE: "T", Field.GENRES: ("A",), Field.STUDIO: "S"}
+
+
+def test_an_intent_on_a_field_skipped_since_is_settled_by_what_plex_shows() -> None:
+    item = an_item(studio="S", genres=("A",))
+    own = owned({Field.STUDIO: "S", Field.GENRES: ("A", "B"), Field.SUMMARY: "never came"})
+    assert planned(item, wanted(), own).pushed == {Field.STUDIO: "S", Field.GENRES: ("A",)}
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_after_a_crash_what_stash_drops_leaves_plex_whichever_half_happened(*, arrived: bool) -> None:
+    before = an_item(title="Before", summary="Before", genres=("By hand",))
+    first = planned(before, wanted(title="A", summary="B", genres=("C",)))
+    item = applied(before, first) if arrived else before
+    second = planned(item, wanted(title="", summary="", genres=()), Owned(pushed={}, intents=(first.intent,)))
+    after = applied(item, second)
+    if arrived:
+        assert (after.title, after.summary, after.genres) == ("clip 001", "", ("By hand",))
+    else:
+        assert after == before
+
+
+def test_stash_wins_over_an_edit_in_plex() -> None:
+    done = planned(an_item(title="By hand"), wanted(title="A"), owned(title="A"))
+    assert done.changes == {Field.TITLE: ("By hand", "A")}
+
+
+def test_an_edit_in_plex_is_kept_when_asked_for() -> None:
+    item = an_item(title="By hand", summary="", rating="3", genres=("By hand", "B"))
+    own = owned(title="A", summary="S", rating="7", genres=("A", "B"))
+    done = planned(
+        item, wanted(title="New", summary="New", rating="9", genres=("A", "B", "C")), own, keep=True
+    )
+    after = applied(item, done)
+    assert (after.title, after.summary, after.rating) == ("By hand", "", "3")
+    assert set(after.genres) == {"By hand", "B", "C"}
+    assert planned(after, wanted(title="New", genres=("A", "B", "C")), Owned(pushed=done.pushed), keep=True).is_empty
+
+
+def test_keeping_edits_does_not_stop_the_first_push() -> None:
+    done = planned(an_item(title="clip 001"), wanted(title="A"), keep=True)
+    assert done.changes == {Field.TITLE: ("clip 001", "A")}
+
+
+def test_a_value_locked_before_the_first_push_is_a_persons() -> None:
+    item = an_item(title="By hand", locked=frozenset({"title"}), rating="3")
+    assert planned(item, wanted(title="A", rating="9"), keep=True).is_empty
+    assert not planned(item, wanted(title="A"), keep=False).is_empty
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_our_own_unsettled_value_is_not_taken_for_a_persons(*, arrived: bool) -> None:
+    before = an_item(genres=("By hand",))
+    first = planned(before, wanted(title="A", genres=("X",)), keep=True)
+    item = applied(before, first) if arrived else before
+    own = Owned(pushed={}, intents=(first.intent,))
+    second = planned(item, wanted(title="B", genres=("Y",)), own, keep=True)
+    assert applied(item, second).title == "B"
+    assert set(applied(item, second).genres) == {"By hand", "Y"}
+
+
+def test_a_removal_that_may_have_arrived_is_not_taken_for_a_persons() -> None:
+    own = owned({Field.GENRES: ("B",)}, genres=("A", "B"))
+    done = planned(an_item(genres=("B",)), wanted(genres=("A", "B")), own, keep=True)
+    assert done.changes == {Field.GENRES: (("B",), ("A", "B"))}
+
+
+def test_a_person_taking_a_name_off_is_remembered_through_a_crash() -> None:
+    first = planned(an_item(genres=("B",)), wanted(genres=("A", "B", "C")), owned(genres=("A", "B")), keep=True)
+    own = Owned(pushed={Field.GENRES: ("A", "B")}, intents=(first.intent,))
+    second = planned(an_item(genres=("B", "C")), wanted(genres=("A", "B", "C")), own, keep=True)
+    assert second.is_empty
+
+
+def test_lost_line_ends_cost_one_push_not_one_for_ever() -> None:
+    item = an_item(summary="one two")
+    want = wanted(summary="one\n\ntwo")
+    first = planned(item, want)
+    assert not first.is_empty
+    after = applied(item, first, loses_line_ends=True)
+    assert planned(after, want, Owned(pushed=first.pushed)).is_empty
+    assert not planned(after, wanted(summary="one\ntwo"), Owned(pushed=first.pushed)).is_empty
+
+
+def test_parts_played_are_sent_back_and_pictures_go_to_those_without() -> None:
+    item = an_item(
+        actors=("Kept", "Seen"),
+        roles=(Role(name="Kept", text="Batman", thumb=""), Role(name="Seen", text="", thumb="http://there")),
+    )
+    want = Wanted(
+        values={Field.ACTORS: ("New", "Seen")},
+        file_stem="",
+        pictures={"new": "http://new", "Seen": "http://seen"},
+    )
+    done = plan(item, want, NOTHING, keep_plex_edits=False)
+    assert done.parameters == (
+        ("actor[0].tag.tag", "New"),
+        ("actor[1].tag.tag", "Seen"),
+        ("actor[2].tag.tag", "Kept"),
+        ("actor[0].tag.thumb", "http://new"),
+        ("actor[2].tagging.text", "Batman"),
+        ("actor.locked", "1"),
+    )
+    assert "http://new" not in repr(done) + repr(want)
+
+
+def test_a_stem_fills_a_title_that_is_empty_and_none_that_is_not_ours() -> None:
+    assert planned(an_item(title=""), wanted(title="")).changes == {Field.TITLE: ("", "clip 001")}
+    assert planned(an_item(title="Agent's"), wanted(title="")).is_empty
+
+
+def test_values_read_back_from_json_own_the_same() -> None:
+    own = Owned(pushed={Field.GENRES: ["A"]})  # type: ignore[dict-item]  # JSON makes it of a tuple
+    assert planned(an_item(genres=("A",)), wanted(genres=()), own).changes == {Field.GENRES: (("A",), ())}

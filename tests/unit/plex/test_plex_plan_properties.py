@@ -1,0 +1,166 @@
+"""What holds for every item, every wish and every history."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plex.plan import LISTS, Field, Owned, Value, Wanted, clean_values, plan, values_of
+from plex.text import loose_form, name_key
+from tests.support.plex_items import an_item, applied
+
+if TYPE_CHECKING:
+    from plex.model import PlexItem
+    from plex.plan import Values
+
+texts = st.sampled_from(["", "a", "b", "A", "a\n\nb", "a b", " a ", "x\x00", "日本, & 100%", "é", "e\u0301"])
+dates = st.sampled_from(["", "2004", "2004-03-01", "2004-13", "1999-12-31"])
+ratings = st.sampled_from(["", "0", "8", "8.0", "8.5", "10", "11"])
+names = st.lists(
+    st.sampled_from(["a", "A", "b", "c, d", "c", "d", "e&f", "100%", "%2C", '"q"', "日本", "é", "É", " a ", "x/y"]),
+    max_size=4,
+).map(tuple)
+# What Plex shows has been cleaned by it: no repeated tags, whole dates.
+shown_dates = st.sampled_from(["", "2004-01-01", "2004-03-01"])
+shown_names = st.lists(
+    st.sampled_from(["a", "b", "c, d", "c", "e&f", "%2C", "日本", "é", "hand"]), max_size=4, unique_by=name_key
+).map(tuple)
+
+
+def strategy_of(field: Field) -> st.SearchStrategy[Value]:
+    kinds: dict[Field, st.SearchStrategy[Value]] = {Field.DATE: dates, Field.RATING: ratings}
+    return names if field in LISTS else kinds.get(field, texts)
+
+
+wishes = st.fixed_dictionaries({}, optional={field: strategy_of(field) for field in Field})
+wanteds = wishes.map(lambda values: Wanted(values=values, file_stem="stem"))
+# What is stored has been cleaned before.
+pasts = wishes.map(clean_values)
+histories = st.builds(Owned, pushed=pasts, intents=st.lists(pasts, max_size=2).map(tuple))
+items = st.builds(
+    an_item,
+    title=texts,
+    summary=texts,
+    date=shown_dates,
+    studio=texts,
+    rating=st.sampled_from(["", "8.0", "3"]),
+    directors=shown_names,
+    actors=shown_names,
+    genres=shown_names,
+    collections=shown_names,
+    locked=st.frozensets(st.sampled_from([field.value for field in Field])),
+)
+flags = st.booleans()
+
+
+@given(items, wanteds, histories, flags, st.fixed_dictionaries({"adds": flags, "loses_line_ends": flags}))
+def test_an_applied_plan_leaves_nothing_to_plan(
+    item: PlexItem, want: Wanted, own: Owned, keep: bool, habits: dict[str, bool]
+) -> None:
+    done = plan(item, want, own, keep_plex_edits=keep)
+    after = applied(item, done, **habits)
+    again = plan(after, want, Owned(pushed=done.pushed), keep_plex_edits=keep)
+    assert again.is_empty
+    assert again.parameters == ()
+    assert again.rating is None
+
+
+@given(items, wanteds, histories, flags)
+def test_an_applied_plan_whose_result_was_never_stored_leaves_nothing_to_send_twice(
+    item: PlexItem, want: Wanted, own: Owned, keep: bool
+) -> None:
+    done = plan(item, want, own, keep_plex_edits=keep)
+    unsettled = Owned(pushed=own.pushed, intents=(*own.intents, done.intent))
+    again = plan(applied(item, done), want, unsettled, keep_plex_edits=keep)
+    assert again.is_empty
+    assert again.pushed == done.pushed
+
+
+@given(items, wanteds, histories, flags, flags)
+def test_names_that_a_person_added_stay(
+    item: PlexItem, want: Wanted, own: Owned, keep: bool, adds: bool
+) -> None:
+    after = values_of(applied(item, plan(item, want, own, keep_plex_edits=keep), adds=adds))
+    for field in LISTS:
+        by_hand = keys_of(values_of(item)[field]) - ever_owned_names(own, field)
+        assert by_hand <= keys_of(after[field])
+
+
+@given(items, wanteds, flags)
+def test_the_first_push_empties_nothing(item: PlexItem, want: Wanted, keep: bool) -> None:
+    after = values_of(applied(item, plan(item, want, Owned(pushed={}), keep_plex_edits=keep)))
+    for field, value in values_of(item).items():
+        assert keys_of(value) <= keys_of(after[field]) if field in LISTS else after[field] or not value
+
+
+@given(items, wanteds, wanteds, flags, flags)
+def test_after_a_crash_what_stash_drops_leaves_plex_whichever_half_happened(
+    item: PlexItem, first: Wanted, second: Wanted, arrived: bool, keep: bool
+) -> None:
+    before = values_of(item)
+    sent = plan(item, first, Owned(pushed={}), keep_plex_edits=keep)
+    now = applied(item, sent) if arrived else item
+    after = values_of(
+        applied(now, plan(now, second, Owned(pushed={}, intents=(sent.intent,)), keep_plex_edits=keep))
+    )
+    for field in sent.changes.keys() & second.values.keys() & LISTS:
+        dropped = keys_of(sent.changes[field][1]) - keys_of(before[field])
+        assert not (dropped - cleaned_keys(second, field)) & keys_of(after[field])
+    for field in sent.changes.keys() & second.values.keys() - LISTS:
+        if field is not Field.TITLE and not second.values[field]:
+            assert after[field] == ("" if arrived or not before[field] else before[field])
+
+
+@given(items, wanteds, histories, flags)
+def test_a_field_unlike_all_that_is_owned_is_kept_when_asked_for(
+    item: PlexItem, want: Wanted, own: Owned, adds: bool
+) -> None:
+    here = values_of(item)
+    after = values_of(applied(item, plan(item, want, own, keep_plex_edits=True), adds=adds))
+    for field in set(own.pushed) - LISTS:
+        ours = {loose_form(str(values[field])) for values in (own.pushed, *own.intents) if field in values}
+        if loose_form(str(here[field])) not in ours:
+            assert after[field] == here[field]
+
+
+@given(items, wanteds, histories, flags)
+def test_plex_has_what_stash_has_when_edits_are_not_kept(
+    item: PlexItem, want: Wanted, own: Owned, adds: bool
+) -> None:
+    after = values_of(applied(item, plan(item, want, own, keep_plex_edits=False), adds=adds))
+    for field in want.values:
+        if field in LISTS:
+            assert cleaned_keys(want, field) <= keys_of(after[field])
+
+
+@given(items, wanteds, histories, flags)
+def test_all_that_is_sent_is_locked_but_collections(
+    item: PlexItem, want: Wanted, own: Owned, keep: bool
+) -> None:
+    done = plan(item, want, own, keep_plex_edits=keep)
+    locked = {key.removesuffix(".locked") for key, _ in done.parameters if key.endswith(".locked")}
+    assert locked == {field.value for field in done.changes.keys() - {Field.COLLECTIONS, Field.RATING}}
+    assert set(done.intent) == set(done.changes)
+
+
+@given(items, histories, flags)
+def test_what_is_not_wanted_is_not_touched(item: PlexItem, own: Owned, keep: bool) -> None:
+    done = plan(item, Wanted(values={}, file_stem="stem"), own, keep_plex_edits=keep)
+    assert done.is_empty
+    assert replace(item) == applied(item, done)
+
+
+def keys_of(value: Value) -> set[str]:
+    return {name_key(name) for name in value}
+
+
+def cleaned_keys(want: Wanted, field: Field) -> set[str]:
+    return {name_key(" ".join(name.split())) for name in want.values[field]}
+
+
+def ever_owned_names(own: Owned, field: Field) -> set[str]:
+    histories: tuple[Values, ...] = (own.pushed, *own.intents)
+    return {name_key(name.strip()) for values in histories for name in values.get(field, ())}
