@@ -1,0 +1,201 @@
+"""The circuit breaker: does Plex get jobs (CLOSED), none (OPEN), or one on trial (HALF_OPEN)?
+
+Pure: each method is named for what happened and returns the breaker after it with the events to be told. Only
+server-level failures and probes come here; a missing or rejected item is a sign of health, a success.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+# As many different scenes in a row are no longer each its own fault, although the probes pass.
+SUSPECTS_TO_OPEN = 5
+# An error's text may quote a page of HTML.
+_LONGEST_ERROR = 500
+
+
+class Circuit(str, Enum):
+    """The three states, as the files and the JSON answers spell them; logs write them in capitals."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A scene whose job failed at the server level though the probe after it passed."""
+
+    scene_id: int
+    failed_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOutage:
+    """The outage that lasts as long as the circuit is not closed.
+
+    `started_at` is the first failure that led to it. `jobs_waiting` is the latest count known, `jobs_affected` the
+    largest one.
+    """
+
+    id: int
+    started_at: float
+    cause: str
+    probes: int = 0
+    jobs_waiting: int = 0
+    jobs_affected: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitOpened:
+    """Draining stops. The jobs of `refunded` scenes get the attempt back that the last failure cost them."""
+
+    outage: OpenOutage
+    why: str
+    again: bool = False
+    refunded: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitHalfOpened:
+    """Plex answers a probe: one job may try."""
+
+    outage: OpenOutage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitClosed:
+    """The outage is over."""
+
+    outage: OpenOutage
+    at: float
+
+
+CircuitEvent = CircuitOpened | CircuitHalfOpened | CircuitClosed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitBreaker:
+    """The whole of `circuit_breaker.json`.
+
+    `failure_count` counts server-level failures in a row, of jobs and probes. `transitions` grows by one with each
+    change of state: a result that began under another number is none of the present state's.
+    """
+
+    state: Circuit = Circuit.CLOSED
+    failure_count: int = 0
+    opened_at: float | None = None
+    last_error: str | None = None
+    transitions: int = 0
+    suspects: tuple[Suspect, ...] = ()
+    outage: OpenOutage | None = None
+    last_outage_id: int = 0
+
+    def succeeded(self, now: float) -> CircuitChange:
+        """A job got an answer that tells of a healthy server."""
+        if self.state is Circuit.HALF_OPEN:
+            return _closed(self, now)
+        if self.state is Circuit.OPEN:
+            return CircuitChange(breaker=self)
+        return CircuitChange(breaker=replace(self, failure_count=0, last_error=None, suspects=()))
+
+    def failed_alone(self, scene_id: int, error: str, now: float, outage_id: int) -> CircuitChange:
+        """A job failed at the server level and the probe after it passed: its own failure, unless too many do so."""
+        if self.state is Circuit.OPEN:
+            return CircuitChange(breaker=self)
+        failed = self._with_failure(error)
+        if all(suspect.scene_id != scene_id for suspect in self.suspects):
+            suspect = Suspect(scene_id=scene_id, failed_at=now)
+            failed = replace(failed, suspects=(*self.suspects, suspect))
+        if len(failed.suspects) < SUSPECTS_TO_OPEN:
+            return CircuitChange(breaker=failed)
+        scenes = tuple(suspect.scene_id for suspect in failed.suspects)
+        why = f"{len(scenes)} different scenes in a row failed although Plex answers probes; the last: {error}"
+        new = OpenOutage(id=outage_id, started_at=failed.suspects[0].failed_at, cause=why[:_LONGEST_ERROR])
+        return _opened(failed, why, now, new, refunded=scenes)
+
+    def went_down(self, error: str, now: float, outage_id: int) -> CircuitChange:
+        """A probe failed, by itself or after a job's failure."""
+        failed = self._with_failure(error)
+        if self.state is Circuit.OPEN:
+            return CircuitChange(breaker=failed)
+        return _opened(failed, error, now, OpenOutage(id=outage_id, started_at=now, cause=error[:_LONGEST_ERROR]))
+
+    def probe_passed(self, now: float) -> CircuitChange:
+        """Plex answered a probe. A closed circuit learns nothing: a suspect's failure has a passed probe too."""
+        if self.state is Circuit.HALF_OPEN:
+            return _closed(self, now)
+        if self.state is Circuit.CLOSED or self.outage is None:
+            return CircuitChange(breaker=self)
+        half_open = replace(self, state=Circuit.HALF_OPEN, transitions=self.transitions + 1)
+        return CircuitChange(breaker=half_open, events=(CircuitHalfOpened(outage=self.outage),))
+
+    def found_at_start(self, now: float) -> CircuitChange:
+        """A worker starts. Whoever tried the job or owed the second probe of a HALF_OPEN circuit was killed."""
+        if self.state is not Circuit.HALF_OPEN or self.outage is None:
+            return CircuitChange(breaker=self)
+        return _opened(self, "the trial was cut short when the worker before this one ended", now, self.outage)
+
+    def with_probe(self, jobs_waiting: int) -> CircuitBreaker:
+        """Count a probe, whatever its result, and the jobs that wait during it."""
+        if self.outage is None:
+            return self
+        affected = max(self.outage.jobs_affected, jobs_waiting)
+        outage = replace(self.outage, probes=self.outage.probes + 1, jobs_waiting=jobs_waiting, jobs_affected=affected)
+        return replace(self, outage=outage)
+
+    def _with_failure(self, error: str) -> CircuitBreaker:
+        return replace(self, failure_count=self.failure_count + 1, last_error=error[:_LONGEST_ERROR])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitChange:
+    """The breaker after something happened; at most one event."""
+
+    breaker: CircuitBreaker
+    events: tuple[CircuitEvent, ...] = ()
+
+
+def _opened(
+    breaker: CircuitBreaker, why: str, now: float, new: OpenOutage, *, refunded: tuple[int, ...] = ()
+) -> CircuitChange:
+    """To OPEN. From HALF_OPEN the same outage goes on, from CLOSED the `new` one begins."""
+    outage = breaker.outage or new
+    after = replace(
+        breaker,
+        state=Circuit.OPEN,
+        opened_at=now,
+        transitions=breaker.transitions + 1,
+        suspects=(),
+        outage=outage,
+        last_outage_id=outage.id,
+    )
+    again = breaker.outage is not None
+    event = CircuitOpened(outage=outage, why=why[:_LONGEST_ERROR], again=again, refunded=refunded)
+    return CircuitChange(breaker=after, events=(event,))
+
+
+def _closed(breaker: CircuitBreaker, now: float) -> CircuitChange:
+    after = CircuitBreaker(transitions=breaker.transitions + 1, last_outage_id=breaker.last_outage_id)
+    events = () if breaker.outage is None else (CircuitClosed(outage=breaker.outage, at=now),)
+    return CircuitChange(breaker=after, events=events)
+
+
+def consistent(breaker: CircuitBreaker) -> CircuitBreaker:
+    """A breaker read from a file; ValueError when its fields contradict each other.
+
+    A circuit that is not closed has an outage: one without its record gets it from `opened_at`.
+    """
+    if breaker.failure_count < 0 or breaker.transitions < 0 or breaker.last_outage_id < 0:
+        raise ValueError("a count is below zero")
+    if breaker.state is Circuit.CLOSED:
+        return replace(breaker, opened_at=None, outage=None)
+    if breaker.opened_at is None:
+        raise ValueError("a circuit that is not closed lacks opened_at")
+    if breaker.outage is not None:
+        return breaker
+    outage = OpenOutage(
+        id=breaker.last_outage_id + 1, started_at=breaker.opened_at, cause=breaker.last_error or "unknown"
+    )
+    return replace(breaker, outage=outage, last_outage_id=outage.id)
