@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.words import duration_in_words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (0.04, "0.1 s"),
+        (0.44, "0.4 s"),
+        (12.3, "12 s"),
+        (59.7, "1 min"),
+        (60, "1 min"),
+        (200, "3 min 20 s"),
+        (3599.6, "1 h"),
+        (3600, "1 h"),
+        (7530, "2 h 6 min"),
+        (86_390, "1 d"),
+        (349_200, "4 d 1 h"),
+        (3_456_000, "40 d"),
+    ],
+)
+def test_durations_are_worded_in_their_two_largest_units(seconds: float, words: str) -> None:
+    assert duration_in_words(seconds) == words
+
+
+@given(st.floats(-1e3, 1e9))
+def test_no_unit_overflows_into_the_next(seconds: float) -> None:
+    assert not any(word in duration_in_words(seconds).split() for word in ("60", "1.0"))

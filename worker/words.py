@@ -1,0 +1,27 @@
+"""Lengths of time as people say them; every log line, status and report words them alike."""
+
+from __future__ import annotations
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
+_UNITS = (("d", _DAY_S), ("h", _HOUR_S), ("min", _MINUTE_S), ("s", 1))
+
+
+def duration_in_words(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`: the two largest units, rounded; below zero is `0 s`."""
+    if 0 < seconds < 1:
+        return f"{max(seconds, 0.1):.1f} s"
+    whole = _rounded(max(0.0, seconds))
+    for position, (name, size) in enumerate(_UNITS[:-1]):
+        if whole >= size:
+            smaller_name, smaller_size = _UNITS[position + 1]
+            rest = whole % size // smaller_size
+            return f"{whole // size} {name}" + (f" {rest} {smaller_name}" if rest else "")
+    return f"{whole} s"
+
+
+def _rounded(seconds: float) -> int:
+    """Whole seconds, minutes or hours, whichever is the smaller of the two units shown."""
+    for unit, limit in ((1, _HOUR_S), (_MINUTE_S, _DAY_S)):
+        if round(seconds / unit) * unit < limit:
+            return round(seconds / unit) * unit
+    return round(seconds / _HOUR_S) * _HOUR_S
