@@ -156,7 +156,6 @@ class FaultRule:
     when: Callable[[Request], bool]
     left: int | None
     hits: int = 0
-    released: threading.Event = field(default_factory=threading.Event)
 
     def strikes(self, request: Request) -> bool:
         """Whether this request is struck; does not count it."""
@@ -169,12 +168,22 @@ class FaultRule:
             self.left -= 1
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Hold:
+    """One request that waits."""
+
+    rule: FaultRule | None
+    over: threading.Event = field(default_factory=threading.Event)
+
+
 class FaultPlan:
     """The rules in force; the first that fits strikes. Safe for use from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rules: list[FaultRule] = []
+        self._held: list[_Hold] = []
+        self._is_cut = False
 
     def add(self, rule: FaultRule) -> None:
         """Put a rule in force, behind those already there."""
@@ -194,8 +203,35 @@ class FaultPlan:
         with self._lock:
             healed = [each for each in self._rules if rule is None or each is rule]
             self._rules = [each for each in self._rules if each not in healed]
-        for each in healed:
-            each.released.set()
+            for hold in self._held:
+                if hold.rule in healed:
+                    hold.over.set()
+
+    def hold(self, rule: FaultRule | None, timeout_s: float | None) -> bool:
+        """Wait out the time (None: for ever) or until the rule is healed, whichever is first; False: the server closed
+        its connections meanwhile and nobody waits for an answer any more.
+        """
+        hold = _Hold(rule=rule)
+        with self._lock:
+            if self._is_cut or (rule is not None and rule not in self._rules):
+                return not self._is_cut
+            self._held.append(hold)
+        hold.over.wait(timeout_s)
+        with self._lock:
+            self._held.remove(hold)
+            return not self._is_cut
+
+    def cut(self) -> None:
+        """Let go of everything held, and hold nothing more, until `uncut`: the server closes its connections."""
+        with self._lock:
+            self._is_cut = True
+            for hold in self._held:
+                hold.over.set()
+
+    def uncut(self) -> None:
+        """The server is there again."""
+        with self._lock:
+            self._is_cut = False
 
 
 class RequestLog:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
+_VALUE_NAMES = frozenset(each.name for each in fields(Values))
+
 VERSION = "1.43.3.10828-a1b2c3d4e"
 
 
@@ -59,8 +61,6 @@ class PlexSim:
 
     def stop(self) -> None:
         """End everything, also what hangs."""
-        self._service.stopping.set()
-        self._service.faults.heal()
         self._listener.close()
         self._listener.release()
 
@@ -236,9 +236,8 @@ def _condition(
 
 
 def _values(values: dict[str, Any]) -> Values:
-    known = {each.name for each in fields(Values)}
-    if unknown := values.keys() - known:
-        raise TypeError(f"no values of an item: {sorted(unknown)}; there are {sorted(known)}")
+    if unknown := values.keys() - _VALUE_NAMES:
+        raise TypeError(f"no values of an item: {sorted(unknown)}; there are {sorted(_VALUE_NAMES)}")
     given: dict[str, Any] = {name: tuple(value) if name in VALUE_TAGS else value for name, value in values.items()}
     return Values(**given)
 

@@ -114,7 +114,7 @@ class Library:
         with self.lock:
             if section_key not in self._ordered:
                 items = [self._items[key] for key in self._in_section[section_key]]
-                items.sort(key=_order)
+                items.sort(key=lambda item: item.sort_key)  # stable: equal titles stay in the order of their keys
                 self._ordered[section_key] = items
             return self._ordered[section_key]
 
@@ -226,8 +226,8 @@ class Library:
         )
 
     def _facts(self, section_key: int, values: Values, versions: Sequence[Version]) -> Facts:
-        title = values.title or _stem(_first_path(versions))
-        return edited_facts(Facts(), as_edit(replace(values, title=title)), self.tags, section_key)
+        named = values if values.title else replace(values, title=_stem(_first_path(versions)))
+        return edited_facts(Facts(), as_edit(named), self.tags, section_key)
 
     def _media(self, version: Version) -> Media:
         files = version if isinstance(version, list) else [version]
@@ -252,13 +252,13 @@ def agent_picture_key(item: Item, kind: str) -> str:
 
 def as_edit(values: Values) -> Edit:
     """The edit that adds these values; nothing is locked or removed."""
-    roles = {
-        kind: tuple(entry if isinstance(entry, Role) else Role(name=entry) for entry in getattr(values, name))
-        for name, kind in VALUE_TAGS.items()
-    }
     return Edit(
         values={field: text for name, field in VALUE_FIELDS.items() if (text := getattr(values, name))},
-        added={kind: entries for kind, entries in roles.items() if entries},
+        added={
+            kind: tuple(entry if isinstance(entry, Role) else Role(name=entry) for entry in entries)
+            for name, kind in VALUE_TAGS.items()
+            if (entries := getattr(values, name))
+        },
     )
 
 

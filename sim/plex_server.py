@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sim.faults import FaultPlan, FaultRule, Kind, Request, RequestLog
+from sim.faults import FaultPlan, Kind, Request, RequestLog
 from sim.plex_routes import Answer, Call, Routes, refusal
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ class Service:
         self.log = RequestLog()
         self.faults = FaultPlan()
         self.latency_s = 0.0
-        self.stopping = threading.Event()
 
     def answer(self, call: Call) -> Answer:
         """The answer without faults; a wrong or missing token is 401 everywhere but at `/identity`."""
@@ -61,8 +60,6 @@ class _Handler(BaseHTTPRequestHandler):
         service = self.server.service
         call = self._read_call()
         number = service.log.arrived(call.request)
-        if service.latency_s:
-            service.stopping.wait(service.latency_s)
         try:
             answer, share = self._decide(service, call)
         except _Lost:
@@ -89,7 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
         return Call(request=request, headers=headers, body=body)
 
     def _decide(self, service: Service, call: Call) -> tuple[Answer, float]:
-        """The answer and the share of its body to send."""
+        """The answer and the share of its body to send. Raises _Lost when there will be none."""
+        if service.latency_s and not service.faults.hold(None, service.latency_s):
+            raise _Lost
         rule = service.faults.take(call.request)
         if rule is None:
             return service.answer(call), 1.0
@@ -100,20 +99,14 @@ class _Handler(BaseHTTPRequestHandler):
                 status=fault.status, body=fault.body, content_type=fault.content_type, headers=fault.headers
             )
             return answer, 1.0
-        self._hold(rule)
-        if fault.kind is Kind.SLOW:
+        if fault.kind is Kind.SLOW and service.faults.hold(rule, fault.delay_s):
             return early or service.answer(call), 1.0
+        if fault.kind is Kind.HANG:
+            service.faults.hold(rule, None)
         if fault.kind is Kind.TRUNCATED and early is not None:
             # An edit's answer is empty: then more is announced than there is.
             return (early, 0.5) if early.body else (Answer(status=early.status, body=b" " * 100), 0.0)
         raise _Lost
-
-    @staticmethod
-    def _hold(rule: FaultRule) -> None:
-        if rule.fault.kind is Kind.HANG:
-            rule.released.wait()
-        elif rule.fault.kind is Kind.SLOW:
-            rule.released.wait(rule.fault.delay_s)
 
     def _send(self, answer: Answer, share: float) -> None:
         self.send_response(answer.status)
@@ -189,8 +182,11 @@ class Listener:
     def open(self) -> None:
         """Listen; nothing happens when it does."""
         if self._server is None:
+            self._service.faults.uncut()
             self._server = _Server(self._service, self.port)
-            self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_S,), name="plex-sim")
+            self._thread = threading.Thread(
+                target=self._server.serve_forever, args=(POLL_S,), name="plex-sim", daemon=True
+            )
             self._thread.start()
 
     def close(self) -> None:
@@ -201,6 +197,7 @@ class Listener:
         server.shutdown()
         self._thread.join()
         server.socket.close()
+        self._service.faults.cut()
         server.cut_connections()
         server.server_close()
 

@@ -64,10 +64,8 @@ def section_element(section: Section, updated_at: int) -> str:
         "uuid": section.uuid,
         "updatedAt": updated_at,
         "createdAt": section.created_at,
-        "scannedAt": updated_at,
         "content": 1,
         "directory": 1,
-        "contentChangedAt": updated_at,
         "hidden": 0,
     }
     return element("Directory", attributes, places)

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plexapi.exceptions import BadRequest, NotFound, Unauthorized
@@ -59,6 +60,17 @@ def test_edit_with_lock_is_kept_by_the_agent_and_without_is_reverted(
     fetch(key).refresh()
     after = plex.item(key)
     assert (after.title, after.summary, after.genres) == ("Kept", "from the agent", ("Drama",))
+
+
+def test_a_lock_can_be_opened_again_and_an_edit_without_a_word_of_it_keeps_it(
+    plex: PlexSim, fetch: Callable[[int], Any]
+) -> None:
+    key = add(plex)
+    fetch(key).editTitle("A")
+    fetch(key).edit(**{"title.value": "B"})
+    assert (plex.item(key).title, plex.item(key).locked) == ("B", frozenset({"title"}))
+    fetch(key).edit(**{"title.locked": 0})
+    assert (plex.item(key).title, plex.item(key).locked) == ("B", frozenset())
 
 
 def test_batch_edits_are_one_put_that_does_everything(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
@@ -158,6 +170,17 @@ def test_uploads_are_never_compared_and_lock(plex: PlexSim, fetch: Callable[[int
     assert [poster.data for poster in plex.item(key).posters] == [b"same picture"] * 2
 
 
+def test_an_unlocked_poster_goes_back_to_the_agents_own(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex)
+    fetch(key).uploadPoster(filepath=io.BytesIO(b"picture"))
+    plex.metadata_refresh(key)
+    assert plex.item(key).selected_poster == plex.item(key).posters[0].key
+    fetch(key).unlockPoster()
+    plex.metadata_refresh(key)
+    assert plex.item(key).selected_poster == ""
+    assert [poster.selected for poster in fetch(key).posters()] == [True, False]
+
+
 def test_backgrounds_are_apart_from_posters(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex)
     fetch(key).uploadArt(filepath=io.BytesIO(b"wide"))
@@ -244,6 +267,14 @@ def test_edit_of_an_item_that_is_gone_is_not_found_or_nothing(plex: PlexSim, fet
         movie.editTitle("T")
     plex.quirks.edit_of_missing = 200
     movie.editTitle("T")
+
+
+def test_edit_of_an_item_of_another_section_is_not_found(plex: PlexSim) -> None:
+    plex.add_section("Other")
+    other = plex.add_item(2, files=[("/other/b.mp4", 1)])
+    with pytest.raises(NotFound):
+        connect(plex).query(f"/library/sections/1/all?type=1&id={other}&title.value=x", method=requests.put)
+    assert plex.item(other).title == "b"
 
 
 def test_edits_by_hand_lock_and_replace_whole_lists(plex: PlexSim) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -193,6 +194,15 @@ def test_a_slow_answer_comes_late_and_a_client_that_left_is_no_matter(plex: Plex
     assert time.monotonic() - began >= 0.1
 
 
+def test_a_request_takes_effect_once_however_late_its_answer(plex: PlexSim, key: int) -> None:
+    for fault in (Fault.slow(0.01, after=True), Fault.slow(0.01), Fault.truncated()):
+        plex.fault(fault, times=1)
+        url = f"{plex.url}/library/metadata/{key}/posters?X-Plex-Token={TOKEN}"
+        with suppress(requests.exceptions.ChunkedEncodingError):
+            requests.post(url, data=b"picture", timeout=5)
+    assert len(plex.item(key).posters) == 3
+
+
 def test_latency_delays_every_answer(plex: PlexSim) -> None:
     plex.latency_s = 0.1
     assert ask(plex).elapsed.total_seconds() >= 0.1
@@ -204,6 +214,18 @@ def test_healing_one_rule_leaves_the_other(plex: PlexSim) -> None:
     assert ask(plex).status_code == 500
     plex.heal(broken)
     assert ask(plex).status_code == 403
+
+
+def test_a_server_that_is_switched_off_lets_go_of_what_hangs(plex: PlexSim, key: int) -> None:
+    plex.fault(Fault.slow(60), method="PUT")
+    with pytest.raises(requests.ReadTimeout):
+        retitle(plex, key, timeout=0.05)
+    began = time.monotonic()
+    plex.fault(Fault.refused())
+    assert time.monotonic() - began < 1
+    assert plex.item(key).title == "before"
+    plex.heal()
+    assert retitle(plex, key).ok
 
 
 @pytest.mark.parametrize("fault", [Fault.hang(), Fault.slow(60), Fault.hang(after=True)])
