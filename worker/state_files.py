@@ -1,0 +1,148 @@
+"""The JSON state files: locked read-modify-write, replaced in one step, set aside when they are not readable.
+
+Every file carries a `version`. One that is corrupt, or of a version not known here, is renamed to
+`<name>.corrupt-<epoch seconds>`, reported once, and its safe default taken in its stead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+from filelock import FileLock, Timeout
+
+from local.files import replace_patiently, write_atomically
+from worker.errors import LocalStorage
+from worker.state_json import from_json, to_json
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterator
+
+    from local.clock import Clock
+
+T = TypeVar("T")
+
+# A change takes milliseconds (two fsyncs on a slow disk: a second); whoever waits longer waits for a broken disk.
+LOCK_TIMEOUT_S = 10.0
+_LOCK_POLL_S = 0.01
+
+
+class StateFile(Generic[T]):
+    """One file that holds one frozen dataclass with a default for every field.
+
+    `consistent` repairs or refuses (ValueError) a value whose fields each are valid but do not fit together.
+    Every method raises LocalStorage when the system refuses.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        default: T,
+        *,
+        clock: Clock,
+        logger: logging.Logger,
+        version: int = 1,
+        consistent: Callable[[T], T] = lambda value: value,
+    ) -> None:
+        self._path = path
+        self._default = default
+        self._clock = clock
+        self._logger = logger
+        self._version = version
+        self._consistent = consistent
+        # The mode is explicit since the lock files are made with 0666 otherwise.
+        self._lock = FileLock(f"{path}.lock", mode=0o600)
+
+    def read(self) -> T:
+        """What the file says now; the default when there is none. Takes the lock only to set a corrupt file aside."""
+        try:
+            return self._parsed()
+        except ValueError:
+            # Unlocked, the file might be replaced by a good one between this look and the renaming.
+            with self.locked():
+                return self._read_or_set_aside()
+
+    def update(self, change: Callable[[T], T]) -> T:
+        """Read, change and write under the lock; returns the new value. What `change` leaves equal is not written."""
+        with self.locked():
+            before = self._read_or_set_aside()
+            after = change(before)
+            if after != before:
+                self._write(after)
+            return after
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from changing the file. May be nested; `read` and `update` work inside."""
+        try:
+            self._lock.acquire(timeout=LOCK_TIMEOUT_S, poll_interval=_LOCK_POLL_S)
+        except Timeout as error:
+            raise LocalStorage(
+                f"{self._path} has been locked by another process for {LOCK_TIMEOUT_S:.0f} s. If no PlexSync task is "
+                "running, the disk does not answer: look at it, or set PLEXSYNC_DATA_DIR to a local disk."
+            ) from error
+        except (OSError, NotImplementedError) as error:
+            self._refuse("lock", error)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _read_or_set_aside(self) -> T:
+        try:
+            return self._parsed()
+        except ValueError as error:
+            self._set_aside(error)
+            return self._default
+
+    def _parsed(self) -> T:
+        try:
+            with open(self._path, "rb") as file:
+                content = file.read()
+        except FileNotFoundError:
+            return self._default
+        except OSError as error:
+            self._refuse("read", error)
+        data = _decoded(content)
+        if not isinstance(data, dict) or data.get("version") != self._version:
+            raise ValueError(f"it is not of version {self._version}")
+        return self._consistent(from_json(type(self._default), data))
+
+    def _set_aside(self, error: ValueError) -> None:
+        aside = f"{self._path}.corrupt-{int(self._clock.now())}"
+        try:
+            replace_patiently(self._path, aside)
+        except OSError as refusal:
+            self._refuse("set aside", refusal)
+        self._logger.error(
+            "%s cannot be used (%s). It was set aside as %s and PlexSync starts that record anew; no job is lost.",
+            self._path,
+            error,
+            os.path.basename(aside),
+        )
+
+    def _write(self, value: T) -> None:
+        data = {"version": self._version, **to_json(value)}
+        try:
+            write_atomically(self._path, json.dumps(data, indent=1, allow_nan=False).encode() + b"\n")
+        except OSError as error:
+            self._refuse("write", error)
+
+    def _refuse(self, what: str, error: Exception) -> NoReturn:
+        # The system's words alone: the rest of an OSError's text names a temporary file, each time another.
+        words = getattr(error, "strerror", None) or str(error)
+        raise LocalStorage(
+            f"cannot {what} {self._path}: {words}. Make room on that disk, or make the folder writable for the user "
+            "that runs Stash; PlexSync goes on by itself then."
+        ) from error
+
+
+def _decoded(content: bytes) -> Any:
+    """ValueError for all that is not JSON, deep nesting included."""
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
