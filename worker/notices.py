@@ -1,0 +1,87 @@
+"""What is logged when something changes: what happened, why, and what comes next. Pure."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from worker.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened
+from worker.recovery import PauseReason
+from worker.transitions import Event, Gate, GateKind, PauseEnded, State
+from worker.words import duration_in_words
+
+_RESUMED = {
+    PauseReason.STORAGE: "the disk takes writes again",
+    PauseReason.AUTH: "the reason was the token, and it is tried again",
+    PauseReason.SETUP: "the reason was the set-up, and it is tried again",
+    PauseReason.BUSY: "Plex is no longer busy",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A log line; `level` is one of logging's."""
+
+    level: int
+    text: str
+
+
+def notice_of(event: Event, state: State, *, now: float, rate_per_s: float) -> Notice:
+    """Tell an event by the state that it led to. `rate_per_s`: of the recovery period's first step."""
+    if isinstance(event, CircuitOpened):
+        return Notice(level=logging.WARNING, text=_opened(event, state, now))
+    if isinstance(event, CircuitHalfOpened):
+        lasted = duration_in_words(now - event.outage.started_at)
+        text = (
+            f"circuit HALF_OPEN: Plex answers a probe, {lasted} after the outage began. One job may try now; "
+            "without one a second probe decides."
+        )
+        return Notice(level=logging.INFO, text=text)
+    if isinstance(event, CircuitClosed):
+        return Notice(level=logging.INFO, text=_closed(event, rate_per_s))
+    if isinstance(event, PauseEnded):
+        return Notice(level=logging.INFO, text=f"draining goes on: {_RESUMED[event.pause.reason]}.")
+    is_busy = event.pause.until is not None
+    next_at = event.pause.until if is_busy else state.scheduler.next_check_at
+    text = f"draining PAUSED: {_sentence(event.pause.message)} {_next(next_at, now, busy=is_busy)} No job is charged."
+    return Notice(level=logging.WARNING if is_busy else logging.ERROR, text=text)
+
+
+def notice_at_start(gate: Gate, now: float) -> Notice | None:
+    """What a worker that starts finds in its way; None when nothing is."""
+    if gate.kind is not GateKind.WAIT or gate.message is None:
+        return None
+    what = "the circuit is still OPEN" if gate.stopped_by == "circuit" else "draining is still PAUSED"
+    busy = gate.stopped_by == PauseReason.BUSY.value
+    text = f"{what}: {_sentence(gate.message)} {_next(gate.until, now, busy=busy)}"
+    return Notice(level=logging.WARNING, text=text)
+
+
+def _opened(event: CircuitOpened, state: State, now: float) -> str:
+    after = _next(state.scheduler.next_check_at, now)
+    if event.again:
+        lasted = duration_in_words(now - event.outage.started_at)
+        return f"circuit OPEN again: {_sentence(event.why)} The outage began {lasted} ago. {after}"
+    if event.refunded:
+        return f"circuit OPEN: {_sentence(event.why)} Their jobs get this attempt back and wait. {after}"
+    return f"circuit OPEN: {_sentence(event.why)} All jobs wait, none is charged. {after}"
+
+
+def _closed(event: CircuitClosed, rate_per_s: float) -> str:
+    outage = event.outage
+    lasted = duration_in_words(event.at - outage.started_at)
+    waiting = "No job is waiting."
+    if outage.jobs_waiting:
+        count = "1 job is" if outage.jobs_waiting == 1 else f"{outage.jobs_waiting} jobs are"
+        waiting = f"{count} waiting; the drain starts by itself, at {rate_per_s:g} jobs a second at first."
+    return f"circuit CLOSED: Plex is back. Outage {outage.id} lasted {lasted} ({outage.cause.rstrip('.')}). {waiting}"
+
+
+def _next(at: float | None, now: float, *, busy: bool = False) -> str:
+    when = "at once" if at is None or at <= now else f"in {duration_in_words(at - now)}"
+    return f"It goes on {when}." if busy else f"Next check {when}."
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."

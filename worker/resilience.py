@@ -1,0 +1,338 @@
+"""The one door to breaker, probe schedule, recovery rate and outage history: what the drain loop asks and tells.
+
+Every change reads the three files under one lock, decides (worker/transitions.py) and writes what is different, so a
+Health Check in another process loses nothing and is lost by nothing. The order is history, schedule, breaker: a kill
+in between leaves the circuit not closed, or a probe planned that is not needed, never an outage that has no end.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from worker import breaker, outages, recovery, transitions
+from worker.breaker import Circuit, CircuitBreaker
+from worker.errors import LocalStorage
+from worker.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter
+from worker.notices import Notice, notice_at_start, notice_of
+from worker.outages import Outage, OutageFigures, OutageHistory
+from worker.recovery import PauseReason, RecoveryScheduler
+from worker.state_files import StateFile
+from worker.transitions import Event, Gate, Outcome, ProbeResult, State
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from local.clock import Clock
+
+_REREAD_S = 1.0
+# What is counted during a recovery (results watched, jobs pushed) is stored this often, not with every job.
+_FLUSH_S = 5.0
+_DEFAULT_RATE_PER_S = 5.0
+_DEFAULT_MINUTES = 5.0
+
+
+class Resilience:
+    """See the module. `now` is epoch seconds throughout.
+
+    When the disk refuses a change, draining pauses for that reason (kept in mind if it cannot be stored either) until a
+    probe's result can be stored; only `outages` and `figures` raise LocalStorage.
+    """
+
+    def __init__(self, directory: str, *, clock: Clock, logger: logging.Logger) -> None:
+        self._clock = clock
+        self._logger = logger
+        self._circuit = StateFile(
+            os.path.join(directory, "circuit_breaker.json"),
+            CircuitBreaker(),
+            clock=clock,
+            logger=logger,
+            consistent=breaker.consistent,
+        )
+        self._schedule = StateFile(
+            os.path.join(directory, "recovery_state.json"),
+            RecoveryScheduler(),
+            clock=clock,
+            logger=logger,
+            consistent=recovery.consistent,
+        )
+        self._history = StateFile(
+            os.path.join(directory, "outage_history.json"),
+            OutageHistory(),
+            clock=clock,
+            logger=logger,
+            consistent=outages.consistent,
+        )
+        self._pace = Pace(rate_per_s=_DEFAULT_RATE_PER_S, period_s=clock.interval(_DEFAULT_MINUTES * 60))
+        self._seen = State()
+        self._read_at: float | None = None
+        # The schedule that the disk did not take; it holds until one is stored again.
+        self._unsaved: RecoveryScheduler | None = None
+        self._limiter: RecoveryRateLimiter | None = None
+        self._rate_told: float | None = None
+        self._watched: RecoveryPeriod | None = None
+        self._pushed = 0
+        self._flushed_at = 0.0
+
+    # What is the case
+
+    def refresh(self, now: float) -> None:
+        """Look at the files again when a second has passed since the last look. Call it whenever you loop."""
+        if self._read_at is not None and 0 <= now - self._read_at < self._clock.interval(_REREAD_S):
+            return
+        try:
+            seen = replace(self._seen, breaker=self._circuit.read(), scheduler=self._read_schedule())
+        except LocalStorage as error:
+            self._keep_in_mind(error, now)
+            return
+        self._see(seen, now)
+        self._flush(now)
+
+    def gate(self, now: float) -> Gate:
+        """May jobs go out? After TRIAL run one job, record its result, and ask again."""
+        return transitions.decide_gate(self._seen, now, self._clock.interval)
+
+    def ticket(self) -> int:
+        """Take one before a job or a probe begins and give it back with the result.
+
+        A result that the circuit has outrun is ignored.
+        """
+        return self._seen.breaker.transitions
+
+    def probe_due(self, now: float) -> bool:
+        """Shall Plex be probed now? Never while jobs may go out, except HALF_OPEN when no job took its chance."""
+        return transitions.is_probe_due(self._seen, now, self._clock.interval)
+
+    def next_check_at(self) -> float | None:
+        """Epoch seconds of the next probe; None when none is planned, or at once if `probe_due`."""
+        return self._seen.scheduler.next_check_at if self._seen.is_stopped else None
+
+    def take_token(self, now: float) -> float:
+        """Before each job: 0 to go, else the seconds to wait before asking again."""
+        period = self._period()
+        rate = period.rate_at(now, self._pace) if period is not None else None
+        if self._seen.breaker.state is Circuit.CLOSED:
+            self._tell_rate(rate)
+        limiter = self._limiter or RecoveryRateLimiter(filled_at=now)
+        self._limiter, wait_s = limiter.take(now, rate)
+        return wait_s
+
+    @property
+    def breaker(self) -> CircuitBreaker:
+        """The circuit as last seen."""
+        return self._seen.breaker
+
+    @property
+    def scheduler(self) -> RecoveryScheduler:
+        """Checks, pauses and recovery as last seen."""
+        return self._seen.scheduler
+
+    def rate_per_s(self, now: float) -> float | None:
+        """The present limit; None when there is none."""
+        period = self._period()
+        return None if period is None else period.rate_at(now, self._pace)
+
+    def recovery_until(self, now: float) -> float | None:
+        """The end of the recovery period under way, epoch seconds; None outside of one."""
+        period = self._period()
+        return None if period is None or self.rate_per_s(now) is None else period.ends_at(self._pace)
+
+    def outages(self) -> tuple[Outage, ...]:
+        """The last 30, oldest first, one under way last. Reads the history."""
+        return self._history.read().listed(self._seen.breaker.outage)
+
+    def figures(self, now: float) -> OutageFigures:
+        """What the outage report sums up. Reads the history."""
+        return self._history.read().figures(self._seen.breaker.outage, now)
+
+    # What happened
+
+    def start(self, now: float) -> None:
+        """A worker starts (it holds `worker.lock`): Plex is being watched from now on."""
+        self._change(lambda state: transitions.on_start(state, now, self._clock.interval), now)
+        notice = notice_at_start(self.gate(now), now)
+        if notice is not None:
+            self._tell(notice)
+
+    def set_pace(self, *, rate_per_s: float, minutes: float) -> None:
+        """The settings `recovery_rate` and `recovery_minutes`, both above 0. Counts at once, also within a period."""
+        self._pace = Pace(rate_per_s=rate_per_s, period_s=self._clock.interval(minutes * 60))
+
+    def settings_changed(self, now: float) -> None:
+        """Ends the pauses that settings can end; an open circuit is probed at once."""
+        self._change(lambda state: transitions.on_new_settings(state, now), now)
+
+    def record_success(self, ticket: int, now: float, *, pushed: bool = True) -> None:
+        """A job ended in a way that tells of a healthy server. Costs no file access unless it changes something.
+
+        `pushed`: something was written to Plex; counted for the outage whose recovery it is.
+        """
+        if ticket != self._seen.breaker.transitions:
+            return
+        if self._seen.breaker.succeeded(now).breaker != self._seen.breaker:
+            self._change_with(ticket, lambda state: transitions.on_success(state, now, self._clock.interval), now)
+        self._watch(now, good=True, pushed=pushed)
+
+    def record_own_failure(
+        self, ticket: int, scene_id: int, error_class: str, text: str, now: float
+    ) -> tuple[int, ...]:
+        """A server-level failure of a job after which the probe passed.
+
+        Returns the scenes whose jobs get the attempt back that their last failure cost, because the circuit opened by
+        it; this scene is one of them then. Mostly empty.
+        """
+        self._watch(now, good=False)
+        error, interval = f"{error_class}: {text}", self._clock.interval
+        return self._change_with(
+            ticket, lambda state: transitions.on_own_failure(state, scene_id, error, now, interval), now
+        ).refunded
+
+    def record_outage(self, ticket: int, error: str, now: float) -> None:
+        """A server-level failure after which the probe failed too: the circuit opens, nothing is charged."""
+        self._change_with(ticket, lambda state: transitions.on_outage(state, error, now, self._clock.interval), now)
+
+    def record_busy(self, retry_after_s: float | None, message: str, now: float) -> None:
+        """Plex answered 429."""
+        interval = self._clock.interval
+        self._change(lambda state: transitions.on_busy(state, retry_after_s, message, now, interval), now)
+
+    def record_auth(self, message: str, now: float) -> None:
+        """Plex rejects the token, in the probe too."""
+        self._pause(PauseReason.AUTH, message, now)
+
+    def record_setup(self, message: str, now: float) -> None:
+        """Library, certificate or address are wrong for all jobs."""
+        self._pause(PauseReason.SETUP, message, now)
+
+    def record_storage(self, message: str, now: float) -> None:
+        """Queue or ledger raised LocalStorage."""
+        self._pause(PauseReason.STORAGE, message, now)
+
+    def record_probe(self, ticket: int, result: ProbeResult, now: float, *, jobs_waiting: int | None = None) -> None:
+        """A probe that was due, or one that the user asked for. `jobs_waiting` None: not known."""
+        interval = self._clock.interval
+        self._change_with(ticket, lambda state: transitions.on_probe(state, result, jobs_waiting, now, interval), now)
+
+    def maybe_check_recovery(self, probe: Callable[[], ProbeResult], jobs_waiting: int) -> ProbeResult | None:
+        """Probe Plex if a probe is due, and draw the consequences."""
+        if not self.probe_due(self._clock.now()):
+            return None
+        ticket = self.ticket()
+        result = probe()
+        self.record_probe(ticket, result, self._clock.now(), jobs_waiting=jobs_waiting)
+        return result
+
+    def leave(self, now: float) -> None:
+        """The worker ends: store what is counted but not yet stored."""
+        self._flush(now, at_once=True)
+
+    # How it is stored
+
+    def _change(self, decide: Callable[[State], Outcome], now: float) -> Outcome:
+        try:
+            with self._circuit.locked():
+                before = State(
+                    breaker=self._circuit.read(), scheduler=self._read_schedule(), history=self._history.read()
+                )
+                outcome = decide(before)
+                self._store(before, outcome.state)
+        except LocalStorage as error:
+            return self._keep_in_mind(error, now)
+        self._settle(outcome, now)
+        return outcome
+
+    def _keep_in_mind(self, error: LocalStorage, now: float) -> Outcome:
+        """The disk refused: pause in memory, until a change can be stored."""
+        interval = self._clock.interval
+        outcome = transitions.on_pause(self._seen, PauseReason.STORAGE, str(error), now, interval)
+        self._unsaved = outcome.state.scheduler
+        self._settle(outcome, now)
+        return outcome
+
+    def _change_with(self, ticket: int, decide: Callable[[State], Outcome], now: float) -> Outcome:
+        return self._change(
+            lambda state: decide(state) if ticket == state.breaker.transitions else Outcome(state=state), now
+        )
+
+    def _store(self, before: State, after: State) -> None:
+        """Only under the lock. See the module for the order."""
+        if after.history != before.history:
+            self._history.update(lambda _: after.history)
+        self._schedule.update(lambda _: after.scheduler)
+        self._unsaved = None
+        if after.breaker != before.breaker:
+            self._circuit.update(lambda _: after.breaker)
+
+    def _read_schedule(self) -> RecoveryScheduler:
+        return self._unsaved or self._schedule.read()
+
+    def _pause(self, reason: PauseReason, message: str, now: float) -> None:
+        self._change(lambda state: transitions.on_pause(state, reason, message, now, self._clock.interval), now)
+
+    def _settle(self, outcome: Outcome, now: float) -> None:
+        self._see(outcome.state, now)
+        for event in outcome.events:
+            self._tell_event(event, outcome.state, now)
+
+    def _see(self, state: State, now: float) -> None:
+        self._seen = state
+        self._read_at = now
+
+    # The recovery period
+
+    def _period(self) -> RecoveryPeriod | None:
+        """The stored one, with what this process has watched since."""
+        stored, watched = self._seen.scheduler.period, self._watched
+        if stored is not None and watched is not None and _is_same_period(stored, watched):
+            return watched
+        return stored
+
+    def _watch(self, now: float, *, good: bool, pushed: bool = False) -> None:
+        period = self._period()
+        if period is None or period.rate_at(now, self._pace) is None:
+            return
+        self._watched = period.watched(good=good, now=now, pace=self._pace)
+        self._pushed += 1 if pushed else 0
+        if self._watched.rate_scale != period.rate_scale:
+            # With the next look at the files: a job's result is no place for a disk's error.
+            self._flushed_at = 0.0
+
+    def _flush(self, now: float, *, at_once: bool = False) -> None:
+        """Store what was watched and counted, if anything was."""
+        if self._watched is None or not (at_once or abs(now - self._flushed_at) >= _FLUSH_S):
+            return
+        watched, pushed = self._watched, self._pushed
+        self._change(lambda state: Outcome(state=_with_watched(state, watched, pushed)), now)
+        self._watched, self._pushed, self._flushed_at = None, 0, now
+
+    # Words
+
+    def _tell_rate(self, rate_per_s: float | None) -> None:
+        if rate_per_s == self._rate_told:
+            return
+        self._rate_told = rate_per_s
+        if rate_per_s is None:
+            self._logger.info("the recovery period is over: jobs go out as fast as Plex takes them.")
+        else:
+            self._logger.info("recovering gently: at most %g jobs a second for now.", rate_per_s)
+
+    def _tell_event(self, event: Event, state: State, now: float) -> None:
+        self._tell(notice_of(event, state, now=now, rate_per_s=self._pace.rate_per_s))
+
+    def _tell(self, notice: Notice) -> None:
+        self._logger.log(notice.level, "%s", notice.text)
+
+
+def _is_same_period(one: RecoveryPeriod, other: RecoveryPeriod) -> bool:
+    return (one.outage_id, one.started_at) == (other.outage_id, other.started_at)
+
+
+def _with_watched(state: State, watched: RecoveryPeriod, pushed: int) -> State:
+    """Counted jobs go to their outage; what was watched counts only while its period is the present one."""
+    history = state.history.pushed(watched.outage_id, pushed)
+    period = state.scheduler.period
+    if period is None or not _is_same_period(period, watched):
+        return replace(state, history=history)
+    return replace(state, history=history, scheduler=replace(state.scheduler, period=watched))
