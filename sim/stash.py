@@ -1,0 +1,414 @@
+"""A simulated Stash v0.30: GraphQL and pictures over HTTP, and a plugin host that starts the real script.
+
+`with StashSim(plugin=folder) as stash:` then edit as a user would; every edit goes over HTTP and comes back when the
+hooks that it fires have ended. What the simulator does not know it refuses; it imitates no part silently.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphql import build_schema
+
+from sim.faults import FaultRule
+from sim.stash_access import Access
+from sim.stash_administration import Administration
+from sim.stash_disk import Disk
+from sim.stash_entity_edits import EntityEdits
+from sim.stash_execute import GraphQLEngine
+from sim.stash_hook_input import scene_update
+from sim.stash_host import Output, PluginHost
+from sim.stash_jobs import JobQueue
+from sim.stash_library import Library, SceneGroup
+from sim.stash_manifest import ManifestError, read_manifest
+from sim.stash_pictures import Pictures
+from sim.stash_plugins import Address, Call, Plugins
+from sim.stash_queries import Queries
+from sim.stash_scene_edits import SceneEdits
+from sim.stash_server import HOST, TEST_HEADER, Port, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import tzinfo
+
+    from sim.faults import Fault, Request
+    from sim.stash_host import Invocation, LogLine
+    from sim.stash_jobs import Job
+
+SCHEMA = Path(__file__).parent / "stash_schema.graphql"
+
+
+class GraphQLRefusedError(Exception):
+    """The simulator answered with errors. `messages` are their texts; `status` is the HTTP status."""
+
+    def __init__(self, status: int, errors: list[dict[str, Any]]) -> None:
+        self.status = status
+        self.messages = [str(error["message"]) for error in errors]
+        super().__init__(f"{status}: {'; '.join(self.messages)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """How a task ended. Stash calls it FINISHED also when the plugin answered an error; `error` has its text."""
+
+    job: Job
+    status: str
+    progress: float
+    output: Any
+    error: str | None
+    log: tuple[LogLine, ...]
+
+
+class StashSim:
+    """One simulated Stash. `plugin` is used where it lies, nothing is copied; `home` is Stash's own folder.
+
+    `env` is added to this process's environment for the plugin. `host` is what plugins are told to connect to, for
+    example `0.0.0.0`; it listens at 127.0.0.1 whatever it says. `zone` is the time zone of its times.
+    """
+
+    def __init__(
+        self,
+        plugin: str | os.PathLike[str] | None = None,
+        *,
+        python: str = sys.executable,
+        env: Mapping[str, str] | None = None,
+        home: str | os.PathLike[str] | None = None,
+        host: str = HOST,
+        zone: tzinfo | None = None,
+        parallel_tasks: int = 2,
+    ) -> None:
+        self._own_home = tempfile.mkdtemp(prefix="stash-sim-") if home is None else ""
+        self.home = os.path.abspath(home or self._own_home)
+        os.makedirs(self.home, exist_ok=True)
+        self.log: list[LogLine] = []
+        self.library = Library() if zone is None else Library(zone=zone)
+        self._port, self._access, self._jobs = Port(), Access(), JobQueue()
+        whole_env = {**os.environ, **(env or {})}
+        self._host = PluginHost(python=python, cwd=self.home, env=whole_env, heard=self.log.append)
+        address = Address(host=host, port=self._port.number, home=self.home)
+        folder = None if plugin is None else Path(plugin).resolve()
+        self.manifest = None if folder is None else read_manifest(_manifest_of(folder))
+        self._plugins = Plugins(self.manifest, folder, self._host, self._access, address)
+        self._disk = Disk(self.library, self._plugins, self._jobs, parallel_tasks=parallel_tasks)
+        self._edits = SceneEdits(self.library, self._plugins, self._disk.remove)
+        self._service = self._make_service()
+
+    def _make_service(self) -> Service:
+        self._test_key = secrets.token_urlsafe()
+        self._administration = Administration(
+            library=self.library,
+            access=self._access,
+            plugins=self._plugins,
+            jobs=self._jobs,
+            home=self.home,
+            new_key=lambda: secrets.token_urlsafe(96),
+        )
+        found = Queries(self.library).resolvers()
+        found["Query"] |= self._administration.queries()
+        found["ConfigResult"] = {"plugins": self._administration.select_settings}
+        found["Mutation"] = {
+            **self._edits.resolvers(),
+            **EntityEdits(self.library, self._plugins).resolvers(),
+            **self._administration.mutations(),
+            **self._disk.resolvers(),
+        }
+        engine = GraphQLEngine(build_schema(SCHEMA.read_text(encoding="utf-8")), found)
+        pictures = Pictures(self.library)
+        return Service(access=self._access, ask=engine.answer, pictures=pictures, test_key=self._test_key)
+
+    # --- coming and going ---
+
+    def __enter__(self) -> StashSim:  # noqa: PYI034 - Python 3.10 has no typing.Self
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """Where it listens; the same after a restart."""
+        return f"http://{HOST}:{self._port.number}"
+
+    def start(self) -> None:
+        """Listens, at the same port as before."""
+        self._port.open(self._service)
+
+    def stop(self) -> None:
+        """Refuses connections, cancels jobs and kills what runs for hooks; what it knows it keeps."""
+        self._port.close()
+        self._jobs.stop()
+        self._host.kill_all()
+
+    def restart(self) -> None:
+        """`stop()` and `start()`."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Ends it for good and gives back its port and its own folder."""
+        self.stop()
+        self._jobs.close()
+        self._port.give_back()
+        if self._own_home:
+            shutil.rmtree(self._own_home, ignore_errors=True)
+
+    # --- what happened ---
+
+    @property
+    def invocations(self) -> list[Invocation]:
+        """Every start of the plugin, oldest first."""
+        return self._host.invocations
+
+    @property
+    def requests(self) -> list[Any]:
+        """Every request but the tests' own, oldest first."""
+        return self._service.requests
+
+    # --- questions and faults ---
+
+    def gql(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The answer's `data`; as the administrator, spared by faults. Raises GraphQLRefusedError."""
+        body = json.dumps({"query": query, "variables": variables or {}}).encode()
+        headers = {"Content-Type": "application/json", TEST_HEADER: self._test_key}
+        request = urllib.request.Request(f"{self.url}/graphql", data=body, headers=headers)  # noqa: S310 - our own port
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=600) as answer:
+                status, got = answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                status, got = error.code, json.loads(error.read())
+        if got.get("errors"):
+            raise GraphQLRefusedError(status, got["errors"])
+        return dict(got["data"])
+
+    def fail(
+        self, fault: Fault, *, when: Callable[[Request], bool] | None = None, times: int | None = None
+    ) -> FaultRule:
+        """The next requests (`times` of them, those that `when` picks) meet this fault; `heal()` ends it."""
+        rule = FaultRule(fault=fault, when=when or (lambda _: True), left=times)
+        self._service.faults.add(rule)
+        return rule
+
+    def heal(self, rule: FaultRule | None = None) -> None:
+        """Ends one fault, or all."""
+        self._service.faults.heal(rule)
+
+    # --- what is there already: no hooks ---
+
+    def add_entity(self, kind: str, name: str, **fields: Any) -> int:
+        """The id of a tag, performer, studio or group; one of that name is made unless there is one."""
+        with self.library.lock:
+            found = next((each for each in self.library.entities[kind].values() if each.name == name), None)
+            return (found or self.library.add_entity(kind, name, **fields)).id
+
+    def add_scene(
+        self,
+        path: str | None = None,
+        size: int = 1000,
+        *,
+        tags: tuple[str, ...] = (),
+        performers: tuple[str, ...] = (),
+        groups: tuple[str, ...] = (),
+        studio: str = "",
+        more_files: tuple[tuple[str, int], ...] = (),
+        **fields: Any,
+    ) -> int:
+        """The id of a scene that was there before the plugin; entities by name, other fields as in `Scene`."""
+        files = [] if path is None else [(path, size), *more_files]
+        with self.library.lock:
+            on_disk = [(each, size, self._disk.put(each, size).oshash) for each, size in files]
+            scene = self.library.add_scene(on_disk, **fields)
+            scene.tag_ids = [self.add_entity("tag", name) for name in tags]
+            scene.performer_ids = [self.add_entity("performer", name) for name in performers]
+            scene.groups = [SceneGroup(self.add_entity("group", name)) for name in groups]
+            scene.studio_id = self.add_entity("studio", studio) if studio else None
+            return scene.id
+
+    # --- edits, over HTTP: hooks fire and are waited for ---
+
+    def _mutate(self, name: str, kind: str, given: Any, answer: str = "{ id }") -> Any:
+        return self.gql(f"mutation($input: {kind}!) {{ {name}(input: $input) {answer} }}", {"input": given})[name]
+
+    def update_scene(self, scene_id: int, **fields: Any) -> None:
+        """As the edit form does."""
+        self._mutate("sceneUpdate", "SceneUpdateInput", {"id": str(scene_id), **fields})
+
+    def update_scenes(self, forms: list[dict[str, Any]]) -> None:
+        """One `scenesUpdate`; each form needs an `id`."""
+        self._mutate("scenesUpdate", "[SceneUpdateInput!]", forms)
+
+    def bulk_update(self, scene_ids: list[int], **fields: Any) -> None:
+        """As the bulk dialog does: `tag_ids={"ids": […], "mode": "ADD"}`."""
+        ids = [str(each) for each in scene_ids]
+        self._mutate("bulkSceneUpdate", "BulkSceneUpdateInput", {"ids": ids, **fields})
+
+    def create_scene(self, **fields: Any) -> int:
+        """A scene without a file."""
+        return int(self._mutate("sceneCreate", "SceneCreateInput", fields)["id"])
+
+    def destroy_scene(self, scene_id: int, *, delete_file: bool = False) -> None:
+        """As the Delete dialog does."""
+        given = {"id": str(scene_id), "delete_file": delete_file, "delete_generated": True}
+        self._mutate("sceneDestroy", "SceneDestroyInput", given, "")
+
+    def destroy_scenes(self, scene_ids: list[int]) -> None:
+        """One `scenesDestroy`."""
+        self._mutate("scenesDestroy", "ScenesDestroyInput", {"ids": [str(each) for each in scene_ids]}, "")
+
+    def merge_scenes(self, source_ids: list[int], destination_id: int) -> None:
+        """Fires no hook."""
+        self._merge("scene", "Scene", source_ids, destination_id)
+
+    def create(self, kind: str, name: str, **fields: Any) -> int:
+        """A tag, performer, studio or group, as its form does."""
+        return int(self._mutate(f"{kind}Create", f"{kind.capitalize()}CreateInput", {"name": name, **fields})["id"])
+
+    def update(self, kind: str, entity_id: int, **fields: Any) -> None:
+        """As the entity's form does."""
+        self._mutate(f"{kind}Update", f"{kind.capitalize()}UpdateInput", {"id": str(entity_id), **fields})
+
+    def destroy(self, kind: str, entity_id: int) -> None:
+        """Its scenes lose it, their `updated_at` stays."""
+        self._mutate(f"{kind}Destroy", f"{kind.capitalize()}DestroyInput", {"id": str(entity_id)}, "")
+
+    def merge_tags(self, source_ids: list[int], destination_id: int) -> None:
+        """Fires Tag.Merge.Post for the destination."""
+        self._merge("tags", "Tags", source_ids, destination_id)
+
+    def merge_performers(self, source_ids: list[int], destination_id: int) -> None:
+        """Fires no hook."""
+        self._merge("performer", "Performer", source_ids, destination_id)
+
+    def _merge(self, name: str, kind: str, source_ids: list[int], destination_id: int) -> None:
+        given = {"source": [str(each) for each in source_ids], "destination": str(destination_id)}
+        self._mutate(f"{name}Merge", f"{kind}MergeInput", given)
+
+    # --- files, and the jobs that look at them ---
+
+    def scan_new(self, *paths: str, size: int = 1000) -> list[int]:
+        """Puts files on the disk and scans; the ids of their scenes."""
+        for path in paths:
+            self._disk.put(path, size)
+        self.scan()
+        by_path = {file.path: scene.id for scene in self.library.scenes.values() for file in scene.files}
+        return [by_path[path] for path in paths]
+
+    def rename_file(self, scene_id: int, new_path: str) -> None:
+        """Moves the scene's first file and scans: a hook fires, `updated_at` stays."""
+        self._disk.move(self.library.scene(scene_id).files[0].path, new_path)
+        self.scan()
+
+    def remove_file(self, path: str) -> None:
+        """From the disk; Stash notices when it cleans."""
+        self._disk.remove(path)
+
+    def scan(self) -> Job:
+        """Takes in what is new on the disk, several files at a time."""
+        return self._run_job("mutation { job: metadataScan(input: {}) }")
+
+    def clean(self) -> Job:
+        """Forgets what is gone from the disk."""
+        return self._run_job("mutation { job: metadataClean(input: {dryRun: false}) }")
+
+    def auto_tag(self) -> Job:
+        """All entities over all scenes; fires no hook."""
+        return self._run_job('mutation { job: metadataAutoTag(input: {performers: "*", studios: "*", tags: "*"}) }')
+
+    def identify(self, scene_id: int, **fields: Any) -> Job:
+        """Sets what a scraper found, as the Identify task does; the hook names the fields, `id` not among them."""
+
+        def work(job: Job) -> None:
+            with self.library.lock:
+                self._edits.edit(self.library.scene(scene_id), fields)
+            form = scene_update({"id": str(scene_id), **fields})
+            call = Call(user=self._access.username, is_cancelled=job.stopping.is_set)
+            self._plugins.fire(call, "Scene.Update.Post", scene_id, form, fields)
+            job.progress = 1.0
+
+        job = self._jobs.add("Identifying...", work)
+        return self.wait_for_job(job.id)
+
+    def _run_job(self, mutation: str) -> Job:
+        return self.wait_for_job(int(self.gql(mutation)["job"]))
+
+    # --- the plugin ---
+
+    def start_task(self, name: str, args: Mapping[str, Any] | None = None) -> int:
+        """The id of a job, queued behind those that are there."""
+        query = "mutation($p: ID!, $t: String, $a: Map) { runPluginTask(plugin_id: $p, task_name: $t, args_map: $a) }"
+        return int(self.gql(query, {"p": self._plugin_id(), "t": name, "a": dict(args or {})})["runPluginTask"])
+
+    def run_task(self, name: str, args: Mapping[str, Any] | None = None, *, timeout_s: float = 120.0) -> TaskResult:
+        """Starts it and waits for its end. Raises TimeoutError."""
+        began = time.time()
+        job = self.wait_for_job(self.start_task(name, args), timeout_s)
+        mine = [each for each in self.invocations if each.started_at >= began and each.why == f"task {name}"]
+        output = job.output or Output()
+        return TaskResult(
+            job=job,
+            status=job.status,
+            progress=job.progress,
+            output=output.output,
+            error=output.error or job.error,
+            log=tuple(mine[-1].log) if mine else (),
+        )
+
+    def wait_for_job(self, job_id: int, timeout_s: float = 120.0) -> Job:
+        """The job, ended. Raises TimeoutError."""
+        job = self._jobs.find(job_id)
+        if job is None or not self._jobs.wait(job, timeout_s):
+            raise TimeoutError(f"job {job_id} has not ended within {timeout_s} s")
+        return job
+
+    def stop_job(self, job_id: int) -> None:
+        """SIGKILL, at once."""
+        self.gql("mutation($id: ID!) { stopJob(job_id: $id) }", {"id": str(job_id)})
+
+    def operation(self, **args: Any) -> Any:
+        """`runPluginOperation`: not queued. Raises GraphQLRefusedError with the plugin's error."""
+        query = "mutation($p: ID!, $a: Map) { answer: runPluginOperation(plugin_id: $p, args: $a) }"
+        return self.gql(query, {"p": self._plugin_id(), "a": args})["answer"]
+
+    def configure_plugin(self, **settings: Any) -> None:
+        """Replaces the plugin's whole map of settings."""
+        query = "mutation($p: ID!, $i: Map!) { configurePlugin(plugin_id: $p, input: $i) }"
+        self.gql(query, {"p": self._plugin_id(), "i": settings})
+
+    def _plugin_id(self) -> str:
+        return self.manifest.plugin_id if self.manifest else ""
+
+    # --- credentials ---
+
+    def protect(self, username: str, password: str) -> str:
+        """From now on only with credentials; answers the API key."""
+        self._access.username, self._access.password = username, password
+        return str(self.gql("mutation { generateAPIKey(input: {}) }")["generateAPIKey"])
+
+    def clear_api_key(self) -> None:
+        """From now on cookies only."""
+        self.gql("mutation { generateAPIKey(input: {clear: true}) }")
+
+    def expire_sessions(self) -> None:
+        """Every cookie given out until now is refused."""
+        self._access.expire_sessions()
+
+
+def _manifest_of(folder: Path) -> Path:
+    """The one .yml beside the plugin's script."""
+    found = sorted(folder.glob("*.yml"))
+    if len(found) != 1:
+        raise ManifestError(f"{len(found)} manifests in {folder}: exactly one is wanted")
+    return found[0]

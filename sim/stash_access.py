@@ -1,0 +1,71 @@
+"""Who may ask: user name and password, API key, session cookies. A Stash without a user name is open to all."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MAX_SESSION_AGE_S = 3600.0
+COOKIE_NAME = "session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """`visited` counts, by plugin and hook, what has run on the way to this request: it ends loops of hooks."""
+
+    user: str
+    visited: Mapping[str, int] = field(default_factory=dict)
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Who asks. `is_welcome` is false for wrong or missing credentials; `by` is key, cookie or nothing."""
+
+    is_welcome: bool
+    user: str = ""
+    by: str = "nothing"
+    visited: Mapping[str, int] = field(default_factory=dict)
+
+
+class Access:
+    """Credentials and the sessions given out under them."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self.username = self.password = self.api_key = ""
+        self.max_session_age_s = MAX_SESSION_AGE_S
+        self._now = now
+        self._sessions: dict[str, Session] = {}
+
+    def log_in(self, username: str, password: str) -> str | None:
+        """The value of a new session cookie; None for wrong credentials."""
+        is_right = (username, password) == (self.username, self.password)
+        return self.new_session(username, {}) if is_right else None
+
+    def new_session(self, user: str, visited: Mapping[str, int]) -> str:
+        """A cookie; also an open Stash gives one to plugins, for nobody."""
+        value = secrets.token_urlsafe(180)
+        self._sessions[value] = Session(user=user, visited=visited, expires_at=self._now() + self.max_session_age_s)
+        return value
+
+    def expire_sessions(self) -> None:
+        """Every cookie given out until now is worth nothing from here on."""
+        self._sessions.clear()
+
+    def visitor(self, api_key: str, cookie: str) -> Visitor:
+        """A wrong API key is refused even by an open Stash."""
+        if api_key:
+            is_right = bool(self.api_key) and secrets.compare_digest(api_key.encode(), self.api_key.encode())
+            return Visitor(is_welcome=is_right, user=self.username if is_right else "", by="key")
+        session = self._sessions.get(cookie)
+        if session is None or session.expires_at <= self._now():
+            return Visitor(is_welcome=not self.username)
+        is_user = bool(self.username) and session.user == self.username
+        return Visitor(
+            is_welcome=is_user or not self.username, user=session.user, by="cookie", visited=session.visited
+        )

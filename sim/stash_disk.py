@@ -1,0 +1,164 @@
+"""The video files below Stash's folders, and the jobs that look at them: scan, clean, auto tag.
+
+The files exist by name, size and hash only. A scan fires hooks several at a time, as Stash's does.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sim.stash_scene_edits import destroyed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sim.stash_execute import Resolver
+    from sim.stash_jobs import Job, JobQueue
+    from sim.stash_library import Entity, Library, Scene, VideoFile
+    from sim.stash_plugins import Call, Plugins
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """A file as a scan finds it: size in bytes, and the hash by which it is known again."""
+
+    size: int
+    oshash: str
+
+
+class Disk:
+    """Resolvers of the jobs, and what tests do to files behind Stash's back."""
+
+    def __init__(self, library: Library, plugins: Plugins, jobs: JobQueue, *, parallel_tasks: int) -> None:
+        self.files: dict[str, OnDisk] = {}
+        self._library, self._plugins, self._jobs, self._parallel = library, plugins, jobs, parallel_tasks
+        self._hashes = 0
+
+    def resolvers(self) -> dict[str, Resolver]:
+        """Resolvers of `Mutation`."""
+        return {"metadataScan": self._scan, "metadataClean": self._clean, "metadataAutoTag": self._auto_tag}
+
+    def put(self, path: str, size: int) -> OnDisk:
+        """A new file with a hash of its own."""
+        self._hashes += 1
+        self.files[path] = found = OnDisk(size, f"{self._hashes:016x}")
+        return found
+
+    def move(self, path: str, new_path: str) -> None:
+        """Another name for the same file."""
+        self.files[new_path] = self.files.pop(path)
+
+    def remove(self, path: str) -> None:
+        """The file is gone; unknown ones are fine."""
+        self.files.pop(path, None)
+
+    # --- scan ---
+
+    def _scan(self, _root: Any, call: Call, args: dict[str, Any]) -> int:
+        paths = args["input"].get("paths") or [""]
+
+        def work(job: Job) -> None:
+            unknown = [path for path in self._unknown() if path.startswith(tuple(paths))]
+            with ThreadPoolExecutor(self._parallel) as pool:
+                for _ in pool.map(lambda path: self._take_in(call, path, job), unknown):
+                    pass
+            job.progress = 1.0
+
+        return self._jobs.add("Scanning...", work).id
+
+    def _unknown(self) -> list[str]:
+        with self._library.lock:
+            known = {file.path for scene in self._library.scenes.values() for file in scene.files}
+            return sorted(path for path in self.files if path not in known)
+
+    def _take_in(self, call: Call, path: str, job: Job) -> None:
+        if job.stopping.is_set():
+            return
+        with self._library.lock:
+            scene, hook = self._placed(path, self.files[path])
+        fired_by = type(call)(user=call.user, is_cancelled=job.stopping.is_set)
+        self._plugins.fire(fired_by, hook, scene.id)
+
+    def _placed(self, path: str, found: OnDisk) -> tuple[Scene, str]:
+        """A known hash whose file is gone was renamed, which leaves `updated_at`; one still there has a copy now."""
+        for scene in self._library.scenes.values():
+            same = [file for file in scene.files if file.oshash == found.oshash]
+            if not same:
+                continue
+            gone = [file for file in same if file.path not in self.files]
+            if gone:
+                gone[0].path = path
+            else:
+                scene.files.append(self._library.new_file(path, found.size, found.oshash))
+                scene.updated_at = self._library.now_text()
+            return scene, "Scene.Update.Post"
+        return self._library.add_scene([(path, found.size, found.oshash)]), "Scene.Create.Post"
+
+    # --- clean ---
+
+    def _clean(self, _root: Any, call: Call, args: dict[str, Any]) -> int:
+        is_dry_run = args["input"]["dryRun"]
+
+        def work(job: Job) -> None:
+            for scene in [] if is_dry_run else list(self._library.scenes.values()):
+                self._clean_scene(type(call)(user=call.user, is_cancelled=job.stopping.is_set), scene)
+            job.progress = 1.0
+
+        return self._jobs.add("Cleaning...", work).id
+
+    def _clean_scene(self, call: Call, scene: Scene) -> None:
+        """A scene goes with its last file; without its primary file alone it is changed, and no hook tells."""
+        left: list[VideoFile] = [file for file in scene.files if file.path in self.files]
+        if left == scene.files:
+            return
+        with self._library.lock:
+            gone = destroyed(scene)
+            if left:
+                scene.files, scene.updated_at = left, self._library.now_text()
+                return
+            del self._library.scenes[scene.id]
+        self._plugins.fire(call, "Scene.Destroy.Post", scene.id, gone)
+
+    # --- auto tag ---
+
+    def _auto_tag(self, _root: Any, _call: Call, args: dict[str, Any]) -> int:
+        given = args["input"]
+
+        def work(job: Job) -> None:
+            with self._library.lock:
+                for kind in ("performer", "studio", "tag"):
+                    self._tag_all(kind, given.get(f"{kind}s") or [])
+            job.progress = 1.0
+
+        return self._jobs.add("Auto-tagging...", work).id
+
+    def _tag_all(self, kind: str, wanted: list[str]) -> None:
+        """Adds what a file's path names; no hook, and `updated_at` moves."""
+        table = self._library.entities[kind]
+        chosen = list(table.values()) if "*" in wanted else [table[int(each)] for each in wanted if int(each) in table]
+        for entity in chosen:
+            is_named = _name_finder(entity)
+            for scene in self._library.scenes.values():
+                if any(is_named(file.path) for file in scene.files) and self._add(kind, scene, entity):
+                    scene.updated_at = self._library.now_text()
+
+    def _add(self, kind: str, scene: Scene, entity: Entity) -> bool:
+        if kind == "studio":
+            is_new = scene.studio_id is None
+            scene.studio_id = entity.id if is_new else scene.studio_id
+            return is_new
+        ids = self._library.references(kind, scene)
+        is_new = entity.id not in ids
+        if is_new:
+            ids.append(entity.id)
+        return is_new
+
+
+def _name_finder(entity: Entity) -> Callable[[str], bool]:
+    """Whether a path has the name, its words apart by anything that is no letter, as whole words, in any case."""
+    names = [r"[\s._\-]*".join(re.escape(word) for word in name.split()) for name in [entity.name, *entity.aliases]]
+    pattern = re.compile(rf"(?:^|[\W_])(?:{'|'.join(names)})(?:[\W_]|$)", re.IGNORECASE)
+    return lambda path: bool(pattern.search(path))

@@ -1,0 +1,152 @@
+"""What users do to tags, performers, studios and groups, and which hooks that fires.
+
+Scenes that refer to them keep their `updated_at`, as in Stash: a rename is seen by the entity's own hook only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sim.stash_hook_input import entity_create, entity_update, given_only
+from sim.stash_library import KINDS, Entity, StashError
+from sim.stash_queries import number
+from sim.stash_scene_edits import merged, read_picture
+
+if TYPE_CHECKING:
+    from sim.stash_execute import Resolver
+    from sim.stash_library import Library
+    from sim.stash_plugins import Call, Plugins
+
+PICTURE_KEYS = {"tag": "image", "performer": "image", "studio": "image", "group": "front_image"}
+ALIAS_KEYS = {"tag": "aliases", "performer": "alias_list", "studio": "aliases", "group": ""}
+NOT_KEPT = {"id", "name", "parent_id", "parent_ids", "child_ids", "clientMutationId", *PICTURE_KEYS.values()}
+
+
+class EntityEdits:
+    """Resolvers of the mutations of entities."""
+
+    def __init__(self, library: Library, plugins: Plugins) -> None:
+        self._library, self._plugins = library, plugins
+
+    def resolvers(self) -> dict[str, Resolver]:
+        """Resolvers of `Mutation`."""
+        found: dict[str, Resolver] = {}
+        for kind in KINDS:
+            found[f"{kind}Create"] = self._creator(kind)
+            found[f"{kind}Update"] = self._updater(kind)
+            found[f"{kind}Destroy"] = self._destroyer(kind)
+        found["bulkPerformerUpdate"] = self._update_performers
+        found["tagsMerge"] = self._merge_tags
+        found["performerMerge"] = self._merge_performers
+        return found
+
+    def _creator(self, kind: str) -> Resolver:
+        def resolve(_root: Any, call: Call, args: dict[str, Any]) -> Entity:
+            given = args["input"]
+            with self._library.lock:
+                self._refuse_used_name(kind, 0, given)
+                entity = self._library.add_entity(kind, given["name"].strip())
+                self._set(entity, given)
+            name = kind.capitalize()
+            self._plugins.fire(call, f"{name}.Create.Post", entity.id, entity_create(name, given))
+            return entity
+
+        return resolve
+
+    def _updater(self, kind: str) -> Resolver:
+        def resolve(_root: Any, call: Call, args: dict[str, Any]) -> Entity | None:
+            given = args["input"]
+            with self._library.lock:
+                entity = self._library.entity(kind, number(given["id"], "converting id: "))
+                self._refuse_used_name(kind, entity.id, given)
+                self._set(entity, given)
+            name = kind.capitalize()
+            self._plugins.fire(call, f"{name}.Update.Post", entity.id, entity_update(name, given), given)
+            return self._library.entities[kind].get(entity.id)
+
+        return resolve
+
+    def _destroyer(self, kind: str) -> Resolver:
+        def resolve(_root: Any, call: Call, args: dict[str, Any]) -> bool:
+            entity_id = number(args["input"]["id"])
+            with self._library.lock:
+                if entity_id not in self._library.entities[kind]:
+                    raise StashError(f"id {entity_id} does not exist in {kind}s")
+                self._library.remove_entity(kind, entity_id)
+            self._plugins.fire(call, f"{kind.capitalize()}.Destroy.Post", entity_id, given_only(args["input"]))
+            return True
+
+        return resolve
+
+    def _update_performers(self, _root: Any, call: Call, args: dict[str, Any]) -> list[Entity]:
+        given = args["input"]
+        with self._library.lock:
+            performers = [self._library.entity("performer", number(each)) for each in given.get("ids") or ()]
+            for performer in performers:
+                form = {key: value for key, value in given.items() if not isinstance(value, dict) and key != "ids"}
+                self._set(performer, form)
+        for performer in performers:
+            self._plugins.fire(call, "Performer.Update.Post", performer.id, given_only(given), given)
+        return performers
+
+    def _merge_tags(self, _root: Any, call: Call, args: dict[str, Any]) -> Entity:
+        """The names of the sources become aliases of the destination."""
+        given = args["input"]
+        with self._library.lock:
+            destination, sources = self._sides("tag", given)
+            for source in sources:
+                self._library.replace_entity("tag", source.id, destination.id)
+                destination.aliases = [*destination.aliases, source.name, *source.aliases]
+            destination.updated_at = self._library.now_text()
+        told = {"source": given["source"], "destination": given["destination"]}
+        self._plugins.fire(call, "Tag.Merge.Post", destination.id, told)
+        return destination
+
+    def _merge_performers(self, _root: Any, _call: Call, args: dict[str, Any]) -> Entity:
+        """Stash fires no hook."""
+        given = args["input"]
+        with self._library.lock:
+            destination, sources = self._sides("performer", given)
+            for source in sources:
+                self._library.replace_entity("performer", source.id, destination.id)
+            self._set(destination, given.get("values") or {})
+        return destination
+
+    def _sides(self, kind: str, given: dict[str, Any]) -> tuple[Entity, list[Entity]]:
+        ids = [number(each) for each in given["source"]]
+        destination = self._library.entity(kind, number(given["destination"]))
+        if destination.id in ids:
+            raise StashError("cannot merge where source == destination")
+        return destination, [self._library.entity(kind, each) for each in ids]
+
+    def _set(self, entity: Entity, given: dict[str, Any]) -> None:
+        """Sets what is in `given`; a name cannot be emptied."""
+        if given.get("name"):
+            entity.name = given["name"].strip()
+        if given.get(PICTURE_KEYS[entity.kind]):
+            entity.image = read_picture(given[PICTURE_KEYS[entity.kind]])
+        aliases = ALIAS_KEYS[entity.kind]
+        if aliases in given:
+            entity.aliases = list(given[aliases] or ())
+        if "parent_id" in given:
+            entity.parent_ids = [number(given["parent_id"])] if given["parent_id"] else []
+        if "parent_ids" in given:
+            entity.parent_ids = merged([], {"ids": given["parent_ids"], "mode": "SET"})
+        for child_id in given.get("child_ids") or ():
+            child = self._library.entity(entity.kind, number(child_id))
+            child.parent_ids = list(dict.fromkeys([*child.parent_ids, entity.id]))
+        entity.fields |= {key: value for key, value in given.items() if key not in NOT_KEPT and key != aliases}
+        entity.updated_at = self._library.now_text()
+
+    def _refuse_used_name(self, kind: str, own_id: int, given: dict[str, Any]) -> None:
+        """Tags and studios have one name each, in any case; performers may share one when told apart."""
+        name = (given.get("name") or "").strip().casefold()
+        for other in self._library.entities[kind].values():
+            if not name or other.id == own_id or kind == "group":
+                continue
+            aside = given.get("disambiguation") or ""
+            is_other_person = kind == "performer" and aside != (other.fields.get("disambiguation") or "")
+            if other.name.casefold() == name and not is_other_person:
+                raise StashError(f"{kind} with name '{given['name']}' already exists")
+            if kind != "performer" and name in {alias.casefold() for alias in other.aliases}:
+                raise StashError(f"name '{given['name']}' is used as alias for '{other.name}'")

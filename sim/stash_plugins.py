@@ -1,0 +1,148 @@
+"""The plugin of the simulated Stash: its hooks, tasks and operations, and the input they are started with."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sim.stash_access import COOKIE_NAME
+from sim.stash_gojson import encode, sorted_keys
+from sim.stash_library import StashError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from sim.stash_access import Access
+    from sim.stash_host import Output, PluginHost, Run
+    from sim.stash_manifest import Manifest, Operation
+
+DEEPEST_LOOP = 10
+NEVER = "0001-01-01T00:00:00Z"
+NIL_POINTER = "Internal system error. Error <runtime error: invalid memory address or nil pointer dereference>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """The request in whose name something happens; `is_cancelled` says whether its client has gone."""
+
+    base_url: str = ""
+    user: str = ""
+    visited: Mapping[str, int] = field(default_factory=dict)
+    is_cancelled: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """How Stash tells its plugins to reach it."""
+
+    host: str
+    port: int
+    home: str
+
+
+class Plugins:
+    """No plugin, or the one of `folder`."""
+
+    def __init__(
+        self, manifest: Manifest | None, folder: Path | None, host: PluginHost, access: Access, address: Address
+    ) -> None:
+        self.manifest, self.host = manifest, host
+        self.settings: dict[str, dict[str, Any]] = {}
+        self._folder, self._access, self._address = folder, access, address
+        self._order = random.Random(0)
+
+    def fire(
+        self, call: Call, hook_type: str, entity_id: int, given: Any = None, fields: Iterable[str] | None = None
+    ) -> None:
+        """Runs the plugin's hooks of this type one after the other and waits for each, as a save does.
+
+        `given` is the hook's `input`; `fields` are the keys that were sent, in the random order of Go's maps.
+        """
+        context: dict[str, Any] = {"id": entity_id, "type": hook_type, "input": given}
+        names = sorted(fields or ())
+        if names:
+            context["inputFields"] = self._order.sample(names, len(names))
+        for hook in self._hooks(hook_type):
+            key = f"{self._manifest().plugin_id} {hook_type}"
+            if call.visited.get(key, 0) >= DEEPEST_LOOP:
+                self.host.note("warning", f"plugin {key} has been visited {DEEPEST_LOOP} times: not executing")
+                continue
+            visited = dict(Counter(call.visited) + Counter([key]))
+            run = self._start(hook, {"hookContext": context}, call.user, visited, hook_type)
+            output = self.host.wait(run, call.is_cancelled)
+            if output.error is not None:
+                self.host.note("error", f"{hook_type} [{self._manifest().name}]: returned error: {output.error}")
+
+    def operation(self, call: Call, plugin_id: str, args: dict[str, Any] | None) -> Any:
+        """`runPluginOperation`: the caller waits; an error of the plugin is the caller's."""
+        if self.manifest is None or plugin_id != self.manifest.plugin_id:
+            raise StashError(NIL_POINTER)
+        output = self.host.wait(self._start(None, args or {}, call.user, {}, "operation"), call.is_cancelled)
+        if output.error is not None:
+            raise StashError(output.error)
+        return sorted_keys(output.output)
+
+    def start_task(self, call: Call, plugin_id: str, task_name: str | None, args: dict[str, Any]) -> Run:
+        """Raises StashError for an unknown plugin or task."""
+        if self.manifest is None or plugin_id != self.manifest.plugin_id:
+            raise StashError(f"Error creating plugin task: no plugin with ID {plugin_id}")
+        task = next((each for each in self.manifest.tasks if each.name == task_name), None)
+        if task is None and task_name:
+            name = self.manifest.name
+            raise StashError(f"Error creating plugin task: no task with name {task_name} in plugin {name}")
+        return self._start(task, args, call.user, {}, f"task {task_name or plugin_id}")
+
+    def finish_task(self, run: Run, is_cancelled: Callable[[], bool]) -> Output:
+        """Waits for it; an error is a line in the log and nothing else."""
+        output = self.host.wait(run, is_cancelled)
+        if output.error is not None:
+            self.host.note("error", f"Plugin returned error: {output.error}")
+        else:
+            self.host.note("debug", f"Plugin returned: {output.output}")
+        return output
+
+    def _manifest(self) -> Manifest:
+        if self.manifest is None:
+            raise StashError(NIL_POINTER)
+        return self.manifest
+
+    def _hooks(self, hook_type: str) -> list[Operation]:
+        hooks = self.manifest.hooks if self.manifest else ()
+        return [hook for hook in hooks if hook_type in hook.triggered_by]
+
+    def _start(
+        self, operation: Operation | None, args: dict[str, Any], user: str, visited: Mapping[str, int], why: str
+    ) -> Run:
+        manifest, folder = self._manifest(), str(self._folder)
+        given = {**(operation.default_args if operation else {}), **args}
+        arguments = {key: value if key == "hookContext" else sorted_keys(value) for key, value in given.items()}
+        stdin = {
+            "server_connection": self._connection(self._access.new_session(user, visited)),
+            "args": {key: arguments[key] for key in sorted(arguments)},
+        }
+        command = [*manifest.command, *(operation.exec_args if operation else ())]
+        return self.host.start(
+            [part.replace("{pluginDir}", folder) for part in command],
+            encode(stdin),
+            plugin=manifest.name,
+            level=manifest.default_level,
+            plugins=os.path.dirname(folder),
+            why=why,
+        )
+
+    def _connection(self, cookie: str) -> dict[str, Any]:
+        """As Go writes its http.Cookie, unset fields and all."""
+        named = {"Name": COOKIE_NAME, "Value": cookie, "Quoted": False, "Path": "", "Domain": "", "Expires": NEVER}
+        unset = {"RawExpires": "", "MaxAge": 0, "Secure": False, "HttpOnly": False, "SameSite": 0}
+        return {
+            "Scheme": "http",
+            "Host": self._address.host,
+            "Port": self._address.port,
+            "SessionCookie": {**named, **unset, "Partitioned": False, "Raw": "", "Unparsed": None},
+            "Dir": self._address.home,
+            "PluginDir": str(self._folder),
+        }

@@ -1,0 +1,311 @@
+"""The simulated Stash's port: GraphQL, pictures and login over HTTP/1.1, with credentials and faults.
+
+It can stop listening and come back at the same address; a second socket keeps the port for it meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import select
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from sim import faults
+from sim.stash_access import COOKIE_NAME, Visitor
+from sim.stash_gojson import encode
+from sim.stash_plugins import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sim.stash_access import Access
+    from sim.stash_execute import Answer
+
+HOST = "127.0.0.1"
+TEST_HEADER = "X-Sim-Test"  # the tests' own requests: no faults, and not in the log of requests
+POLL_S = 0.02
+YEAR = "private, max-age=31536000, immutable"
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """One request that was not the tests' own. `by`: key, cookie or nothing. `status` is None until it is answered."""
+
+    method: str
+    path: str
+    query: str = ""
+    variables: dict[str, Any] = field(default_factory=dict)
+    by: str = "nothing"
+    at: float = 0.0
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """`is_stand_in`: Stash has none and shows its own instead."""
+
+    content: bytes
+    content_type: str
+    is_stand_in: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What goes out."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """What the port serves. `pictures` answers None for an unknown thing and raises ValueError for a bad id."""
+
+    access: Access
+    ask: Callable[[str, dict[str, Any], str | None, Call], Answer]
+    pictures: Callable[[str], Picture | None]
+    test_key: str
+    faults: faults.FaultPlan = field(default_factory=faults.FaultPlan)
+    requests: list[Request] = field(default_factory=list)
+
+
+JSON = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
+PLAIN = (("Content-Type", "text/plain; charset=utf-8"),)
+HTML = (("Content-Type", "text/html"),)
+LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Login</title></head><body><form></form></body></html>"
+INDEX_PAGE = b"<!DOCTYPE html><html><head><title>Stash</title></head><body><div id=root></div></body></html>"
+
+
+class _LostError(Exception):
+    """The fault asks for the connection to end here."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "Stash", ""
+    disable_nagle_algorithm = True
+    wbufsize = -1  # an answer leaves in one piece
+    server: _Server
+
+    def do_GET(self) -> None:
+        service, target = self.server.service, urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        request = Request(method=self.command, path=target.path, at=time.time())
+        if target.path == "/graphql":
+            self._read_question(request, body)
+        is_own = self.headers.get(TEST_HEADER) == service.test_key
+        if not is_own:
+            service.requests.append(request)
+        try:
+            reply, share = self._decide(service, request, body, is_own=is_own)
+        except _LostError:
+            self.close_connection = True
+            return
+        request.status = reply.status
+        self._send(reply, share)
+
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class calls them so
+
+    def _read_question(self, request: Request, body: bytes) -> None:
+        with suppress(ValueError):
+            asked = json.loads(body)
+            if isinstance(asked, dict):
+                request.query, request.variables = str(asked.get("query") or ""), dict(asked.get("variables") or {})
+
+    def _decide(self, service: Service, request: Request, body: bytes, *, is_own: bool) -> tuple[Reply, float]:
+        """The reply and the share of its body to send."""
+        seen = faults.Request(method=request.method, path=request.path, body_bytes=len(body), at=request.at)
+        rule = None if is_own else service.faults.take(seen)
+        if rule is None:
+            return self._reply(service, request, body, is_own=is_own), 1.0
+        fault = rule.fault
+        if fault.kind is faults.Kind.SLOW:
+            service.faults.hold(rule, fault.delay_s)
+            return self._reply(service, request, body, is_own=False), 1.0
+        if fault.kind is faults.Kind.TRUNCATED:
+            return self._reply(service, request, body, is_own=False), 0.5
+        if fault.kind is faults.Kind.ANSWER:
+            headers = (("Content-Type", fault.content_type), *fault.headers)
+            return Reply(status=fault.status, body=fault.body, headers=headers), 1.0
+        if fault.kind is faults.Kind.HANG:
+            service.faults.hold(rule, None)
+        raise _LostError
+
+    def _reply(self, service: Service, request: Request, body: bytes, *, is_own: bool) -> Reply:
+        visitor = Visitor(is_welcome=True, user=service.access.username) if is_own else self._visitor(service)
+        request.by = visitor.by
+        if request.path == "/login":
+            return self._log_in(service, body)
+        if not visitor.is_welcome:
+            return self._refusal(request, visitor)
+        if request.path == "/graphql":
+            return self._graphql(service, request, body, visitor)
+        parts = request.path.strip("/").split("/")
+        is_picture = len(parts) == 3 and parts[2] in {"screenshot", "image", "frontimage", "backimage"}  # noqa: PLR2004 - kind, id, name
+        return self._picture(service, request.path) if is_picture else Reply(status=200, body=INDEX_PAGE, headers=HTML)
+
+    def _visitor(self, service: Service) -> Visitor:
+        key = self.headers.get("ApiKey") or parse_qs(urlsplit(self.path).query).get("apikey", [""])[0]
+        cookies = SimpleCookie()
+        with suppress(CookieError):
+            cookies.load(self.headers.get("Cookie") or "")
+        return service.access.visitor(key, cookies[COOKIE_NAME].value if COOKIE_NAME in cookies else "")
+
+    def _refusal(self, request: Request, visitor: Visitor) -> Reply:
+        """A wrong key and GraphQL get 401 and nothing else; anything else is sent to the login page."""
+        if visitor.by == "key" or request.path == "/graphql":
+            return Reply(status=401, headers=(("WWW-Authenticate", "FormBased"),))
+        return Reply(status=302, headers=(("Location", f"/login?returnURL={quote(self.path, safe='')}"),))
+
+    def _log_in(self, service: Service, body: bytes) -> Reply:
+        if self.command != "POST":
+            return Reply(status=200, body=LOGIN_PAGE, headers=HTML)
+        form = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
+        cookie = service.access.log_in(form.get("username", ""), form.get("password", ""))
+        if cookie is None:
+            return Reply(status=401, body=LOGIN_PAGE, headers=HTML)
+        given = f"{COOKIE_NAME}={cookie}; Path=/; Max-Age=3600"
+        return Reply(status=302, headers=(("Set-Cookie", given), ("Location", form.get("returnURL", "/"))))
+
+    def _graphql(self, service: Service, request: Request, body: bytes, visitor: Visitor) -> Reply:
+        kind = (self.headers.get("Content-Type") or "").split(";")[0].strip().lower()
+        if self.command != "POST" or kind != "application/json":
+            return Reply(status=400, body=encode(_error("transport not supported")), headers=PLAIN)
+        try:
+            asked = json.loads(body)
+        except ValueError as error:
+            return Reply(
+                status=400, body=encode(_error(f"json request body could not be decoded: {error}")), headers=JSON
+            )
+        if not isinstance(asked, dict):
+            return Reply(
+                status=400,
+                body=encode(_error("json request body could not be decoded: json: cannot unmarshal")),
+                headers=JSON,
+            )
+        call = Call(
+            base_url=f"http://{self.headers.get('Host') or HOST}",
+            user=visitor.user,
+            visited=visitor.visited,
+            is_cancelled=self._has_gone,
+        )
+        answer = service.ask(request.query, request.variables, asked.get("operationName"), call)
+        return Reply(status=answer.status, body=encode(answer.body), headers=JSON)
+
+    def _has_gone(self) -> bool:
+        """Whether the client has closed its connection: Stash cancels what it does in its name."""
+        with suppress(OSError, ValueError):
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
+        return True
+
+    def _picture(self, service: Service, path: str) -> Reply:
+        try:
+            picture = service.pictures(path)
+        except ValueError:
+            return Reply(status=400, body=b"Bad Request\n", headers=PLAIN)
+        if picture is None:
+            return Reply(status=404, body=b"Not Found\n", headers=PLAIN)
+        etag = f'"{hashlib.md5(picture.content, usedforsecurity=False).hexdigest()}"'
+        has_time = "t" in parse_qs(urlsplit(self.path).query) and not picture.is_stand_in
+        headers = (("ETag", etag), ("Cache-Control", YEAR if has_time else "no-cache"))
+        if etag in (self.headers.get("If-None-Match") or ""):
+            return Reply(status=304, headers=headers)
+        return Reply(status=200, body=picture.content, headers=(("Content-Type", picture.content_type), *headers))
+
+    def _send(self, reply: Reply, share: float) -> None:
+        self.send_response(reply.status)
+        for name, value in reply.headers:
+            self.send_header(name, value)
+        if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, thus no length
+            self.send_header("Content-Length", str(len(reply.body)))
+        if share < 1.0:
+            self.close_connection = True
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body[: int(len(reply.body) * share)])
+
+    def handle(self) -> None:
+        # The client may go away at any time, and a stop cuts every connection.
+        with suppress(ConnectionError, TimeoutError):
+            super().handle()
+
+    def finish(self) -> None:
+        with suppress(OSError):
+            super().finish()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
+        """Nothing goes to stderr; the log of requests has it all."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, service: Service, port: int) -> None:
+        self.service = service
+        self._open: set[Any] = set()
+        self._guard = threading.Lock()
+        super().__init__((HOST, port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._guard:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._guard:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def cut_connections(self) -> None:
+        with self._guard:
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+class Port:
+    """Listens and stops listening; its number stays."""
+
+    def __init__(self) -> None:
+        self._reservation = socket.socket()
+        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reservation.bind((HOST, 0))
+        self.number: int = self._reservation.getsockname()[1]
+        self._server: _Server | None = None
+
+    def open(self, service: Service) -> None:
+        """Listens; nothing happens when it does."""
+        if self._server is None:
+            service.faults.uncut()
+            self._server = _Server(service, self.number)
+            threading.Thread(target=self._server.serve_forever, args=(POLL_S,), name="stash", daemon=True).start()
+
+    def close(self) -> None:
+        """Connections are refused from now on, and those that are open are cut."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
+            server.service.faults.cut()
+            server.cut_connections()
+
+    def give_back(self) -> None:
+        """Closes for good; the number is free for others."""
+        self.close()
+        self._reservation.close()
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {"errors": [{"message": message}], "data": None}
