@@ -140,7 +140,7 @@ class _Reader:
 
     def number(self, key: str, default: float, *, least: float, most: float, whole: bool = False) -> float:
         def parse(value: object) -> float:
-            return parse_number(value, least=least, most=most, whole=whole) or default
+            return parse_number(value, least=least, most=most, whole=whole) or float(default)
 
         return self.text(key, parse, float(default))
 

@@ -10,6 +10,7 @@ import http.client
 import socket
 from contextlib import contextmanager
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -38,6 +39,8 @@ class StashSession(requests.Session):
         if connection.url.startswith("https:"):
             # A warning on standard error would break Stash's log protocol, once per request.
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # the session's cookie is kept by hand below
+        self._cookie_name = connection.cookie_name
         self._cookie = f"{connection.cookie_name}={connection.cookie_value}" if connection.cookie_name else ""
         self.use_key(connection.api_key)
 
@@ -58,7 +61,15 @@ class StashSession(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Every request of the session comes through here, whoever made it."""
         timeouts = min(CONNECT_TIMEOUT_S, self.timeout_s), self.timeout_s
-        return super().send(request, **{**kwargs, "timeout": timeouts, "allow_redirects": False, "stream": True})
+        response = super().send(request, **{**kwargs, "timeout": timeouts, "allow_redirects": False, "stream": True})
+        self._renew_cookie(response)
+        return response
+
+    def _renew_cookie(self, response: requests.Response) -> None:
+        """Stash renews the cookie with each answer, which keeps the login alive where there is no API key."""
+        renewed = response.cookies.get_dict().get(self._cookie_name, "")
+        if "Cookie" in self.headers and renewed and response.ok:
+            self._cookie = self.headers["Cookie"] = f"{self._cookie_name}={renewed}"
 
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - the library's signature
         """None: even with redirects off, requests would read the redirect's body and parse its target."""

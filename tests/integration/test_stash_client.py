@@ -63,6 +63,43 @@ def test_a_changed_api_key_falls_back_to_the_cookie_once() -> None:
         client.close()
 
 
+def renewing(asked: Asked) -> Answer:
+    """As a Stash with a password but no API key: each answer brings a newer cookie."""
+    given = asked.headers.get("Cookie", "").removeprefix("session=")
+    answer = as_json({"data": {"configuration": {"general": {"apiKey": ""}, "plugins": {}}}})
+    answer.headers["Set-Cookie"] = f"session={given}+; Path=/; Max-Age=3600; HttpOnly"
+    return answer
+
+
+def test_the_cookie_that_stash_renews_is_used_from_then_on() -> None:
+    with client_of(renewing) as (fake, client):
+        for _ in range(3):
+            client.fetch_configuration()
+    sent = [asked.headers["Cookie"] for asked in fake.asked]
+    assert sent == [f"session={COOKIE}", f"session={COOKIE}+", f"session={COOKIE}++"]
+
+
+def test_no_cookie_goes_along_with_the_api_key() -> None:
+    def respond(asked: Asked) -> Answer:
+        answer = configured(asked)
+        answer.headers["Set-Cookie"] = "session=of-the-answer; Path=/"
+        return answer
+
+    with client_of(respond) as (fake, client):
+        client.fetch_configuration()
+        client.fetch_configuration()
+    assert "Cookie" not in fake.asked[1].headers
+
+
+def test_a_rejection_renews_nothing() -> None:
+    rejection = Answer(status=401, headers={"Set-Cookie": "session=of-nobody; Path=/"})
+    with client_of(rejection) as (fake, client):
+        for _ in range(2):
+            with pytest.raises(StashLoginNeeded):
+                client.fetch_configuration()
+    assert [asked.headers["Cookie"] for asked in fake.asked] == [f"session={COOKIE}"] * 2
+
+
 def test_without_a_login_neither_key_nor_cookie_is_sent() -> None:
     answer = as_json({"data": {"configuration": {"general": {"apiKey": ""}, "plugins": {}}}})
     with FakeStash(lambda _: answer) as fake:

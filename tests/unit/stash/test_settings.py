@@ -40,6 +40,11 @@ def test_what_stash_shows_as_unset_is_the_default() -> None:
         assert parsed(**dict.fromkeys(SETTING_KEYS - set(numbers) - set(NEEDED), unset)) == parsed()
 
 
+def test_numbers_of_seconds_are_floats_also_by_default() -> None:
+    assert isinstance(parsed(connect_timeout=0).connect_timeout_s, float)
+    assert isinstance(parsed(connect_timeout=7).connect_timeout_s, float)
+
+
 def test_unknown_settings_are_left_alone() -> None:
     assert parsed(page_layout='{"columns": 3}') == parsed()
 
