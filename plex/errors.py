@@ -114,6 +114,11 @@ COPY_AGAIN = "plex_token holds characters that no token has; copy it again."
 _CHECK_URL = "check plex_url (like http://host:32400)"
 
 
+def is_refusal(status: int) -> bool:
+    """Whether HTTP blames the request (4xx)."""
+    return status in _REFUSALS
+
+
 def error_for_status(
     status: int, asked: str, *, text: str = "", retry_after: str | None = None, date: str | None = None
 ) -> PlexError:
@@ -125,7 +130,7 @@ def error_for_status(
         return PlexSetup(f"{asked} is redirected ({status}), not followed as the token would go along; {_CHECK_URL}.")
     if status == _TOO_MANY:
         return PlexBusy(f"Plex asks for a pause ({asked}: 429).", retry_after_s(retry_after, date))
-    if status in _REFUSALS:
+    if is_refusal(status):
         return _error_for_refusal(status, asked, text)
     if status == _UNAVAILABLE:
         return PlexServerDown(f"Plex is starting up or under maintenance ({asked}: 503); it is asked again later.")

@@ -217,3 +217,19 @@ def test_a_stem_fills_a_title_that_is_empty_and_none_that_is_not_ours() -> None:
 def test_values_read_back_from_json_own_the_same() -> None:
     own = Owned(pushed={Field.GENRES: ["A"]})  # type: ignore[dict-item]  # JSON makes it of a tuple
     assert planned(an_item(genres=("A",)), wanted(genres=()), own).changes == {Field.GENRES: (("A",), ())}
+
+
+def test_a_name_whose_removal_may_not_have_arrived_is_still_ours_to_remove() -> None:
+    own = owned({Field.GENRES: ()}, genres=("A",))
+    assert planned(an_item(genres=("A",)), wanted(genres=()), own).changes == {Field.GENRES: (("A",), ())}
+
+
+def test_an_intent_that_lost_its_line_ends_on_the_way_has_arrived() -> None:
+    own = owned({Field.SUMMARY: "a\nb"}, {Field.SUMMARY: "a\n\nb"}, summary="x")
+    assert planned(an_item(summary="a b"), wanted(summary="a\n\nb"), own).is_empty
+    assert planned(an_item(summary="a b"), wanted(summary=""), own).changes == {Field.SUMMARY: ("a b", "")}
+
+
+def test_an_intent_of_other_line_ends_than_plex_shows_has_not_arrived() -> None:
+    own = owned({Field.SUMMARY: "a\n\nb"}, summary="a b")
+    assert not planned(an_item(summary="a b"), wanted(summary="a\n\nb"), own).is_empty

@@ -1,0 +1,330 @@
+"""What a broken server, network or setting becomes: one of our errors, never another exception, never the token."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import subprocess
+import traceback
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from plex.client import PlexClient, PlexConnection
+from plex.errors import (
+    PlexAuthError,
+    PlexBusy,
+    PlexError,
+    PlexServerDown,
+    PlexServerError,
+    PlexSetup,
+    PlexTimeout,
+    Rejected,
+)
+from tests.support.plex_items import an_item
+from tests.support.raw_server import RawServer, answer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOKEN = "sEcReT-t0k3n"
+XML = b'<?xml version="1.0" encoding="UTF-8"?>\n<MediaContainer size="0" version="1.2" machineIdentifier="m"/>'
+
+
+def client_for(url: str, **options: Any) -> PlexClient:
+    settings: dict[str, Any] = {"token": TOKEN, "connect_timeout_s": 2.0, "read_timeout_s": 2.0, **options}
+    return PlexClient(PlexConnection(url=url, **settings))
+
+
+def error_of(url: str, **options: Any) -> PlexError:
+    """The error of a read and of an edit, which must agree and keep the token to themselves."""
+    client = client_for(url, **options)
+    raised: list[PlexError] = []
+    for ask in (client.identity, lambda: client.edit(an_item(), [("title.value", "A")])):
+        with pytest.raises(PlexError) as caught:
+            ask()
+        raised.append(caught.value)
+    client.close()
+    assert type(raised[0]) is type(raised[1])
+    assert TOKEN not in "".join("".join(traceback.format_exception(type(e), e, e.__traceback__)) for e in raised)
+    return raised[0]
+
+
+def error_from(respond: Any, **options: Any) -> PlexError:
+    with RawServer(respond) as server:
+        return error_of(server.url, **options)
+
+
+def test_a_good_answer_is_read() -> None:
+    with RawServer(answer("200 OK", XML)) as server:
+        identity = client_for(server.url).identity()
+    assert (identity.version, identity.machine_identifier) == ("1.2", "m")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("400 Bad Request", Rejected),
+        ("401 Unauthorized", PlexAuthError),
+        ("403 Forbidden", PlexAuthError),
+        ("404 Not Found", Rejected),
+        ("414 Too Long", Rejected),
+        ("429 Too Many", PlexBusy),
+        ("500 Internal Server Error", PlexServerError),
+        ("502 Bad Gateway", PlexServerError),
+        ("503 Service Unavailable", PlexServerDown),
+        ("520 of no list", PlexServerError),
+        ("302 Found", PlexSetup),
+    ],
+)
+def test_each_status_becomes_its_error(status: str, kind: type[PlexError]) -> None:
+    error = error_from(answer(status, b"<html><h1>Why &amp; how</h1></html>"))
+    assert type(error) is kind
+    assert "127.0.0.1" in str(error)
+
+
+def test_a_refusal_carries_the_start_of_its_text_without_the_token() -> None:
+    error = error_from(answer("400 Bad Request", f"<html><p>no {TOKEN}</p>{'x' * 999}</html>".encode()))
+    assert isinstance(error, Rejected)
+    assert error.status == 400
+    assert error.text.startswith("no *** xxx")
+    assert len(error.text) == 200
+
+
+def test_a_refusal_cut_short_is_a_refusal_all_the_same() -> None:
+    assert isinstance(error_from(answer("404 Not Found", b"<html>", length=999)), Rejected)
+
+
+@pytest.mark.parametrize(
+    ("headers", "pause"),
+    [
+        ("Retry-After: 7\r\n", 7.0),
+        ("Date: Wed, 21 Oct 2026 07:28:00 GMT\r\nRetry-After: Wed, 21 Oct 2026 07:28:30 GMT\r\n", 30.0),
+        ("", None),
+    ],
+)
+def test_429_tells_how_long_to_wait(headers: str, pause: float | None) -> None:
+    error = error_from(answer("429 Too Many Requests", b"", headers))
+    assert isinstance(error, PlexBusy)
+    assert error.retry_after_s == pause
+
+
+def test_a_redirect_is_not_followed_and_the_token_goes_nowhere() -> None:
+    with RawServer(answer("200 OK", XML)) as other:
+        error = error_from(answer("302 Found", b"", f"Location: {other.url}/identity\r\n"))
+        assert isinstance(error, PlexSetup)
+        assert other.heads == []
+
+
+def test_the_token_travels_in_a_header_and_never_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLEXAPI_LOG_SHOW_SECRETS", "true")
+    monkeypatch.setenv("PLEXAPI_HEADER_PRODUCT", "Other")
+    with RawServer(answer("200 OK", XML)) as server:
+        client_for(server.url, client_identifier="me").identity()
+    head = server.heads[0].decode()
+    assert TOKEN not in head.splitlines()[0]
+    assert f"X-Plex-Token: {TOKEN}" in head
+    assert "X-Plex-Client-Identifier: me" in head
+    assert "X-Plex-Product: PlexSync" in head
+
+
+def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer(answer("200 OK", XML)) as server, RawServer(answer("200 OK", XML)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        client_for(server.url).identity()
+        assert len(server.heads) == 1
+        assert proxy.heads == []
+
+
+def test_a_closed_port_is_a_server_that_is_down() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    error = error_of(url)
+    assert type(error) is PlexServerDown
+    assert "refused" in str(error)
+
+
+def test_an_unknown_name_is_a_server_that_is_down() -> None:
+    error = error_of("http://plex.invalid:32400")
+    assert type(error) is PlexServerDown
+    assert "name" in str(error)
+
+
+def test_silence_is_a_timeout() -> None:
+    with RawServer(lambda _head, _connection: server.hang()) as server:
+        client = client_for(server.url, read_timeout_s=0.2)
+        with pytest.raises(PlexTimeout):
+            client.identity()
+
+
+def test_silence_in_the_middle_of_an_answer_is_a_timeout() -> None:
+    def half(_head: bytes, connection: socket.socket) -> None:
+        connection.sendall(answer("200 OK", XML[:20], length=len(XML)))
+        server.hang()
+
+    with RawServer(half) as server, pytest.raises(PlexTimeout):
+        client_for(server.url, read_timeout_s=0.2).identity()
+
+
+def test_a_dropped_connection_is_a_server_that_is_down() -> None:
+    assert type(error_from(lambda _head, _connection: None)) is PlexServerDown
+
+
+def test_a_reset_connection_is_a_server_that_is_down() -> None:
+    def reset(_head: bytes, connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    assert type(error_from(reset)) is PlexServerDown
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        answer("200 OK", XML[:40], length=len(XML)),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n<MediaContai",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        answer("200 OK", XML, "Content-Encoding: gzip\r\n"),
+        answer("200 OK", XML[:40]),
+        answer("200 OK", b"<html><body>Sign in<br></body></html>"),
+        answer("200 OK", b"<html><body>well-formed</body></html>"),
+        answer("206 Partial Content", XML),
+    ],
+    ids=["short", "chunk-cut", "bad-chunk", "bad-gzip", "xml-cut", "html", "xhtml", "206"],
+)
+def test_what_is_cut_short_or_not_plexs_is_an_unreadable_answer(sent: bytes) -> None:
+    assert type(error_from(sent)) is PlexServerError
+
+
+@pytest.mark.parametrize("sent", [answer("200 OK", b""), answer("200 OK", b'{"MediaContainer": {}}')])
+def test_a_read_needs_a_container(sent: bytes) -> None:
+    with RawServer(sent) as server, pytest.raises(PlexServerError):
+        client_for(server.url).identity()
+
+
+def test_an_edit_may_be_answered_with_nothing() -> None:
+    with RawServer(answer("200 OK", b"")) as server:
+        client_for(server.url).edit(an_item(), [("title.value", "A")])
+
+
+def test_something_else_that_speaks_is_not_plex() -> None:
+    assert type(error_from(b"220 mail.example ESMTP\r\n")) in (PlexServerError, PlexServerDown)
+
+
+def test_characters_that_xml_forbids_do_not_hide_an_item() -> None:
+    body = b'<MediaContainer><Video ratingKey="7" title="a\x00b\x07c" summary="d\x1be"/></MediaContainer>'
+    with RawServer(answer("200 OK", body)) as server:
+        item = client_for(server.url).read_items([7])[7]
+    assert (item.title, item.summary) == ("abc", "de")
+
+
+def test_utf8_is_read_as_utf8_though_no_charset_is_named() -> None:
+    body = '<MediaContainer><Video ratingKey="7" title="日本é"/></MediaContainer>'.encode()
+    with RawServer(answer("200 OK", body, "Content-Type: text/xml\r\n")) as server:
+        assert client_for(server.url).read_items([7])[7].title == "日本é"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "plex",
+        "plex:32400",
+        "ftp://plex",
+        "http://",
+        "http://plex:port",
+        "http://[::1",
+        "http://plex/?X-Plex-Token=1",
+        "http://plex:32400/web/index.html#!/",
+        "http://ple x",
+        "http://plex:70000",
+        "http://plex\n.x",
+        "http://plex:0",
+    ],
+)
+def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
+    with pytest.raises(PlexSetup, match="plex_url"):
+        client_for(url)
+
+
+def test_a_host_name_that_no_encoding_takes_is_a_setup_error() -> None:
+    assert type(error_of(f"http://{'x' * 70}.example:1")) is PlexSetup
+    assert type(error_of("http://a..b:1")) in (PlexSetup, PlexServerDown)
+
+
+@pytest.mark.parametrize("token", ["", "  ", "a b", "a\nX-Evil: 1", "tök3n", "a\x00"])
+def test_a_token_that_is_none_is_said_without_being_quoted(token: str) -> None:
+    with pytest.raises(PlexSetup, match="plex_token") as raised:
+        client_for("http://plex", token=token)
+    assert not token.strip() or token not in str(raised.value)
+
+
+def test_blanks_around_address_and_token_do_no_harm() -> None:
+    with RawServer(answer("200 OK", XML)) as server:
+        client_for(f" {server.url}/ ", token=f" {TOKEN}\n").identity()
+    assert f"X-Plex-Token: {TOKEN}\r\n".encode() in server.heads[0]
+
+
+def test_a_password_in_the_address_is_used_and_not_shown() -> None:
+    with RawServer(answer("500 x")) as server:
+        error = error_of(server.url.replace("//", "//user:pa55word@"))
+    assert "pa55word" not in str(error)
+    assert b"Authorization: Basic" in server.heads[0]
+
+
+def test_a_connection_does_not_show_its_token() -> None:
+    assert TOKEN not in repr(PlexConnection(url="http://plex", token=TOKEN))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "plex.pem"
+    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(path), "-out", str(path)]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files]
+    made = subprocess.run(command, capture_output=True, text=True, check=True)
+    key_and_certificate = path.read_text()
+    if "PRIVATE KEY" not in key_and_certificate:  # some versions truncate the file for the second output
+        pytest.fail(made.stderr)
+    return path
+
+
+@pytest.fixture
+def tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def test_a_certificate_of_its_own_is_not_trusted_and_says_what_to_do(tls: ssl.SSLContext) -> None:
+    with RawServer(answer("200 OK", XML), tls=tls) as server:
+        error = error_of(server.url)
+    assert type(error) is PlexSetup
+    assert "certificate" in str(error)
+    assert "insecure" in str(error)
+
+
+def test_a_certificate_of_its_own_is_accepted_when_asked_for(tls: ssl.SSLContext, certificate: Path) -> None:
+    with RawServer(answer("200 OK", XML), tls=tls) as server, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        client_for(server.url, tls="insecure").identity()
+        client_for(server.url, tls=str(certificate)).identity()
+    assert caught == []
+
+
+def test_tls_with_a_server_that_speaks_none_is_a_setup_error() -> None:
+    with RawServer(answer("400 Bad Request")) as server:
+        error = error_of(server.url.replace("http:", "https:"))
+    assert type(error) is PlexSetup
+
+
+def test_a_ca_file_that_is_missing_or_none_is_a_setup_error(tmp_path: Path, tls: ssl.SSLContext) -> None:
+    with pytest.raises(PlexSetup, match="nowhere"):
+        client_for("https://plex", tls=str(tmp_path / "nowhere.pem"))
+    junk = tmp_path / "junk.pem"
+    junk.write_text("no certificate")
+    with RawServer(answer("200 OK", XML), tls=tls) as server:
+        assert type(error_of(server.url, tls=str(junk))) is PlexSetup

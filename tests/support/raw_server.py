@@ -1,0 +1,83 @@
+"""A server on loopback that answers each request with exactly the bytes it is told, right HTTP or not."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from types import TracebackType
+
+TLS_HANDSHAKE = b"\x16"  # what a client sends first that expects TLS
+
+
+def answer(status: str, body: bytes = b"", headers: str = "", *, length: int | None = None) -> bytes:
+    """One whole HTTP answer, unless `length` announces more than there is."""
+    announced = len(body) if length is None else length
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {announced}\r\nConnection: close\r\n{headers}\r\n"
+    return head.encode() + body
+
+
+class RawServer:
+    """Calls `respond(request's head, connection)` for each connection, then closes it; keeps the heads."""
+
+    def __init__(
+        self, respond: Callable[[bytes, socket.socket], None] | bytes, *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._respond = respond
+        self._tls = tls
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._over = threading.Event()
+        self.heads: list[bytes] = []
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def hang(self) -> None:
+        """Wait until the test is over."""
+        self._over.wait(30)
+
+    def __enter__(self) -> RawServer:  # noqa: PYI034 - Python 3.10 has no typing.Self
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                self._answer(connection)
+
+    def _answer(self, connection: socket.socket) -> None:
+        try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            head = b""
+            while b"\r\n\r\n" not in head and not head.startswith(TLS_HANDSHAKE):
+                more = connection.recv(65536)
+                if not more:
+                    return
+                head += more
+            self.heads.append(head)
+            if isinstance(self._respond, bytes):
+                connection.sendall(self._respond)
+            else:
+                self._respond(head, connection)
+            connection.close()
+        except OSError:
+            pass  # the client has gone, or does not like our certificate
