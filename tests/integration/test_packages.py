@@ -189,6 +189,12 @@ def test_other_files_than_those_pinned_are_refused_and_leave_nothing(place: Plac
     assert str(place.folder) not in sys.path
 
 
+def test_a_requirement_without_a_hash_is_refused(place: Place) -> None:
+    place.requirements.write_text("fake_plex==1.0\nfake_queue==1.0\n")
+    with pytest.raises(PackagesMissing, match="hash"):
+        place.ensure()
+
+
 def test_requirements_that_do_not_bring_what_is_needed_are_an_error(place: Place) -> None:
     place.requirements.write_text(place.requirements.read_text().splitlines()[0] + "\n")
     with pytest.raises(PackagesMissing, match=r"not installed: fake-queue\..*does not bring them"):
