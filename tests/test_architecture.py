@@ -1,0 +1,366 @@
+"""Rules of the design that a person would forget. The tables come first; each rule is a function over one file."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+SKIPPED_FOLDERS = frozenset({".venv", ".git", "data", "__pycache__"})
+
+# Which rooms a room may import: imports run down only. A file of the checkout's root is a room of its own.
+BELOW_WORKER: Final = ("plex", "stash", "local")
+LAYERS: Final = {
+    "plexsync": ("tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks"),
+    "tasks": ("reconciliation", "worker", *BELOW_WORKER),
+    "reconciliation": ("worker", *BELOW_WORKER),
+    "worker": BELOW_WORKER,
+    "plex": ("local",),
+    "stash": ("local",),
+    "hooks": ("local",),
+    "local": (),
+    "sim": (),
+    "demo": ("sim", "tasks", "worker", *BELOW_WORKER),
+    "bench": ("plexsync", "tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks", "sim", "tests", "demo"),
+    "tests": ("plexsync", "tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks", "sim", "bench", "demo"),
+}
+# The demo is started by a word on the command line, and sets up a simulated Plex and Stash.
+LAYER_EXCEPTIONS: Final = {"tasks/command_line.py": ("demo",), "tasks/demo.py": ("sim",)}
+PLUGIN: Final = ("plexsync", "tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks")
+
+# What a room may import beyond the standard library; rooms that are not named: nothing.
+THIRD_PARTY: Final = {
+    "worker": ("filelock", "persistqueue"),
+    "plex": ("plexapi", "requests", "urllib3"),
+    "stash": ("stashapi", "requests", "urllib3"),
+    "sim": ("graphql",),
+}
+ANY_THIRD_PARTY = ("tests", "bench")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """Modules, or names in them, that only the named files of the plugin may use. A folder ends with a slash."""
+
+    what: str
+    names: tuple[str, ...]
+    allowed: tuple[str, ...]
+
+
+RESERVED = (
+    Reserved(
+        what="opens connections",
+        names=(
+            "socket", "ssl", "http.client", "urllib.request.urlopen", "socketserver", "http.server", "asyncio",
+            "requests", "urllib3", "plexapi", "stashapi",
+        ),
+        # errors.py and transport.py translate these libraries' exceptions; connection.py makes Plex's session.
+        allowed=(
+            "plex/client.py", "plex/connection.py", "plex/errors.py", "stash/client.py", "stash/transport.py",
+        ),
+    ),
+    Reserved(
+        what="opens databases",
+        names=("sqlite3", "persistqueue"),
+        # attempt.py only tells a failing disk from other errors; serve.py does so too, and probes the file system.
+        allowed=(
+            "worker/queue.py", "worker/ledger.py", "worker/overview.py", "worker/attempt.py", "worker/serve.py",
+            "plex/index.py",
+        ),
+    ),
+    Reserved(what="locks state files", names=("filelock",), allowed=("worker/state_files.py",)),
+    Reserved(
+        what="reads the clock",
+        names=(
+            "time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter",
+            "time.perf_counter_ns", "time.process_time", "time.sleep", "time.localtime", "time.ctime",
+            "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today",
+            "threading.Timer",
+        ),
+        # Names of temporary files carry the time.
+        allowed=("local/clock.py", "local/files.py", "local/inbox.py"),
+    ),
+    Reserved(
+        what="asks this machine's system",
+        names=(
+            "fcntl", "msvcrt", "subprocess", "multiprocessing", "signal", "os.posix_spawn", "os.posix_spawnp",
+            "os.fork", "os.forkpty", "os.setsid", "os.system", "os.popen", "os.kill", "os.killpg", "os.execv",
+            "os.execve",
+        ),
+        allowed=("local/",),
+    ),
+)  # fmt: skip
+
+# Standard output is the plugin's answer to Stash.
+MAY_PRINT = ("sim/", "tests/", "bench/", "demo.py", "tasks/demo.py")
+
+MUTABLE_TYPES = frozenset({
+    "dict", "list", "set", "bytearray", "defaultdict", "deque", "OrderedDict", "Counter",
+})  # fmt: skip
+# mypy refuses to change a value of these types. Final alone would let a dict be changed, but its name in capitals says.
+READ_ONLY_TYPES = frozenset({"Final", "Mapping", "Sequence", "Collection", "AbstractSet"})
+CAPITALS_SUFFICE = ("sim",)
+
+# All of the standard library that may be loaded on the way of a hook, beyond what `os` loads itself.
+HOOK_LOADS = frozenset({"fcntl", "msvcrt", "time"})
+HOOK_PATH = ("plexsync", "local.start")  # and every module of hooks/
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One Python file: `path` from the checkout, with slashes."""
+
+    path: str
+    tree: ast.Module
+
+    @property
+    def room(self) -> str:
+        return self.path.partition("/")[0].removesuffix(".py")
+
+    def is_in(self, places: tuple[str, ...]) -> bool:
+        return any(self.path.startswith(place) if place.endswith("/") else self.path == place for place in places)
+
+
+def parse(path: str, text: str) -> Source:
+    return Source(path=path, tree=ast.parse(text, path))
+
+
+def read_sources() -> tuple[Source, ...]:
+    paths = [path for path in list_files() if path.endswith(".py")]
+    return tuple(parse(path, (ROOT / path).read_text(encoding="utf-8")) for path in paths)
+
+
+def list_files() -> list[str]:
+    """Every file of the checkout, from its root, with slashes."""
+    found = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
+        found += [Path(folder, name).relative_to(ROOT).as_posix() for name in names]
+    return sorted(found)
+
+
+def imports_of(source: Source) -> Iterator[tuple[int, str]]:
+    """Line and full dotted name of everything that is imported, wherever it is and whoever it is for."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = source.room if node.level else node.module or ""
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and dotted_name(node.func) in ("__import__", "importlib.import_module"):
+            values = [argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)]
+            yield from ((node.lineno, str(value)) for value in values)
+
+
+def dotted_name(node: ast.expr) -> str:
+    """`a.b.c` for an expression that is a chain of names, else ""."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (value := dotted_name(node.value)):
+        return f"{value}.{node.attr}"
+    return ""
+
+
+def uses_of(source: Source) -> Iterator[tuple[int, str]]:
+    """Imports, and what is used of imported modules by its full name, whatever the module is called here."""
+    called: dict[str, str] = {}
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            tops = [alias.name.split(".")[0] for alias in node.names if not alias.asname]
+            called.update(zip(tops, tops, strict=True))
+            called.update({alias.asname: alias.name for alias in node.names if alias.asname})
+        elif isinstance(node, ast.ImportFrom):
+            called.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+    yield from imports_of(source)
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute):
+            first, _, rest = dotted_name(node).partition(".")
+            if first in called:
+                yield node.lineno, f"{called[first]}.{rest}"
+
+
+def imports_run_down_only(source: Source) -> Iterator[str]:
+    allowed = (source.room, *LAYERS.get(source.room, ()), *LAYER_EXCEPTIONS.get(source.path, ()))
+    for line, name in imports_of(source):
+        room = name.split(".")[0]
+        if room in LAYERS and room not in allowed:
+            yield f"{source.path}:{line}: {source.room} may not import {room}"
+
+
+def only_some_rooms_import_packages(source: Source) -> Iterator[str]:
+    allowed = THIRD_PARTY.get(source.room, ())
+    for line, name in imports_of(source):
+        module = name.split(".")[0]
+        is_ours = module in LAYERS or module in sys.stdlib_module_names or source.room in ANY_THIRD_PARTY
+        if not is_ours and module not in allowed:
+            yield f"{source.path}:{line}: {source.room} may not import {module}"
+
+
+def what_is_reserved_is_used_where_it_belongs(source: Source) -> Iterator[str]:
+    if source.room not in PLUGIN:
+        return
+    found = set()
+    for reserved in RESERVED:
+        if not source.is_in(reserved.allowed):
+            for line, name in uses_of(source):
+                found |= {(line, each, reserved.what) for each in reserved.names if f"{name}.".startswith(f"{each}.")}
+    yield from (f"{source.path}:{line}: {name} here: it {what}" for line, name, what in sorted(found))
+
+
+def nothing_prints(source: Source) -> Iterator[str]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and dotted_name(node.func) == "print" and not source.is_in(MAY_PRINT):
+            yield f"{source.path}:{node.lineno}: print(): standard output is the answer to Stash"
+
+
+def init_files_are_empty(source: Source) -> Iterator[str]:
+    if source.path.endswith("__init__.py") and source.tree.body:
+        yield f"{source.path}: is not empty"
+
+
+def modules_hold_no_mutable_values(source: Source) -> Iterator[str]:
+    if source.room not in (*PLUGIN, "sim"):
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Global):
+            yield f"{source.path}:{node.lineno}: global {', '.join(node.names)}"
+    for statement in module_statements(source.tree.body):
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)) and is_mutable(statement.value):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            names = [dotted_name(target) for target in targets]
+            is_constant = all(name.isupper() for name in names) and (
+                source.room in CAPITALS_SUFFICE
+                or (isinstance(statement, ast.AnnAssign) and annotation_name(statement.annotation) in READ_ONLY_TYPES)
+            )
+            if not is_constant and names != ["__all__"]:
+                where = f"{source.path}:{statement.lineno}"
+                yield f"{where}: {', '.join(names)} can be changed: take Final and capitals, or a tuple"
+
+
+def module_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements that run when the module is loaded, those of if, try and with included."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, (ast.If, ast.Try, ast.With, ast.For)):
+            yield from module_statements([node for node in ast.walk(statement) if isinstance(node, ast.stmt)][1:])
+
+
+def annotation_name(annotation: ast.expr) -> str:
+    whole = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+    return dotted_name(whole).rpartition(".")[2]
+
+
+def is_mutable(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.Call):
+        return dotted_name(value.func).rpartition(".")[2] in MUTABLE_TYPES
+    return isinstance(value, (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp))
+
+
+RULES: Final = (
+    imports_run_down_only,
+    only_some_rooms_import_packages,
+    what_is_reserved_is_used_where_it_belongs,
+    nothing_prints,
+    init_files_are_empty,
+)
+
+
+@pytest.fixture(scope="module")
+def sources() -> tuple[Source, ...]:
+    return read_sources()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_rule_holds_everywhere(rule: Callable[[Source], Iterator[str]], sources: tuple[Source, ...]) -> None:
+    violations = [violation for source in sources for violation in rule(source)]
+    assert not violations, "\n".join(violations)
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "text"),
+    [
+        (imports_run_down_only, "worker/a.py", "from tasks.b import c"),
+        (imports_run_down_only, "plex/a.py", "def f():\n import stash.scene"),
+        (imports_run_down_only, "stash/a.py", "from plex import client"),
+        (imports_run_down_only, "local/a.py", "import worker"),
+        (imports_run_down_only, "hooks/a.py", "from worker.job import Job"),
+        (imports_run_down_only, "sim/a.py", "from local.clock import Clock"),
+        (imports_run_down_only, "tasks/a.py", "import importlib\nimportlib.import_module('sim.plex')"),
+        (imports_run_down_only, "plexsync.py", "import sim.plex"),
+        (imports_run_down_only, "tasks/a.py", "import plexsync"),
+        (only_some_rooms_import_packages, "local/a.py", "import requests"),
+        (only_some_rooms_import_packages, "hooks/a.py", "from filelock import FileLock"),
+        (only_some_rooms_import_packages, "plexsync.py", "import requests"),
+        (only_some_rooms_import_packages, "worker/a.py", "import pydantic"),
+        (what_is_reserved_is_used_where_it_belongs, "plex/a.py", "import requests.exceptions"),
+        (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "from http import client"),
+        (what_is_reserved_is_used_where_it_belongs, "tasks/a.py", "import sqlite3 as s"),
+        (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "import time\ntime.sleep(1)"),
+        (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "import time as t\nt.monotonic()"),
+        (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "from time import time"),
+        (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "import datetime as dt\ndt.datetime.now()"),
+        (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "from datetime import datetime as d\nd.utcnow()"),
+        (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "from datetime import date\ndate.today()"),
+        (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "import os\nos.setsid()"),
+        (what_is_reserved_is_used_where_it_belongs, "hooks/a.py", "try:\n import fcntl\nexcept ImportError: pass"),
+        (nothing_prints, "worker/a.py", "def f(): print('x')"),
+        (init_files_are_empty, "worker/__init__.py", "'''Words.'''"),
+        (modules_hold_no_mutable_values, "worker/a.py", "cache = {}"),
+        (modules_hold_no_mutable_values, "worker/a.py", "CACHE = {}"),
+        (modules_hold_no_mutable_values, "worker/a.py", "cache: Final = []"),
+        (modules_hold_no_mutable_values, "worker/a.py", "CACHE: dict[str, int] = dict()"),
+        (modules_hold_no_mutable_values, "worker/a.py", "import collections\nif True:\n Q = collections.deque()"),
+        (modules_hold_no_mutable_values, "sim/a.py", "cache = {}"),
+        (modules_hold_no_mutable_values, "worker/a.py", "X = 1\ndef f():\n global X\n X = 2"),
+    ],
+)
+def test_rule_finds(rule: Callable[[Source], Iterator[str]], path: str, text: str) -> None:
+    assert list(rule(parse(path, text)))
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("worker/a.py", "from plex.errors import PlexBusy\nfrom stash import scene\nimport local.clock"),
+        ("plex/client.py", "import requests, plexapi.server\nfrom plex import model"),
+        ("worker/a.py", "from datetime import datetime, timezone\ndatetime.fromtimestamp(0, timezone.utc)"),
+        ("worker/a.py", "import time\ntime.gmtime(0)\nclock.now()\nclock.sleep(1)"),
+        ("worker/a.py", "import os\nfrom http import HTTPStatus\nfrom urllib.parse import quote\nos.replace('a', 'b')"),
+        ("worker/a.py", "NAMES: Final = {'a': 1}\nX = frozenset({1})\nY = MappingProxyType({})\nZ = ()"),
+        ("worker/a.py", "def f():\n found = {}\n return found"),
+        ("worker/__init__.py", ""),
+    ],
+)
+def test_no_rule_objects_to(path: str, text: str) -> None:
+    assert [violation for rule in RULES for violation in rule(parse(path, text))] == []
+
+
+def test_every_python_file_lies_in_a_room_that_the_rules_know(sources: tuple[Source, ...]) -> None:
+    assert sorted({source.room for source in sources} - set(LAYERS)) == []
+
+
+def test_a_hook_loads_nothing_that_a_save_would_wait_for() -> None:
+    names = [*HOOK_PATH, *(f"hooks.{path.stem}" for path in (ROOT / "hooks").glob("*.py") if path.stem != "__init__")]
+    code = (
+        "import os, sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); "
+        "[__import__(name) for name in sys.argv[2:]]; print(*set(sys.modules) - before)"
+    )
+    command = [sys.executable, "-S", "-c", code, str(ROOT), *names]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert set(names) <= set(loaded)
+    others = {name for name in loaded if name.split(".")[0] not in ("hooks", "local", "plexsync")}
+    assert sorted(others - HOOK_LOADS) == []
+
+
+def test_one_manifest_ships_since_stash_takes_each_yml_for_a_plugin() -> None:
+    assert [path for path in list_files() if path.endswith((".yml", ".yaml"))] == ["plexsync.yml"]
