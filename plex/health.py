@@ -1,0 +1,83 @@
+"""Ask a Plex server how it is: alive, ready to work, with the token and the libraries that are configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from plex.client import PlexClient, PlexConnection, choose_sections, words_for_missing
+from plex.errors import PlexAuthError, PlexError, PlexSetup
+
+if TYPE_CHECKING:
+    from local.clock import Clock
+
+# Shorter than a job's: a probe asks for next to nothing.
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """`healthy`: `/identity` answered. `ready`: so did the look that needs database and token.
+
+    `token_ok`: None when not known. `latency_ms`: of `/identity`. `libraries`: the configured ones that exist.
+    `error`: what stands in the way, None when nothing does; `reason`: the same in words, "" for nothing.
+    """
+
+    healthy: bool = False
+    ready: bool = False
+    token_ok: bool | None = None
+    latency_ms: float | None = None
+    version: str = ""
+    libraries: tuple[str, ...] = ()
+    libraries_missing: tuple[str, ...] = ()
+    error: PlexError | None = None
+    reason: str = ""
+
+
+def probe(
+    connection: PlexConnection,
+    *,
+    clock: Clock,
+    connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    read_timeout_s: float = READ_TIMEOUT_S,
+) -> Health:
+    """`/identity`, then the libraries, then a listing of nothing, with time-outs of its own. Raises nothing of Plex."""
+    health = Health()
+    try:
+        client = PlexClient(
+            replace(connection, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s)
+        )
+    except PlexSetup as error:
+        return _failed(health, error)
+    try:
+        started = clock.monotonic()
+        identity = client.identity()
+        health = Health(healthy=True, version=identity.version, latency_ms=(clock.monotonic() - started) * 1000)
+        return _look_deeper(client, connection, health)
+    except PlexError as error:
+        return _failed(health, error)
+    finally:
+        client.close()
+
+
+def _look_deeper(client: PlexClient, connection: PlexConnection, health: Health) -> Health:
+    found = client.all_sections()
+    chosen, missing = choose_sections(found, connection.libraries)
+    for section in (chosen or found)[:1]:
+        client.probe_database(section)
+    health = replace(
+        health,
+        ready=True,
+        token_ok=True,
+        libraries=tuple(section.title for section in chosen),
+        libraries_missing=missing,
+    )
+    if missing or not chosen:
+        return _failed(health, PlexSetup(words_for_missing(found, missing)))
+    return health
+
+
+def _failed(health: Health, error: PlexError) -> Health:
+    token_ok = False if isinstance(error, PlexAuthError) else health.token_ok
+    return replace(health, token_ok=token_ok, error=error, reason=str(error))

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.clock import Clock
+from plex.client import PlexConnection
+from plex.errors import PlexAuthError, PlexBusy, PlexServerDown, PlexSetup, PlexTimeout
+from plex.health import Health, probe
+from sim.faults import Fault
+from sim.plex import PlexSim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "right"
+
+
+@pytest.fixture
+def plex() -> Iterator[PlexSim]:
+    with PlexSim(token=TOKEN) as sim:
+        sim.add_section("Movies", locations=["/media"])
+        sim.add_section("Shows", section_type="show")
+        yield sim
+
+
+def probed(plex: PlexSim, *, token: str = TOKEN, libraries: tuple[str, ...] = ()) -> Health:
+    connection = PlexConnection(url=plex.url, token=token, libraries=libraries)
+    return probe(connection, clock=Clock(), connect_timeout_s=2.0, read_timeout_s=0.3)
+
+
+def test_a_server_that_is_well_is_ready(plex: PlexSim) -> None:
+    health = probed(plex, libraries=("movies",))
+    assert health.healthy
+    assert health.ready
+    assert health.token_ok is True
+    assert health.version.startswith("1.")
+    assert health.latency_ms is not None
+    assert health.latency_ms > 0
+    assert health.libraries == ("Movies",)
+    assert (health.error, health.reason) == (None, "")
+
+
+def test_a_server_that_starts_is_healthy_and_not_ready(plex: PlexSim) -> None:
+    plex.fault(Fault.starting())
+    health = probed(plex)
+    assert health.healthy
+    assert not health.ready
+    assert health.token_ok is None
+    assert isinstance(health.error, PlexServerDown)
+    assert "starting up" in health.reason
+
+
+def test_the_database_counts_not_only_the_list_of_libraries(plex: PlexSim) -> None:
+    plex.fault(Fault.answer(503), path="/library/sections/1/all")
+    assert not probed(plex).ready
+
+
+def test_a_server_that_is_off_is_not_healthy(plex: PlexSim) -> None:
+    plex.fault(Fault.refused())
+    health = probed(plex)
+    assert not health.healthy
+    assert health.latency_ms is None
+    assert isinstance(health.error, PlexServerDown)
+    assert "refused" in health.reason
+
+
+def test_a_server_that_is_silent_is_not_waited_for_longer_than_the_probe_allows(plex: PlexSim) -> None:
+    plex.fault(Fault.hang())
+    health = probed(plex)
+    assert not health.healthy
+    assert isinstance(health.error, PlexTimeout)
+
+
+def test_a_rejected_token_is_said(plex: PlexSim) -> None:
+    health = probed(plex, token="wrong")
+    assert health.healthy
+    assert not health.ready
+    assert health.token_ok is False
+    assert isinstance(health.error, PlexAuthError)
+
+
+def test_a_busy_server_tells_how_long_to_wait(plex: PlexSim) -> None:
+    plex.fault(Fault.answer(429), path="/library")
+    assert isinstance(probed(plex).error, PlexBusy)
+
+
+def test_a_missing_library_is_a_setup_error_of_a_server_that_is_ready(plex: PlexSim) -> None:
+    health = probed(plex, libraries=("Movies", "Gone", "Shows"))
+    assert health.ready
+    assert health.libraries == ("Movies",)
+    assert health.libraries_missing == ("Gone", "Shows")
+    assert isinstance(health.error, PlexSetup)
+    assert "Gone" in health.reason
+
+
+def test_an_address_that_is_none_is_a_setup_error() -> None:
+    health = probe(PlexConnection(url="nonsense", token="x"), clock=Clock())
+    assert not health.healthy
+    assert isinstance(health.error, PlexSetup)
