@@ -1,0 +1,222 @@
+"""The client, the finder and the plan against the simulated server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plex.client import PlexClient, PlexConnection
+from plex.errors import NotInPlex, PlexServerDown, PlexSetup, Rejected
+from plex.find import SWEEP_FROM, Finder
+from plex.plan import Field, Owned, Plan, Value, Wanted, plan
+from sim.faults import Fault
+from sim.plex import PlexSim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "right"
+AWKWARD = ("Rock, Paper", "R&B", "100%", '"quoted"', "it's", "日本語", "É", "a+b=c?", "%2C", "a\\b", "x/y", "#1;", "🎬")
+
+
+@pytest.fixture
+def sim() -> Iterator[PlexSim]:
+    with PlexSim(token=TOKEN) as server:
+        server.add_section("Movies", locations=["/media"])
+        yield server
+
+
+@pytest.fixture
+def client(sim: PlexSim) -> Iterator[PlexClient]:
+    made = PlexClient(PlexConnection(url=sim.url, token=TOKEN, connect_timeout_s=2, read_timeout_s=2))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def key(sim: PlexSim) -> int:
+    return sim.add_item(1, files=[("/media/a.mp4", 1)], title="clip", genres=("By hand",))
+
+
+def push(client: PlexClient, key: int, values: dict[Field, Value], own: Owned | None = None) -> Plan:
+    item = client.read_items([key])[key]
+    done = plan(item, Wanted(values=values, file_stem="a"), own or Owned(pushed={}), keep_plex_edits=False)
+    if done.parameters:
+        client.edit(item, done.parameters)
+    if done.rating is not None:
+        client.rate(key, done.rating)
+    return done
+
+
+def test_making_a_client_asks_nothing(sim: PlexSim, client: PlexClient) -> None:
+    assert sim.requests == []
+    assert client.identity().machine_identifier
+    assert [request.path for request in sim.requests] == ["/identity"]
+
+
+def test_all_fields_arrive_locked_by_one_put_and_nothing_is_left_to_plan(
+    sim: PlexSim, client: PlexClient, key: int
+) -> None:
+    values: dict[Field, Value] = {
+        Field.TITLE: "Tom & Jerry: 100% \"q\" 'q' <b> + ? # 日本",
+        Field.SUMMARY: "one\n\ntwo\ttabs & more",
+        Field.DATE: "2004-03",
+        Field.STUDIO: "S&Co",
+        Field.RATING: "8.5",
+        Field.DIRECTORS: ("D, E",),
+        Field.ACTORS: ("Second", "First"),
+        Field.GENRES: AWKWARD,
+        Field.COLLECTIONS: ("C",),
+    }
+    done = push(client, key, values)
+    item = sim.item(key)
+    assert item.title == values[Field.TITLE]
+    assert item.summary == values[Field.SUMMARY]
+    assert (item.originally_available_at, item.studio, item.user_rating) == ("2004-03-01", "S&Co", 8.5)
+    assert (item.directors, item.collections) == (("D, E",), ("C",))
+    assert [role.name for role in item.roles] == ["Second", "First"]
+    assert set(item.genres) == {*AWKWARD, "By hand"}
+    assert item.locked >= {"title", "summary", "originallyAvailableAt", "studio", "director", "actor", "genre"}
+    assert [request.method for request in sim.requests].count("PUT") == 2  # the edit and the rating
+    assert push(client, key, values, Owned(pushed=done.pushed)).is_empty
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_name_goes_away_whatever_is_in_it_and_takes_no_other_along(
+    sim: PlexSim, client: PlexClient, key: int, name: str
+) -> None:
+    first = push(client, key, {Field.GENRES: AWKWARD})
+    rest = tuple(other for other in AWKWARD if other != name)
+    push(client, key, {Field.GENRES: rest}, Owned(pushed=first.pushed))
+    assert set(sim.item(key).genres) == {*rest, "By hand"}
+
+
+def test_everything_pushed_can_be_taken_back(sim: PlexSim, client: PlexClient, key: int) -> None:
+    full: dict[Field, Value] = {
+        Field.TITLE: "T",
+        Field.SUMMARY: "S",
+        Field.DATE: "2004",
+        Field.STUDIO: "St",
+        Field.RATING: "7",
+        Field.ACTORS: ("A",),
+        Field.GENRES: AWKWARD,
+    }
+    first = push(client, key, full)
+    empty: dict[Field, Value] = {field: () if isinstance(value, tuple) else "" for field, value in full.items()}
+    second = push(client, key, empty, Owned(pushed=first.pushed))
+    item = sim.item(key)
+    assert (item.title, item.summary, item.originally_available_at, item.studio) == ("a", "", "", "")
+    assert (item.user_rating, item.roles, item.genres) == (None, (), ("By hand",))
+    assert push(client, key, empty, Owned(pushed=second.pushed)).is_empty
+
+
+def test_plexs_spelling_of_a_tag_in_use_is_no_difference(sim: PlexSim, client: PlexClient, key: int) -> None:
+    sim.add_item(1, files=[("/media/b.mp4", 1)], genres=("Blonde",))
+    done = push(client, key, {Field.GENRES: ("BLONDE",)})
+    assert "Blonde" in sim.item(key).genres
+    assert push(client, key, {Field.GENRES: ("BLONDE",)}, Owned(pushed=done.pushed)).is_empty
+
+
+def test_an_edit_too_long_for_one_request_line_arrives_whole(sim: PlexSim, client: PlexClient, key: int) -> None:
+    tags = tuple(f"日本語のタグ {number}" for number in range(100))
+    done = push(client, key, {Field.TITLE: "T", Field.SUMMARY: "文" * 5000, Field.GENRES: tags, Field.STUDIO: "S"})
+    item = sim.item(key)
+    assert set(item.genres) == {*tags, "By hand"}
+    assert (item.title, item.studio, len(item.summary)) == ("T", "S", 5000)
+    assert done.changes
+
+
+def test_an_edit_whose_answer_was_lost_is_settled_by_the_next_read(sim: PlexSim, client: PlexClient, key: int) -> None:
+    sim.fault(Fault.dropped(after=True), method="PUT", times=1)
+    values: dict[Field, Value] = {Field.TITLE: "T", Field.GENRES: ("X",)}
+    item = client.read_items([key])[key]
+    lost = plan(item, Wanted(values=values, file_stem="a"), Owned(pushed={}), keep_plex_edits=True)
+    with pytest.raises(PlexServerDown):
+        client.edit(item, lost.parameters)
+    push(client, key, {Field.TITLE: "", Field.GENRES: ()}, Owned(pushed={}, intents=(lost.intent,)))
+    assert (sim.item(key).title, sim.item(key).genres) == ("a", ("By hand",))
+
+
+def test_items_that_are_gone_are_absent_and_no_error(sim: PlexSim, client: PlexClient, key: int) -> None:
+    other = sim.add_item(1, files=[("/media/b.mp4", 1)])
+    assert client.read_items([key, 999, other]).keys() == {key, other}
+    assert client.read_items([999]) == {}
+    assert client.read_items([998, 999]) == {}
+    assert client.read_items([]) == {}
+
+
+def test_an_edit_of_an_item_that_is_gone_is_rejected(sim: PlexSim, client: PlexClient, key: int) -> None:
+    item = client.read_items([key])[key]
+    sim.remove_item(key)
+    with pytest.raises(Rejected) as raised:
+        client.edit(item, [("title.value", "T")])
+    assert raised.value.status == 404
+
+
+def test_only_configured_movie_libraries_are_used(sim: PlexSim) -> None:
+    sim.add_section("Shows", section_type="show")
+    sim.add_section("Clips")
+
+    def titles(*libraries: str) -> list[str]:
+        client = PlexClient(PlexConnection(url=sim.url, token=TOKEN, libraries=libraries))
+        return [section.title for section in client.sections()]
+
+    assert titles() == ["Movies", "Clips"]
+    assert titles("clips") == ["Clips"]
+    with pytest.raises(PlexSetup, match=r"Shows.*Movies, Clips"):
+        titles("Movies", "Shows")
+
+
+NAMES = ["a, b.mp4", "R&B 100%.mp4", "é.mp4", "日本語.mp4", "it's #1 + more?.mp4", "=x.mp4", '"q".mp4', ",.mp4"]
+
+
+@pytest.mark.parametrize("count", [1, SWEEP_FROM])
+@pytest.mark.parametrize("has_filter", [True, False])
+def test_files_are_found_whatever_their_names(
+    sim: PlexSim, client: PlexClient, count: int, *, has_filter: bool
+) -> None:
+    sim.quirks.file_filter = has_filter
+    for number in range(250):  # more than a filter that works would list
+        sim.add_item(1, files=[(f"/media/many/{number}.mkv", 1)])
+    keys = {name: sim.add_item(1, files=[(f"/media/x/{name}", 1)]) for name in NAMES}
+    for name in NAMES:
+        sim.add_item(1, files=[(f"/media/other/{name}", 1)])
+    finder = Finder(client, [("/data", "/media/x")])
+    finder.prefetch(count)
+    for name, key in keys.items():
+        assert [item.rating_key for item in finder.find([(f"/data/{name}", 1)])] == [key]
+    with pytest.raises(NotInPlex):
+        finder.find([("/data/none.mp4", 1)])
+
+
+def test_a_filter_that_answers_with_an_error_is_replaced_by_a_sweep(
+    sim: PlexSim, client: PlexClient, key: int
+) -> None:
+    sim.fault(Fault.answer(500), when=lambda request: bool(request.first("file")))
+    assert [item.rating_key for item in Finder(client).find([("/media/a.mp4", 1)])] == [key]
+
+
+@pytest.mark.parametrize("page_size", [1, 3, 7, 1000])
+def test_a_sweep_pages_through_everything_once(sim: PlexSim, client: PlexClient, page_size: int) -> None:
+    keys = [sim.add_item(1, files=[(f"/media/{number}.mp4", number)]) for number in range(7)]
+    (section,) = client.sections()
+    items = list(client.sweep(section, page_size=page_size))
+    assert sorted(item.rating_key for item in items) == keys
+    assert items[0].parts[0].path.startswith("/media/")
+
+
+def test_a_refreshing_sweep_stops_at_what_is_older() -> None:
+    now = [1000.0]
+    with PlexSim(token=TOKEN, clock=lambda: now[0]) as sim:
+        sim.add_section("Movies", locations=["/media"])
+        old = [sim.add_item(1, files=[(f"/media/{number}.mp4", 1)]) for number in range(20)]
+        now[0] = 2000.0
+        sim.edit_by_hand(old[3], title="edited")
+        new = sim.add_item(1, files=[("/media/new.mp4", 1)])
+        client = PlexClient(PlexConnection(url=sim.url, token=TOKEN))
+        (section,) = client.sections()
+        sim.clear_requests()
+        changed = [item.rating_key for item in client.sweep(section, page_size=5, since=2000)]
+        assert sorted(changed) == sorted([old[3], new])
+        assert len(sim.requests) == 2
