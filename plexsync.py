@@ -23,7 +23,10 @@ def main() -> None:
     task_input = answer_standard_input(directory=directory, script=script)
     if task_input is None:
         os._exit(0)  # answered: 2 ms less than to take the interpreter apart
-    from tasks.run import run_task  # noqa: PLC0415 - not on the hook's path
+    from local.packages import activate_site  # noqa: PLC0415 - not on the hook's path
+
+    activate_site()  # Stash starts the script with -S
+    from tasks.run import run_task  # noqa: PLC0415 - needs what site makes importable
 
     run_task(task_input, directory=directory, script=script)
 

@@ -105,7 +105,7 @@ def _parse_json(data: bytes) -> Hook | None:
 
     try:
         value = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"the plugin input is not JSON ({len(data)} bytes): {error}") from None
     if not isinstance(value, dict):
         raise ValueError(f"the plugin input is not a JSON object but a {type(value).__name__}")  # noqa: TRY004

@@ -19,6 +19,8 @@ BATCH, COMMAND = "batch", "command"
 KINDS = (SCENE, *ENTITIES, CONNECTION, BATCH, COMMAND)
 
 TEMPORARY = ".tmp-"
+# What is worked on keeps a name of its own until it is done; the next event makes a new file beside it.
+CLAIMED = ".claimed-"
 # A hook takes milliseconds; a temporary file this old was left by one that was killed.
 ABANDONED_AFTER_S = 60.0
 
@@ -80,7 +82,7 @@ def list_entries(directory: str, now: float) -> tuple[list[Entry], list[str]]:
             if now - at < ABANDONED_AFTER_S:
                 continue
             name = name[len(TEMPORARY) :].rsplit("-", 2)[0]
-        entry = parse_name(name, file.path, at)
+        entry = parse_name(name.removeprefix(CLAIMED), file.path, at)
         if entry is None:
             strangers.append(file.path)
         else:
@@ -89,13 +91,32 @@ def list_entries(directory: str, now: float) -> tuple[list[Entry], list[str]]:
     return entries, strangers
 
 
-def has_entries(directory: str) -> bool:
-    """Whether anything at all lies in the inbox; the cheapest look."""
+def has_news(directory: str) -> bool:
+    """Whether anything lies in the inbox that nobody has looked at; the cheapest look."""
     try:
         with os.scandir(folder(directory)) as listing:
-            return any(True for _ in listing)
+            return any(not file.name.startswith(".") for file in listing)
     except FileNotFoundError:
         return False
+
+
+def claim(entry: Entry) -> Entry:
+    """The entry under a name that no later event replaces, until it is removed."""
+    parent, name = os.path.split(entry.path)
+    if name.startswith(CLAIMED):
+        return entry
+    path = os.path.join(parent, f"{CLAIMED}{entry.kind}-{entry.key}")
+    os.replace(entry.path, path)
+    return Entry(kind=entry.kind, key=entry.key, path=path, at=entry.at)
+
+
+def set_aside(directory: str, path: str) -> str:
+    """Move what is no entry out of the inbox, so that nobody stumbles over it twice; its new path."""
+    parent = os.path.join(directory, "queue", "malformed")
+    os.makedirs(parent, mode=0o700, exist_ok=True)
+    target = os.path.join(parent, os.path.basename(path))
+    os.replace(path, target)
+    return target
 
 
 def parse_name(name: str, path: str, at: float) -> Entry | None:

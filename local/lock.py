@@ -5,11 +5,12 @@ and the worker takes it before the packages it needs may have been installed.
 """
 
 import os
+import sys
 
-try:
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 NAME = "worker.lock"
 
@@ -19,25 +20,18 @@ def _open(directory: str) -> int:
     return os.open(os.path.join(directory, NAME), os.O_RDWR | os.O_CREAT, 0o600)
 
 
-if fcntl is not None:
-
-    def _try_lock(descriptor: int, *, shared: bool) -> bool:
+def _try_lock(descriptor: int, *, shared: bool) -> bool:
+    if sys.platform == "win32":  # which has no shared lock
         try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-else:
-
-    def _try_lock(descriptor: int, *, shared: bool) -> bool:  # noqa: ARG001 - Windows has no shared lock
-        import msvcrt  # noqa: PLC0415 - exists on Windows alone
-
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except PermissionError:
             return False
         return True
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def try_take(directory: str) -> int | None:

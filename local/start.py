@@ -26,7 +26,8 @@ def start_worker(script: str, directory: str) -> None:
 
 
 def _start_posix(arguments: list[str], directory: str) -> None:
-    import _signal  # noqa: PLC0415 - `signal` would cost the hook an import of enum
+    # The part of `signal` that does not cost the hook an import of enum.
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415
 
     for descriptor in _open_descriptors():
         if descriptor > 2:  # noqa: PLR2004 - standard error

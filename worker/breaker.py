@@ -126,7 +126,7 @@ class CircuitBreaker:
         """Plex answered a probe. A closed circuit learns nothing: a suspect's failure has a passed probe too."""
         if self.state is Circuit.HALF_OPEN:
             return _closed(self, now)
-        if self.state is Circuit.CLOSED or self.outage is None:
+        if self.outage is None:
             return CircuitChange(breaker=self)
         half_open = replace(self, state=Circuit.HALF_OPEN, transitions=self.transitions + 1)
         return CircuitChange(breaker=half_open, events=(CircuitHalfOpened(outage=self.outage),))

@@ -169,8 +169,6 @@ class Resilience:
 
         `pushed`: something was written to Plex; counted for the outage whose recovery it is.
         """
-        if ticket != self._seen.breaker.transitions:
-            return
         if self._seen.breaker.succeeded(now).breaker != self._seen.breaker:
             self._change_with(ticket, lambda state: transitions.on_success(state, now, self._clock.interval), now)
         self._watch(now, good=True, pushed=pushed)

@@ -11,8 +11,6 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from filelock import FileLock, Timeout
-
 from local.files import replace_patiently, write_atomically
 from worker.errors import LocalStorage
 from worker.state_json import from_json, to_json
@@ -20,6 +18,8 @@ from worker.state_json import from_json, to_json
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterator
+
+    from filelock import FileLock
 
     from local.clock import Clock
 
@@ -53,8 +53,7 @@ class StateFile(Generic[T]):
         self._logger = logger
         self._version = version
         self._consistent = consistent
-        # The mode is explicit since the lock files are made with 0666 otherwise.
-        self._lock = FileLock(f"{path}.lock", mode=0o600)
+        self._lock: FileLock | None = None
 
     def read(self) -> T:
         """What the file says now; the default when there is none. Takes the lock only to set a corrupt file aside."""
@@ -77,6 +76,12 @@ class StateFile(Generic[T]):
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from changing the file. May be nested; `read` and `update` work inside."""
+        # Imported here: a report only reads, and must work before any package is installed.
+        from filelock import FileLock, Timeout  # noqa: PLC0415
+
+        if self._lock is None:
+            # The mode is explicit since the lock files are made with 0666 otherwise.
+            self._lock = FileLock(f"{self._path}.lock", mode=0o600)
         try:
             self._lock.acquire(timeout=LOCK_TIMEOUT_S, poll_interval=_LOCK_POLL_S)
         except Timeout as error:

@@ -56,4 +56,22 @@ def test_the_inbox_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
 
 def test_no_inbox_yet_is_an_empty_one(tmp_path: Path) -> None:
     assert inbox.list_entries(str(tmp_path), NOW) == ([], [])
-    assert not inbox.has_entries(str(tmp_path))
+    assert not inbox.has_news(str(tmp_path))
+
+
+def test_a_claimed_entry_is_still_there_and_a_new_event_stands_beside_it(tmp_path: Path) -> None:
+    inbox.publish(str(tmp_path), "tag-5", b"first")
+    claimed = inbox.claim(inbox.list_entries(str(tmp_path), NOW)[0][0])
+    assert not inbox.has_news(str(tmp_path))
+    assert names(tmp_path) == [("tag", "5")]
+    inbox.publish(str(tmp_path), "tag-5", b"second")
+    assert inbox.has_news(str(tmp_path))
+    assert names(tmp_path) == [("tag", "5"), ("tag", "5")]
+    assert inbox.claim(claimed).path == claimed.path
+
+
+def test_what_is_no_entry_is_moved_out_of_the_way(tmp_path: Path) -> None:
+    leave(tmp_path, "notes.txt")
+    _, (stranger,) = inbox.list_entries(str(tmp_path), NOW)
+    assert Path(inbox.set_aside(str(tmp_path), stranger)).exists()
+    assert inbox.list_entries(str(tmp_path), NOW) == ([], [])

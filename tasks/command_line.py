@@ -1,0 +1,76 @@
+"""`plexsync.py worker DIRECTORY`, started by hooks and tasks, and `plexsync.py demo`, started by a person."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from local import lock
+from local.clock import clock_from_environment
+from local.packages import PackagesMissing, ensure_packages, missing_packages
+from local.start import WORKER_ARGUMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+USAGE = "usage: plexsync.py demo    (Stash starts plexsync.py without arguments)"
+# A worker that is leaving may need a moment; one that works keeps the lock.
+LOCK_WAIT_S = 2.0
+LOCK_LOOK_S = 0.05
+# Each try asks the package index.
+INSTALL_AGAIN_AFTER_S = 600.0
+FAILED_INSTALL = "packages-missing.txt"
+
+
+def run_command(arguments: Sequence[str], *, script: str) -> int:
+    """Run what the command line names; the exit code."""
+    if len(arguments) == 2 and arguments[0] == WORKER_ARGUMENT:  # noqa: PLR2004 - the word and the directory
+        run_worker(arguments[1], script)
+        return 0
+    if list(arguments) == ["demo"]:
+        from demo import run_demo  # noqa: PLC0415 - the plugin itself never loads the simulators
+
+        return run_demo(script)
+    sys.stderr.write(USAGE + "\n")
+    return 2
+
+
+def run_worker(directory: str, script: str) -> None:
+    """Be the worker of this data directory, unless there is one."""
+    os.umask(0o077)
+    clock = clock_from_environment()
+    descriptor = _take_lock(directory)
+    if descriptor is None or not _has_packages(directory, script):
+        return
+    from worker.serve import serve  # noqa: PLC0415 - imports what may just have been installed
+
+    serve(directory=directory, script=script, descriptor=descriptor, clock=clock)
+
+
+def _take_lock(directory: str) -> int | None:
+    clock = clock_from_environment()
+    give_up_at = clock.monotonic() + LOCK_WAIT_S
+    while True:
+        descriptor = lock.try_take(directory)
+        if descriptor is not None or clock.monotonic() >= give_up_at:
+            return descriptor
+        clock.sleep(LOCK_LOOK_S)
+
+
+def _has_packages(directory: str, script: str) -> bool:
+    """Whether all packages can be imported now; a failure to install them is noted where the tasks look."""
+    note = os.path.join(directory, FAILED_INSTALL)
+    requirements = os.path.join(os.path.dirname(script), "requirements.txt")
+    is_recent = os.path.exists(note) and clock_from_environment().now() - os.stat(note).st_mtime < INSTALL_AGAIN_AFTER_S
+    if is_recent and missing_packages():
+        return False
+    try:
+        ensure_packages(requirements, directory, lambda _: None)
+    except PackagesMissing as error:
+        with open(note, "w", encoding="utf-8") as file:
+            file.write(str(error))
+        return False
+    if os.path.exists(note):
+        os.unlink(note)
+    return True

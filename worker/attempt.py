@@ -1,0 +1,127 @@
+"""One try at one job, from the read in Stash to a verdict. Every error ends here as an outcome."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from plex.errors import (
+    Ambiguous,
+    NotInPlex,
+    PlexAuthError,
+    PlexBusy,
+    PlexError,
+    PlexSetup,
+    Rejected,
+    ServerFailure,
+)
+from stash.errors import StashUnavailable
+from worker.errors import LocalStorage
+from worker.policy import Outcome, Verdict
+from worker.transitions import ProbeKind
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Sequence
+
+    from stash.scene import Scene
+    from worker.job import Job
+    from worker.plex_link import PlexLink
+    from worker.read_ahead import ReadAhead
+    from worker.stash_link import StashLink
+    from worker.transitions import ProbeResult
+
+
+class Attempt:
+    """Tries jobs under the settings that the Stash link read last."""
+
+    def __init__(
+        self,
+        *,
+        ahead: ReadAhead,
+        stash: StashLink,
+        plex: PlexLink,
+        probe: Callable[[], ProbeResult],
+        log: logging.Logger,
+    ) -> None:
+        self._ahead = ahead
+        self._stash = stash
+        self._plex = plex
+        self._probe = probe
+        self._log = log
+
+    def run(self, job: Job, next_jobs: Sequence[Job]) -> tuple[Outcome, Scene | None]:
+        """Try `job`; `next_jobs` are read along with it when a new batch has to be read."""
+        scene: Scene | None = None
+        try:
+            scene = self._read(job, next_jobs)
+            if scene is None:
+                return Outcome(verdict=Verdict.GONE), None
+            pusher = self._plex.pusher(self._stash.last_settings())
+            return pusher.push(job, pusher.target(scene), self._ahead.items), scene
+        except PlexError as error:
+            return self._judge(error), scene
+        except StashUnavailable as error:
+            return Outcome(verdict=Verdict.STASH_AWAY, text=str(error)), scene
+        except (LocalStorage, sqlite3.Error, OSError) as error:
+            return Outcome(verdict=Verdict.STORAGE, text=str(error)), scene
+        except Exception as error:  # noqa: BLE001 - around one job: see the next line
+            # One poisoned job must not stop the others.
+            self._log.debug("the traceback behind the next message", exc_info=True)
+            return Outcome(verdict=Verdict.BUG, text=f"{type(error).__name__}: {error}"), scene
+
+    def _read(self, job: Job, next_jobs: Sequence[Job]) -> Scene | None:
+        if not self._ahead.has(job):
+            batch = (job, *next_jobs)
+            self._ahead.fill(batch, self._stash.client())
+            if next_jobs:
+                self._read_items_ahead(batch)
+        return self._ahead.take(job)
+
+    def _read_items_ahead(self, batch: Sequence[Job]) -> None:
+        try:
+            self._ahead.read_items(batch, self._plex.pusher(self._stash.last_settings()))
+        except PlexError as error:
+            # Only a single read gives a verdict: it may be one item of the batch that fails.
+            self._log.debug("the items of %d scenes could not be read at once: %s", len(batch), error)
+
+    def _judge(self, error: PlexError) -> Outcome:
+        """What an error of Plex says about the job, and what about the server: a deep probe tells."""
+        text = str(error)
+        if isinstance(error, ServerFailure):
+            return self._judge_failure(error)
+        if isinstance(error, PlexAuthError):
+            return self._judge_refusal(text)
+        if isinstance(error, PlexBusy):
+            return Outcome(verdict=Verdict.BUSY, text=text, retry_after_s=error.retry_after_s)
+        verdicts = (
+            (PlexSetup, Verdict.SETUP),
+            (NotInPlex, Verdict.NOT_IN_PLEX),
+            (Ambiguous, Verdict.AMBIGUOUS),
+            (Rejected, Verdict.REJECTED),
+        )
+        verdict = next((verdict for kind, verdict in verdicts if isinstance(error, kind)), Verdict.BUG)
+        return Outcome(verdict=verdict, text=text, error_class=error.name if verdict is not Verdict.BUG else "")
+
+    def _judge_failure(self, error: ServerFailure) -> Outcome:
+        """An outage when the probe fails too, else this job's own failure."""
+        probed = self._probe()
+        if probed.kind is ProbeKind.DOWN:
+            return Outcome(verdict=Verdict.OUTAGE, text=probed.text or str(error))
+        if probed.kind is ProbeKind.OK:
+            return Outcome(verdict=Verdict.OWN_FAILURE, text=str(error), error_class=error.name)
+        return self._outcome_of_probe(probed)
+
+    def _judge_refusal(self, text: str) -> Outcome:
+        """A rejected token when the probe is refused too, else a refusal of this item alone."""
+        probed = self._probe()
+        if probed.kind is ProbeKind.OK:
+            return Outcome(verdict=Verdict.REJECTED, text=text, error_class=Rejected.__name__)
+        if probed.kind is ProbeKind.DOWN:
+            return Outcome(verdict=Verdict.OUTAGE, text=probed.text)
+        return self._outcome_of_probe(probed)
+
+    @staticmethod
+    def _outcome_of_probe(probed: ProbeResult) -> Outcome:
+        verdicts = {ProbeKind.AUTH: Verdict.AUTH, ProbeKind.SETUP: Verdict.SETUP, ProbeKind.BUSY: Verdict.BUSY}
+        return Outcome(verdict=verdicts[probed.kind], text=probed.text, retry_after_s=probed.retry_after_s)

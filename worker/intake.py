@@ -1,0 +1,125 @@
+"""From the inbox into the queue. Put into the queue, unlink, and only then is Stash read: an event after
+the unlink makes a new file, and a crash before it only repeats.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, cast
+
+from local import inbox
+from worker.job import Job, Reason
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterable, Iterator
+
+    from local.clock import Clock
+    from stash.client import Kind
+    from worker.ledger import Ledger
+    from worker.queue import JobQueue
+    from worker.stash_link import StashLink
+
+ENTITY_PAGE = 500
+
+
+class Intake:
+    """Claims what hooks and tasks left in the inbox of a data directory."""
+
+    def __init__(
+        self, *, directory: str, queue: JobQueue, ledger: Ledger, link: StashLink, clock: Clock, log: logging.Logger
+    ) -> None:
+        self._directory = directory
+        self._queue = queue
+        self._ledger = ledger
+        self._link = link
+        self._clock = clock
+        self._log = log
+
+    def claim(self) -> tuple[int, list[inbox.Entry]]:
+        """Take in scenes, batches and connections; how many entries, and those that Stash must be asked about."""
+        entries, strangers = inbox.list_entries(self._directory, self._clock.now())
+        for path in strangers:
+            self._log.warning(
+                "%s is no entry of the inbox; it lies in %s now", path, inbox.set_aside(self._directory, path)
+            )
+        self._take_connection(entries)
+        entities = []
+        for entry in entries:
+            if entry.kind == inbox.SCENE:
+                self._queue.add(new_job(int(entry.key), Reason.HOOK, entry.at))
+            elif entry.kind == inbox.BATCH:
+                self._take_batch(entry)
+            elif entry.kind in inbox.ENTITIES:
+                entities.append(inbox.claim(entry))
+                continue
+            _remove(entry.path)
+        return len(entries), entities
+
+    def fan_out(self, entity: inbox.Entry) -> int:
+        """Queue the scenes of a changed tag, performer, studio or group: those that Stash names, and those that the
+        ledger knows, since Stash has forgotten a destroyed one. Raises StashUnavailable.
+        """
+        count = 0
+        for scene_id in self._scenes_of(entity.kind, int(entity.key)):
+            self._queue.add(new_job(scene_id, Reason.ENTITY, entity.at))
+            count += 1
+        _remove(entity.path)
+        return count
+
+    def _scenes_of(self, kind: str, entity_id: int) -> Iterator[int]:
+        seen = set(self._ledger.scene_ids_of(kind, entity_id))
+        yield from seen
+        page = 1
+        while True:
+            ids = self._link.client().scene_ids_of(cast("Kind", kind), entity_id, page=page, per_page=ENTITY_PAGE)
+            yield from (scene_id for scene_id in ids if scene_id not in seen)
+            if len(ids) < ENTITY_PAGE:
+                return
+            page += 1
+
+    def _take_connection(self, entries: Iterable[inbox.Entry]) -> None:
+        """The newest entry that holds one; a hook killed early leaves an empty file."""
+        for entry in sorted(entries, key=lambda entry: entry.at, reverse=True):
+            if entry.kind in (inbox.BATCH, inbox.COMMAND):
+                continue
+            if self._link.offer(_read(entry.path)):
+                return
+
+    def _take_batch(self, entry: inbox.Entry) -> None:
+        try:
+            data = json.loads(_read(entry.path))
+            reason = Reason(data["reason"])
+            scene_ids = [int(scene_id) for scene_id in data["scene_ids"]]
+        except (ValueError, KeyError, TypeError) as error:
+            where = inbox.set_aside(self._directory, entry.path)
+            self._log.warning("a batch of scenes could not be read (%s); it lies in %s now", error, where)
+            return
+        for scene_id in scene_ids:
+            self._queue.add(new_job(scene_id, reason, entry.at))
+
+
+def new_job(scene_id: int, reason: Reason, at: float) -> Job:
+    """The job of one event."""
+    return Job(scene_id=scene_id, reason=reason, first_event_at=at, last_event_at=at)
+
+
+def batch_content(scene_ids: Iterable[int], reason: Reason) -> bytes:
+    """What a task writes into a batch entry."""
+    return json.dumps({"reason": reason.value, "scene_ids": list(scene_ids)}).encode()
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # set aside

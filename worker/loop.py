@@ -1,0 +1,310 @@
+"""SyncWorker: the one loop that drains the queue, waits out outages and back-offs, and leaves when all is done."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from local import inbox
+from plex.errors import PlexSetup
+from stash.errors import StashRefused, StashUnavailable
+from worker.attempt import Attempt
+from worker.breaker import Circuit
+from worker.errors import LocalStorage
+from worker.policy import Action, Outcome, Verdict, decide, rules
+from worker.probe import probe_result
+from worker.read_ahead import BATCH, ReadAhead
+from worker.report import Report
+from worker.transitions import GateKind, ProbeKind, ProbeResult
+from worker.worker_file import IDLE
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from local.clock import Clock
+    from stash.scene import Scene
+    from stash.settings import Settings
+    from worker.intake import Intake
+    from worker.job import Job
+    from worker.ledger import Ledger
+    from worker.plex_link import PlexLink
+    from worker.queue import JobQueue
+    from worker.resilience import Resilience
+    from worker.stash_link import StashLink
+    from worker.transitions import Gate
+    from worker.worker_file import WorkerFile
+
+# The inbox is listed this often: 0.2 % of one CPU, and an edit waits no longer than a person notices.
+LOOK_S = 0.07
+# No wait is longer without a look at everything: abandoned files, settings, the plugin's manifest.
+ROUND_S = 10.0
+STASH_RETRY_S = 2.0
+STASH_AWAY_LIMIT_S = 600.0
+
+
+class Leave(str, Enum):
+    """Why the worker ends."""
+
+    IDLE = "nothing is left to do"
+    STASH_AWAY = "Stash is away; what is pending waits for its return"
+    UPDATED = "the plugin was updated"
+    REMOVED = "the plugin was removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the worker works with; all of it open and its own."""
+
+    directory: str
+    queue: JobQueue
+    ledger: Ledger
+    intake: Intake
+    stash: StashLink
+    plex: PlexLink
+    resilience: Resilience
+    worker_file: WorkerFile
+    clock: Clock
+    log: logging.Logger
+
+
+class SyncWorker:
+    """The holder of `worker.lock`."""
+
+    def __init__(self, parts: Parts, *, linger_s: float, plugin_change: Callable[[], Leave | None]) -> None:
+        self._parts = parts
+        self._clock = parts.clock
+        self._queue = parts.queue
+        self._resilience = parts.resilience
+        self._linger_s = linger_s
+        self._plugin_change = plugin_change
+        self._report = Report(parts.log)
+        self._ahead = ReadAhead(parts.queue)
+        self._attempt = Attempt(
+            ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=self._probe, log=parts.log
+        )
+        self._entities: list[inbox.Entry] = []
+        self._idle_since = self._clock.monotonic()
+        self._settings_read_at = 0.0
+        self._stash_away_since: float | None = None
+        self._stash_retry_at = 0.0
+
+    def run(self) -> Leave:
+        """Drain until there is a reason to leave."""
+        self._resilience.start(self._clock.now())
+        for problem in self._queue.unreadable:
+            self._parts.log.warning("a job in the queue could not be read and was set aside: %s", problem)
+        leave = None
+        while not leave:
+            self._wait(self._round())
+            leave = self._reason_to_leave()
+        self._resilience.leave(self._clock.now())
+        return leave
+
+    # One round of the loop
+
+    def _round(self) -> float:
+        """Do the next thing; seconds until there may be another."""
+        now = self._clock.now()
+        try:
+            self._claim()
+            self._resilience.refresh(now)
+            self._resilience.maybe_check_recovery(self._probe, len(self._queue))
+            return self._until_next_check(self._drain_step(now), now)
+        except (StashUnavailable, StashRefused) as error:
+            self._note_stash_away(str(error), now)
+        except LocalStorage as error:
+            self._resilience.record_storage(str(error), now)
+        return LOOK_S
+
+    def _drain_step(self, now: float) -> float:
+        if self._stash_away_since is not None and now < self._stash_retry_at:
+            return self._stash_retry_at - now
+        if self._entities:
+            self._fan_out()
+            return 0.0
+        due = self._queue.peek_ready(now, 1)
+        gate = self._resilience.gate(now)
+        if gate.kind is GateKind.WAIT:
+            return self._wait_at_gate(gate, now)
+        if not due:
+            self._parts.worker_file.tell("waiting for what is due" if len(self._queue) else IDLE, now)
+            return self._seconds_until(self._queue.next_due_at(), now)
+        if self._starts_paused_batch(due[0], now):
+            return ROUND_S
+        wait_s = self._resilience.take_token(now)
+        if wait_s == 0:
+            self.process_one(is_trial=gate.kind is GateKind.TRIAL)
+        return wait_s
+
+    def process_one(self, *, is_trial: bool = False) -> Verdict | None:
+        """Take the next due job through one try to its decision. The only place where a job is worked on."""
+        started_at = self._clock.now()
+        job = self._queue.take(started_at)
+        if job is None:
+            return None
+        ticket = self._resilience.ticket()
+        self._parts.worker_file.tell("pushing", started_at)
+        # A trial asks Plex for nothing beyond its own job.
+        next_jobs = [] if is_trial else self._queue.peek_ready(started_at, BATCH - 1)
+        outcome, scene = self._attempt.run(job, next_jobs)
+        outcome = self._record(job, outcome, ticket)
+        self._apply(job, outcome, scene)
+        self._report.tell(job, outcome, scene, took_s=self._clock.now() - started_at)
+        self._idle_since = self._clock.monotonic()
+        return outcome.verdict
+
+    # What a try means
+
+    def _record(self, job: Job, outcome: Outcome, ticket: int) -> Outcome:
+        """Tell breaker and pauses; the outcome as it counts for the job after that."""
+        now, text, verdict = self._clock.now(), outcome.text, outcome.verdict
+        if verdict is Verdict.STASH_AWAY:
+            self._note_stash_away(text, now)
+        else:
+            self._stash_away_since = None
+        if verdict is Verdict.OUTAGE:
+            self._resilience.record_outage(ticket, text, now)
+        elif verdict is Verdict.OWN_FAILURE:
+            return self._record_own_failure(job, outcome, ticket, now)
+        elif verdict is Verdict.BUSY:
+            self._resilience.record_busy(outcome.retry_after_s, text, now)
+        elif verdict is Verdict.AUTH:
+            self._resilience.record_auth(text, now)
+        elif verdict is Verdict.SETUP:
+            self._resilience.record_setup(text, now)
+        elif verdict is Verdict.STORAGE:
+            self._resilience.record_storage(text, now)
+        elif outcome.shows_health:
+            self._resilience.record_success(ticket, now, pushed=verdict is Verdict.PUSHED)
+        return outcome
+
+    def _record_own_failure(self, job: Job, outcome: Outcome, ticket: int, now: float) -> Outcome:
+        """One of several in a row is the server's failure after all: none of them is charged then, each job once."""
+        refunded = self._resilience.record_own_failure(
+            ticket, job.scene_id, outcome.error_class, outcome.text, now
+        )
+        for scene_id in refunded:
+            if scene_id != job.scene_id:
+                self._refund(scene_id)
+        if job.scene_id in refunded and not job.is_refunded:
+            self._queue.change(replace(job, is_refunded=True))
+            return replace(outcome, verdict=Verdict.OUTAGE)
+        return outcome
+
+    def _refund(self, scene_id: int) -> None:
+        job = self._queue.job(scene_id)
+        if job is None:
+            job = self._parts.ledger.exhume(scene_id)
+            if job is None:
+                return
+            self._queue.add(job)
+        if not job.is_refunded:
+            attempts = max(0, job.attempts - 1)
+            self._queue.change(replace(job, attempts=attempts, not_before=0.0, is_refunded=True))
+
+    def _apply(self, job: Job, outcome: Outcome, scene: Scene | None) -> None:
+        """Carry the decision out: first store what is new, then settle the job."""
+        settings, ledger, now = self._parts.stash.settings, self._parts.ledger, self._clock.now()
+        job = self._queue.job(job.scene_id) or job
+        table = rules(
+            self._clock,
+            max_retries=settings.max_retries if settings else 1,
+            skip_missing=bool(settings and settings.skip_missing),
+        )
+        decision = decide(outcome, job, table, now=now, chance=random.random())  # noqa: S311 - spreads retries
+        if outcome.verdict is Verdict.GONE:
+            ledger.forget_scene(job.scene_id)
+        if decision.action is Action.BURY:
+            ledger.bury(decision.job, scene, now=now)
+        if decision.action is Action.MISSING and scene:
+            ledger.settle(scene, verdict="missing", fingerprint="", files="", now=now)
+        if decision.action in (Action.RETRY, Action.KEEP):
+            self._queue.put_back(decision.job)
+        else:
+            self._queue.settle(job.scene_id)
+        self._report.decided(decision, scene, now)
+
+    # What surrounds the jobs
+
+    def _claim(self) -> None:
+        count, entities = self._parts.intake.claim()
+        self._entities = entities
+        if count > len(entities):
+            self._idle_since = self._clock.monotonic()
+
+    def _fan_out(self) -> None:
+        entity = self._entities.pop(0)
+        count = self._parts.intake.fan_out(entity)
+        self._stash_away_since = None
+        self._parts.log.debug("%s %s changed: %d scenes to look at", entity.kind, entity.key, count)
+        self._idle_since = self._clock.monotonic()
+
+    def _probe(self) -> ProbeResult:
+        """Ask Plex how it is. Raises StashUnavailable when the settings were never read."""
+        try:
+            return probe_result(self._parts.plex.probe(self._parts.stash.last_settings()))
+        except PlexSetup as error:
+            return ProbeResult(kind=ProbeKind.SETUP, text=str(error))
+
+    def _starts_paused_batch(self, job: Job, now: float) -> bool:
+        """Settings are read anew whenever a batch starts; whether they say to push nothing."""
+        settings = self._parts.stash.settings
+        if settings is None or not self._ahead.has(job):
+            settings = self._read_settings(now)
+        return settings.paused
+
+    def _wait_at_gate(self, gate: Gate, now: float) -> float:
+        self._parts.worker_file.tell(f"waiting: {gate.stopped_by}", now)
+        if now - self._settings_read_at >= ROUND_S:
+            self._read_settings(now)  # the user may have repaired what stops the drain
+        return self._seconds_until(gate.until, now)
+
+    def _read_settings(self, now: float) -> Settings:
+        before = self._parts.stash.settings
+        settings = self._parts.stash.read_settings()
+        self._settings_read_at = now
+        self._stash_away_since = None
+        if settings != before:
+            self._ahead.forget()
+            self._resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
+            if before is not None:
+                self._resilience.settings_changed(now)
+        return settings
+
+    def _note_stash_away(self, text: str, now: float) -> None:
+        if self._stash_away_since is None:
+            self._stash_away_since = now
+            self._parts.log.warning("Stash does not answer: %s. Pending scenes wait for it.", text)
+        self._ahead.forget()
+        self._stash_retry_at = now + self._clock.interval(STASH_RETRY_S)
+
+    # Waiting and leaving
+
+    def _until_next_check(self, seconds: float, now: float) -> float:
+        return min(seconds, self._seconds_until(self._resilience.next_check_at(), now))
+
+    @staticmethod
+    def _seconds_until(at: float | None, now: float) -> float:
+        return ROUND_S if at is None else max(0.0, at - now)
+
+    def _wait(self, seconds: float) -> None:
+        deadline = self._clock.monotonic() + min(seconds, ROUND_S)
+        while (rest_s := deadline - self._clock.monotonic()) > 0:
+            if inbox.has_news(self._parts.directory):
+                return
+            self._clock.sleep(min(LOOK_S, rest_s))
+
+    def _reason_to_leave(self) -> Leave | None:
+        change = self._plugin_change()
+        if change:
+            return change
+        away_since = self._stash_away_since
+        if away_since is not None and self._clock.now() - away_since >= self._clock.interval(STASH_AWAY_LIMIT_S):
+            return Leave.STASH_AWAY
+        is_idle = not len(self._queue) and not self._entities and self._resilience.breaker.state is Circuit.CLOSED
+        if is_idle and self._clock.monotonic() - self._idle_since >= self._linger_s:
+            return Leave.IDLE
+        return None

@@ -1,0 +1,68 @@
+"""The worker's way to Plex: client, finder and pusher, made anew when the settings behind them change."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from plex.client import PlexClient, PlexConnection
+from plex.errors import PlexSetup
+from plex.find import Finder
+from plex.health import probe
+from worker.push import Pusher
+
+if TYPE_CHECKING:
+    from local.clock import Clock
+    from plex.health import Health
+    from stash.settings import Settings
+    from worker.ledger import Ledger
+
+
+def plex_connection(settings: Settings, directory: str) -> PlexConnection:
+    """What the settings say about Plex. Raises PlexSetup when the address is missing."""
+    if not settings.plex_url:
+        raise PlexSetup("plex_url is not set: enter Plex's address, as in http://host:32400, in the plugin's settings")
+    return PlexConnection(
+        url=settings.plex_url,
+        token=settings.plex_token,
+        libraries=settings.plex_library,
+        connect_timeout_s=settings.connect_timeout_s,
+        read_timeout_s=settings.read_timeout_s,
+        tls=settings.tls,
+        client_identifier=client_identifier(directory),
+    )
+
+
+def client_identifier(directory: str) -> str:
+    """Always the same for a data directory, so that Plex lists one device and not one for each start."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"plexsync:{directory}"))
+
+
+class PlexLink:
+    """One pusher at a time, for the settings it was made with."""
+
+    def __init__(self, *, directory: str, ledger: Ledger, clock: Clock) -> None:
+        self._directory = directory
+        self._ledger = ledger
+        self._clock = clock
+        self._pusher: Pusher | None = None
+
+    def pusher(self, settings: Settings) -> Pusher:
+        """The pusher for these settings. Raises PlexSetup."""
+        if self._pusher is None or self._pusher.settings != settings:
+            self.close()
+            plex = PlexClient(plex_connection(settings, self._directory))
+            self._pusher = Pusher(
+                plex=plex, finder=Finder(plex), ledger=self._ledger, settings=settings, clock=self._clock
+            )
+        return self._pusher
+
+    def probe(self, settings: Settings) -> Health:
+        """A look at Plex beside the client, with time-outs of its own. Raises PlexSetup."""
+        return probe(plex_connection(settings, self._directory), clock=self._clock)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._pusher:
+            self._pusher.plex.close()
+        self._pusher = None

@@ -1,0 +1,160 @@
+"""One scene into Plex: find its items, compare, send what differs, remember what was sent.
+
+The order of writes is what makes a kill at any moment harmless: the intent is stored before the
+edit is sent, and what was pushed is stored before the job is settled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plex.errors import Rejected
+from plex.paths import is_same_path
+from plex.plan import Owned, plan
+from worker.policy import Outcome, Verdict
+from worker.wanted import digest, fingerprint_of, has_nothing_to_push, plex_files, wanted_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from local.clock import Clock
+    from plex.client import PlexClient
+    from plex.find import Finder
+    from plex.model import PlexItem
+    from plex.plan import Wanted
+    from stash.scene import Scene
+    from stash.settings import Settings
+    from worker.job import Job
+    from worker.ledger import Ledger, SceneRecord
+
+Files = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a scene shall look like, and where: everything known without asking Plex."""
+
+    scene: Scene
+    wanted: Wanted
+    files: Files
+    fingerprint: str
+    files_digest: str
+    record: SceneRecord | None
+
+    @property
+    def known_keys(self) -> tuple[int, ...]:
+        """The items of the last push, while the scene's files are those it was found by."""
+        if self.record is None or self.record.files != self.files_digest:
+            return ()
+        return tuple(self.record.items)
+
+    @property
+    def is_in_plex(self) -> bool:
+        """Whether Plex has all of it already, as far as PlexSync knows."""
+        return self.record is not None and self.record.fingerprint == self.fingerprint
+
+
+class Pusher:
+    """Pushes scenes under one set of settings and one connection to Plex."""
+
+    def __init__(self, *, plex: PlexClient, finder: Finder, ledger: Ledger, settings: Settings, clock: Clock) -> None:
+        self.plex = plex
+        self.finder = finder
+        self.ledger = ledger
+        self.settings = settings
+        self.clock = clock
+
+    def target(self, scene: Scene) -> Target:
+        """What is to be pushed for the scene, and what the ledger knows of it."""
+        wanted, files = wanted_of(scene, self.settings), plex_files(scene, self.settings)
+        return Target(
+            scene=scene,
+            wanted=wanted,
+            files=files,
+            fingerprint=fingerprint_of(wanted, files, self.settings),
+            files_digest=digest(files, self.settings.plex_url, self.settings.plex_library),
+            record=self.ledger.record(scene.id),
+        )
+
+    def is_unwanted(self, target: Target) -> str:
+        """Why the scene is not pushed at all; "" when it is."""
+        if self.settings.only_organized and not target.scene.organized:
+            return "not marked as organized"
+        was_pushed = target.record is not None and bool(target.record.items)
+        if has_nothing_to_push(target.scene) and not was_pushed:
+            return "nothing but a file yet"
+        return ""
+
+    def needs_plex(self, job: Job, target: Target) -> bool:
+        """Whether the push would ask Plex anything."""
+        return not self.is_unwanted(target) and (job.reason.reads_always or not target.is_in_plex)
+
+    def push(self, job: Job, target: Target, items: Mapping[int, PlexItem]) -> Outcome:
+        """Push the scene; `items` were read ahead. Raises PlexError and LocalStorage."""
+        unwanted = self.is_unwanted(target)
+        if unwanted:
+            self._settle(target, Verdict.SKIPPED, "")
+            return Outcome(verdict=Verdict.SKIPPED, text=unwanted)
+        if not self.needs_plex(job, target):
+            self._settle(target, Verdict.UNCHANGED, target.fingerprint)
+            return Outcome(verdict=Verdict.UNCHANGED)
+        try:
+            return self._push_to_items(target, self._current_items(target, items))
+        except Rejected:
+            # The item may have been replaced since it was found: look it up anew, once.
+            for key in target.known_keys:
+                self.finder.forget(key)
+            return self._push_to_items(target, self._looked_up_items(target))
+
+    def _current_items(self, target: Target, ahead: Mapping[int, PlexItem]) -> list[PlexItem]:
+        known = target.known_keys
+        if known:
+            items = ahead if all(key in ahead for key in known) else self.plex.read_items(known)
+            current = [items[key] for key in known if key in items and holds_one_of(items[key], target.files)]
+            if len(current) == len(known):
+                return current
+        return self._looked_up_items(target)
+
+    def _looked_up_items(self, target: Target) -> list[PlexItem]:
+        """The items that hold a file of the scene now. Raises NotInPlex."""
+        found = [item.rating_key for item in self.finder.find(target.files)]
+        items = self.plex.read_items(found)
+        if target.record:
+            self.ledger.forget_items(target.scene.id, set(target.record.items) - set(found))
+        return [items[key] for key in found if key in items]
+
+    def _push_to_items(self, target: Target, items: Sequence[PlexItem]) -> Outcome:
+        sent = [item.rating_key for item in items if self._push_to_item(target, item)]
+        verdict = Verdict.PUSHED if sent else Verdict.UNCHANGED
+        self._settle(target, verdict, target.fingerprint)
+        return Outcome(verdict=verdict, rating_keys=tuple(item.rating_key for item in items))
+
+    def _push_to_item(self, target: Target, item: PlexItem) -> bool:
+        scene_id, key = target.scene.id, item.rating_key
+        owned = target.record.items.get(key) if target.record else None
+        owned = owned or Owned(pushed={}, intents=())
+        edit = plan(item, target.wanted, owned, keep_plex_edits=self.settings.keep_plex_edits)
+        if not edit.is_empty:
+            self.ledger.intend(scene_id, key, owned, edit.intent)
+            if edit.parameters:
+                self.plex.edit(item, edit.parameters)
+            if edit.rating is not None:
+                self.plex.rate(key, edit.rating)
+        if not edit.is_empty or edit.pushed != owned.pushed or owned.intents:
+            self.ledger.store_pushed(scene_id, key, edit.pushed, now=self.clock.now())
+        return not edit.is_empty
+
+    def _settle(self, target: Target, verdict: Verdict, fingerprint: str) -> None:
+        self.ledger.settle(
+            target.scene,
+            verdict=verdict.value,
+            fingerprint=fingerprint,
+            files=target.files_digest,
+            now=self.clock.now(),
+        )
+
+
+def holds_one_of(item: PlexItem, files: Files) -> bool:
+    """Whether one of the item's parts is one of these files."""
+    return any(is_same_path(part.path, path) for part in item.parts for path, _ in files)

@@ -1,0 +1,201 @@
+"""The queue of dirty scenes on disk, and in memory what it cannot say: order, delay, generation.
+
+The disk is persist-queue's SQLiteAckQueue, opened by the holder of `worker.lock` alone. It knows
+neither priority nor delay nor key, so all of it is loaded at the start, one job a scene, and jobs are
+taken by an id that is known to be ready (it would hand out settled ones again).
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from persistqueue import AckStatus, SQLiteAckQueue
+
+from worker.job import Job, job_from_data, job_to_data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Settled rows stay in persist-queue's table until they are cleared.
+CLEAR_AFTER_SETTLED = 1000
+
+
+@dataclass(slots=True)
+class _Row:
+    """A job with its row on disk. `generation` rises with each event; `place` tells its latest entry in a line."""
+
+    row_id: int
+    job: Job
+    generation: int
+    place: int = -1
+    is_taken: bool = False
+
+
+class JobQueue:
+    """At most one job for each scene; user edits first, else in the order of arrival."""
+
+    def __init__(self, folder: str) -> None:
+        # The queue comes back as it was left: rows in flight are those that a killed worker had.
+        self._disk = SQLiteAckQueue(folder, auto_resume=False, serializer=json)
+        self._rows: dict[int, _Row] = {}
+        # Lines of (place, scene id), each in order; an entry whose job went elsewhere is passed over.
+        self._user_line: deque[tuple[int, int]] = deque()
+        self._bulk_line: deque[tuple[int, int]] = deque()
+        self._waiting: list[tuple[float, int]] = []  # heap of (not before, scene id), with outdated entries
+        self._places = itertools.count()
+        self._settled = 0
+        self.unreadable: list[str] = []
+        self._load()
+
+    def _load(self) -> None:
+        rows = self._disk.queue()
+        in_flight = [row for row in rows if str(row["status"]) == AckStatus.unack]
+        ready = [row for row in rows if str(row["status"]) in (AckStatus.inited, AckStatus.ready)]
+        for row in in_flight:
+            self._disk.nack(id=row["id"])
+        # What was in flight goes last: a job that kills the worker shall starve no other.
+        for row in (*ready, *in_flight):
+            self._load_row(row["id"], row["data"])
+
+    def _load_row(self, row_id: int, data: object) -> None:
+        try:
+            job = job_from_data(data if isinstance(data, dict) else {})
+        except ValueError as error:
+            self.unreadable.append(f"row {row_id}: {error}")
+            self._disk.ack_failed(id=row_id)
+            return
+        known = self._rows.get(job.scene_id)
+        if known:  # two rows for one scene: a worker was killed between putting and removing
+            self._save(known, known.job.merged_with(job))
+            self._disk.ack(id=row_id)
+            return
+        self._rows[job.scene_id] = row = _Row(row_id, job, 0)
+        self._line_up(row)
+
+    def __len__(self) -> int:
+        """How many scenes are pending: ready, waiting and in progress."""
+        return len(self._rows)
+
+    def add(self, job: Job) -> None:
+        """Store the job, or the event behind it in the job that the scene has already. Durable on return."""
+        row = self._rows.get(job.scene_id)
+        if row:
+            row.generation += 1
+            self._save(row, row.job.merged_with(job))
+            return
+        row_id = self._disk.put(job_to_data(job)) or 0
+        self._rows[job.scene_id] = row = _Row(row_id, job, 0)
+        self._line_up(row)
+
+    def generation(self, scene_id: int) -> int:
+        """Rises with each event of a pending scene; -1 for one that is not pending."""
+        row = self._rows.get(scene_id)
+        return row.generation if row else -1
+
+    def peek_ready(self, now: float, count: int) -> list[Job]:
+        """The next `count` jobs that are due, in the order in which `take` gives them."""
+        self._wake(now)
+        found: list[Job] = []
+        for line in (self._user_line, self._bulk_line):
+            for place, scene_id in line:
+                if len(found) == count:
+                    return found
+                row = self._rows.get(scene_id)
+                if row and row.place == place:
+                    found.append(row.job)
+        return found
+
+    def take(self, now: float) -> Job | None:
+        """The next due job, marked as in progress on disk; None when none is due."""
+        self._wake(now)
+        for line in (self._user_line, self._bulk_line):
+            while line:
+                place, scene_id = line.popleft()
+                row = self._rows.get(scene_id)
+                if row and row.place == place:
+                    self._disk.get(block=False, id=row.row_id)
+                    row.is_taken, row.place = True, -1
+                    return row.job
+        return None
+
+    def settle(self, scene_id: int) -> None:
+        """The scene's job is done with, whatever the end."""
+        row = self._rows.pop(scene_id)
+        self._disk.ack(id=row.row_id)
+        self._settled += 1
+        if self._settled >= CLEAR_AFTER_SETTLED:
+            self.clear_settled()
+
+    def put_back(self, job: Job) -> None:
+        """Return a taken job with what is now known about it: at the back of its line from `not_before` on."""
+        row = self._rows[job.scene_id]
+        if job != row.job:
+            self._save(row, job)
+        self._disk.nack(id=row.row_id)
+        row.is_taken = False
+        self._line_up(row)
+
+    def change(self, job: Job) -> None:
+        """Store what changed about a job that is not in progress."""
+        row = self._rows.get(job.scene_id)
+        if row:
+            self._save(row, job)
+
+    def next_due_at(self) -> float | None:
+        """When the first waiting job is due (epoch seconds); None when none waits."""
+        while self._waiting:
+            not_before, scene_id = self._waiting[0]
+            row = self._rows.get(scene_id)
+            if row and not row.is_taken and row.job.not_before == not_before:
+                return not_before
+            heapq.heappop(self._waiting)
+        return None
+
+    def jobs(self) -> Iterator[Job]:
+        """All pending jobs, in no order."""
+        return (row.job for row in self._rows.values())
+
+    def job(self, scene_id: int) -> Job | None:
+        """The scene's pending job."""
+        row = self._rows.get(scene_id)
+        return row.job if row else None
+
+    def clear_settled(self) -> None:
+        """Delete settled rows from the disk (persist-queue keeps them, and by default the last 1,000 for ever)."""
+        if self._settled:
+            self._disk.clear_acked_data(max_delete=0, keep_latest=0)
+            self._settled = 0
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.clear_settled()
+        self._disk.close()
+
+    def _save(self, row: _Row, job: Job) -> None:
+        moves = (job.not_before, job.reason.is_bulk) != (row.job.not_before, row.job.reason.is_bulk)
+        self._disk.update(job_to_data(job), id=row.row_id)
+        row.job = job
+        if moves and not row.is_taken:
+            self._line_up(row)
+
+    def _line_up(self, row: _Row) -> None:
+        if row.job.not_before > 0:
+            row.place = -1
+            heapq.heappush(self._waiting, (row.job.not_before, row.job.scene_id))
+        else:
+            row.place = next(self._places)
+            line = self._bulk_line if row.job.reason.is_bulk else self._user_line
+            line.append((row.place, row.job.scene_id))
+
+    def _wake(self, now: float) -> None:
+        while self._waiting and self._waiting[0][0] <= now:
+            not_before, scene_id = heapq.heappop(self._waiting)
+            row = self._rows.get(scene_id)
+            if row and not row.is_taken and row.job.not_before == not_before:
+                row.job = replace(row.job, not_before=0.0)
+                self._line_up(row)

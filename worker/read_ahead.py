@@ -1,0 +1,78 @@
+"""Reads scenes and their Plex items in batches, a little ahead of the push.
+
+What was read is used only while it is the latest: each event of a scene raises its generation in the
+queue, and a target read under an older one is read again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stash.errors import StashRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from plex.model import PlexItem
+    from stash.client import StashClient
+    from stash.scene import Scene
+    from worker.job import Job
+    from worker.push import Pusher
+    from worker.queue import JobQueue
+
+BATCH = 50
+
+
+class ReadAhead:
+    """Targets and items of the next jobs. Holds at most one batch."""
+
+    def __init__(self, queue: JobQueue) -> None:
+        self._queue = queue
+        self._scenes: dict[int, tuple[int, Scene | None]] = {}  # scene id -> generation, None: gone from Stash
+        self.items: dict[int, PlexItem] = {}  # by rating key
+
+    def has(self, job: Job) -> bool:
+        """Whether the scene was read since its last event."""
+        found = self._scenes.get(job.scene_id)
+        return found is not None and found[0] == self._queue.generation(job.scene_id)
+
+    def take(self, job: Job) -> Scene | None:
+        """The scene of a job that `has` was true for; None when Stash no longer has it. Once."""
+        return self._scenes.pop(job.scene_id)[1]
+
+    def forget(self) -> None:
+        """Drop all: the settings or the connection may have changed."""
+        self._scenes.clear()
+        self.items.clear()
+
+    def fill(self, jobs: Sequence[Job], stash: StashClient) -> None:
+        """Read the scenes of these jobs, the first of which is wanted now.
+
+        Raises StashUnavailable; StashRefused when it is the first scene alone that Stash fails to describe.
+        """
+        self.forget()
+        generations = {job.scene_id: self._queue.generation(job.scene_id) for job in jobs}
+        try:
+            scenes = stash.read_scenes(list(generations))
+        except StashRefused:
+            first = jobs[0].scene_id
+            generations, scenes = {first: generations[first]}, stash.read_scenes([first])
+        for scene_id, generation in generations.items():
+            self._scenes[scene_id] = (generation, scenes.get(scene_id))
+
+    def read_items(self, jobs: Sequence[Job], pusher: Pusher) -> None:
+        """Read the known items of what was filled in one request. A failure is left to the single read."""
+        targets = [(job, pusher.target(scene)) for job, scene in self._filled(jobs)]
+        needed = [target for job, target in targets if pusher.needs_plex(job, target)]
+        unknown = [target for target in needed if not target.known_keys]
+        if unknown:
+            pusher.finder.prefetch(len(unknown))
+        keys = [key for target in needed for key in target.known_keys]
+        if len(needed) > 1 and keys:
+            self.items = pusher.plex.read_items(keys)
+
+    def _filled(self, jobs: Sequence[Job]) -> list[tuple[Job, Scene]]:
+        found = ((job, self._scenes.get(job.scene_id)) for job in jobs)
+        return [(job, entry[1]) for job, entry in found if entry and entry[1]]
+
+

@@ -1,0 +1,53 @@
+"""What the worker says of each job, for people who read the log: which scene, what was done, how long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.policy import Action, Verdict
+from worker.words import duration_in_words
+
+if TYPE_CHECKING:
+    import logging
+
+    from stash.scene import Scene
+    from worker.job import Job
+    from worker.policy import Decision, Outcome
+
+
+class Report:
+    """One line for each pushed scene at info, details at debug, what a person must act on as a warning."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+
+    def tell(self, job: Job, outcome: Outcome, scene: Scene | None, *, took_s: float) -> None:
+        """The scene's way through one try."""
+        name, items = describe(job, scene), ", ".join(map(str, outcome.rating_keys))
+        if outcome.verdict is Verdict.PUSHED:
+            self._log.info("%s is in Plex now (item %s, %.0f ms)", name, items, took_s * 1000)
+        elif outcome.verdict is Verdict.UNCHANGED:
+            self._log.debug("%s: Plex has all of it already", name)
+        elif outcome.verdict is Verdict.SKIPPED:
+            self._log.debug("%s is left alone: %s", name, outcome.text)
+        elif outcome.verdict is Verdict.GONE:
+            self._log.debug("%s is no longer in Stash", name)
+
+    def decided(self, decision: Decision, scene: Scene | None, now: float) -> None:
+        """What happens with a job that did not succeed."""
+        job = decision.job
+        name, error = describe(job, scene), f"{job.error_class}: {job.error_text}"
+        if decision.action is Action.RETRY:
+            wait = duration_in_words(job.not_before - now)
+            level = self._log.debug if job.error_class == Verdict.NOT_IN_PLEX.value else self._log.warning
+            level("%s waits %s for another try (%s)", name, wait, error)
+        elif decision.action is Action.BURY:
+            self._log.error("%s was given up and is among the dead letters now (%s)", name, error)
+        elif decision.action is Action.MISSING:
+            self._log.debug("%s is missing in Plex", name)
+
+
+def describe(job: Job, scene: Scene | None) -> str:
+    """`"Title" (scene 12)`."""
+    title = scene.title if scene else ""
+    return f'"{title}" (scene {job.scene_id})' if title else f"scene {job.scene_id}"

@@ -1,0 +1,179 @@
+"""The worker's life around its loop: opens what it works with, runs it, and hands over without a gap."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import sqlite3
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from local import compiled, inbox, lock, start
+from local.redact import Redactor
+from worker.errors import LocalStorage
+from worker.intake import Intake
+from worker.ledger import Ledger
+from worker.loop import Leave, Parts, SyncWorker
+from worker.plex_link import PlexLink
+from worker.queue import JobQueue
+from worker.resilience import Resilience
+from worker.stash_link import StashLink
+from worker.worker_file import WorkerFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.clock import Clock
+
+LOG_NAME = "plexsync.log"
+LOG_BYTES, LOG_OLDER_FILES = 1_000_000, 4
+# An idle minute is cheaper than the start it may save. Where Stash is process 1 nobody reaps what its plugins
+# leave, and each worker that ends leaves a zombie: there it stays for hours.
+LINGER_S, LINGER_UNDER_STASH_S = 60.0, 6 * 3600.0
+
+
+def serve(*, directory: str, script: str, descriptor: int, clock: Clock) -> None:
+    """Work as the holder of `worker.lock` (`descriptor`) until there is nothing left to do."""
+    redactor = Redactor()
+    log = open_log(directory, redactor)
+    compiled.compile_hook_path(os.path.dirname(script))
+    held: int | None = descriptor
+    while held is not None:
+        leave = _run_once(directory, script, clock, log, redactor)
+        known = _entry_ages(directory, clock)
+        lock.release(held)
+        held = _take_again(leave, directory, clock, known)
+    if leave is Leave.UPDATED:
+        start.start_worker(script, directory)
+
+
+def open_log(directory: str, redactor: Redactor) -> logging.Logger:
+    """The worker's log file; whatever libraries say as warnings goes there too."""
+    handler = logging.handlers.RotatingFileHandler(
+        os.path.join(directory, LOG_NAME), maxBytes=LOG_BYTES, backupCount=LOG_OLDER_FILES, encoding="utf-8"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.addFilter(redactor)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    log = logging.getLogger("plexsync")
+    log.setLevel(logging.INFO)
+    return log
+
+
+def _run_once(directory: str, script: str, clock: Clock, log: logging.Logger, redactor: Redactor) -> Leave | None:
+    """One life of the loop; None when it ended by an error, which is logged."""
+    try:
+        with ExitStack() as open_parts:
+            parts = _open_parts(directory, clock, log, redactor, open_parts)
+            manifest = os.path.splitext(script)[0] + ".yml"
+            worker = SyncWorker(
+                parts, linger_s=clock.interval(linger_s()), plugin_change=watch_manifest(manifest, log)
+            )
+            leave = worker.run()
+            log.log(logging.DEBUG if leave is Leave.IDLE else logging.INFO, "the worker ends: %s.", leave.value)
+            return leave
+    except (LocalStorage, sqlite3.Error, OSError) as error:
+        log.error(  # noqa: TRY400 - a full disk needs no traceback
+            "the worker cannot use its data directory %s: %s. Set PLEXSYNC_DATA_DIR to a folder on a local disk with "
+            "room. What is pending stays where it is.",
+            directory,
+            error,
+        )
+    except Exception:
+        log.exception("the worker ended by an error of its own; what is pending stays for the next one.")
+    return None
+
+
+def _open_parts(
+    directory: str, clock: Clock, log: logging.Logger, redactor: Redactor, open_parts: ExitStack
+) -> Parts:
+    check_storage(directory)
+    inbox.prepare(directory)
+    ledger = Ledger(directory)
+    open_parts.callback(ledger.close)
+    queue = JobQueue(os.path.join(directory, "queue"))
+    open_parts.callback(queue.close)
+    stash = StashLink(log=log, redactor=redactor)
+    open_parts.callback(stash.close)
+    plex = PlexLink(directory=directory, ledger=ledger, clock=clock)
+    open_parts.callback(plex.close)
+    return Parts(
+        directory=directory,
+        queue=queue,
+        ledger=ledger,
+        intake=Intake(directory=directory, queue=queue, ledger=ledger, link=stash, clock=clock, log=log),
+        stash=stash,
+        plex=plex,
+        resilience=Resilience(directory, clock=clock, logger=log),
+        worker_file=WorkerFile(directory, started_at=clock.now()),
+        clock=clock,
+        log=log,
+    )
+
+
+def check_storage(directory: str) -> None:
+    """Raise LocalStorage where SQLite's write-ahead log does not work, as on many network shares."""
+    path = os.path.join(directory, ".storage-check.db")
+    try:
+        database = sqlite3.connect(path, timeout=1)
+        try:
+            (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
+            database.execute("CREATE TABLE IF NOT EXISTS probe (id)")
+            database.commit()
+        finally:
+            database.close()
+        os.unlink(path)
+    except (sqlite3.Error, OSError) as error:
+        raise LocalStorage(f"SQLite cannot work there ({error})") from error
+    if mode != "wal":
+        raise LocalStorage(f"its file system cannot do SQLite's write-ahead log (it offers {mode!r})")
+
+
+def linger_s() -> float:
+    """How long an idle worker stays, unscaled."""
+    try:
+        with open("/proc/1/comm", encoding="utf-8") as file:
+            is_stash_first = file.read().strip().startswith("stash")
+    except OSError:
+        is_stash_first = False
+    return LINGER_UNDER_STASH_S if is_stash_first else LINGER_S
+
+
+def watch_manifest(path: str, log: logging.Logger) -> Callable[[], Leave | None]:
+    """A function that tells whether the plugin was updated or removed since now."""
+    at_start = _modified_ns(path)
+    if at_start is None:
+        log.warning("%s is missing: an update of the plugin will not be noticed", path)
+        return lambda: None
+
+    def change() -> Leave | None:
+        modified = _modified_ns(path)
+        if modified is None:
+            return Leave.REMOVED
+        return None if modified == at_start else Leave.UPDATED
+
+    return change
+
+
+def _take_again(leave: Leave | None, directory: str, clock: Clock, known: dict[str, float]) -> int | None:
+    """The lock once more when something came in while it was released; nothing is stranded by leaving.
+
+    Not after an error, an update or a removal: it would spin.
+    """
+    if leave not in (Leave.IDLE, Leave.STASH_AWAY):
+        return None
+    if _entry_ages(directory, clock).items() <= known.items():
+        return None
+    return lock.try_take(directory)
+
+
+def _entry_ages(directory: str, clock: Clock) -> dict[str, float]:
+    return {entry.path: entry.at for entry in inbox.list_entries(directory, clock.now())[0]}
+
+
+def _modified_ns(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None
