@@ -85,6 +85,7 @@ def test_a_handler_without_the_filter_shows_no_secret_after_one_with_it() -> Non
     Redactor([TOKEN]).filter(record)
     assert TOKEN not in logging.Formatter().format(record)
     assert "RuntimeError" in logging.Formatter().format(record)
+    assert record.exc_info is None  # nor does one that formats the exception itself
 
 
 def test_a_call_whose_arguments_do_not_fit_is_still_logged_and_cleaned() -> None:

@@ -68,6 +68,7 @@ def test_input_that_is_no_task_gives_one_clear_line_without_the_cookie(data: byt
         parse_task_input(data)
     assert "\n" not in str(caught.value)
     assert "c00kie" not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__cause__ is None  # a JSON error carries its whole text
 
 
 @given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
