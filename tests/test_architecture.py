@@ -272,6 +272,7 @@ RULES: Final = (
     what_is_reserved_is_used_where_it_belongs,
     nothing_prints,
     init_files_are_empty,
+    modules_hold_no_mutable_values,
 )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Final
 
 from worker.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened
 from worker.recovery import PauseReason
 from worker.transitions import Event, Gate, GateKind, PauseEnded, State
 from worker.words import duration_in_words
 
-_RESUMED = {
+_RESUMED: Final = {
     PauseReason.STORAGE: "the disk takes writes again",
     PauseReason.AUTH: "the reason was the token, and it is tried again",
     PauseReason.SETUP: "the reason was the set-up, and it is tried again",
