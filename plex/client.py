@@ -139,13 +139,15 @@ class PlexClient:
         # Sorted, not filtered: the filters' operators differ between servers. What was never refreshed has no
         # updatedAt, hence the second order.
         for order, changed_at in (("updatedAt:desc", _updated_at), ("addedAt:desc", _added_at)):
+            times, is_sorted = list[int](), True
             for page in self._pages(section, order, page_size):
                 new = [item for item in page if changed_at(item) >= since and item.rating_key not in seen]
                 seen.update(item.rating_key for item in new)
                 yield from new
-                times = [changed_at(item) for item in page]
-                if times == sorted(times, reverse=True) and times[-1:] < [since]:
-                    break  # this order was understood: all that follows is older
+                times = [*times[-1:], *(changed_at(item) for item in page)]
+                is_sorted = is_sorted and times == sorted(times, reverse=True)
+                if is_sorted and times[-1:] < [since]:
+                    break  # the order was understood, so all that follows is older
 
     def _pages(self, section: Section, order: str, page_size: int) -> Iterator[tuple[LeanItem, ...]]:
         start = 0

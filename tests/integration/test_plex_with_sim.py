@@ -118,13 +118,30 @@ def test_plexs_spelling_of_a_tag_in_use_is_no_difference(sim: PlexSim, client: P
     assert push(client, key, {Field.GENRES: ("BLONDE",)}, Owned(pushed=done.pushed)).is_empty
 
 
-def test_an_edit_too_long_for_one_request_line_arrives_whole(sim: PlexSim, client: PlexClient, key: int) -> None:
+def test_an_edit_too_long_for_a_proxy_is_divided_and_arrives_whole(
+    sim: PlexSim, client: PlexClient, key: int
+) -> None:
     tags = tuple(f"日本語のタグ {number}" for number in range(100))
-    done = push(client, key, {Field.TITLE: "T", Field.SUMMARY: "文" * 5000, Field.GENRES: tags, Field.STUDIO: "S"})
+    values: dict[Field, Value] = {
+        Field.TITLE: "T",
+        Field.SUMMARY: "文" * 700,
+        Field.STUDIO: "S",
+        Field.DIRECTORS: tuple(f"監督 {number}" for number in range(80)),
+        Field.GENRES: tags,
+    }
+    push(client, key, values)
     item = sim.item(key)
     assert set(item.genres) == {*tags, "By hand"}
-    assert (item.title, item.studio, len(item.summary)) == ("T", "S", 5000)
-    assert done.changes
+    assert (item.title, item.studio, len(item.summary), len(item.directors)) == ("T", "S", 700, 80)
+    assert item.locked >= {"title", "summary", "studio", "genre", "director"}
+    assert [request.method for request in sim.requests].count("PUT") == 3
+
+
+def test_the_longest_summary_that_is_sent_fits_into_a_request_line(
+    sim: PlexSim, client: PlexClient, key: int
+) -> None:
+    push(client, key, {Field.SUMMARY: "文" * 50_000})
+    assert len(sim.item(key).summary.encode()) > 15_990
 
 
 def test_an_edit_whose_answer_was_lost_is_settled_by_the_next_read(sim: PlexSim, client: PlexClient, key: int) -> None:

@@ -1,0 +1,92 @@
+"""Servers that page, sort or answer lists of keys in other ways than Plex usually does."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plex.client import PlexClient, PlexConnection
+from plex.errors import Rejected
+from plex.model import Section
+from tests.support.raw_server import RawServer, answer
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+SECTION = Section(key=1, title="Movies", type="movie", locations=())
+
+
+def client_for(server: RawServer) -> PlexClient:
+    return PlexClient(PlexConnection(url=server.url, token="t", read_timeout_s=2))
+
+
+def pages(
+    times: list[int], *, has_pages: bool = True, has_total: bool = True
+) -> Callable[[bytes, socket.socket], None]:
+    """A listing of items 1, 2, ... with these `updatedAt`, in this order whatever is asked."""
+    videos = [f'<Video ratingKey="{key}" updatedAt="{time}"/>' for key, time in enumerate(times, 1)]
+
+    def respond(head: bytes, connection: socket.socket) -> None:
+        start, size = (int(re.findall(rb"Container-%s: (\d+)" % name, head)[0]) for name in (b"Start", b"Size"))
+        shown = videos[start : start + size] if has_pages else videos
+        total = f' totalSize="{len(videos)}"' if has_total else ""
+        body = f'<MediaContainer size="{len(shown)}"{total}>{"".join(shown)}</MediaContainer>'
+        connection.sendall(answer("200 OK", body.encode()))
+
+    return respond
+
+
+@pytest.mark.parametrize(("count", "requests"), [(0, 1), (1, 1), (2, 1), (4, 2), (5, 3)])
+def test_a_sweep_asks_for_no_page_too_many(count: int, requests: int) -> None:
+    with RawServer(pages([1] * count)) as server:
+        items = list(client_for(server).sweep(SECTION, page_size=2))
+    assert [item.rating_key for item in items] == list(range(1, count + 1))
+    assert len(server.heads) == requests
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4, 5])
+def test_a_sweep_ends_without_a_total(count: int) -> None:
+    with RawServer(pages([1] * count, has_total=False)) as server:
+        assert len(list(client_for(server).sweep(SECTION, page_size=2))) == count
+
+
+def test_a_server_that_knows_no_pages_is_swept_once() -> None:
+    with RawServer(pages([1] * 5, has_pages=False, has_total=False)) as server:
+        assert len(list(client_for(server).sweep(SECTION, page_size=2))) == 5
+    assert len(server.heads) == 1
+
+
+def test_a_refresh_does_not_trust_a_server_that_does_not_sort() -> None:
+    with RawServer(pages([1, 2, 9, 1, 1, 9])) as server:
+        changed = [item.rating_key for item in client_for(server).sweep(SECTION, page_size=2, since=9)]
+    assert changed == [3, 6]
+
+
+def test_one_item_that_is_gone_does_not_hide_the_others() -> None:
+    def respond(head: bytes, connection: socket.socket) -> None:
+        keys = re.findall(rb"metadata/([\d,]+)", head)[0]
+        body = b'<MediaContainer><Video ratingKey="%s"/></MediaContainer>' % keys
+        connection.sendall(answer("200 OK", body) if keys in {b"1", b"3"} else answer("404 Not Found"))
+
+    with RawServer(respond) as server:
+        assert client_for(server).read_items([1, 2, 3]).keys() == {1, 3}
+
+
+def test_a_refused_read_is_not_taken_for_an_absent_item() -> None:
+    with RawServer(answer("400 Bad Request")) as server, pytest.raises(Rejected):
+        client_for(server).read_items([1])
+
+
+def test_many_items_are_read_in_requests_of_a_sane_length() -> None:
+    def respond(head: bytes, connection: socket.socket) -> None:
+        keys = re.findall(rb"metadata/([\d,]+)", head)[0].split(b",")
+        videos = b"".join(b'<Video ratingKey="%s"/>' % key for key in keys)
+        connection.sendall(answer("200 OK", b"<MediaContainer>" + videos + b"</MediaContainer>"))
+
+    with RawServer(respond) as server:
+        assert client_for(server).read_items(range(1_000_000, 1_000_250)).keys() == set(range(1_000_000, 1_000_250))
+    assert len(server.heads) == 3
+    assert max(len(head.splitlines()[0]) for head in server.heads) < 1_000
