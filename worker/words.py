@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
+_SHOWN_AS_A_SECOND_S = 0.95
 _UNITS = (("d", _DAY_S), ("h", _HOUR_S), ("min", _MINUTE_S), ("s", 1))
 
 
 def duration_in_words(seconds: float) -> str:
     """`0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`: the two largest units, rounded; below zero is `0 s`."""
-    if 0 < seconds < 1:
+    if 0 < seconds < _SHOWN_AS_A_SECOND_S:
         return f"{max(seconds, 0.1):.1f} s"
     whole = _rounded(max(0.0, seconds))
     for position, (name, size) in enumerate(_UNITS[:-1]):

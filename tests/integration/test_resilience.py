@@ -292,6 +292,23 @@ def test_full_disk_pauses_until_it_takes_writes_again(tmp_path: Path, caplog: py
     assert resilience.gate(NOW + 17).kind is GateKind.DRAIN
 
 
+def test_pause_that_cannot_be_stored_is_kept_in_mind(tmp_path: Path) -> None:
+    """Files can be read but not written: a folder in the place of a lock."""
+    resilience, blocked = opened(tmp_path), tmp_path / "recovery_state.json.lock"
+    blocked.mkdir()
+    resilience.record_storage("the ledger cannot be written", NOW)
+    for second in range(1, 5):
+        resilience.refresh(NOW + second)
+        assert resilience.gate(NOW + second).stopped_by == "storage"
+        assert not resilience.probe_due(NOW + second)
+    probe(resilience, OK, NOW + 5)
+    blocked.rmdir()
+    resilience.refresh(NOW + 10)
+    assert resilience.next_check_at() == NOW + 15
+    probe(resilience, OK, NOW + 15)
+    assert resilience.gate(NOW + 15).kind is GateKind.DRAIN
+
+
 def test_reports_say_when_the_history_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "outage_history.json").mkdir()
     with pytest.raises(LocalStorage, match="cannot read"):

@@ -98,8 +98,14 @@ def test_no_limit_is_no_wait_and_saves_up_nothing() -> None:
     assert limiter.take(NOW, 5.0)[1] == pytest.approx(0.2)
 
 
+def test_step_upwards_does_not_count_for_the_time_before_it() -> None:
+    limiter, _ = RecoveryRateLimiter(filled_at=NOW).take(NOW, 5.0)
+    assert limiter.take(NOW + 0.1, 10.0)[1] == pytest.approx(0.05)
+
+
 def test_clock_set_back_neither_fills_nor_blocks() -> None:
-    limiter, _ = RecoveryRateLimiter(filled_at=NOW).take(NOW - 10_000, 5.0)
+    limiter, wait_s = RecoveryRateLimiter(filled_at=NOW).take(NOW - 10_000, 5.0)
+    assert wait_s == pytest.approx(0.2)
     assert limiter.take(NOW - 10_000 + 0.2, 5.0)[1] == 0
 
 

@@ -86,6 +86,11 @@ def test_failed_trial_with_a_failed_probe_reopens_with_the_next_longer_interval(
     assert again.scheduler.next_check_at == NOW + 7 + 10
 
 
+def test_long_trial_does_not_shorten_the_intervals() -> None:
+    half = probed(open_since(NOW), ProbeKind.OK, NOW + 5).state
+    assert transitions.on_outage(half, "timeout", NOW + 500, real).state.scheduler.next_check_at == NOW + 510
+
+
 def test_next_outage_starts_over_at_five_seconds() -> None:
     state = open_since(NOW)
     for offset in (5, 15, 35):
