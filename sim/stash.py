@@ -311,6 +311,18 @@ class StashSim:
         self._disk.move(self.library.scene(scene_id).files[0].path, new_path)
         self.scan()
 
+    def move_file(self, path: str, new_path: str) -> None:
+        """On the disk; Stash notices when it scans."""
+        self._disk.move(path, new_path)
+
+    def copy_file(self, path: str, new_path: str) -> None:
+        """The same content once more; a scan makes it a second file of the same scene."""
+        self._disk.files[new_path] = self._disk.files[path]
+
+    def change_file(self, path: str, size: int) -> None:
+        """New content under the same name; a scan fires Update for it and leaves `updated_at`."""
+        self._disk.put(path, size)
+
     def remove_file(self, path: str) -> None:
         """From the disk; Stash notices when it cleans."""
         self._disk.remove(path)

@@ -42,7 +42,7 @@ class Disk:
         return {"metadataScan": self._scan, "metadataClean": self._clean, "metadataAutoTag": self._auto_tag}
 
     def put(self, path: str, size: int) -> OnDisk:
-        """A new file with a hash of its own."""
+        """A file with a hash of its own, new or in place of the one that was there."""
         self._hashes += 1
         self.files[path] = found = OnDisk(size, f"{self._hashes:016x}")
         return found
@@ -61,18 +61,18 @@ class Disk:
         paths = args["input"].get("paths") or [""]
 
         def work(job: Job) -> None:
-            unknown = [path for path in self._unknown() if path.startswith(tuple(paths))]
+            new = [path for path in self._new_or_changed() if path.startswith(tuple(paths))]
             with ThreadPoolExecutor(self._parallel) as pool:
-                for _ in pool.map(lambda path: self._take_in(call, path, job), unknown):
+                for _ in pool.map(lambda path: self._take_in(call, path, job), new):
                     pass
             job.progress = 1.0
 
         return self._jobs.add("Scanning...", work).id
 
-    def _unknown(self) -> list[str]:
+    def _new_or_changed(self) -> list[str]:
         with self._library.lock:
-            known = {file.path for scene in self._library.scenes.values() for file in scene.files}
-            return sorted(path for path in self.files if path not in known)
+            known = {file.path: file.oshash for scene in self._library.scenes.values() for file in scene.files}
+            return sorted(path for path, found in self.files.items() if known.get(path) != found.oshash)
 
     def _take_in(self, call: Call, path: str, job: Job) -> None:
         if job.stopping.is_set():
@@ -83,8 +83,15 @@ class Disk:
         self._plugins.fire(fired_by, hook, scene.id)
 
     def _placed(self, path: str, found: OnDisk) -> tuple[Scene, str]:
-        """A known hash whose file is gone was renamed, which leaves `updated_at`; one still there has a copy now."""
+        """A known hash whose file is gone was renamed; one still there has a copy now. A known path has new content.
+
+        Only the copy moves `updated_at`.
+        """
         for scene in self._library.scenes.values():
+            changed = next((file for file in scene.files if file.path == path), None)
+            if changed is not None:
+                changed.size, changed.oshash = found.size, found.oshash
+                return scene, "Scene.Update.Post"
             same = [file for file in scene.files if file.oshash == found.oshash]
             if not same:
                 continue
@@ -120,7 +127,8 @@ class Disk:
                 scene.files, scene.updated_at = left, self._library.now_text()
                 return
             del self._library.scenes[scene.id]
-        self._plugins.fire(call, "Scene.Destroy.Post", scene.id, gone)
+        told = {"id": "", "delete_file": None, "delete_generated": None, **gone}
+        self._plugins.fire(call, "Scene.Destroy.Post", scene.id, told)
 
     # --- auto tag ---
 

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 DEFAULT_PER_PAGE = 25
 EVERYTHING = -1
+TIMES = ("created_at", "updated_at")
+NUMBER = re.compile(r"\s*[+-]?\d+(\.\d*)?\s*")
 RELATED = {"tags": "tag", "performers": "performer", "studios": "studio", "groups": "group"}
 
 
-def natural(text: str) -> list[tuple[int, int, str]]:
-    """A key that sorts `2` before `10` and takes upper and lower case for the same."""
-    parts = re.findall(r"\d+|\D+", text)
-    return [(0, int(part), "") if part.isdigit() and part.isascii() else (1, 0, part.casefold()) for part in parts]
+def natural(text: str) -> list[tuple[int, int]]:
+    """A key that sorts `2` before `10` and takes upper and lower case for the same, else goes by code point."""
+    parts = re.findall(r"[0-9]+|[^0-9]", text.lower())
+    return [(ord("0"), int(part)) if part.isdecimal() and part.isascii() else (ord(part), 0) for part in parts]
 
 
 def page_of(found: list[Any], options: dict[str, Any]) -> list[Any]:
@@ -95,6 +97,13 @@ def compare(actual: Any, criterion: dict[str, Any]) -> bool:
     return bool(COMPARISONS[modifier](actual, value, value if second is None else second))
 
 
+def compare_time(actual: str, criterion: dict[str, Any]) -> bool:
+    """As text; but SQLite takes a value that looks like a number for one, and any text is greater than any number."""
+    bounds = [criterion["value"], criterion.get("value2")]
+    value, second = ("" if bound and NUMBER.fullmatch(bound) else bound for bound in bounds)
+    return compare(actual, {**criterion, "value": value, "value2": second})
+
+
 def _folded(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
@@ -153,10 +162,12 @@ class SceneFilter:
             return lambda scene: compare(len(scene.files), criterion)
         if key == "path":
             return lambda scene: any(compare(file.path, criterion) for file in scene.files)
-        return lambda scene: compare(getattr(scene, key), criterion)
+        test = compare_time if key in TIMES else compare
+        return lambda scene: test(getattr(scene, key), criterion)
 
     def _related(self, kind: str, criterion: dict[str, Any]) -> Callable[[Scene], bool]:
-        wanted = [self._with_descendants(kind, each, criterion.get("depth") or 0) for each in _ids(criterion.get("value"))]
+        depth = criterion.get("depth") or 0
+        wanted = [self._with_descendants(kind, each, depth) for each in _ids(criterion.get("value"))]
         excluded = set(_ids(criterion.get("excludes")))
         modifier, library = criterion["modifier"], self._library
 

@@ -12,8 +12,8 @@ ESCAPED = re.compile("[<>&\u2028\u2029]")
 
 
 def encode(value: Any) -> bytes:
-    """The bytes of `value`; a whole float is written as an integer, half a surrogate pair as U+FFFD."""
-    text = json.dumps(without_whole_floats(value), ensure_ascii=False, separators=(",", ":"))
+    """The bytes of `value`; half a surrogate pair is written as U+FFFD."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     # None of these characters stands outside of a JSON string, so the text as a whole can be escaped.
     text = ESCAPED.sub(lambda match: ESCAPES[match.group()], text)
     return LONE_SURROGATE.sub("\ufffd", text).encode()

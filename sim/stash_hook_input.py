@@ -22,6 +22,8 @@ STUDIO_CREATE = (
     "name", "url", "urls", "parent_id", "image", "stash_ids", "rating100", "favorite", "details", "aliases",
     "tag_ids", "ignore_auto_tag",
 )  # fmt: skip
+STASH_ID = ("stash_id", "endpoint", "updated_at")
+LISTED = {"groups": ("group_id", "scene_index"), "movies": ("movie_id", "scene_index"), "stash_ids": STASH_ID}
 CUSTOM_FIELDS = ("full", "partial", "remove")
 
 
@@ -36,8 +38,12 @@ def given_only(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def scene_update(given: dict[str, Any]) -> dict[str, Any]:
-    """Of an edit form, and of Identify."""
-    return whole(SCENE_UPDATE, given)
+    """Of an edit form, and of Identify; what it lists is told whole as well."""
+    told = whole(SCENE_UPDATE, given)
+    for key, keys in LISTED.items():
+        if told[key] is not None:
+            told[key] = [whole(keys, part) for part in told[key]]
+    return told
 
 
 def entity_create(kind: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -82,10 +82,10 @@ def read_output(stdout: bytes, exit_code: int) -> Output:
 
 
 def _of_object(parsed: dict[str, Any], text: str) -> Output:
-    """Go matches the keys in any case."""
+    """Go matches the keys in any case, and leaves an `error` that is no text empty."""
     lower = {key.lower(): value for key, value in parsed.items()}
     error = lower.get("error")
-    return Output(text) if error is not None and not isinstance(error, str) else Output(lower.get("output"), error)
+    return Output(lower.get("output"), error) if error is None or isinstance(error, str) else Output(text, "")
 
 
 class Listener:

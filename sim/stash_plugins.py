@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sim.stash_access import COOKIE_NAME
-from sim.stash_gojson import encode, sorted_keys
+from sim.stash_gojson import encode, sorted_keys, without_whole_floats
 from sim.stash_library import StashError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Plugins:
 
         `given` is the hook's `input`; `fields` are the keys that were sent, in the random order of Go's maps.
         """
-        context: dict[str, Any] = {"id": entity_id, "type": hook_type, "input": given}
+        context: dict[str, Any] = {"id": entity_id, "type": hook_type, "input": without_whole_floats(given)}
         names = sorted(fields or ())
         if names:
             context["inputFields"] = self._order.sample(names, len(names))
@@ -84,7 +84,7 @@ class Plugins:
         output = self.host.wait(self._start(None, args or {}, call.user, {}, "operation"), call.is_cancelled)
         if output.error is not None:
             raise StashError(output.error)
-        return sorted_keys(output.output)
+        return without_whole_floats(sorted_keys(output.output))
 
     def start_task(self, call: Call, plugin_id: str, task_name: str | None, args: dict[str, Any]) -> Run:
         """Raises StashError for an unknown plugin or task."""

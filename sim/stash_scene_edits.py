@@ -64,6 +64,8 @@ class SceneEdits:
         scene.updated_at = self._library.now_text()
 
     def _values(self, given: dict[str, Any]) -> dict[str, Any]:
+        if "organized" in given and given["organized"] is None:
+            raise StashError("Internal system error. Error <null value not allowed in optional bool>")
         values: dict[str, Any] = {name: (given[name] or "").strip() for name in TEXTS if name in given}
         values |= {name: given[name] for name in PLAIN if given.get(name) is not None}
         if "rating100" in given:

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from sim import faults
 from sim.stash_access import COOKIE_NAME, Visitor
-from sim.stash_gojson import encode
+from sim.stash_gojson import encode, without_whole_floats
 from sim.stash_plugins import Call
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Service:
 
 JSON = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 PLAIN = (("Content-Type", "text/plain; charset=utf-8"),)
+HTML_OF_GO = (("Content-Type", "text/html; charset=utf-8"),)
 HTML = (("Content-Type", "text/html"),)
 LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Login</title></head><body><form></form></body></html>"
 INDEX_PAGE = b"<!DOCTYPE html><html><head><title>Stash</title></head><body><div id=root></div></body></html>"
@@ -164,7 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
         """A wrong key and GraphQL get 401 and nothing else; anything else is sent to the login page."""
         if visitor.by == "key" or request.path == "/graphql":
             return Reply(status=401, headers=(("WWW-Authenticate", "FormBased"),))
-        return Reply(status=302, headers=(("Location", f"/login?returnURL={quote(self.path, safe='')}"),))
+        target = f"/login?returnURL={quote(self.path, safe='')}"
+        page = f'<a href="{target}">Found</a>.\n\n'.encode()
+        return Reply(status=302, body=page, headers=(*HTML_OF_GO, ("Location", target)))
 
     def _log_in(self, service: Service, body: bytes) -> Reply:
         if self.command != "POST":
@@ -172,9 +175,9 @@ class _Handler(BaseHTTPRequestHandler):
         form = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
         cookie = service.access.log_in(form.get("username", ""), form.get("password", ""))
         if cookie is None:
-            return Reply(status=401, body=LOGIN_PAGE, headers=HTML)
-        given = f"{COOKIE_NAME}={cookie}; Path=/; Max-Age=3600"
-        return Reply(status=302, headers=(("Set-Cookie", given), ("Location", form.get("returnURL", "/"))))
+            return Reply(status=401, body=b"Username or password is invalid\n", headers=PLAIN)
+        age_s = int(service.access.max_session_age_s)
+        return Reply(status=200, headers=(("Set-Cookie", f"{COOKIE_NAME}={cookie}; Path=/; Max-Age={age_s}"),))
 
     def _graphql(self, service: Service, request: Request, body: bytes, visitor: Visitor) -> Reply:
         kind = (self.headers.get("Content-Type") or "").split(";")[0].strip().lower()
@@ -183,15 +186,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             asked = json.loads(body)
         except ValueError as error:
-            return Reply(
-                status=400, body=encode(_error(f"json request body could not be decoded: {error}")), headers=JSON
-            )
+            return _undecodable(str(error))
         if not isinstance(asked, dict):
-            return Reply(
-                status=400,
-                body=encode(_error("json request body could not be decoded: json: cannot unmarshal")),
-                headers=JSON,
-            )
+            return _undecodable("json: cannot unmarshal into Go value of type graphql.RawParams")
         call = Call(
             base_url=f"http://{self.headers.get('Host') or HOST}",
             user=visitor.user,
@@ -199,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
             is_cancelled=self._has_gone,
         )
         answer = service.ask(request.query, request.variables, asked.get("operationName"), call)
-        return Reply(status=answer.status, body=encode(answer.body), headers=JSON)
+        return Reply(status=answer.status, body=encode(without_whole_floats(answer.body)), headers=JSON)
 
     def _has_gone(self) -> bool:
         """Whether the client has closed its connection: Stash cancels what it does in its name."""
@@ -309,3 +306,8 @@ class Port:
 
 def _error(message: str) -> dict[str, Any]:
     return {"errors": [{"message": message}], "data": None}
+
+
+def _undecodable(why: str) -> Reply:
+    body = encode(_error(f"json request body could not be decoded: {why}"))
+    return Reply(status=400, body=body, headers=JSON)

@@ -123,8 +123,8 @@ def test_clean_fires_destroy_for_a_scene_whose_file_is_gone(stash: StashSim) -> 
     stash.add_scene("/data/a.mp4")
     stash.remove_file("/data/a.mp4")
     stash.clean()
-    told = {"checksum": "", "oshash": "0000000000000001", "path": "/data/a.mp4"}
-    assert hook_of(stash) == {"id": 1, "type": "Scene.Destroy.Post", "input": told}
+    told = {"id": "", "delete_file": None, "delete_generated": None, "checksum": "", "oshash": "0000000000000001"}
+    assert hook_of(stash) == {"id": 1, "type": "Scene.Destroy.Post", "input": {**told, "path": "/data/a.mp4"}}
     assert stash.library.scenes == {}
 
 

@@ -1,0 +1,23 @@
+"""The simulated Stash does what the real one does: the same operations on both, answers and plugin inputs compared.
+
+Needs `PLEXSYNC_TEST_STASH`, the path of a Stash executable, and ffmpeg.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.stash_operations import OPERATIONS, PLUGIN_OUTPUTS, QUESTIONS, REMOVALS
+
+if TYPE_CHECKING:
+    from tests.support.stash_sides import Side
+
+
+def test_operations_are_answered_and_told_alike(sides: tuple[Side, Side]) -> None:
+    """One test, since each operation meets what those before it left."""
+    different = []
+    for number, operation in enumerate((*OPERATIONS, *QUESTIONS, *PLUGIN_OUTPUTS, *REMOVALS)):
+        simulated, real = (side.do(operation) for side in sides)
+        if simulated != real:
+            different.append(f"{number} {operation.name}\n  simulated: {simulated}\n  real:      {real}")
+    assert not different, "\n".join(different)
