@@ -2,7 +2,8 @@
 
 The disk is persist-queue's SQLiteAckQueue, opened by the holder of `worker.lock` alone. It knows
 neither priority nor delay nor key, so all of it is loaded at the start, one job a scene, and jobs are
-taken by an id that is known to be ready (it would hand out settled ones again).
+taken by an id that is known to be ready (it would hand out settled ones again). Every method that writes
+raises LocalStorage when the disk refuses; memory changes after the disk, so that nothing is forgotten then.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
+import os
+import sqlite3
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from persistqueue import AckStatus, SQLiteAckQueue
 
+from worker.errors import LocalStorage
 from worker.job import Job, job_from_data, job_to_data
 
 if TYPE_CHECKING:
@@ -41,7 +46,9 @@ class JobQueue:
 
     def __init__(self, folder: str) -> None:
         # The queue comes back as it was left: rows in flight are those that a killed worker had.
-        self._disk = SQLiteAckQueue(folder, auto_resume=False, serializer=json)
+        self._path = os.path.join(folder, "data.db")
+        with self._storage():
+            self._disk = SQLiteAckQueue(folder, auto_resume=False, serializer=json)
         self._rows: dict[int, _Row] = {}
         # Lines of (place, scene id), each in order; an entry whose job went elsewhere is passed over.
         self._user_line: deque[tuple[int, int]] = deque()
@@ -50,7 +57,8 @@ class JobQueue:
         self._places = itertools.count()
         self._settled = 0
         self.unreadable: list[str] = []
-        self._load()
+        with self._storage():
+            self._load()
 
     def _load(self) -> None:
         rows = self._disk.queue()
@@ -88,7 +96,8 @@ class JobQueue:
             row.generation += 1
             self._save(row, row.job.merged_with(job))
             return
-        row_id = self._disk.put(job_to_data(job)) or 0
+        with self._storage():
+            row_id = self._disk.put(job_to_data(job)) or 0
         self._rows[job.scene_id] = row = _Row(row_id, job, 0)
         self._line_up(row)
 
@@ -115,18 +124,23 @@ class JobQueue:
         self._wake(now)
         for line in (self._user_line, self._bulk_line):
             while line:
-                place, scene_id = line.popleft()
+                place, scene_id = line[0]
                 row = self._rows.get(scene_id)
-                if row and row.place == place:
+                if row is None or row.place != place:
+                    line.popleft()
+                    continue
+                with self._storage():
                     self._disk.get(block=False, id=row.row_id)
-                    row.is_taken, row.place = True, -1
-                    return row.job
+                line.popleft()
+                row.is_taken, row.place = True, -1
+                return row.job
         return None
 
     def settle(self, scene_id: int) -> None:
         """The scene's job is done with, whatever the end."""
-        row = self._rows.pop(scene_id)
-        self._disk.ack(id=row.row_id)
+        with self._storage():
+            self._disk.ack(id=self._rows[scene_id].row_id)
+        del self._rows[scene_id]
         self._settled += 1
         if self._settled >= CLEAR_AFTER_SETTLED:
             self.clear_settled()
@@ -136,9 +150,17 @@ class JobQueue:
         row = self._rows[job.scene_id]
         if job != row.job:
             self._save(row, job)
-        self._disk.nack(id=row.row_id)
+        with self._storage():
+            self._disk.nack(id=row.row_id)
         row.is_taken = False
         self._line_up(row)
+
+    def keep(self, scene_id: int) -> None:
+        """Return a taken job as it is, in memory alone: the disk, where it stays in progress, may refuse writes."""
+        row = self._rows.get(scene_id)
+        if row and row.is_taken:
+            row.is_taken = False
+            self._line_up(row)
 
     def change(self, job: Job) -> None:
         """Store what changed about a job that is not in progress."""
@@ -168,17 +190,21 @@ class JobQueue:
     def clear_settled(self) -> None:
         """Delete settled rows from the disk (persist-queue keeps them, and by default the last 1,000 for ever)."""
         if self._settled:
-            self._disk.clear_acked_data(max_delete=0, keep_latest=0)
+            with self._storage():
+                self._disk.clear_acked_data(max_delete=0, keep_latest=0)
             self._settled = 0
 
     def close(self) -> None:
         """Let go of the files."""
-        self.clear_settled()
-        self._disk.close()
+        try:
+            self.clear_settled()
+        finally:
+            self._disk.close()
 
     def _save(self, row: _Row, job: Job) -> None:
         moves = (job.not_before, job.reason.is_bulk) != (row.job.not_before, row.job.reason.is_bulk)
-        self._disk.update(job_to_data(job), id=row.row_id)
+        with self._storage():
+            self._disk.update(job_to_data(job), id=row.row_id)
         row.job = job
         if moves and not row.is_taken:
             self._line_up(row)
@@ -199,3 +225,13 @@ class JobQueue:
             if row and not row.is_taken and row.job.not_before == not_before:
                 row.job = replace(row.job, not_before=0.0)
                 self._line_up(row)
+
+    @contextmanager
+    def _storage(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LocalStorage(
+                f"{self._path} could not be read or written: {error}. Make room on that disk, or make the folder "
+                "writable for the user that runs Stash; PlexSync goes on by itself then."
+            ) from error

@@ -1,15 +1,18 @@
 """The queue on a real disk: order, delays, coalescing, and what a killed worker leaves."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.support.full_disk import full_disk
+from worker.errors import LocalStorage
 from worker.job import Job, Reason
 from worker.queue import CLEAR_AFTER_SETTLED, JobQueue
 
@@ -200,3 +203,28 @@ class QueueAgainstModel(RuleBasedStateMachine):
 
 QueueAgainstModel.TestCase.settings = hypothesis_settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestQueueAgainstModel = QueueAgainstModel.TestCase
+
+
+def test_a_full_disk_leaves_every_job_where_it_was(tmp_path: Path) -> None:
+    with opened(tmp_path) as queue:
+        for scene_id in (1, 2, 3):
+            queue.add(job(scene_id))
+        taken = queue.take(NOW)
+        assert taken
+        with full_disk():
+            writes: tuple[Callable[[], object], ...] = (
+                lambda: queue.add(job(4)),
+                lambda: queue.settle(1),
+                lambda: queue.put_back(taken),
+                lambda: queue.take(NOW),
+                lambda: queue.change(replace(job(3), attempts=1)),
+            )
+            for refused in writes:
+                with pytest.raises(LocalStorage, match=r"data\.db"):
+                    refused()
+            queue.keep(1)
+        assert len(queue) == 3
+        assert sorted(drain(queue)) == [1, 2, 3]
+        queue.add(job(4))
+    with opened(tmp_path) as queue:
+        assert drain(queue) == [4]
