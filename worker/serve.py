@@ -41,9 +41,8 @@ def serve(*, directory: str, script: str, descriptor: int, clock: Clock) -> None
     held: int | None = descriptor
     while held is not None:
         leave = _run_once(directory, script, clock, log, redactor)
-        known = _entry_ages(directory, clock)
         lock.release(held)
-        held = _take_again(leave, directory, clock, known)
+        held = _take_again(leave, directory)
     if leave is Leave.UPDATED:
         start.start_worker(script, directory)
 
@@ -71,6 +70,8 @@ def _run_once(directory: str, script: str, clock: Clock, log: logging.Logger, re
                 parts, linger_s=clock.interval(linger_s()), plugin_change=watch_manifest(manifest, log)
             )
             leave = worker.run()
+            if leave is Leave.UPDATED:
+                parts.stash.leave_connection(directory)
             log.log(logging.DEBUG if leave is Leave.IDLE else logging.INFO, "the worker ends: %s.", leave.value)
             return leave
     except (LocalStorage, sqlite3.Error, OSError) as error:
@@ -156,20 +157,14 @@ def watch_manifest(path: str, log: logging.Logger) -> Callable[[], Leave | None]
     return change
 
 
-def _take_again(leave: Leave | None, directory: str, clock: Clock, known: dict[str, float]) -> int | None:
-    """The lock once more when something came in while it was released; nothing is stranded by leaving.
+def _take_again(leave: Leave | None, directory: str) -> int | None:
+    """The lock once more when something came in before it was released: whoever brought it saw it held.
 
     Not after an error, an update or a removal: it would spin.
     """
-    if leave not in (Leave.IDLE, Leave.STASH_AWAY):
-        return None
-    if _entry_ages(directory, clock).items() <= known.items():
-        return None
-    return lock.try_take(directory)
-
-
-def _entry_ages(directory: str, clock: Clock) -> dict[str, float]:
-    return {entry.path: entry.at for entry in inbox.list_entries(directory, clock.now())[0]}
+    if leave in (Leave.IDLE, Leave.STASH_AWAY) and inbox.has_news(directory):
+        return lock.try_take(directory)
+    return None
 
 
 def _modified_ns(path: str) -> int | None:

@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from local import inbox
 from stash.client import StashClient
 from stash.connection import parse_connection
 from stash.errors import StashUnavailable
@@ -26,6 +27,7 @@ class StashLink:
         self._log = log
         self._redactor = redactor
         self._connection: StashConnection | None = None
+        self._content = b""
         self._client: StashClient | None = None
         self._problems: tuple[str, ...] = ()
         self.settings: Settings | None = None  # as last read
@@ -40,8 +42,13 @@ class StashLink:
         self._redactor.add(connection.cookie_value)
         if connection != self._connection:
             self._close_client()
-            self._connection = connection
+            self._connection, self._content = connection, content
         return True
+
+    def leave_connection(self, directory: str) -> None:
+        """Put the connection back into the inbox, for a worker that no event starts. Raises OSError."""
+        if self._content:
+            inbox.publish(directory, inbox.CONNECTION, self._content)
 
     def client(self) -> StashClient:
         """The client of the newest connection. Raises StashUnavailable before any was offered."""
