@@ -94,9 +94,10 @@ def _parse_recorded(data: bytes) -> Hook | None:
     type_at = data.find(_TYPE, id_at, id_at + 32)
     type_end = data.find(b'"', type_at + len(_TYPE), type_at + len(_TYPE) + 64)
     identifier = data[id_at:type_at]
-    if type_at < 0 or type_end < 0 or not identifier.isdigit():
+    hook_type = data[type_at + len(_TYPE) : type_end]
+    if type_at < 0 or type_end < 0 or not identifier.isdigit() or b"\\" in hook_type:
         return None
-    name = _entry_name(data[type_at + len(_TYPE) : type_end].decode("ascii", "replace"), int(identifier))
+    name = _entry_name(hook_type.decode("ascii", "replace"), int(identifier))
     return Hook(name, data[:args_at] + b"}")
 
 

@@ -1,0 +1,299 @@
+"""PlexSync between a simulated Stash and a simulated Plex: the real script, real hooks, a real worker.
+
+`PluginWorld` knows which Plex item belongs to which scene, who the worker is (the holder of `worker.lock`, as the
+kernel tells it), and leaves no process behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local import inbox, lock
+from sim.plex import PlexSim
+from sim.stash import StashSim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sim.plex import ItemView, Request
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MEDIA = "/media"
+TOKEN = "plex-token-s3cr3t"
+# Generous: several test processes may share the machine. Conditions are polled, so what is quick stays quick.
+PATIENCE_S = 40.0
+POLL_S = 0.01
+# What PlexSync is made of, for a copy that a test may update or remove.
+ROOMS = ("hooks", "local", "plex", "stash", "tasks", "worker", "reconciliation")
+DOOR = ("plexsync.py", "plexsync.yml", "requirements.txt")
+_UNSETTLED = "SELECT data FROM ack_queue_default WHERE status < 5"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a start of the script left: everything it wrote and how it ended."""
+
+    stdout: bytes
+    stderr: bytes
+    exit_code: int
+    took_s: float
+
+    @property
+    def json(self) -> Any:
+        """Standard output as the one JSON value that it must be."""
+        return json.loads(self.stdout)
+
+
+class PluginWorld:
+    """One Stash, one Plex with the section `Movies`, one data directory.
+
+    `time_scale` 60 makes an idle worker leave after 1 s and back-offs last a tenth of a second and more.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        time_scale: float = 60.0,
+        plugin: Path = ROOT,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.directory = folder / "data"
+        self.script = plugin / "plexsync.py"
+        self.env = {
+            "PLEXSYNC_DATA_DIR": str(self.directory),
+            "PLEXSYNC_TIME_SCALE": f"{time_scale:g}",
+            "PLEXSYNC_NO_INSTALL": "1",
+            **(env or {}),
+        }
+        self.plex = PlexSim(token=TOKEN)
+        self.stash = StashSim(plugin=plugin, home=folder / "stash", env=self.env)
+        self.keys: dict[int, int] = {}  # scene id -> rating key
+        self.section = 0
+
+    # Coming and going
+
+    def __enter__(self) -> PluginWorld:  # noqa: PYI034 - Python 3.10 has no typing.Self
+        self.plex.__enter__()
+        self.section = self.plex.add_section("Movies", locations=[MEDIA])
+        self.stash.start()
+        self.configure()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stash.close()  # first: what runs for a hook could start one more worker
+        for pid in self.worker_pids():
+            kill_and_wait(pid)
+        self.plex.stop()
+
+    # What there is
+
+    def add_scenes(self, count: int, **scene: Any) -> list[int]:
+        """Scenes without a title, each with its item in Plex; `scene` as for `StashSim.add_scene`. Their ids."""
+        return [self.add_scene(**scene) for _ in range(count)]
+
+    def add_scene(self, **scene: Any) -> int:
+        """One more scene in Stash, and in Plex the item that holds its file; the scene's id."""
+        number = len(self.keys) + 1
+        path, size = f"{MEDIA}/scene {number}.mp4", 1000 + number
+        scene_id = self.stash.add_scene(path, size, **scene)
+        self.keys[scene_id] = self.plex.add_item(self.section, files=[(path, size)])
+        return scene_id
+
+    def configure(self, **settings: Any) -> None:
+        """The plugin's settings: where Plex is, and these; None leaves one unset."""
+        given = {"plex_url": self.plex.url, "plex_token": TOKEN, **settings}
+        self.stash.configure_plugin(**{key: value for key, value in given.items() if value is not None})
+
+    def item(self, scene_id: int) -> ItemView:
+        """The scene's item in Plex as it is now."""
+        return self.plex.item(self.keys[scene_id])
+
+    def has_titles(self, titles: Mapping[int, str]) -> bool:
+        """Whether Plex shows these titles, by scene id."""
+        return all(self.item(scene_id).title == title for scene_id, title in titles.items())
+
+    def wait_for_titles(self, titles: Mapping[int, str], timeout_s: float = PATIENCE_S) -> None:
+        """Until Plex shows all of these titles, by scene id."""
+        self.wait_until(lambda: self.has_titles(titles), "the titles in Plex", timeout_s)
+
+    def plex_requests(self, scene_id: int) -> list[Request]:
+        """What Plex was asked about the scene's item, or about its file by name."""
+        key, name = self.keys[scene_id], os.path.basename(self.stash.library.scene(scene_id).files[0].path)
+        return [each for each in self.plex.requests if key in each.rating_keys or each.first("file") == name]
+
+    # Editing
+
+    def edit_at_once(self, titles: Mapping[int, str]) -> None:
+        """Save each of these titles, all at the same instant; returns when the last save has come back."""
+        with ThreadPoolExecutor(max(1, len(titles))) as pool:
+            saves = [pool.submit(self.stash.update_scene, scene, title=title) for scene, title in titles.items()]
+            for save in saves:
+                save.result()
+
+    def hook_input(self, scene_id: int, hook_type: str = "Scene.Update.Post") -> bytes:
+        """What Stash would write to the script, without an `input` of the hook."""
+        port = int(self.stash.url.rsplit(":", 1)[1])
+        cookie = {"Name": "session", "Value": "c00k1e-s3cr3t"}
+        connection = {
+            "Scheme": "http", "Host": "127.0.0.1", "Port": port, "SessionCookie": cookie,
+            "Dir": str(self.folder), "PluginDir": str(self.script.parent),
+        }  # fmt: skip
+        context = {"id": scene_id, "type": hook_type, "input": None}
+        given = {"server_connection": connection, "args": {"hookContext": context}}
+        return json.dumps(given, separators=(",", ":")).encode()
+
+    def run_script(self, data: bytes | None, *, python: Sequence[str] = ("-S",), **process: Any) -> Answer:
+        """Start the script as Stash does, with this input; `process` goes to `subprocess.run`. `env` is added."""
+        env = {**os.environ, **self.env, **process.pop("env", {})}
+        given: dict[str, Any] = {"input": data} if data is not None else {}
+        began = time.monotonic()
+        given |= {"env": env, "cwd": self.folder, "capture_output": True, "timeout": 60, **process}
+        done = subprocess.run([sys.executable, *python, str(self.script)], check=False, **given)
+        took_s = time.monotonic() - began
+        return Answer(stdout=done.stdout or b"", stderr=done.stderr or b"", exit_code=done.returncode, took_s=took_s)
+
+    def fire_hook(self, scene_id: int, hook_type: str = "Scene.Update.Post") -> Answer:
+        """One hook, without Stash's part in it."""
+        return self.run_script(self.hook_input(scene_id, hook_type))
+
+    # The worker
+
+    def worker_pid(self) -> int | None:
+        """Who holds `worker.lock`; None while nobody does."""
+        return next(iter(self.lock_holders()), None)
+
+    def lock_holders(self) -> list[int]:
+        """Who holds `worker.lock` exclusively, as the kernel tells it. A hook's probe is a shared lock."""
+        try:
+            inode = os.stat(self.directory / lock.NAME).st_ino
+        except FileNotFoundError:
+            return []
+        lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+        return [
+            int(words[4]) for words in lines
+            if words[1:4] == ["FLOCK", "ADVISORY", "WRITE"] and words[5].rsplit(":", 1)[1] == str(inode)
+        ]  # fmt: skip
+
+    def worker_pids(self) -> list[int]:
+        """All processes started as worker of this data directory, also one that waits for the lock."""
+        arguments = f"\0worker\0{self.directory}\0".encode()
+        return [pid for pid in all_pids() if read_proc(pid, "cmdline").endswith(arguments)]
+
+    def wait_for_worker(self) -> int:
+        """Until a worker holds the lock; its process id."""
+        self.wait_until(lambda: self.worker_pid() is not None, "a worker")
+        return self.worker_pid() or self.wait_for_worker()
+
+    def wait_until_worker_left(self, timeout_s: float = PATIENCE_S) -> None:
+        """Until no process of a worker is left."""
+        self.wait_until(lambda: not self.worker_pids(), "the worker to leave", timeout_s)
+
+    def kill_worker(self) -> bool:
+        """SIGKILL to whoever holds the lock, and wait for its death; whether there was one."""
+        pid = self.worker_pid()
+        if pid is None:
+            return False
+        kill_and_wait(pid)
+        return True
+
+    @contextmanager
+    def no_worker(self) -> Iterator[None]:
+        """Hold the lock, so that hooks find a worker and what they leave stays where it is."""
+        inbox.prepare(str(self.directory))
+        descriptor = lock.try_take(str(self.directory))
+        assert descriptor is not None, "a worker holds the lock"
+        try:
+            yield
+        finally:
+            lock.release(descriptor)
+
+    # What is pending
+
+    def inbox_names(self) -> list[str]:
+        """The names in the inbox, temporary files and claims included."""
+        try:
+            return sorted(os.listdir(inbox.folder(str(self.directory))))
+        except FileNotFoundError:
+            return []
+
+    def jobs(self) -> list[Any]:
+        """The jobs that are queued and not settled, as they are on disk."""
+        path = self.directory / "queue" / "data.db"
+        if not path.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
+            try:
+                return [json.loads(data) for (data,) in database.execute(_UNSETTLED)]
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):
+                    return []
+                raise
+
+    def is_idle(self) -> bool:
+        """Whether nothing is pending. The inbox first: what leaves it is in the queue by then."""
+        return not self.inbox_names() and not self.jobs()
+
+    def wait_idle(self, timeout_s: float = PATIENCE_S) -> None:
+        """Until nothing is pending."""
+        self.wait_until(self.is_idle, "an empty queue", timeout_s)
+
+    # What was said
+
+    def log_text(self) -> str:
+        """The worker's log."""
+        path = self.directory / "plexsync.log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def problems(self) -> list[str]:
+        """Warnings and errors in the worker's log and in Stash's."""
+        own = [line for line in self.log_text().splitlines() if " WARNING " in line or " ERROR " in line]
+        return own + [line.text for line in self.stash.log if line.level in {"warning", "error"}]
+
+    def wait_until(self, condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
+        """Poll; raises AssertionError with what there is to know."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(
+                    f"waited {timeout_s:g} s in vain for {what}. Worker: {self.worker_pids()}, inbox: "
+                    f"{self.inbox_names()}, jobs: {self.jobs()[:5]}, log:\n{self.log_text()[-3000:]}"
+                )
+            time.sleep(POLL_S)
+
+
+def all_pids() -> list[int]:
+    """Every process of the machine."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def read_proc(pid: int, name: str) -> bytes:
+    """A file of /proc; empty for a process that is gone, or dead and not yet reaped."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+def kill_and_wait(pid: int) -> None:
+    """SIGKILL, and wait until the process is gone or a zombie: its locks are free then."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    deadline = time.monotonic() + PATIENCE_S
+    while read_proc(pid, "cmdline"):
+        assert time.monotonic() < deadline, f"process {pid} outlives SIGKILL"
+        time.sleep(0.001)
