@@ -72,6 +72,12 @@ class Finder:
                 if section.key not in self._indexes:
                     self._sweep(section)
 
+    def known(self, paths: Sequence[tuple[str, int]]) -> tuple[int, ...]:
+        """The rating keys that the last sweep saw for these files, without asking Plex. None known says nothing."""
+        keys = [normal_form(map_path(path, self._rules)) for path, _size in paths]
+        indexes = self._indexes.values()
+        return tuple({item.rating_key: None for index in indexes for key in keys for item in index.holding(key)})
+
     def find(self, paths: Sequence[tuple[str, int]]) -> tuple[LeanItem, ...]:
         """Every item that holds one of the files: (path as Stash sees it, size in bytes). Raises NotInPlex for none."""
         mapped = [map_path(path, self._rules) for path, _size in paths]

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plex.errors import Rejected
+from plex.errors import NotInPlex, Rejected
 from plex.paths import is_same_path
 from plex.plan import Owned, plan
 from worker.policy import Outcome, Verdict
 from worker.wanted import digest, fingerprint_of, has_nothing_to_push, plex_files, wanted_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from local.clock import Clock
     from plex.client import PlexClient
@@ -90,8 +90,8 @@ class Pusher:
         """Whether the push would ask Plex anything."""
         return not self.is_unwanted(target) and (job.reason.reads_always or not target.is_in_plex)
 
-    def push(self, job: Job, target: Target, items: Mapping[int, PlexItem]) -> Outcome:
-        """Push the scene; `items` were read ahead. Raises PlexError and LocalStorage."""
+    def push(self, job: Job, target: Target, ahead: dict[int, PlexItem]) -> Outcome:
+        """Push the scene; an item read ahead is taken out and used once. Raises PlexError and LocalStorage."""
         unwanted = self.is_unwanted(target)
         if unwanted:
             self._settle(target, Verdict.SKIPPED, "")
@@ -100,29 +100,48 @@ class Pusher:
             self._settle(target, Verdict.UNCHANGED, target.fingerprint)
             return Outcome(verdict=Verdict.UNCHANGED)
         try:
-            return self._push_to_items(target, self._current_items(target, items))
+            return self._push_to_items(target, self._current_items(target, ahead))
         except Rejected:
             # The item may have been replaced since it was found: look it up anew, once.
             for key in target.known_keys:
                 self.finder.forget(key)
-            return self._push_to_items(target, self._looked_up_items(target))
+            return self._push_to_items(target, self._looked_up_items(target, {}))
 
-    def _current_items(self, target: Target, ahead: Mapping[int, PlexItem]) -> list[PlexItem]:
+    def _current_items(self, target: Target, ahead: dict[int, PlexItem]) -> list[PlexItem]:
         known = target.known_keys
         if known:
-            items = ahead if all(key in ahead for key in known) else self.plex.read_items(known)
-            current = [items[key] for key in known if key in items and holds_one_of(items[key], target.files)]
+            current = self._read_holding(target, known, ahead)
             if len(current) == len(known):
                 return current
-        return self._looked_up_items(target)
+        return self._looked_up_items(target, ahead)
 
-    def _looked_up_items(self, target: Target) -> list[PlexItem]:
+    def _looked_up_items(self, target: Target, ahead: dict[int, PlexItem]) -> list[PlexItem]:
         """The items that hold a file of the scene now. Raises NotInPlex."""
-        found = [item.rating_key for item in self.finder.find(target.files)]
-        items = self.plex.read_items(found)
+        current = self._read_found(target, ahead)
         if target.record:
-            self.ledger.forget_items(target.scene.id, set(target.record.items) - set(found))
-        return [items[key] for key in found if key in items]
+            found = {item.rating_key for item in current}
+            self.ledger.forget_items(target.scene.id, set(target.record.items) - found)
+        return current
+
+    def _read_found(self, target: Target, ahead: dict[int, PlexItem]) -> list[PlexItem]:
+        """What the finder remembers may be of before; it is asked once more after a look at the items themselves."""
+        for _ in range(2):
+            found = [item.rating_key for item in self.finder.find(target.files)]
+            current = self._read_holding(target, found, ahead)
+            if len(current) == len(found):
+                return current
+            for key in set(found) - {item.rating_key for item in current}:
+                self.finder.forget(key)
+        if not current:
+            raise NotInPlex([path for path, _size in target.files])
+        return current
+
+    def _read_holding(self, target: Target, keys: Sequence[int], ahead: dict[int, PlexItem]) -> list[PlexItem]:
+        """The items of these keys that hold a file of the scene: as read ahead, those that were not read now."""
+        items = {key: ahead.pop(key) for key in keys if key in ahead}
+        if unread := [key for key in keys if key not in items]:
+            items |= self.plex.read_items(unread)
+        return [items[key] for key in keys if key in items and holds_one_of(items[key], target.files)]
 
     def _push_to_items(self, target: Target, items: Sequence[PlexItem]) -> Outcome:
         sent = [item.rating_key for item in items if self._push_to_item(target, item)]

@@ -29,7 +29,7 @@ class ReadAhead:
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
         self._scenes: dict[int, tuple[int, Scene | None]] = {}  # scene id -> generation, None: gone from Stash
-        self.items: dict[int, PlexItem] = {}  # by rating key
+        self.items: dict[int, PlexItem] = {}  # by rating key; each is taken out by the push that uses it
 
     def has(self, job: Job) -> bool:
         """Whether the scene was read since its last event."""
@@ -61,15 +61,18 @@ class ReadAhead:
             self._scenes[scene_id] = (generation, scenes.get(scene_id))
 
     def read_items(self, jobs: Sequence[Job], pusher: Pusher) -> None:
-        """Read the known items of what was filled in one request. A failure is left to the single read."""
+        """Read the items of what was filled in one request: those of the last push, else those of the last sweep.
+
+        A failure is left to the single read.
+        """
         targets = [(job, pusher.target(scene)) for job, scene in self._filled(jobs)]
         needed = [target for job, target in targets if pusher.needs_plex(job, target)]
         unknown = [target for target in needed if not target.known_keys]
         if unknown:
             pusher.finder.prefetch(len(unknown))
-        keys = [key for target in needed for key in target.known_keys]
+        keys = {key: None for target in needed for key in target.known_keys or pusher.finder.known(target.files)}
         if len(needed) > 1 and keys:
-            self.items = pusher.plex.read_items(keys)
+            self.items = pusher.plex.read_items(tuple(keys))
 
     def _filled(self, jobs: Sequence[Job]) -> list[tuple[Job, Scene]]:
         found = ((job, self._scenes.get(job.scene_id)) for job in jobs)

@@ -1,0 +1,125 @@
+"""Batches of scenes through ReadAhead and Pusher into the simulated Plex: what they cost, what they must not miss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.clock import Clock
+from plex.client import PlexClient, PlexConnection
+from plex.errors import NotInPlex, PlexServerError
+from plex.find import SWEEP_FROM, Finder
+from sim.faults import Fault
+from sim.plex import PlexSim
+from stash.settings import parse_settings
+from tests.support.scenes import SceneShelf, a_scene
+from worker.job import Job, Reason
+from worker.ledger import Ledger
+from worker.push import Pusher
+from worker.queue import JobQueue
+from worker.read_ahead import BATCH, ReadAhead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from stash.scene import Scene
+    from worker.policy import Outcome
+
+TOKEN = "right"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """What a bulk push works with."""
+
+    sim: PlexSim
+    pusher: Pusher
+    queue: JobQueue
+    ahead: ReadAhead
+
+    def read_ahead(self, scenes: Sequence[Scene]) -> list[Job]:
+        jobs = [Job(scene_id=scene.id, reason=Reason.SYNC, first_event_at=1, last_event_at=1) for scene in scenes]
+        for job in jobs:
+            self.queue.add(job)
+        self.ahead.fill(jobs, SceneShelf(scenes).as_client())
+        self.ahead.read_items(jobs, self.pusher)
+        return jobs
+
+    def push(self, job: Job) -> Outcome:
+        scene = self.ahead.take(job)
+        assert scene
+        return self.pusher.push(job, self.pusher.target(scene), self.ahead.items)
+
+    def asked(self) -> list[tuple[str, str]]:
+        return [(request.method, request.path) for request in self.sim.requests]
+
+
+@pytest.fixture
+def bulk(tmp_path: Path) -> Iterator[Bulk]:
+    with PlexSim(token=TOKEN) as sim:
+        sim.add_section("Movies", locations=["/media"])
+        plex = PlexClient(PlexConnection(url=sim.url, token=TOKEN, connect_timeout_s=2, read_timeout_s=5))
+        ledger, queue = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue"))
+        settings, _ = parse_settings({"plex_url": sim.url, "plex_token": TOKEN}, {})
+        pusher = Pusher(plex=plex, finder=Finder(plex), ledger=ledger, settings=settings, clock=Clock())
+        yield Bulk(sim=sim, pusher=pusher, queue=queue, ahead=ReadAhead(queue))
+        plex.close()
+        queue.close()
+        ledger.close()
+
+
+def add_scenes(bulk: Bulk, count: int) -> list[Scene]:
+    files = [(f"/media/{number}.mp4", 1000 + number) for number in range(1, count + 1)]
+    for file in files:
+        bulk.sim.add_item(1, files=[file])
+    return [a_scene(number, file) for number, file in enumerate(files, 1)]
+
+
+def test_scenes_of_a_first_sync_cost_one_put_each_and_a_share_of_one_get(bulk: Bulk) -> None:
+    scenes = add_scenes(bulk, BATCH)
+    for job in bulk.read_ahead(scenes):
+        assert bulk.push(job).rating_keys == (job.scene_id,)
+    methods = [method for method, _ in bulk.asked()]
+    assert methods.count("PUT") == BATCH
+    assert methods.count("GET") == 3  # libraries, sweep, items
+    assert [bulk.sim.item(scene.id).title for scene in scenes] == [scene.title for scene in scenes]
+
+
+def test_an_item_replaced_after_the_sweep_is_found_under_its_new_key(bulk: Bulk) -> None:
+    scenes = add_scenes(bulk, SWEEP_FROM)
+    bulk.pusher.finder.prefetch(SWEEP_FROM)
+    new_key = bulk.sim.replace_file(1)
+    first, *_ = bulk.read_ahead(scenes)
+    assert bulk.push(first).rating_keys == (new_key,)
+
+
+def test_an_item_whose_file_was_moved_after_the_sweep_is_not_touched(bulk: Bulk) -> None:
+    scenes = add_scenes(bulk, SWEEP_FROM)
+    bulk.pusher.finder.prefetch(SWEEP_FROM)
+    bulk.sim.remove_item(1)
+    first, *_ = bulk.read_ahead(scenes)
+    with pytest.raises(NotInPlex):
+        bulk.push(first)
+
+
+def test_two_scenes_of_one_item_do_not_share_what_was_read_ahead(bulk: Bulk) -> None:
+    bulk.sim.add_item(1, files=[("/media/a.mp4", 1), ("/media/b.mp4", 2)])
+    bulk.pusher.finder.prefetch(SWEEP_FROM)
+    first, second = bulk.read_ahead([a_scene(1, ("/media/a.mp4", 1)), a_scene(2, ("/media/b.mp4", 2))])
+    bulk.push(first)
+    bulk.sim.clear_requests()
+    bulk.push(second)
+    assert bulk.asked()[0] == ("GET", "/library/metadata/1")
+
+
+def test_a_batch_that_cannot_be_read_is_read_singly(bulk: Bulk) -> None:
+    scenes = add_scenes(bulk, SWEEP_FROM)
+    bulk.sim.fault(Fault.answer(500), path="/library/metadata/", rating_key=2)
+    with pytest.raises(PlexServerError):
+        bulk.read_ahead(scenes)
+    job = bulk.queue.job(1)
+    assert job
+    assert bulk.push(job).rating_keys == (1,)
