@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 LOOK_S = 0.07
 # No wait is longer without a look at everything: abandoned files, settings, the plugin's manifest.
 ROUND_S = 10.0
+# While something stops the drain an event makes the settings be read again, at most this often.
+SETTINGS_QUIET_S = 1.0
 STASH_RETRY_S = 2.0
 STASH_AWAY_LIMIT_S = 600.0
 
@@ -86,6 +88,7 @@ class SyncWorker:
             ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=self._probe, log=parts.log
         )
         self._entities: list[inbox.Entry] = []
+        self._has_news = False
         self._idle_since = self._clock.monotonic()
         self._settings_read_at = 0.0
         self._stash_away_since: float | None = None
@@ -232,7 +235,8 @@ class SyncWorker:
     def _claim(self) -> None:
         count, entities = self._parts.intake.claim()
         self._entities = entities
-        if count > len(entities):
+        self._has_news = count > len(entities)
+        if self._has_news:
             self._idle_since = self._clock.monotonic()
 
     def _fan_out(self) -> None:
@@ -257,9 +261,13 @@ class SyncWorker:
         return settings.paused
 
     def _wait_at_gate(self, gate: Gate, now: float) -> float:
+        """Wait for a probe; the user may repair what stops the drain meanwhile, or has just done so and edits on."""
         self._parts.worker_file.tell(f"waiting: {gate.stopped_by}", now)
-        if now - self._settings_read_at >= ROUND_S:
-            self._read_settings(now)  # the user may have repaired what stops the drain
+        age_s = now - self._settings_read_at
+        if age_s >= ROUND_S or (self._has_news and age_s >= SETTINGS_QUIET_S):
+            before = self._parts.stash.settings
+            if self._read_settings(now) != before:
+                return 0.0
         return self._seconds_until(gate.until, now)
 
     def _read_settings(self, now: float) -> Settings:
