@@ -155,13 +155,17 @@ class PluginWorld:
         given = {"server_connection": connection, "args": {"hookContext": context}}
         return json.dumps(given, separators=(",", ":")).encode()
 
-    def run_script(self, data: bytes | None, *, python: Sequence[str] = ("-S",), **process: Any) -> Answer:
-        """Start the script as Stash does, with this input; `process` goes to `subprocess.run`. `env` is added."""
+    def run_script(
+        self, data: bytes | None, *, python: Sequence[str] = ("-S",), launcher: Sequence[str] = (), **process: Any
+    ) -> Answer:
+        """Start the script as Stash does, with this input. `launcher`: a command that ends by running what follows it;
+        `process` goes to `subprocess.run`, its `env` added to what there is.
+        """
         env = {**os.environ, **self.env, **process.pop("env", {})}
         given: dict[str, Any] = {"input": data} if data is not None else {}
-        began = time.monotonic()
         given |= {"env": env, "cwd": self.folder, "capture_output": True, "timeout": 60, **process}
-        done = subprocess.run([sys.executable, *python, str(self.script)], check=False, **given)
+        began = time.monotonic()
+        done = subprocess.run([*launcher, sys.executable, *python, str(self.script)], check=False, **given)
         took_s = time.monotonic() - began
         return Answer(stdout=done.stdout or b"", stderr=done.stderr or b"", exit_code=done.returncode, took_s=took_s)
 
@@ -272,6 +276,11 @@ class PluginWorld:
                     f"{self.inbox_names()}, jobs: {self.jobs()[:5]}, log:\n{self.log_text()[-3000:]}"
                 )
             time.sleep(POLL_S)
+
+
+def shell(script: str) -> tuple[str, ...]:
+    """A launcher: a shell does this, then becomes what follows it where the script says `"$@"`."""
+    return ("sh", "-c", script, "sh")
 
 
 def all_pids() -> list[int]:
