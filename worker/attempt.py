@@ -81,6 +81,8 @@ class Attempt:
     def _read_items_ahead(self, batch: Sequence[Job]) -> None:
         try:
             self._ahead.read_items(batch, self._plex.pusher(self._stash.last_settings()))
+        except PlexBusy:
+            raise  # whoever is asked to come back later does not ask once more
         except PlexError as error:
             # Only a single read gives a verdict: it may be one item of the batch that fails.
             self._log.debug("the items of %d scenes could not be read at once: %s", len(batch), error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from worker.errors import LocalStorage
 from worker.policy import Action, Outcome, Verdict, decide, rules
 from worker.probe import probe_result
 from worker.read_ahead import BATCH, ReadAhead
+from worker.recovery import PauseReason
 from worker.report import Report
 from worker.transitions import GateKind, ProbeKind, ProbeResult
 from worker.worker_file import IDLE
@@ -39,11 +41,14 @@ if TYPE_CHECKING:
 
 # The inbox is listed this often: 0.2 % of one CPU, and an edit waits no longer than a person notices.
 LOOK_S = 0.07
-# No wait is longer without a look at everything: abandoned files, settings, the plugin's manifest.
-ROUND_S = 10.0
-# While something stops the drain an event makes the settings be read again, at most this often.
+# No wait is longer without a look at everything else: the circuit, which a Health Check may have moved, abandoned
+# files, the plugin's manifest.
+ROUND_S = 1.0
+# While something stops the drain the settings are read again this often, and at most this often after an event.
+SETTINGS_S = 10.0
 SETTINGS_QUIET_S = 1.0
 STASH_RETRY_S = 2.0
+STORAGE_RETRY_S = 1.0
 STASH_AWAY_LIMIT_S = 600.0
 
 
@@ -114,16 +119,19 @@ class SyncWorker:
         try:
             self._claim()
             self._resilience.refresh(now)
-            self._resilience.maybe_check_recovery(self._probe, len(self._queue))
+            if self._parts.stash.settings or not self._rests_from_stash(now):
+                self._resilience.maybe_check_recovery(self._probe, len(self._queue))
             return self._until_next_check(self._drain_step(now), now)
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
-        except LocalStorage as error:
+        except (LocalStorage, sqlite3.Error, OSError) as error:
             self._resilience.record_storage(str(error), now)
+            # Deaf to the inbox: what lies there and cannot be taken in would end any other wait at once.
+            self._clock.sleep(self._clock.interval(STORAGE_RETRY_S))
         return LOOK_S
 
     def _drain_step(self, now: float) -> float:
-        if self._stash_away_since is not None and now < self._stash_retry_at:
+        if self._rests_from_stash(now):
             return self._stash_retry_at - now
         if self._entities:
             self._fan_out()
@@ -133,9 +141,9 @@ class SyncWorker:
         if gate.kind is GateKind.WAIT:
             return self._wait_at_gate(gate, now)
         if not due:
-            self._parts.worker_file.tell("waiting for what is due" if len(self._queue) else IDLE, now)
-            return self._seconds_until(self._queue.next_due_at(), now)
-        if self._starts_paused_batch(due[0], now):
+            return self._wait_for_due(now)
+        if self._is_paused(due[0], now):
+            self._parts.worker_file.tell("waiting: paused", now)
             return ROUND_S
         wait_s = self._resilience.take_token(now)
         if wait_s == 0:
@@ -153,8 +161,11 @@ class SyncWorker:
         # A trial asks Plex for nothing beyond its own job.
         next_jobs = [] if is_trial else self._queue.peek_ready(started_at, BATCH - 1)
         outcome, scene = self._attempt.run(job, next_jobs)
-        outcome = self._record(job, outcome, ticket)
-        self._apply(job, outcome, scene)
+        try:
+            outcome = self._record(job, outcome, ticket)
+            self._apply(job, outcome, scene)
+        finally:
+            self._queue.keep(job.scene_id)  # in progress no more, even if the disk refused what was decided
         self._report.tell(job, outcome, scene, took_s=self._clock.now() - started_at)
         self._idle_since = self._clock.monotonic()
         return outcome.verdict
@@ -253,34 +264,48 @@ class SyncWorker:
         except PlexSetup as error:
             return ProbeResult(kind=ProbeKind.SETUP, text=str(error))
 
-    def _starts_paused_batch(self, job: Job, now: float) -> bool:
-        """Settings are read anew whenever a batch starts; whether they say to push nothing."""
+    def _is_paused(self, job: Job, now: float) -> bool:
+        """Whether the settings say to push nothing; they are read anew whenever a batch starts."""
         settings = self._parts.stash.settings
-        if settings is None or not self._ahead.has(job):
-            settings = self._read_settings(now)
-        return settings.paused
+        goes_on = settings is not None and (self._ahead.has(job) or (settings.paused and not self._are_old(now)))
+        return self._read_settings(now).paused if settings is None or not goes_on else settings.paused
 
     def _wait_at_gate(self, gate: Gate, now: float) -> float:
         """Wait for a probe; the user may repair what stops the drain meanwhile, or has just done so and edits on."""
         self._parts.worker_file.tell(f"waiting: {gate.stopped_by}", now)
-        age_s = now - self._settings_read_at
-        if age_s >= ROUND_S or (self._has_news and age_s >= SETTINGS_QUIET_S):
+        if self._stash_away_since is not None or self._are_old(now):
             before = self._parts.stash.settings
             if self._read_settings(now) != before:
                 return 0.0
+            self._stash_away_since = None
         return self._seconds_until(gate.until, now)
 
+    def _wait_for_due(self, now: float) -> float:
+        self._parts.worker_file.tell("waiting for what is due" if len(self._queue) else IDLE, now)
+        if self._stash_away_since is not None and len(self._queue):
+            self._read_settings(now)  # no job will find out whether it is back
+            self._stash_away_since = None
+        return self._seconds_until(self._queue.next_due_at(), now)
+
+    def _are_old(self, now: float) -> bool:
+        """Whether to read the settings again while nothing is pushed."""
+        age_s, interval = abs(now - self._settings_read_at), self._clock.interval
+        return age_s >= interval(SETTINGS_QUIET_S if self._has_news else SETTINGS_S)
+
     def _read_settings(self, now: float) -> Settings:
+        """A Stash that tells the settings may still fail to tell scenes: who is away stays so here."""
         before = self._parts.stash.settings
         settings = self._parts.stash.read_settings()
         self._settings_read_at = now
-        self._stash_away_since = None
         if settings != before:
             self._ahead.forget()
             self._resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
             if before is not None:
                 self._resilience.settings_changed(now)
         return settings
+
+    def _rests_from_stash(self, now: float) -> bool:
+        return self._stash_away_since is not None and now < self._stash_retry_at
 
     def _note_stash_away(self, text: str, now: float) -> None:
         if self._stash_away_since is None:
@@ -312,7 +337,12 @@ class SyncWorker:
         away_since = self._stash_away_since
         if away_since is not None and self._clock.now() - away_since >= self._clock.interval(STASH_AWAY_LIMIT_S):
             return Leave.STASH_AWAY
-        is_idle = not len(self._queue) and not self._entities and self._resilience.breaker.state is Circuit.CLOSED
-        if is_idle and self._clock.monotonic() - self._idle_since >= self._linger_s:
+        if self._is_idle() and self._clock.monotonic() - self._idle_since >= self._linger_s:
             return Leave.IDLE
         return None
+
+    def _is_idle(self) -> bool:
+        """Nothing is pending, and nothing is in the way of taking in what may lie in the inbox."""
+        if len(self._queue) or self._entities or self._resilience.breaker.state is not Circuit.CLOSED:
+            return False
+        return all(pause.reason is not PauseReason.STORAGE for pause in self._resilience.scheduler.pauses)
