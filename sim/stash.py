@@ -6,15 +6,12 @@ hooks that it fires have ended. What the simulator does not know it refuses; it 
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +33,8 @@ from sim.stash_pictures import Pictures
 from sim.stash_plugins import Address, Call, Plugins
 from sim.stash_queries import Queries
 from sim.stash_scene_edits import SceneEdits
-from sim.stash_server import HOST, TEST_HEADER, Port, Service
+from sim.stash_server import HOST, Port, Service
+from sim.stash_user import GraphQLRefusedError, StashUser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,16 +44,9 @@ if TYPE_CHECKING:
     from sim.stash_host import Invocation, LogLine
     from sim.stash_jobs import Job
 
+__all__ = ["GraphQLRefusedError", "StashSim", "TaskResult"]
+
 SCHEMA = Path(__file__).parent / "stash_schema.graphql"
-
-
-class GraphQLRefusedError(Exception):
-    """The simulator answered with errors. `messages` are their texts; `status` is the HTTP status."""
-
-    def __init__(self, status: int, errors: list[dict[str, Any]]) -> None:
-        self.status = status
-        self.messages = [str(error["message"]) for error in errors]
-        super().__init__(f"{status}: {'; '.join(self.messages)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +61,7 @@ class TaskResult:
     log: tuple[LogLine, ...]
 
 
-class StashSim:
+class StashSim(StashUser):
     """One simulated Stash. `plugin` is used where it lies, nothing is copied; `home` is Stash's own folder.
 
     `env` is added to this process's environment for the plugin. `host` is what plugins are told to connect to, for
@@ -94,6 +85,7 @@ class StashSim:
         self.log: list[LogLine] = []
         self.library = Library() if zone is None else Library(zone=zone)
         self._port, self._access, self._jobs = Port(), Access(), JobQueue()
+        super().__init__(self._port.number, secrets.token_urlsafe())
         whole_env = {**os.environ, **(env or {})}
         self._host = PluginHost(python=python, cwd=self.home, env=whole_env, heard=self.log.append)
         address = Address(host=host, port=self._port.number, home=self.home)
@@ -105,7 +97,6 @@ class StashSim:
         self._service = self._make_service()
 
     def _make_service(self) -> Service:
-        self._test_key = secrets.token_urlsafe()
         self._administration = Administration(
             library=self.library,
             access=self._access,
@@ -123,9 +114,10 @@ class StashSim:
             **self._administration.mutations(),
             **self._disk.resolvers(),
         }
+        self.resolvers = found
         engine = GraphQLEngine(build_schema(SCHEMA.read_text(encoding="utf-8")), found)
         pictures = Pictures(self.library)
-        return Service(access=self._access, ask=engine.answer, pictures=pictures, test_key=self._test_key)
+        return Service(access=self._access, ask=engine.answer, pictures=pictures, test_key=self._key)
 
     # --- coming and going ---
 
@@ -135,11 +127,6 @@ class StashSim:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def url(self) -> str:
-        """Where it listens; the same after a restart."""
-        return f"http://{HOST}:{self._port.number}"
 
     def start(self) -> None:
         """Listens, at the same port as before."""
@@ -176,23 +163,7 @@ class StashSim:
         """Every request but the tests' own, oldest first."""
         return self._service.requests
 
-    # --- questions and faults ---
-
-    def gql(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The answer's `data`; as the administrator, spared by faults. Raises GraphQLRefusedError."""
-        body = json.dumps({"query": query, "variables": variables or {}}).encode()
-        headers = {"Content-Type": "application/json", TEST_HEADER: self._test_key}
-        request = urllib.request.Request(f"{self.url}/graphql", data=body, headers=headers)  # noqa: S310 - our own port
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=600) as answer:
-                status, got = answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                status, got = error.code, json.loads(error.read())
-        if got.get("errors"):
-            raise GraphQLRefusedError(status, got["errors"])
-        return dict(got["data"])
+    # --- faults ---
 
     def fail(
         self, fault: Fault, *, when: Callable[[Request], bool] | None = None, times: int | None = None
@@ -236,65 +207,6 @@ class StashSim:
             scene.groups = [SceneGroup(self.add_entity("group", name)) for name in groups]
             scene.studio_id = self.add_entity("studio", studio) if studio else None
             return scene.id
-
-    # --- edits, over HTTP: hooks fire and are waited for ---
-
-    def _mutate(self, name: str, kind: str, given: Any, answer: str = "{ id }") -> Any:
-        return self.gql(f"mutation($input: {kind}!) {{ {name}(input: $input) {answer} }}", {"input": given})[name]
-
-    def update_scene(self, scene_id: int, **fields: Any) -> None:
-        """As the edit form does."""
-        self._mutate("sceneUpdate", "SceneUpdateInput", {"id": str(scene_id), **fields})
-
-    def update_scenes(self, forms: list[dict[str, Any]]) -> None:
-        """One `scenesUpdate`; each form needs an `id`."""
-        self._mutate("scenesUpdate", "[SceneUpdateInput!]", forms)
-
-    def bulk_update(self, scene_ids: list[int], **fields: Any) -> None:
-        """As the bulk dialog does: `tag_ids={"ids": […], "mode": "ADD"}`."""
-        ids = [str(each) for each in scene_ids]
-        self._mutate("bulkSceneUpdate", "BulkSceneUpdateInput", {"ids": ids, **fields})
-
-    def create_scene(self, **fields: Any) -> int:
-        """A scene without a file."""
-        return int(self._mutate("sceneCreate", "SceneCreateInput", fields)["id"])
-
-    def destroy_scene(self, scene_id: int, *, delete_file: bool = False) -> None:
-        """As the Delete dialog does."""
-        given = {"id": str(scene_id), "delete_file": delete_file, "delete_generated": True}
-        self._mutate("sceneDestroy", "SceneDestroyInput", given, "")
-
-    def destroy_scenes(self, scene_ids: list[int]) -> None:
-        """One `scenesDestroy`."""
-        self._mutate("scenesDestroy", "ScenesDestroyInput", {"ids": [str(each) for each in scene_ids]}, "")
-
-    def merge_scenes(self, source_ids: list[int], destination_id: int) -> None:
-        """Fires no hook."""
-        self._merge("scene", "Scene", source_ids, destination_id)
-
-    def create(self, kind: str, name: str, **fields: Any) -> int:
-        """A tag, performer, studio or group, as its form does."""
-        return int(self._mutate(f"{kind}Create", f"{kind.capitalize()}CreateInput", {"name": name, **fields})["id"])
-
-    def update(self, kind: str, entity_id: int, **fields: Any) -> None:
-        """As the entity's form does."""
-        self._mutate(f"{kind}Update", f"{kind.capitalize()}UpdateInput", {"id": str(entity_id), **fields})
-
-    def destroy(self, kind: str, entity_id: int) -> None:
-        """Its scenes lose it, their `updated_at` stays."""
-        self._mutate(f"{kind}Destroy", f"{kind.capitalize()}DestroyInput", {"id": str(entity_id)}, "")
-
-    def merge_tags(self, source_ids: list[int], destination_id: int) -> None:
-        """Fires Tag.Merge.Post for the destination."""
-        self._merge("tags", "Tags", source_ids, destination_id)
-
-    def merge_performers(self, source_ids: list[int], destination_id: int) -> None:
-        """Fires no hook."""
-        self._merge("performer", "Performer", source_ids, destination_id)
-
-    def _merge(self, name: str, kind: str, source_ids: list[int], destination_id: int) -> None:
-        given = {"source": [str(each) for each in source_ids], "destination": str(destination_id)}
-        self._mutate(f"{name}Merge", f"{kind}MergeInput", given)
 
     # --- files, and the jobs that look at them ---
 

@@ -85,8 +85,8 @@ class EntityEdits:
             for performer in performers:
                 form = {key: value for key, value in given.items() if not isinstance(value, dict) and key != "ids"}
                 self._set(performer, form)
-        for performer in performers:
-            self._plugins.fire(call, "Performer.Update.Post", performer.id, given_only(given), given)
+        told = [(performer.id, given_only(given), given) for performer in performers]
+        self._plugins.fire_for_each(call, "Performer.Update.Post", told)
         return performers
 
     def _merge_tags(self, _root: Any, call: Call, args: dict[str, Any]) -> Entity:

@@ -237,7 +237,7 @@ class PluginHost:
     def start(self, command: Sequence[str], stdin: bytes, *, plugin: str, level: str, plugins: str, why: str) -> Run:
         """`plugins`: the folder above the plugin's, for PYTHONPATH. Raises OSError when it cannot be started."""
         argv = [self._python, *command[1:]] if command[0] in {"python", "python3"} else list(command)
-        python_path = os.pathsep.join(part for part in (plugins, self._env.get("PYTHONPATH", "")) if part)
+        python_path = os.pathsep.join(part for part in (self._env.get("PYTHONPATH", ""), plugins) if part)
         invocation = Invocation(why=why, stdin=stdin, started_at=time.time())
 
         def heard(line: LogLine) -> None:

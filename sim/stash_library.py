@@ -19,6 +19,11 @@ TWO_HOURS_EAST = timezone(timedelta(hours=2))
 KINDS = ("tag", "performer", "studio", "group")
 
 
+def seconds_of(text: str) -> int:
+    """A time of Stash in epoch seconds, as in the `t=` of the addresses of its pictures."""
+    return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
+
+
 class StashError(Exception):
     """What a resolver of Stash answers as an error; the message is Stash's own."""
 

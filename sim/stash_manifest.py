@@ -89,9 +89,15 @@ def _operation(raw: Any, keys: set[str]) -> Operation:
         name=str(raw.get("name", "")),
         description=str(raw.get("description") or ""),
         exec_args=tuple(str(part) for part in raw.get("execArgs") or ()),
-        default_args={str(key): str(value) for key, value in (raw.get("defaultArgs") or {}).items()},
+        default_args={str(key): _as_text(value) for key, value in (raw.get("defaultArgs") or {}).items()},
         triggered_by=tuple(str(part) for part in raw.get("triggeredBy") or ()),
     )
+
+
+def _as_text(value: Any) -> str:
+    """A scalar as it was written."""
+    words = {None: "", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _settings(raw: dict[str, Any]) -> dict[str, str]:

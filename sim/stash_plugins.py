@@ -55,6 +55,18 @@ class Plugins:
         self._folder, self._access, self._address = folder, access, address
         self._order = random.Random(0)
 
+    def fire_for_each(
+        self, call: Call, hook_type: str, told: Iterable[tuple[int, Any, Iterable[str]]]
+    ) -> None:
+        """One after the other: (id, `given`, `fields`). A client that goes away ends it: the others get no hook.
+
+        Raises StashError then, though everything is stored.
+        """
+        for entity_id, given, fields in told:
+            self.fire(call, hook_type, entity_id, given, fields)
+            if call.is_cancelled():
+                raise StashError("context canceled")
+
     def fire(
         self, call: Call, hook_type: str, entity_id: int, given: Any = None, fields: Iterable[str] | None = None
     ) -> None:
@@ -72,8 +84,15 @@ class Plugins:
                 self.host.note("warning", f"plugin {key} has been visited {DEEPEST_LOOP} times: not executing")
                 continue
             visited = dict(Counter(call.visited) + Counter([key]))
-            run = self._start(hook, {"hookContext": context}, call.user, visited, hook_type)
+            try:
+                run = self._start(hook, {"hookContext": context}, call.user, visited, hook_type)
+            except OSError as error:
+                self.host.note("error", f"error executing post hooks: error running plugin: {error}")
+                return
             output = self.host.wait(run, call.is_cancelled)
+            if call.is_cancelled():
+                self.host.note("error", "error executing post hooks: operation cancelled")
+                return
             if output.error is not None:
                 self.host.note("error", f"{hook_type} [{self._manifest().name}]: returned error: {output.error}")
 
@@ -81,7 +100,11 @@ class Plugins:
         """`runPluginOperation`: the caller waits; an error of the plugin is the caller's."""
         if self.manifest is None or plugin_id != self.manifest.plugin_id:
             raise StashError(NIL_POINTER)
-        output = self.host.wait(self._start(None, args or {}, call.user, {}, "operation"), call.is_cancelled)
+        try:
+            run = self._start(None, args or {}, call.user, {}, "operation")
+        except OSError as error:
+            raise StashError(f"error running plugin: {error}") from error
+        output = self.host.wait(run, call.is_cancelled)
         if output.error is not None:
             raise StashError(output.error)
         return without_whole_floats(sorted_keys(output.output))

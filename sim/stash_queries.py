@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sim.stash_filters import SceneFilter, compare, matches_words, page_of, sort_entities, sort_scenes
-from sim.stash_library import StashError
+from sim.stash_library import StashError, seconds_of
 
 if TYPE_CHECKING:
     from sim.stash_execute import Resolver
@@ -22,11 +21,6 @@ def number(text: Any, what: str = "") -> int:
     if not re.fullmatch(r"[+-]?\d+", str(text)):
         raise StashError(f'{what}strconv.Atoi: parsing "{text}": invalid syntax')
     return int(text)
-
-
-def stamp(updated_at: str) -> int:
-    """The `t=` of an address of a picture: the epoch seconds of the last change."""
-    return int(datetime.fromisoformat(updated_at.replace("Z", "+00:00")).timestamp())
 
 
 class Queries:
@@ -80,6 +74,7 @@ class Queries:
     def _of_scene(self) -> dict[str, Resolver]:
         entities = self._library.entities
         return {
+            "url": lambda scene, *_: next(iter(scene.urls), None),
             "files": lambda scene, *_: list(scene.files),
             "paths": lambda scene, context, _: _scene_paths(scene, context.base_url),
             "studio": lambda scene, *_: entities["studio"].get(scene.studio_id),
@@ -182,11 +177,11 @@ def _of_file() -> dict[str, Resolver]:
 
 def _scene_paths(scene: Scene, base_url: str) -> dict[str, str]:
     base = f"{base_url}/scene/{scene.id}"
-    picture = f"{base}/screenshot?t={stamp(scene.updated_at)}"
+    picture = f"{base}/screenshot?t={seconds_of(scene.updated_at)}"
     return {"screenshot": picture, "preview": f"{base}/preview", "stream": f"{base}/stream"}
 
 
 def _picture_path(kind: str, entity: Entity, base_url: str, name: str) -> str:
     """Ends in `default=true` where Stash has a stand-in only."""
-    path = f"{base_url}/{kind}/{entity.id}/{name}?t={stamp(entity.updated_at)}"
+    path = f"{base_url}/{kind}/{entity.id}/{name}?t={seconds_of(entity.updated_at)}"
     return path if entity.image is not None else f"{path}&default=true"

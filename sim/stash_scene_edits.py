@@ -134,8 +134,8 @@ class SceneEdits:
             for scene, given in zip(scenes, several, strict=True):
                 self.edit(scene, given)
         forms = [scene_update(given) for given in several]
-        for scene, given in zip(scenes, several, strict=True):
-            self._plugins.fire(call, "Scene.Update.Post", scene.id, forms, given)
+        told = [(scene.id, forms, given) for scene, given in zip(scenes, several, strict=True)]
+        self._plugins.fire_for_each(call, "Scene.Update.Post", told)
         return [self._library.scenes.get(scene.id) for scene in scenes]
 
     def _update_bulk(self, _root: Any, call: Call, args: dict[str, Any]) -> list[Scene | None]:
@@ -149,8 +149,8 @@ class SceneEdits:
                 self._values(form)
             for scene_id, form in zip(ids, forms, strict=True):
                 self.edit(self._library.scenes[scene_id], form)
-        for scene_id in ids:
-            self._plugins.fire(call, "Scene.Update.Post", scene_id, given_only(given), given)
+        told = [(scene_id, given_only(given), given) for scene_id in ids]
+        self._plugins.fire_for_each(call, "Scene.Update.Post", told)
         return [self._library.scenes.get(scene_id) for scene_id in ids]
 
     def _bulk_form(self, scene: Scene, given: dict[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_script_runs_in_stash_s_folder_session_and_group(stash: StashSim, tmp_pa
     (seen,) = recorded(tmp_path / "seen")
     assert seen["stdin"] == stash.invocations[0].stdin
     assert seen["cwd"] == str(tmp_path / "home")
-    assert seen["pythonpath"].split(":")[0] == str(tmp_path / "plugins")
+    assert seen["pythonpath"].split(":")[-1] == str(tmp_path / "plugins")
     assert not seen["own_session"]
     assert seen["same_group_as_parent"]
 
