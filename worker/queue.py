@@ -55,6 +55,8 @@ class JobQueue:
         self._bulk_line: deque[tuple[int, int]] = deque()
         self._waiting: list[tuple[float, int]] = []  # heap of (not before, scene id), with outdated entries
         self._places = itertools.count()
+        # Never used twice, so that what was read for a settled job is not taken for the latest of a new one.
+        self._generations = itertools.count(1)
         self._settled = 0
         self.unreadable: list[str] = []
         with self._storage():
@@ -82,7 +84,7 @@ class JobQueue:
             self._save(known, known.job.merged_with(job))
             self._disk.ack(id=row_id)
             return
-        self._rows[job.scene_id] = row = _Row(row_id, job, 0)
+        self._rows[job.scene_id] = row = _Row(row_id, job, next(self._generations))
         self._line_up(row)
 
     def __len__(self) -> int:
@@ -93,12 +95,12 @@ class JobQueue:
         """Store the job, or the event behind it in the job that the scene has already. Durable on return."""
         row = self._rows.get(job.scene_id)
         if row:
-            row.generation += 1
+            row.generation = next(self._generations)
             self._save(row, row.job.merged_with(job))
             return
         with self._storage():
             row_id = self._disk.put(job_to_data(job)) or 0
-        self._rows[job.scene_id] = row = _Row(row_id, job, 0)
+        self._rows[job.scene_id] = row = _Row(row_id, job, next(self._generations))
         self._line_up(row)
 
     def generation(self, scene_id: int) -> int:

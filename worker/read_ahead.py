@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stash.errors import StashRefused
+from stash.errors import StashRefused, StashUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,9 +54,9 @@ class ReadAhead:
         generations = {job.scene_id: self._queue.generation(job.scene_id) for job in jobs}
         try:
             scenes = stash.read_scenes(list(generations))
-        except StashRefused:
+        except (StashRefused, StashUnavailable):
             first = jobs[0].scene_id
-            generations, scenes = {first: generations[first]}, stash.read_scenes([first])
+            generations, scenes = {first: generations[first]}, read_alone(first, stash)
         for scene_id, generation in generations.items():
             self._scenes[scene_id] = (generation, scenes.get(scene_id))
 
@@ -79,3 +79,12 @@ class ReadAhead:
         return [(job, entry[1]) for job, entry in found if entry and entry[1]]
 
 
+def read_alone(scene_id: int, stash: StashClient) -> dict[int, Scene]:
+    """One scene whose batch failed. Raises StashUnavailable when Stash answers nothing else either, and StashRefused
+    when it fails for this scene alone, whatever it answers: that is for the job to bear, not for all to wait out.
+    """
+    stash.fetch_configuration()
+    try:
+        return stash.read_scenes([scene_id])
+    except StashUnavailable as error:
+        raise StashRefused(f"Stash answers, but not about scene {scene_id}: {error}") from error

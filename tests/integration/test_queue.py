@@ -74,6 +74,15 @@ def test_each_event_raises_the_generation(tmp_path: Path) -> None:
         assert queue.generation(1) > before
 
 
+def test_what_was_read_for_a_settled_job_is_never_taken_for_the_latest(tmp_path: Path) -> None:
+    with opened(tmp_path) as queue:
+        queue.add(job(1))
+        before = queue.generation(1)
+        drain(queue)
+        queue.add(job(1))
+        assert queue.generation(1) != before
+
+
 def test_a_waiting_job_is_due_at_its_time_and_at_once_after_another_event(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         for scene_id in (1, 2):

@@ -1,0 +1,21 @@
+"""A Stash that fails for one scene alone, while it answers for all others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sim.faults import Fault
+
+if TYPE_CHECKING:
+    from tests.support.plugin_world import PluginWorld
+
+
+def test_a_scene_that_stash_alone_cannot_read_holds_up_no_other(world: PluginWorld) -> None:
+    poisoned, *others = world.add_scenes(6)
+    world.stash.fail(Fault.answer(500), when=lambda request: f"s{poisoned}:" in request.query)
+    titles = {scene_id: f"title {scene_id}" for scene_id in (poisoned, *others)}
+    world.edit_at_once(titles)
+    world.wait_for_titles({scene_id: titles[scene_id] for scene_id in others})
+    world.wait_until(lambda: "dead letters now (Bug" in world.log_text(), "the poisoned scene's dead letter")
+    assert f"not about scene {poisoned}" in world.log_text()
+    world.wait_idle()
