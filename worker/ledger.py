@@ -1,7 +1,8 @@
 """`sync_state.db`: what PlexSync knows of each scene, and what it put into which Plex item.
 
-All SQL of that file is here. One writer, the worker; every method is one short transaction. Raises
-LocalStorage for anything that SQLite or the disk refuses.
+The schema of that file is here; the SQL of dead letters, statistics and commands stands in modules of those names.
+One writer, the worker; every method is one short transaction. Raises LocalStorage for anything that SQLite or the
+disk refuses.
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ import os
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from plex.plan import Field, Owned
+from worker import statistics
 from worker.errors import LocalStorage
 from worker.job import Job, job_from_data, job_to_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from plex.plan import Value, Values
     from stash.scene import Scene
 
 NAME = "sync_state.db"
+# The verdict of a scene whose job is a dead letter.
+DEAD = "dead"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS scene (
@@ -53,10 +58,31 @@ CREATE TABLE IF NOT EXISTS dead_letter (
     title TEXT NOT NULL, path TEXT NOT NULL,
     error_class TEXT NOT NULL, error_text TEXT NOT NULL, attempts INTEGER NOT NULL,
     failed_first_at REAL NOT NULL, failed_last_at REAL NOT NULL, outage_id INTEGER NOT NULL,
-    job TEXT NOT NULL              -- JSON
+    job TEXT NOT NULL,             -- JSON
+    recovered_at REAL,             -- epoch seconds of when its job was queued again; NULL: it was not
+    recovered_by TEXT NOT NULL DEFAULT ''  -- the command that did so
 );
-PRAGMA user_version = 1;
+CREATE TABLE IF NOT EXISTS statistic (
+    minute INTEGER PRIMARY KEY,    -- of the epoch; 0 holds all that is older than those kept one by one
+    pushed INTEGER NOT NULL DEFAULT 0, unchanged INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+    pushed_s REAL NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS command (
+    id TEXT PRIMARY KEY, at REAL NOT NULL,
+    plan TEXT NOT NULL,            -- JSON: what was decided before anything was done
+    answer TEXT                    -- JSON; NULL: under way
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cleared (
+    scene_id INTEGER PRIMARY KEY, cleared_at REAL NOT NULL  -- changes before it stay unpushed until restored
+);
+CREATE INDEX IF NOT EXISTS scene_by_settled ON scene (settled_at);
 """
+_VERSION = 2
+# From each older version to the next; what is new altogether the schema makes.
+_MIGRATIONS: Mapping[int, str] = MappingProxyType({
+    1: "ALTER TABLE dead_letter ADD COLUMN recovered_at REAL;"
+       "ALTER TABLE dead_letter ADD COLUMN recovered_by TEXT NOT NULL DEFAULT '';",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,29 +96,26 @@ class SceneRecord:
     items: dict[int, Owned]  # by rating key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """A job that was given up, with what a person needs to judge it. Times are epoch seconds."""
-
-    scene_id: int
-    title: str
-    path: str
-    error_class: str
-    error_text: str
-    attempts: int
-    failed_first_at: float
-    failed_last_at: float
-
-
 class Ledger:
     """The open ledger of a data directory."""
 
     def __init__(self, directory: str) -> None:
         self._path = os.path.join(directory, NAME)
-        with self._storage("opened"):
+        with _storage(self._path, "opened"):
             self._db = sqlite3.connect(self._path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(_SCHEMA)
+            self._make_tables()
+        self._begun_at: float | None = None
+
+    def _make_tables(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        known_version = version or _VERSION  # 0: the file is new
+        changes = "".join(_MIGRATIONS[old] for old in range(known_version, _VERSION))
+        self._db.executescript(f"BEGIN IMMEDIATE; {changes} {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
+
+    def begin_job(self, now: float) -> None:
+        """A try begins: the next settlement counts its seconds from here."""
+        self._begun_at = now
 
     def close(self) -> None:
         """Let go of the file."""
@@ -100,7 +123,7 @@ class Ledger:
 
     def record(self, scene_id: int) -> SceneRecord | None:
         """What is known of the scene; None for one never judged."""
-        with self._storage("read"):
+        with self.storage("read"):
             row = self._db.execute(
                 "SELECT updated_at, verdict, fingerprint, files FROM scene WHERE scene_id = ?", (scene_id,)
             ).fetchone()
@@ -123,7 +146,7 @@ class Ledger:
         if intent in owned.intents:
             return
         intents = json.dumps([_jsonable(values) for values in (*owned.intents, intent)])
-        with self._transaction():
+        with self.transaction():
             self._db.execute(
                 "INSERT INTO item (scene_id, rating_key, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, 0)"
                 " ON CONFLICT DO UPDATE SET intents = excluded.intents",
@@ -132,7 +155,7 @@ class Ledger:
 
     def store_pushed(self, scene_id: int, rating_key: int, pushed: Values, *, now: float) -> None:
         """What is PlexSync's in this item from now on; settles every intent."""
-        with self._transaction():
+        with self.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO item (scene_id, rating_key, pushed, intents, pushed_at)"
                 " VALUES (?, ?, ?, '[]', ?)",
@@ -141,7 +164,7 @@ class Ledger:
 
     def settle(self, scene: Scene, *, verdict: str, fingerprint: str, files: str, now: float) -> None:
         """Store how the scene, as it was read, was judged; a dead letter of it is answered by that."""
-        with self._transaction():
+        with self.transaction():
             self._store_scene((scene.id, scene.updated_at, now, verdict, fingerprint, files))
             self._db.execute("DELETE FROM entity WHERE scene_id = ?", (scene.id,))
             self._db.executemany(
@@ -149,23 +172,24 @@ class Ledger:
                 [(kind, entity_id, scene.id) for kind, entity_id in entities_of(scene)],
             )
             self._db.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene.id,))
+            statistics.count(self._db, verdict, now=now, took_s=self._seconds_of_job(now))
 
     def forget_items(self, scene_id: int, rating_keys: Iterable[int]) -> None:
         """These items no longer hold a file of the scene."""
-        with self._transaction():
+        with self.transaction():
             self._db.executemany(
                 "DELETE FROM item WHERE scene_id = ? AND rating_key = ?", [(scene_id, key) for key in rating_keys]
             )
 
     def forget_scene(self, scene_id: int) -> None:
         """Stash no longer has the scene."""
-        with self._transaction():
-            for table in ("scene", "item", "entity", "dead_letter"):
+        with self.transaction():
+            for table in ("scene", "item", "entity", "dead_letter", "cleared"):
                 self._db.execute(f"DELETE FROM {table} WHERE scene_id = ?", (scene_id,))  # noqa: S608 - our own names
 
     def scene_ids_of(self, kind: str, entity_id: int) -> list[int]:
         """The scenes that had this tag, performer, studio or group when they were last judged."""
-        with self._storage("read"):
+        with self.storage("read"):
             rows = self._db.execute(
                 "SELECT scene_id FROM entity WHERE kind = ? AND entity_id = ? ORDER BY scene_id", (kind, entity_id)
             ).fetchall()
@@ -177,7 +201,7 @@ class Ledger:
         if scene:
             title, updated_at = scene.title, scene.updated_at
             path = scene.files[0].path if scene.files else ""
-        with self._transaction():
+        with self.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO dead_letter (scene_id, title, path, error_class, error_text, attempts,"
                 " failed_first_at, failed_last_at, outage_id, job) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -186,29 +210,20 @@ class Ledger:
                     job.failed_first_at, now, job.outage_id, json.dumps(job_to_data(job)),
                 ),
             )  # fmt: skip
-            self._store_scene((job.scene_id, updated_at, now, "dead", "", ""))
+            self._store_scene((job.scene_id, updated_at, now, DEAD, "", ""))
+            statistics.count(self._db, DEAD, now=now)
 
-    def exhume(self, scene_id: int) -> Job | None:
+    def exhume(self, scene_id: int, *, now: float) -> Job | None:
         """Take the scene's dead letter out again; the job in it."""
-        with self._transaction():
+        with self.transaction():
             row = self._db.execute("SELECT job FROM dead_letter WHERE scene_id = ?", (scene_id,)).fetchone()
             self._db.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene_id,))
+            if row:
+                statistics.count(self._db, DEAD, now=now, by=-1)
         return job_from_data(json.loads(row[0])) if row else None
 
-    def dead_letters(self) -> Sequence[DeadLetter]:
-        """All dead letters, oldest first."""
-        with self._storage("read"):
-            rows = self._db.execute(
-                "SELECT scene_id, title, path, error_class, error_text, attempts, failed_first_at, failed_last_at"
-                " FROM dead_letter ORDER BY id"
-            ).fetchall()
-        return [
-            DeadLetter(
-                scene_id=row[0], title=row[1], path=row[2], error_class=row[3],
-                error_text=row[4], attempts=row[5], failed_first_at=row[6], failed_last_at=row[7],
-            )
-            for row in rows
-        ]  # fmt: skip
+    def _seconds_of_job(self, now: float) -> float:
+        return max(0.0, now - self._begun_at) if self._begun_at is not None else 0.0
 
     def _store_scene(self, row: tuple[int, str, float, str, str, str]) -> None:
         self._db.execute(
@@ -218,11 +233,12 @@ class Ledger:
         )
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._storage("written"):
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing; the connection is for SQL of this room."""
+        with self.storage("written"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                yield
+                yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:  # SQLite may have rolled back already: when the disk is full, for one
@@ -230,14 +246,21 @@ class Ledger:
                 raise
 
     @contextmanager
-    def _storage(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise LocalStorage(
-                f"{self._path} could not be {what}: {error}. Check that the disk is not full and that Stash "
-                "may write there; PlexSync goes on by itself then."
-            ) from error
+    def storage(self, what: str) -> Iterator[sqlite3.Connection]:
+        """Whatever is refused in here could not be `what`, for example `read`."""
+        with _storage(self._path, what):
+            yield self._db
+
+
+@contextmanager
+def _storage(path: str, what: str) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise LocalStorage(
+            f"{path} could not be {what}: {error}. Check that the disk is not full and that Stash "
+            "may write there; PlexSync goes on by itself then."
+        ) from error
 
 
 def entities_of(scene: Scene) -> list[tuple[str, int]]:

@@ -153,6 +153,7 @@ class SyncWorker:
     def process_one(self, *, is_trial: bool = False) -> Verdict | None:
         """Take the next due job through one try to its decision. The only place where a job is worked on."""
         started_at = self._clock.now()
+        self._parts.ledger.begin_job(started_at)
         job = self._queue.take(started_at)
         if job is None:
             return None
@@ -211,7 +212,7 @@ class SyncWorker:
     def _refund(self, scene_id: int) -> None:
         job = self._queue.job(scene_id)
         if job is None:
-            job = self._parts.ledger.exhume(scene_id)
+            job = self._parts.ledger.exhume(scene_id, now=self._clock.now())
             if job is None:
                 return
             self._queue.add(job)

@@ -1,0 +1,80 @@
+"""Statistics in the ledger: counted with each settlement, folded when old."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from tests.support.scenes import a_scene
+from worker import statistics
+from worker.dead_letters import DeadLetters
+from worker.job import Job, Reason
+from worker.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = 1_800_000_000.0
+SUMS = statistics.SUMS
+
+
+def sums(directory: Path, minute: int = 0) -> tuple[object, ...]:
+    with closing(sqlite3.connect(directory / "sync_state.db")) as database:
+        row: tuple[object, ...] = database.execute(SUMS, (minute,)).fetchone()
+        return row
+
+
+def settle(ledger: Ledger, scene_id: int, verdict: str, now: float) -> None:
+    scene = a_scene(scene_id, ("/a.mp4", 1))
+    ledger.settle(scene, verdict=verdict, fingerprint="f", files="f", now=now)
+
+
+def a_job(scene_id: int) -> Job:
+    return Job(
+        scene_id=scene_id, reason=Reason.HOOK, first_event_at=NOW, last_event_at=NOW,
+        error_class="PlexTimeout", error_text="no answer", attempts=5, failed_first_at=NOW,
+    )  # fmt: skip
+
+
+def test_each_settlement_counts_once_with_the_seconds_of_a_push(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path))
+    ledger.begin_job(NOW)
+    settle(ledger, 1, "pushed", NOW + 2)
+    settle(ledger, 2, "unchanged", NOW + 60)
+    settle(ledger, 3, "skipped", NOW + 60)
+    ledger.bury(a_job(4), None, now=NOW + 60)
+    assert sums(tmp_path) == (1, 1, 1, 2.0)
+
+
+def test_an_exhumed_job_has_not_failed(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path))
+    ledger.bury(a_job(4), None, now=NOW)
+    assert ledger.exhume(4, now=NOW + 600) == a_job(4)
+    assert ledger.exhume(4, now=NOW + 600) is None
+    assert sums(tmp_path) == (0, 0, 0, 0.0)
+
+
+def test_old_minutes_are_added_up_and_nothing_is_lost(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path))
+    for hour in range(10):
+        settle(ledger, 1, "pushed", NOW + 3600 * hour)
+    assert sums(tmp_path)[0] == 10
+    assert sums(tmp_path, statistics.minute_of(NOW + 3600 * 9) - statistics.HOUR_MINUTES) == (2, 0, 0, 0.0)
+    with closing(sqlite3.connect(tmp_path / "sync_state.db")) as database:
+        assert database.execute("SELECT COUNT(*) FROM statistic").fetchone() == (4,)
+
+
+def test_a_ledger_of_the_first_version_gains_what_is_new(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "sync_state.db")) as database:
+        database.executescript(
+            "CREATE TABLE dead_letter (id INTEGER PRIMARY KEY AUTOINCREMENT, scene_id INTEGER NOT NULL UNIQUE,"
+            " title TEXT NOT NULL, path TEXT NOT NULL, error_class TEXT NOT NULL, error_text TEXT NOT NULL,"
+            " attempts INTEGER NOT NULL, failed_first_at REAL NOT NULL, failed_last_at REAL NOT NULL,"
+            " outage_id INTEGER NOT NULL, job TEXT NOT NULL);"
+            "INSERT INTO dead_letter VALUES (1, 7, 'T', '/p', 'Bug', 'x', 3, 1, 2, 0, '{}');"
+            "PRAGMA user_version = 1;"
+        )
+    Ledger(str(tmp_path)).close()
+    ledger = Ledger(str(tmp_path))
+    assert [(letter.scene_id, letter.recovered_at) for letter in DeadLetters(ledger).all()] == [(7, None)]

@@ -1,0 +1,72 @@
+"""How many scenes were pushed, found unchanged or given up, and how long a push took: minute by minute, then in all.
+
+Counted in the transaction that settles a scene, so that a kill neither loses nor doubles a count.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+# Minutes older than this are added up in the row of minute 0.
+KEPT_MINUTES = 120
+HOUR_MINUTES = 60
+# Verdicts of the ledger that count; a scene that is skipped or missing in Plex is none of these.
+COLUMNS: Final[Mapping[str, str]] = {"pushed": "pushed", "unchanged": "unchanged", "dead": "failed"}
+
+SUMS = """
+SELECT COALESCE(SUM(pushed), 0), COALESCE(SUM(unchanged), 0), COALESCE(SUM(failed), 0), COALESCE(SUM(pushed_s), 0)
+FROM statistic WHERE minute >= ?
+"""
+_ADD = """
+INSERT INTO statistic (minute, pushed, unchanged, failed, pushed_s) VALUES (0, ?, ?, ?, ?)
+ON CONFLICT (minute) DO UPDATE SET pushed = pushed + excluded.pushed, unchanged = unchanged + excluded.unchanged,
+    failed = failed + excluded.failed, pushed_s = pushed_s + excluded.pushed_s
+"""
+
+
+def count(database: sqlite3.Connection, verdict: str, *, now: float, took_s: float = 0.0, by: int = 1) -> None:
+    """Count a settled scene, within the transaction that settles it. `took_s` counts for a push; `by` -1 takes back."""
+    column = COLUMNS.get(verdict)
+    if column is None:
+        return
+    minute = minute_of(now)
+    known = database.execute("SELECT 1 FROM statistic WHERE minute = ?", (minute,)).fetchone()
+    if known is None:
+        database.execute("INSERT INTO statistic (minute) VALUES (?)", (minute,))
+        fold(database, minute - KEPT_MINUTES)
+    seconds = took_s if verdict == "pushed" else 0.0
+    database.execute(
+        f"UPDATE statistic SET {column} = {column} + ?, pushed_s = pushed_s + ? WHERE minute = ?",  # noqa: S608 - our own names
+        (by, seconds, minute),
+    )
+
+
+def fold(database: sqlite3.Connection, last_minute: int) -> None:
+    """Add up the minutes up to this one."""
+    columns = "COUNT(*), SUM(pushed), SUM(unchanged), SUM(failed), SUM(pushed_s)"
+    query = f"SELECT {columns} FROM statistic WHERE minute BETWEEN 1 AND ?"  # noqa: S608 - our own names
+    rows, *sums = database.execute(query, (last_minute,)).fetchone()
+    if not rows:
+        return
+    database.execute(_ADD, sums)
+    database.execute("DELETE FROM statistic WHERE minute BETWEEN 1 AND ?", (last_minute,))
+
+
+def minute_of(now: float) -> int:
+    """The minute of the epoch; never 0, which is the sum's."""
+    return max(1, int(now // 60))
+
+
+def in_words_of_the_contract(sums: tuple[int, int, int, float]) -> Mapping[str, object]:
+    """`pushed`, `unchanged`, `failed` and `mean_s`, the seconds of a push (null before the first)."""
+    pushed, unchanged, failed, pushed_s = sums
+    return {
+        "pushed": pushed,
+        "unchanged": unchanged,
+        "failed": failed,
+        "mean_s": round(pushed_s / pushed, 4) if pushed else None,
+    }
