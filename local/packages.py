@@ -31,6 +31,17 @@ LOCK_TRIES = 40
 class PackagesMissing(Exception):  # noqa: N818 - named by what happened, as all our errors are
     """Says what is missing, why it could not be installed, and which command installs it."""
 
+    def __init__(self, missing: tuple[str, ...], reason: str, requirements: str, folder: str) -> None:
+        from local import pip  # noqa: PLC0415 - it needs subprocess, which costs 5 ms; once per installation
+
+        self.missing = missing
+        self.reason = reason.rstrip(".")
+        super().__init__(
+            f"PlexSync needs Python packages that are not installed: {', '.join(missing)}. {self.reason}. "
+            f"To install them yourself, run: {pip.command_for_people(requirements, folder)}\n"
+            "Nothing is lost: what is to be pushed stays queued until they are there."
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needed:
@@ -92,7 +103,7 @@ def ensure_packages(
         if missing_packages(needed, folder):
             _install_once(requirements, folder, say, missing, needed)
     except OSError as error:
-        raise PackagesMissing(_explain(missing, str(error), requirements, folder)) from error
+        raise PackagesMissing(missing, str(error), requirements, folder) from error
     if folder not in sys.path:
         sys.path.insert(0, folder)
 
@@ -131,12 +142,12 @@ def _is_there(needed: Needed, path: list[str] | None) -> bool:
 def _install_once(
     requirements: str, folder: str, say: Callable[[str], None], missing: tuple[str, ...], needed: Sequence[Needed]
 ) -> None:
-    from local import pip  # noqa: PLC0415 - it needs subprocess, which costs 5 ms; once per installation
+    from local import pip  # noqa: PLC0415 - as above
 
     if _appeared(folder, needed):  # by the command that we told
         return
     if os.environ.get(NO_INSTALL, "") not in ("", "0"):
-        raise PackagesMissing(_explain(missing, f"{NO_INSTALL} forbids installing them", requirements, folder))
+        raise PackagesMissing(missing, f"{NO_INSTALL} forbids installing them", requirements, folder)
     os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
     with _install_lock(os.path.join(os.path.dirname(folder), LOCK), say):
         if _appeared(folder, needed):  # while we waited for the lock
@@ -145,10 +156,10 @@ def _install_once(
         try:
             pip.install(requirements, folder)
         except pip.InstallFailed as error:
-            raise PackagesMissing(_explain(missing, str(error), requirements, folder)) from error
+            raise PackagesMissing(missing, str(error), requirements, folder) from error
         if not _appeared(folder, needed):
             still = missing_packages(needed, folder)
-            raise PackagesMissing(_explain(still, f"{requirements} does not bring them", requirements, folder))
+            raise PackagesMissing(still, f"{requirements} does not bring them", requirements, folder)
         say("Installed.")
 
 
@@ -156,16 +167,6 @@ def _appeared(folder: str, needed: Sequence[Needed]) -> bool:
     # A path that did not exist when it was first looked at is remembered as such.
     importlib.invalidate_caches()
     return not missing_packages(needed, folder)
-
-
-def _explain(missing: tuple[str, ...], reason: str, requirements: str, folder: str) -> str:
-    from local import pip  # noqa: PLC0415 - as above
-
-    return (
-        f"PlexSync needs Python packages that are not installed: {', '.join(missing)}. {reason.rstrip('.')}. "
-        f"To install them yourself, run: {pip.command_for_people(requirements, folder)}\n"
-        "Nothing is lost: what is to be pushed stays queued until they are there."
-    )
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def run_command(arguments: Sequence[str], *, script: str) -> int:
         run_worker(arguments[1], script)
         return 0
     if list(arguments) == ["demo"]:
-        from demo import run_demo  # noqa: PLC0415 - the plugin itself never loads the simulators
+        from demo.run import run_demo  # noqa: PLC0415 - the plugin itself never loads the simulators
 
         return run_demo(script)
     sys.stderr.write(USAGE + "\n")

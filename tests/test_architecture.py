@@ -35,7 +35,7 @@ LAYERS: Final = {
     "tests": ("plexsync", "tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks", "sim", "bench", "demo"),
 }
 # The demo is started by a word on the command line, and sets up a simulated Plex and Stash.
-LAYER_EXCEPTIONS: Final = {"tasks/command_line.py": ("demo",), "tasks/demo.py": ("sim",)}
+LAYER_EXCEPTIONS: Final = {"tasks/command_line.py": ("demo",)}
 PLUGIN: Final = ("plexsync", "tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks")
 
 # What a room may import beyond the standard library; rooms that are not named: nothing.
@@ -102,7 +102,7 @@ RESERVED = (
 )  # fmt: skip
 
 # Standard output is the plugin's answer to Stash.
-MAY_PRINT = ("sim/", "tests/", "bench/", "demo.py", "tasks/demo.py")
+MAY_PRINT = ("sim/", "tests/", "bench/", "demo/")
 
 MUTABLE_TYPES = frozenset({
     "dict", "list", "set", "bytearray", "defaultdict", "deque", "OrderedDict", "Counter",

@@ -1,0 +1,103 @@
+"""`python3 plexsync.py demo`: the real plugin between a simulated Stash and a simulated Plex, on a bare machine.
+
+Everything that it makes, installed packages included, lies in one temporary folder. That goes at the end, and so
+does the worker.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final
+
+from demo.screen import Screen
+from local.packages import RUN_TIME, Needed, PackagesMissing, activate_site, ensure_packages, private_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# The simulated Stash needs one package more than the plugin.
+NEEDED: Final = (*RUN_TIME, Needed(package="graphql-core", module="graphql.graphql", text=b"def graphql("))
+REQUIREMENTS: Final = ("requirements.txt", os.path.join("sim", "requirements.txt"))
+FAILED, INTERRUPTED = 1, 130
+END_SIGNALS: Final = ("SIGTERM", "SIGHUP")  # by name: Windows lacks the second
+
+
+def run_demo(script: str) -> int:
+    """Show PlexSync at work; `script` is the path of plexsync.py. The exit code: 0 when everything arrived."""
+    try:
+        with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="plexsync-demo-") as folder:
+            return _run_in(folder, os.path.dirname(os.path.abspath(script)))
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. Nothing was left behind.\n")
+        return INTERRUPTED
+    except BrokenPipeError:  # `| head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return FAILED
+    except PackagesMissing as error:
+        sys.stderr.write(
+            f"The demonstration needs Python packages that are not installed: {', '.join(error.missing)}. "
+            f"{error.reason}. It runs in any environment that has what {' and '.join(REQUIREMENTS)} name.\n"
+        )
+        return FAILED
+    except OSError as error:
+        sys.stderr.write(f"The demonstration cannot run here: {error}\n")
+        return FAILED
+
+
+def _run_in(folder: str, plugin: str) -> int:
+    began = time.monotonic()
+    screen, data = Screen(), os.path.join(folder, "data")
+    screen.say(
+        "This is PlexSync between a simulated Stash and a simulated Plex. All of it runs on this machine and in "
+        f"{folder}, which is removed at the end."
+    )
+    packages = install_packages(plugin, folder, screen.say)
+    from demo.story import NotArrivedError, Story  # noqa: PLC0415 - needs what may just have been installed
+    from demo.world import end_of_log, end_worker, open_world  # noqa: PLC0415 - the same
+
+    with ExitStack() as opened:
+        opened.callback(end_worker, data)
+        world = opened.enter_context(open_world(plugin=plugin, folder=folder, data=data, packages=packages))
+        try:
+            Story(world, screen).tell()
+        except NotArrivedError as error:
+            sys.stdout.flush()
+            sys.stderr.write(f"\nFAILED: {error}\nThe end of the worker's log:\n{end_of_log(data)}\n")
+            return FAILED
+    screen.head(f"Everything arrived. The demonstration took {time.monotonic() - began:.0f} s.")
+    screen.say("The worker is ended and the folder removed. README.md tells how to install PlexSync into your Stash.")
+    return 0
+
+
+def install_packages(plugin: str, folder: str, say: Callable[[str], None]) -> str:
+    """Make everything importable; where a private copy had to be installed, else "". Raises PackagesMissing."""
+    activate_site()  # the demonstration may have been started with -S
+    requirements = os.path.join(folder, "requirements.txt")
+    with open(requirements, "wb") as combined:
+        for name in REQUIREMENTS:
+            with open(os.path.join(plugin, name), "rb") as part:
+                shutil.copyfileobj(part, combined)
+    ensure_packages(requirements, folder, say, needed=NEEDED)
+    private = private_folder(requirements, folder)
+    return private if private in sys.path else ""
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Being told to end is a KeyboardInterrupt too, so that the worker and the folder go."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {name: signal.signal(getattr(signal, name), interrupt) for name in END_SIGNALS if hasattr(signal, name)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)

@@ -1,0 +1,122 @@
+"""What the demonstration plays in: both servers with the same films, and PlexSync's data directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local import lock
+from sim.plex import PlexSim
+from sim.stash import StashSim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# A minute of PlexSync's waiting takes five seconds, so a whole outage fits into the demonstration.
+TIME_SCALE = 12
+FILMS = 40
+WORKER_ENDS_WITHIN_S = 10.0
+LOOK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """A scene of Stash and the item of Plex that holds its file."""
+
+    scene: int
+    item: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The servers know their films by file names alone at first; `data` is PlexSync's data directory."""
+
+    plex: PlexSim
+    stash: StashSim
+    films: Sequence[Film]
+    data: str
+
+
+@contextmanager
+def open_world(*, plugin: str, folder: str, data: str, packages: str) -> Iterator[World]:
+    """Start both servers and configure the plugin as a user would. `packages`: a folder to import from, or ""."""
+    path = os.pathsep.join(part for part in (packages, os.environ.get("PYTHONPATH", "")) if part)
+    environment = {"PYTHONPATH": path, "PLEXSYNC_DATA_DIR": data, "PLEXSYNC_TIME_SCALE": str(TIME_SCALE)}
+    home = os.path.join(folder, "stash")
+    with PlexSim() as plex, StashSim(plugin=plugin, python=sys.executable, env=environment, home=home) as stash:
+        section = plex.add_section("Movies", locations=["/media"])
+        files = [(f"/media/film_{number:02}.mp4", 700_000_000 + number) for number in range(1, FILMS + 1)]
+        films = [Film(scene=stash.add_scene(*file), item=plex.add_item(section, files=[file])) for file in files]
+        stash.configure_plugin(plex_url=plex.url, plex_token=plex.token, recovery_minutes=1)
+        yield World(plex=plex, stash=stash, films=films, data=data)
+
+
+def end_worker(data: str) -> None:
+    """Kill the worker of this data directory, and keep one that is just starting from living on.
+
+    Call it when no hook runs any more. The lock taken here is held until this process ends: a worker that comes
+    late finds it taken, and then no directory.
+    """
+    if not os.path.isdir(data):
+        return
+    give_up_at = time.monotonic() + WORKER_ENDS_WITHIN_S
+    while (descriptor := lock.try_take(data)) is None and time.monotonic() < give_up_at:
+        try:
+            with open(os.path.join(data, "worker.json"), encoding="utf-8") as file:
+                os.kill(json.load(file)["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # it has not told its pid yet, or is gone
+        time.sleep(LOOK_S)
+    if descriptor is not None and os.name == "nt":
+        lock.release(descriptor)  # Windows removes no folder with an open file
+
+
+def circuit_state(data: str) -> str:
+    """As `circuit_breaker.json` has it."""
+    try:
+        with open(os.path.join(data, "circuit_breaker.json"), encoding="utf-8") as file:
+            return str(json.load(file)["state"])
+    except FileNotFoundError:
+        return "closed"
+
+
+class LogTail:
+    """What the worker has written to its log since the last look."""
+
+    def __init__(self, data: str) -> None:
+        self._path = log_path(data)
+        self._read_bytes = 0
+
+    def new_messages(self) -> list[str]:
+        """Without time and level; those about single scenes are left out."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._read_bytes)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read_bytes += len(whole)
+        lines = [line.split(" ", 3) for line in whole.decode("utf-8", "replace").splitlines()]
+        # Date, time, level, message.
+        return [parts[3] for parts in lines if len(parts) > 3 and " is in Plex now " not in parts[3]]  # noqa: PLR2004
+
+
+def log_path(data: str) -> str:
+    """The worker's log."""
+    return os.path.join(data, "plexsync.log")
+
+
+def end_of_log(data: str, lines: int = 15) -> str:
+    """What the worker said last, for whoever has to find out what went wrong."""
+    try:
+        with open(log_path(data), encoding="utf-8", errors="replace") as file:
+            return "".join(file.readlines()[-lines:])
+    except FileNotFoundError:
+        return "(it has written none)"
