@@ -17,12 +17,24 @@ from plexapi.server import PlexServer
 
 from plex.connection import PlexConnection, checked, open_session, shown_address
 from plex.errors import PlexServerError, PlexSetup, Rejected, error_for_status, is_refusal, translated
-from plex.model import Identity, LeanItem, PlexItem, Section, parse_items, parse_lean_items, parse_sections
+from plex.model import (
+    Identity,
+    LeanItem,
+    Pictures,
+    PlexItem,
+    Section,
+    parse_items,
+    parse_lean_items,
+    parse_pictures,
+    parse_sections,
+)
 from plex.paths import base_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from xml.etree.ElementTree import Element
+
+    from plex.model import PictureKind
 
 __all__ = ["MOVIE", "PlexClient", "PlexConnection", "choose_sections", "words_for_missing"]
 
@@ -37,6 +49,7 @@ _REQUEST_LINE_BYTES = 8_000
 _REJECTION_CHARACTERS = 200
 _SUCCESSES = (200, 201, 204)  # those that plexapi knows
 _MARK_UP = re.compile(r"<[^>]*>")
+_WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
 _FIELD_END = re.compile(r"[.\[]")
 _updated_at, _added_at = attrgetter("updated_at"), attrgetter("added_at")
 # python-plexapi's names for what a listing may leave out (base.py, PlexPartialObject._EXCLUDES).
@@ -190,6 +203,19 @@ class PlexClient:
         )
         self._ask("/:/rate", parameters, method=self._session.put)
 
+    def list_pictures(self, rating_key: int, kind: PictureKind) -> Pictures:
+        """What there is to choose from. Raises Rejected (404) for an item that is gone."""
+        return parse_pictures(self._read(f"/library/metadata/{rating_key}/{kind}"))
+
+    def upload_picture(self, rating_key: int, kind: PictureKind, content: bytes) -> None:
+        """Add a picture, show it and lock it. Plex compares no bytes and deletes no upload, so list them first."""
+        self._send(f"/library/metadata/{rating_key}/{kind}", method=self._session.post, content=content)
+
+    def select_picture(self, rating_key: int, kind: PictureKind, key: str) -> None:
+        """Show one of the item's pictures, and lock it."""
+        name = kind.removesuffix("s")  # as python-plexapi selects: BaseResource.select
+        self._send(f"/library/metadata/{rating_key}/{name}", (("url", key),), method=self._session.put)
+
     def close(self) -> None:
         """Close the kept connections; the client may be used again."""
         self._session.close()
@@ -237,6 +263,27 @@ class PlexClient:
         if answer is not None and answer.tag.lower() == "html":
             raise PlexServerError(f"{asked}: a web page answered; is plex_url that of a Plex server?")
         return answer
+
+    def _send(
+        self,
+        path: str,
+        parameters: Iterable[tuple[str, str]] = (),
+        *,
+        method: Callable[..., requests.Response],
+        content: bytes = b"",
+    ) -> None:
+        """Where Plex may answer with nothing or a line of text, which plexapi would take for broken XML."""
+        query, asked = _query(parameters), f"{method.__name__.upper()} {self._address}{path}"
+        with translated(asked):
+            response = method(
+                f"{self._connection.url}{path}{'?' if query else ''}{query}",
+                data=content,
+                headers=self._server._headers(),  # noqa: SLF001 - of this module
+                timeout=(self._connection.connect_timeout_s, self._connection.read_timeout_s),
+                allow_redirects=False,
+            )
+        if _WEB_PAGE.match(response.text):
+            raise PlexServerError(f"{asked}: a web page answered; is plex_url that of a Plex server?")
 
     def _raise_for_status(self, response: requests.Response, **_: Any) -> None:
         """Look at the status before plexapi does, which knows three kinds and fails at those it has no name for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from plex.text import clean_rating
 
@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
+# Poster and background, as Plex's paths name them.
+PictureKind = Literal["posters", "arts"]
+
 _DATE_LENGTH = len("2004-03-01")
+_UPLOAD = "upload://"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,17 @@ class PlexItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """The pictures of one kind that an item may show: the keys of those that were uploaded, and of the chosen one.
+
+    Two uploads of the same bytes may have two keys. The chosen one may be the agent's.
+    """
+
+    uploads: tuple[str, ...]
+    selected: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """A library. `type`: movie, show, artist, photo; `locations`: its folders as Plex's machine sees them."""
 
@@ -121,6 +136,16 @@ def parse_items(container: Element) -> tuple[PlexItem, ...]:
     """The movies of a `/library/metadata/1,2,3` answer."""
     section_key = _number(container, "librarySectionID")
     return tuple(_item(video, section_key) for video in _videos(container))
+
+
+def parse_pictures(container: Element) -> Pictures:
+    """The pictures of a `/library/metadata/1/posters` answer."""
+    photos = container.findall("Photo")
+    keys = [photo.get("ratingKey", "") for photo in photos]
+    return Pictures(
+        uploads=tuple(key for key in keys if key.startswith(_UPLOAD)),
+        selected=next((photo.get("ratingKey", "") for photo in photos if photo.get("selected") == "1"), ""),
+    )
 
 
 def _item(video: Element, section_key: int) -> PlexItem:
