@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import ntpath
+import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from plex.paths import map_path
+from plex.paths import file_stem, map_path
 from plex.plan import Field, Wanted
+from plex.text import plex_rating
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from plex.model import PictureKind
     from plex.plan import Value
-    from stash.scene import Scene
+    from stash.scene import Performer, Scene
     from stash.settings import Settings
 
-RATING_MAX = 100
-
 # Which setting `skip_<name>` leaves which field alone.
-FIELD_OF_SKIP: tuple[tuple[str, Field], ...] = (
+FIELD_OF_SKIP: Final[tuple[tuple[str, Field], ...]] = (
     ("title", Field.TITLE),
     ("summary", Field.SUMMARY),
     ("date", Field.DATE),
@@ -30,7 +30,14 @@ FIELD_OF_SKIP: tuple[tuple[str, Field], ...] = (
     ("director", Field.DIRECTORS),
     ("performers", Field.ACTORS),
     ("tags", Field.GENRES),
+    ("collections", Field.COLLECTIONS),
 )
+# And which of the two pictures that the cover becomes.
+PICTURE_OF_SKIP: Final[tuple[tuple[str, PictureKind], ...]] = (("poster", "posters"), ("background", "arts"))
+
+# What follows may hold a time that changes with every edit of the performer; what precedes is Stash's own address.
+_PERFORMER_PICTURE = re.compile(r"(/performer/\d+/image)(?:\?(.*))?$")
+_STAND_IN = "default=true"
 
 
 def wanted_of(scene: Scene, settings: Settings) -> Wanted:
@@ -40,29 +47,29 @@ def wanted_of(scene: Scene, settings: Settings) -> Wanted:
         Field.SUMMARY: scene.details,
         Field.DATE: scene.date,
         Field.STUDIO: scene.studio.name if scene.studio else "",
-        Field.RATING: rating_of(scene.rating100),
+        Field.RATING: plex_rating(scene.rating100),
         Field.DIRECTORS: (scene.director,) if scene.director else (),
         Field.ACTORS: tuple(performer.name for performer in scene.performers),
         Field.GENRES: _genres(scene, settings),
+        Field.COLLECTIONS: _collections(scene),
     }
     for name, field in FIELD_OF_SKIP:
         if name in settings.skip:
             del values[field]
-    return Wanted(values=values, file_stem=_stem(scene))
+    stem = file_stem(scene.files[0].path) if scene.files else ""
+    return Wanted(values=values, file_stem=stem, pictures=_actor_pictures(scene, settings))
 
 
-def rating_of(rating100: int | None) -> str:
-    """Stash's 0..100 as Plex's 0..10 in text, "" for none. Stash lets -5 and 101 through."""
-    if rating100 is None or rating100 <= 0:
-        return ""
-    return f"{min(rating100, RATING_MAX) / 10:g}"
+def picture_kinds(settings: Settings) -> tuple[PictureKind, ...]:
+    """What the scene's cover becomes in Plex."""
+    return tuple(kind for name, kind in PICTURE_OF_SKIP if name not in settings.skip)
 
 
 def has_nothing_to_push(scene: Scene) -> bool:
     """The quality gate: what a scan leaves before anyone has said anything about the scene."""
     return not (
         scene.title or scene.studio or scene.performers or scene.tags or scene.details
-        or scene.date or rating_of(scene.rating100) or scene.director or scene.groups
+        or scene.date or plex_rating(scene.rating100) or scene.director or scene.groups
     )  # fmt: skip
 
 
@@ -73,10 +80,10 @@ def plex_files(scene: Scene, settings: Settings) -> tuple[tuple[str, int], ...]:
 
 
 def fingerprint_of(wanted: Wanted, files: Sequence[tuple[str, int]], settings: Settings) -> str:
-    """Equal fingerprints mean: the same push to the same place."""
+    """Equal fingerprints mean: the same push to the same place, but for the cover's bytes, which are not known here."""
     values: Mapping[str, object] = {field.value: value for field, value in sorted(wanted.values.items())}
     place = (settings.plex_url, settings.plex_library, settings.keep_plex_edits)
-    return digest(values, wanted.file_stem, files, place)
+    return digest(values, wanted.file_stem, files, place, sorted(wanted.pictures.items()), picture_kinds(settings))
 
 
 def digest(*parts: object) -> str:
@@ -95,6 +102,27 @@ def _matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name.casefold(), pattern.casefold().replace("[", "[[]").replace("?", "[?]"))
 
 
-def _stem(scene: Scene) -> str:
-    """The primary file's name without its ending; ntpath knows both kinds of separators."""
-    return ntpath.splitext(ntpath.basename(scene.files[0].path))[0] if scene.files else ""
+
+def _collections(scene: Scene) -> tuple[str, ...]:
+    studio = scene.studio
+    studios = [studio.name] if studio else []
+    if studio and studio.parent:
+        studios.append(studio.parent.name)
+    return (*studios, *(group.name for group in scene.groups))
+
+
+def _actor_pictures(scene: Scene, settings: Settings) -> dict[str, str]:
+    """By name, the address under which Plex reaches the picture; none for a performer who has Stash's stand-in.
+
+    Plex keeps an address for good and shows it to whoever uses the library: there is no key in it.
+    """
+    base = settings.stash_url_for_plex.rstrip("/")
+    if not base or "performers" in settings.skip:
+        return {}
+    paths = ((performer.name, _picture_path(performer)) for performer in scene.performers)
+    return {name: base + path for name, path in paths if path}
+
+
+def _picture_path(performer: Performer) -> str:
+    found = _PERFORMER_PICTURE.search(performer.image_path)
+    return "" if found is None or _STAND_IN in (found[2] or "").split("&") else found[1]
