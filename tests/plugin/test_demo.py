@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ENDS_WITHIN_S = 60
+# One that was only starting when the demonstration ended finds that its data directory is gone.
+LATE_WORKER_ENDS_WITHIN_S = 5
 TOLD_IN_ORDER = (
     "1. An edit in Stash arrives in Plex",
+    "ms after the hook began; the hook had to start a worker",
     "before in Plex",
     "film_01 Harbour at Dawn",
-    "ms after the hook began; the hook had to start a worker",
     "ms after the hook began; the worker was there already",
     "2. A bulk edit of 10 scenes",
     "all 10 have the genre",
@@ -50,6 +52,9 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     assert os.listdir(folder) == []
+    give_up_at = time.monotonic() + LATE_WORKER_ENDS_WITHIN_S
+    while processes_that_name(folder) and time.monotonic() < give_up_at:
+        time.sleep(0.02)
     assert processes_that_name(folder) == []
 
 
@@ -116,11 +121,9 @@ def test_demo_says_what_did_not_arrive(scratch: Path) -> None:
 def test_demo_without_packages_names_them(scratch: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "bare", with_pip=False, symlinks=os.name == "posix")
     python = tmp_path / "bare" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    began = time.monotonic()
     demo = start_demo(scratch, python=str(python))
     _, errors = demo.communicate(timeout=ENDS_WITHIN_S)
     assert demo.returncode == 1
     assert "graphql-core" in errors
     assert "PLEXSYNC_NO_INSTALL forbids installing them" in errors
     assert str(scratch) not in errors
-    assert time.monotonic() - began < ENDS_WITHIN_S
