@@ -19,7 +19,12 @@ class MakeWorld(Protocol):
     """Makes one more world; it ends with the test."""
 
     def __call__(
-        self, *, time_scale: float = ..., plugin: Path = ..., env: Mapping[str, str] | None = ...
+        self,
+        *,
+        time_scale: float = ...,
+        plugin: Path = ...,
+        env: Mapping[str, str] | None = ...,
+        directory: Path | None = ...,
     ) -> PluginWorld: ...
 
 

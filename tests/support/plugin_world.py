@@ -68,9 +68,10 @@ class PluginWorld:
         time_scale: float = 60.0,
         plugin: Path = ROOT,
         env: Mapping[str, str] | None = None,
+        directory: Path | None = None,
     ) -> None:
         self.folder = folder
-        self.directory = folder / "data"
+        self.directory = directory or folder / "data"
         self.script = plugin / "plexsync.py"
         self.env = {
             "PLEXSYNC_DATA_DIR": str(self.directory),
@@ -196,6 +197,11 @@ class PluginWorld:
         arguments = f"\0worker\0{self.directory}\0".encode()
         return [pid for pid in all_pids() if read_proc(pid, "cmdline").endswith(arguments)]
 
+    def at_work(self) -> set[int]:
+        """The workers that have the queue open; there must never be two."""
+        mark = str(self.directory / "queue" / "data.db")
+        return {pid for pid in self.worker_pids() if mark in open_files(pid)}
+
     def wait_for_worker(self) -> int:
         """Until a worker holds the lock; its process id."""
         self.wait_until(lambda: self.worker_pid() is not None, "a worker")
@@ -294,6 +300,17 @@ def read_proc(pid: int, name: str) -> bytes:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
         return b""
+
+
+def open_files(pid: int) -> set[str]:
+    """What the process has open; empty when it is gone."""
+    found = set()
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            found.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+    except OSError:
+        pass  # closed or gone meanwhile
+    return found
 
 
 def kill_and_wait(pid: int) -> None:
