@@ -1,0 +1,212 @@
+"""Troubles that are no outage of Plex, or not obviously one: each has its own verdict and holds up nothing else."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sim.faults import Fault
+from tests.support.full_disk import full_disk
+from tests.support.outage_world import OutageWorld, is_of_probe
+from tests.support.plugin_world import kill_and_wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    MakeWorld = Callable[[float], OutageWorld]
+
+MAX_RETRIES = 5
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
+    with ExitStack() as worlds:
+        yield lambda scale: worlds.enter_context(OutageWorld(tmp_path, time_scale=scale))
+
+
+@pytest.mark.parametrize("status", [500, 502])
+def test_one_item_that_always_fails_becomes_a_dead_letter_and_holds_up_nothing(
+    make_world: MakeWorld, status: int
+) -> None:
+    world = make_world(60.0)
+    poisoned, *others = world.add_scenes(7)
+    world.plex.fault(Fault.answer(status), rating_key=world.keys[poisoned])
+    world.edit_at_once({poisoned: "never"} | dict.fromkeys(others, "edited"))
+    world.wait_for_titles(dict.fromkeys(others, "edited"))
+    world.wait_idle()
+    assert world.dead_letters() == [(poisoned, "PlexServerError", MAX_RETRIES)]
+    assert world.circuit() == "closed"
+    assert not world.outages()
+
+
+def test_five_scenes_failing_in_a_row_open_the_circuit_and_are_not_charged(make_world: MakeWorld) -> None:
+    world = make_world(5.0)
+    scenes = world.add_scenes(5)
+    rule = world.plex.fault(Fault.answer(500), method="PUT")
+    world.edit_at_once(dict.fromkeys(scenes, "edited"))
+    world.wait_circuit("open")
+    world.plex.heal(rule)
+    world.wait_until(lambda: set(world.attempts().values()) <= {0}, "the attempts to be given back")
+    world.wait_for_titles(dict.fromkeys(scenes, "edited"))
+    world.wait_idle()
+    assert not world.dead_letters()
+    assert "5 different scenes in a row" in world.outages()[0]["cause"]
+
+
+def test_retry_after_holds_for_the_whole_drain(make_world: MakeWorld) -> None:
+    world = make_world(20.0)
+    scenes = world.add_scenes(6)
+    world.plex.fault(Fault.busy("60"), method="PUT", times=1)
+    world.edit_at_once(dict.fromkeys(scenes, "edited"))
+    world.wait_for_titles(dict.fromkeys(scenes, "edited"))
+    world.wait_idle()
+    refused = next(each for each in world.plex.requests if each.status == 429)
+    later = [each.at - refused.at for each in world.plex.requests if each.at > refused.at]
+    assert min(later) >= world.scaled(60) - 0.05
+    assert world.log_text().count("PAUSED") == 1
+    assert not world.dead_letters()
+    assert world.circuit() == "closed"
+
+
+def test_a_rejected_token_is_told_once_and_a_new_one_taken_up_without_a_hook(make_world: MakeWorld) -> None:
+    world = make_world(8.0)
+    scenes = world.add_scenes(3)
+    world.plex.token = "changed-in-plex"
+    world.edit_at_once(dict.fromkeys(scenes, "edited"))
+    world.wait_stopped("auth")
+    world.wait_until(lambda: world.next_check_at() > time.time() + 4, "probes that come seldom")
+    stopped_at = world.state_file("recovery_state")["pauses"][0]["since"]
+    assert all(map(is_of_probe, world.requests_between(stopped_at, time.time())))
+    assert set(world.attempts().values()) == {0}
+    world.configure(plex_token="changed-in-plex")
+    world.wait_for_titles(dict.fromkeys(scenes, "edited"), timeout_s=3.5)
+    assert world.log_text().count("PAUSED") == 1
+    assert world.circuit() == "closed"
+    assert not world.outages()
+
+
+def test_a_library_that_was_renamed_stops_the_drain_until_its_name_is_right(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    scenes = world.add_scenes(3)
+    world.configure(plex_library="Films")
+    world.edit_at_once(dict.fromkeys(scenes, "edited"))
+    world.wait_stopped("setup")
+    assert "Movies" in world.log_text()
+    world.configure(plex_library="Movies")
+    world.wait_for_titles(dict.fromkeys(scenes, "edited"))
+    assert world.log_text().count("PAUSED") == 1
+    assert not world.dead_letters()
+
+
+def test_pausing_takes_edits_in_and_pushes_none(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    scenes = world.add_scenes(3)
+    world.configure(paused=True)
+    world.edit_at_once(dict.fromkeys(scenes, "edited"))
+    world.wait_until(lambda: len(world.jobs()) == 3, "three jobs")
+    world.wait_until(lambda: world.state_file("worker").get("doing") == "waiting: paused", "the worker to say so")
+    asked = len(world.stash.requests)
+    world.wait_until(lambda: len(world.stash.requests) > asked + 2, "further looks at the settings")
+    assert not world.plex.requests
+    world.configure(paused=False)
+    world.wait_for_titles(dict.fromkeys(scenes, "edited"))
+
+
+def test_stash_going_away_in_a_drain_loses_nothing(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    scenes = world.add_scenes(60)
+    world.configure(paused=True)
+    world.edit_at_once(dict.fromkeys(scenes, "edited"))
+    world.wait_until(lambda: len(world.jobs()) == 60, "all jobs")
+    world.plex.latency_s = 0.01
+    world.configure(paused=False)
+    world.wait_until(lambda: len(world.puts()) >= 5, "some edits in Plex")
+    world.stash.stop()
+    world.wait_until(lambda: "Stash does not answer" in world.log_text(), "the worker to notice")
+    assert set(world.attempts().values()) == {0}
+    world.stash.start()
+    world.wait_for_titles(dict.fromkeys(scenes, "edited"))
+    world.wait_idle()
+    assert not world.dead_letters()
+
+
+def test_an_absent_stash_is_not_asked_without_end_for_the_sake_of_a_probe(make_world: MakeWorld) -> None:
+    """A new worker without settings, a probe due, and nobody there to tell the settings."""
+    world = make_world(1.0)
+    (scene,) = world.add_scenes(1)
+    rule = world.plex.fault(Fault.starting())
+    world.stash.update_scene(scene, title="edited")
+    world.wait_circuit("open")
+    world.plex.heal(rule)
+    for pid in world.worker_pids():
+        kill_and_wait(pid)
+    with world.no_worker():
+        world.write_state_file("recovery_state", {**world.state_file("recovery_state"), "next_check_at": time.time()})
+    unavailable = world.stash.fail(Fault.answer(503))
+    world.stash.requests.clear()
+    world.fire_hook(scene)
+    world.wait_until(lambda: "Stash does not answer" in world.log_text(), "the worker to notice")
+    began = time.monotonic()
+    world.wait_until(lambda: len(world.stash.requests) >= 3, "two more questions")
+    assert time.monotonic() - began >= 3.5
+    world.stash.heal(unavailable)
+    world.wait_for_titles({scene: "edited"})
+
+
+def test_a_full_disk_stops_the_drain_until_there_is_room(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    scenes = world.add_scenes(8)
+    world.edit_at_once({scenes[0]: "before"})
+    world.wait_for_titles({scenes[0]: "before"})
+    world.wait_idle()
+    world.plex.latency_s = 0.05
+    with full_disk(world.wait_for_worker()):
+        world.edit_at_once(dict.fromkeys(scenes, "edited"))
+        pid = world.worker_pid()
+        began = time.monotonic()
+        world.wait_until(lambda: time.monotonic() - began > 1.0 or world.worker_pid() is None, "a second")
+        assert world.worker_pid() == pid, "the worker must outlive a full disk"
+        assert not world.has_titles(dict.fromkeys(scenes, "edited"))
+    world.wait_for_titles(dict.fromkeys(scenes, "edited"))
+    world.wait_idle()
+    world.wait_until(lambda: not world.stopped_by(), "nothing in the way")
+    assert not world.dead_letters()
+
+
+def test_a_disk_that_fills_up_in_a_drain_repeats_work_and_loses_none(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    scenes = world.add_scenes(8)
+    world.plex.latency_s = 0.05
+    world.edit_at_once(dict.fromkeys(scenes, "edited"))
+    world.wait_until(lambda: len(world.puts()) >= 2, "two edits in Plex")
+    with full_disk(world.wait_for_worker()):
+        began = time.monotonic()
+        world.wait_until(lambda: time.monotonic() - began > 0.5, "half a second")
+        assert not world.has_titles(dict.fromkeys(scenes, "edited"))
+    world.wait_for_titles(dict.fromkeys(scenes, "edited"))
+    world.wait_idle()
+    assert not world.dead_letters()
+
+
+@pytest.mark.parametrize("name", ["circuit_breaker", "recovery_state", "outage_history"])
+@pytest.mark.parametrize("content", [b"", b'{"version": 1, "state": "op', b'{"version": 99}'])
+def test_a_corrupt_state_file_is_set_aside_and_delays_nothing(
+    make_world: MakeWorld, name: str, content: bytes
+) -> None:
+    world = make_world(60.0)
+    (scene,) = world.add_scenes(1)
+    rule = world.plex.fault(Fault.refused())
+    world.stash.update_scene(scene, title="edited")
+    world.wait_circuit("open")
+    world.write_state_file(name, content)
+    world.wait_until(lambda: any(world.directory.glob(f"{name}.json.corrupt-*")), "the file to be set aside")
+    world.plex.heal(rule)
+    world.wait_for_titles({scene: "edited"})
+    world.wait_idle()
+    world.wait_circuit("closed")
+    assert world.log_text().count("was set aside as") == 1
+    assert not world.dead_letters()
