@@ -76,20 +76,22 @@ def test_edits_of_a_scene_whose_batch_keeps_running(world: PluginWorld) -> None:
     assert world.problems() == []
 
 
-def test_two_scenes_of_one_item_settle_with_what_came_last(world: PluginWorld) -> None:
-    """The item holds a file of each; the snapshot that was read ahead for the second is older than the first's push."""
-    first = world.add_scene(title="a")
-    second = world.stash.add_scene("/media/other.mp4", 77, title="b")
+def test_scenes_of_one_item_never_push_against_what_was_read_before_each_other(world: PluginWorld) -> None:
+    """The item holds a file of each; the second has it as it was before the first's push in what was read ahead."""
+    first = world.add_scene()
+    second = world.stash.add_scene("/media/other.mp4", 77)
     world.plex.remove_item(world.keys[first])
-    key = world.plex.add_item(world.section, files=[("/media/scene 1.mp4", 1001), ("/media/other.mp4", 77)], title="b")
+    key = world.plex.add_item(world.section, files=[("/media/scene 1.mp4", 1001), ("/media/other.mp4", 77)])
     world.keys = {first: key, second: key}
+    world.stash.update_scene(second, title="b")
+    world.wait_for_titles({second: "b"})
+    world.wait_until_worker_left()
     with world.no_worker():
-        world.fire_hook(first)
-        world.wait_until(lambda: world.inbox_names() == [f"scene-{first}"], "the first event")
-        world.fire_hook(second)
+        world.stash.update_scene(first, title="a")
+        world.stash.update_scene(second, details="more")
     world.fire_hook(second)
     world.wait_idle()
-    assert world.plex.item(key).title == "b"
+    assert (world.plex.item(key).title, world.plex.item(key).summary) == ("b", "more")
 
 
 def test_nothing_is_left_lying_when_hooks_meet_a_worker_that_leaves(make_world: MakeWorld) -> None:
