@@ -49,19 +49,25 @@ def test_five_scenes_failing_in_a_row_open_the_circuit_and_are_not_charged(make_
     rule = world.plex.fault(Fault.answer(500), method="PUT")
     world.edit_at_once(dict.fromkeys(scenes, "edited"))
     world.wait_circuit("open")
+    world.wait_until(lambda: world.attempts() == dict.fromkeys(scenes, 0), "the attempts to be given back")
     world.plex.heal(rule)
-    world.wait_until(lambda: set(world.attempts().values()) <= {0}, "the attempts to be given back")
     world.wait_for_titles(dict.fromkeys(scenes, "edited"))
     world.wait_idle()
     assert not world.dead_letters()
     assert "5 different scenes in a row" in world.outages()[0]["cause"]
 
 
-def test_retry_after_holds_for_the_whole_drain(make_world: MakeWorld) -> None:
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_retry_after_holds_for_the_whole_drain(make_world: MakeWorld, method: str) -> None:
     world = make_world(20.0)
     scenes = world.add_scenes(6)
-    world.plex.fault(Fault.busy("60"), method="PUT", times=1)
+    world.edit_at_once(dict.fromkeys(scenes, "before"))
+    world.wait_for_titles(dict.fromkeys(scenes, "before"))
+    world.configure(paused=True)
     world.edit_at_once(dict.fromkeys(scenes, "edited"))
+    world.wait_until(lambda: len(world.jobs()) == 6, "all jobs")
+    world.plex.fault(Fault.busy("60"), method=method, times=1)
+    world.configure(paused=False)
     world.wait_for_titles(dict.fromkeys(scenes, "edited"))
     world.wait_idle()
     refused = next(each for each in world.plex.requests if each.status == 429)
