@@ -60,11 +60,18 @@ def open_world(*, plugin: str, folder: str, data: str, packages: str) -> Iterato
 def end_worker(data: str) -> None:
     """Kill the worker of this data directory, and keep one that is just starting from living on.
 
-    Call it when no hook runs any more. The lock taken here is held until this process ends: a worker that comes
-    late finds it taken, and then no directory.
+    Call it when no hook runs any more. The lock is held until this process ends: a worker that comes late finds it
+    taken, and then no directory.
     """
     if not os.path.isdir(data):
         return
+    descriptor = take_over(data)
+    if descriptor is not None and os.name == "nt":
+        lock.release(descriptor)  # Windows removes no folder with an open file
+
+
+def take_over(data: str) -> int | None:
+    """Kill the worker if there is one, and take its lock; None when that cannot be had."""
     give_up_at = time.monotonic() + WORKER_ENDS_WITHIN_S
     while (descriptor := lock.try_take(data)) is None and time.monotonic() < give_up_at:
         try:
@@ -73,8 +80,7 @@ def end_worker(data: str) -> None:
         except (FileNotFoundError, ProcessLookupError):
             pass  # it has not told its pid yet, or is gone
         time.sleep(LOOK_S)
-    if descriptor is not None and os.name == "nt":
-        lock.release(descriptor)  # Windows removes no folder with an open file
+    return descriptor
 
 
 def circuit_state(data: str) -> str:
