@@ -60,7 +60,7 @@ class Attempt:
             pusher = self._plex.pusher(self._stash.last_settings())
             return pusher.push(job, pusher.target(scene), self._ahead.items), scene
         except PlexError as error:
-            return self._judge(error), scene
+            return self.judge(error), scene
         except StashUnavailable as error:
             return Outcome(verdict=Verdict.STASH_AWAY, text=str(error)), scene
         except (LocalStorage, sqlite3.Error, OSError) as error:
@@ -87,7 +87,7 @@ class Attempt:
             # Only a single read gives a verdict: it may be one item of the batch that fails.
             self._log.debug("the items of %d scenes could not be read at once: %s", len(batch), error)
 
-    def _judge(self, error: PlexError) -> Outcome:
+    def judge(self, error: PlexError) -> Outcome:
         """What an error of Plex says about the job, and what about the server: a deep probe tells."""
         text = str(error)
         if isinstance(error, ServerFailure):

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from local import inbox
-from plex.errors import PlexSetup
+from plex.errors import PlexError, PlexSetup
 from stash.errors import StashRefused, StashUnavailable
 from worker.attempt import Attempt
 from worker.breaker import Circuit
@@ -24,11 +24,12 @@ from worker.worker_file import IDLE
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from local.clock import Clock
     from stash.scene import Scene
     from stash.settings import Settings
+    from worker.background import Background
     from worker.intake import Intake
     from worker.job import Job
     from worker.ledger import Ledger
@@ -80,8 +81,17 @@ class Parts:
 class SyncWorker:
     """The holder of `worker.lock`."""
 
-    def __init__(self, parts: Parts, *, linger_s: float, plugin_change: Callable[[], Leave | None]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        linger_s: float,
+        plugin_change: Callable[[], Leave | None],
+        backgrounds: Sequence[Background] = (),
+    ) -> None:
         self._parts = parts
+        self._backgrounds = backgrounds
+        self._had_background = False
         self._clock = parts.clock
         self._queue = parts.queue
         self._resilience = parts.resilience
@@ -130,7 +140,7 @@ class SyncWorker:
             self._clock.sleep(self._clock.interval(STORAGE_RETRY_S))
         return LOOK_S
 
-    def _drain_step(self, now: float) -> float:
+    def _drain_step(self, now: float) -> float:  # noqa: PLR0911 - one for each thing that may come next
         if self._rests_from_stash(now):
             return self._stash_retry_at - now
         if self._entities:
@@ -138,6 +148,8 @@ class SyncWorker:
             return 0.0
         due = self._queue.peek_ready(now, 1)
         gate = self._resilience.gate(now)
+        if self._background_goes_first(due, gate) and self._step_background(gate, now):
+            return 0.0
         if gate.kind is GateKind.WAIT:
             return self._wait_at_gate(gate, now)
         if not due:
@@ -171,6 +183,48 @@ class SyncWorker:
         self._idle_since = self._clock.monotonic()
         return outcome.verdict
 
+    # What is done beside the jobs
+
+    def _background_goes_first(self, due: Sequence[Job], gate: Gate) -> bool:
+        """By turns with bulk work; never before an edit that may be pushed, nor in a trial."""
+        had_turn, self._had_background = self._had_background, False
+        settings = self._parts.stash.settings
+        may_push = bool(due) and gate.kind is GateKind.DRAIN and not (settings and settings.paused)
+        if may_push and (had_turn or not due[0].reason.is_bulk):
+            return False
+        return gate.kind is not GateKind.TRIAL
+
+    def _step_background(self, gate: Gate, now: float) -> bool:
+        for background in self._backgrounds:
+            due_at = background.due_at(now)
+            if due_at is not None and due_at <= now:
+                self._had_background = True
+                self._run_step(background, gate.message if gate.kind is GateKind.WAIT else None, now)
+                return True
+        return False
+
+    def _run_step(self, background: Background, obstacle: str | None, now: float) -> None:
+        ticket = self._resilience.ticket()
+        try:
+            background.step(now, obstacle)
+            if not len(self._queue):
+                self._stash_away_since = None  # no job will find out that it is back
+        except PlexError as error:
+            outcome = self._attempt.judge(error)
+            self._record_at_server(outcome, ticket)
+            background.break_off(outcome.text)
+        except (StashUnavailable, StashRefused, LocalStorage, sqlite3.Error, OSError):
+            raise
+        except Exception as error:
+            # As around one job: a bug here must not stop the jobs.
+            self._parts.log.exception("work beside the jobs failed")
+            background.break_off(f"{type(error).__name__}: {error}")
+
+    def _is_background_due(self) -> bool:
+        now = self._clock.now()
+        times = [background.due_at(now) for background in self._backgrounds]
+        return any(at is not None and at <= now for at in times)
+
     # What a try means
 
     def _record(self, job: Job, outcome: Outcome, ticket: int) -> Outcome:
@@ -180,10 +234,18 @@ class SyncWorker:
             self._note_stash_away(text, now)
         else:
             self._stash_away_since = None
+        if verdict is Verdict.OWN_FAILURE:
+            return self._record_own_failure(job, outcome, ticket, now)
+        if outcome.shows_health:
+            self._resilience.record_success(ticket, now, pushed=verdict is Verdict.PUSHED)
+        self._record_at_server(outcome, ticket)
+        return outcome
+
+    def _record_at_server(self, outcome: Outcome, ticket: int) -> None:
+        """What all jobs would meet now."""
+        now, text, verdict = self._clock.now(), outcome.text, outcome.verdict
         if verdict is Verdict.OUTAGE:
             self._resilience.record_outage(ticket, text, now)
-        elif verdict is Verdict.OWN_FAILURE:
-            return self._record_own_failure(job, outcome, ticket, now)
         elif verdict is Verdict.BUSY:
             self._resilience.record_busy(outcome.retry_after_s, text, now)
         elif verdict is Verdict.AUTH:
@@ -192,9 +254,6 @@ class SyncWorker:
             self._resilience.record_setup(text, now)
         elif verdict is Verdict.STORAGE:
             self._resilience.record_storage(text, now)
-        elif outcome.shows_health:
-            self._resilience.record_success(ticket, now, pushed=verdict is Verdict.PUSHED)
-        return outcome
 
     def _record_own_failure(self, job: Job, outcome: Outcome, ticket: int, now: float) -> Outcome:
         """One of several in a row is the server's failure after all: none of them is charged then, each job once."""
@@ -345,5 +404,7 @@ class SyncWorker:
     def _is_idle(self) -> bool:
         """Nothing is pending, and nothing is in the way of taking in what may lie in the inbox."""
         if len(self._queue) or self._entities or self._resilience.breaker.state is not Circuit.CLOSED:
+            return False
+        if self._is_background_due():
             return False
         return all(pause.reason is not PauseReason.STORAGE for pause in self._resilience.scheduler.pauses)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from local import compiled, inbox, lock, start
 from local.redact import Redactor
+from worker.catch_up import CatchUp
 from worker.errors import LocalStorage
 from worker.intake import Intake
+from worker.judgements import Judgements
 from worker.ledger import Ledger
 from worker.loop import Leave, Parts, SyncWorker
 from worker.plex_link import PlexLink
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.clock import Clock
+    from worker.background import Background
 
 LOG_NAME = "plexsync.log"
 LOG_BYTES, LOG_OLDER_FILES = 1_000_000, 4
@@ -33,14 +36,19 @@ LOG_BYTES, LOG_OLDER_FILES = 1_000_000, 4
 LINGER_S, LINGER_UNDER_STASH_S = 60.0, 6 * 3600.0
 
 
-def serve(*, directory: str, script: str, descriptor: int, clock: Clock) -> None:
-    """Work as the holder of `worker.lock` (`descriptor`) until there is nothing left to do."""
+def serve(
+    *, directory: str, script: str, descriptor: int, clock: Clock, more: Callable[[Parts], Background] | None = None
+) -> None:
+    """Work as the holder of `worker.lock` (`descriptor`) until there is nothing left to do.
+
+    `more`: makes what is to be done beside the jobs and what the worker does of its own.
+    """
     redactor = Redactor()
     log = open_log(directory, redactor)
     compiled.compile_hook_path(os.path.dirname(script))
     held: int | None = descriptor
     while held is not None:
-        leave = _run_once(directory, script, clock, log, redactor)
+        leave = _run_once(directory, script, clock, log, redactor, more)
         lock.release(held)
         held = _take_again(leave, directory)
     if leave is Leave.UPDATED:
@@ -60,14 +68,24 @@ def open_log(directory: str, redactor: Redactor) -> logging.Logger:
     return log
 
 
-def _run_once(directory: str, script: str, clock: Clock, log: logging.Logger, redactor: Redactor) -> Leave | None:
+def _run_once(  # noqa: PLR0917 - what `serve` was given
+    directory: str,
+    script: str,
+    clock: Clock,
+    log: logging.Logger,
+    redactor: Redactor,
+    more: Callable[[Parts], Background] | None,
+) -> Leave | None:
     """One life of the loop; None when it ended by an error, which is logged."""
     try:
         with ExitStack() as open_parts:
             parts = _open_parts(directory, clock, log, redactor, open_parts)
             manifest = os.path.splitext(script)[0] + ".yml"
             worker = SyncWorker(
-                parts, linger_s=clock.interval(linger_s()), plugin_change=watch_manifest(manifest, log)
+                parts,
+                linger_s=clock.interval(linger_s()),
+                plugin_change=watch_manifest(manifest, log),
+                backgrounds=(catch_up_of(parts), *([more(parts)] if more else [])),
             )
             leave = worker.run()
             if leave is Leave.UPDATED:
@@ -110,6 +128,14 @@ def _open_parts(
         worker_file=WorkerFile(directory, started_at=clock.now()),
         clock=clock,
         log=log,
+    )
+
+
+def catch_up_of(parts: Parts) -> CatchUp:
+    """The worker's own work beside the jobs."""
+    judgements = Judgements(parts.ledger)
+    return CatchUp(
+        queue=parts.queue, judgements=judgements, link=parts.stash, clock=parts.clock, log=parts.log
     )
 
 

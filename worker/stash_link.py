@@ -45,6 +45,11 @@ class StashLink:
             self._connection, self._content = connection, content
         return True
 
+    @property
+    def is_known(self) -> bool:
+        """Whether an event has said yet where Stash is."""
+        return self._connection is not None
+
     def leave_connection(self, directory: str) -> None:
         """Put the connection back into the inbox, for a worker that no event starts. Raises OSError."""
         if self._content:

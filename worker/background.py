@@ -1,0 +1,24 @@
+"""What the worker does beside the jobs: in short steps, between them, never before an edit that a user waits for.
+
+The worker's own is catch-up; the door hands it the rest, which stands above the worker and imports it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Background(Protocol):
+    """Work that is done step by step by the loop, which is also served between the steps."""
+
+    def due_at(self, now: float) -> float | None:
+        """When the next step is due (epoch seconds); None while nothing is planned. A due step keeps the worker."""
+
+    def step(self, now: float, obstacle: str | None) -> None:
+        """Do a few seconds' work at most. `obstacle`: why Plex must not be asked now.
+
+        Raises StashUnavailable and LocalStorage, after which the same step comes again, and PlexError.
+        """
+
+    def break_off(self, why: str) -> None:
+        """A step could not ask Plex, or failed by a bug; the loop has taken care of the circuit."""

@@ -1,0 +1,120 @@
+"""Catch-up: what changed in Stash without an event (auto tag, merge, the plugin switched off) becomes dirty too.
+
+At a worker's start and every 10 minutes after that, the scenes are listed newest first, down to where the last pass
+began less one day. Those that were not judged as they are now are queued, as bulk work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stash.times import epoch_of
+from worker.intake import new_job
+from worker.job import Reason
+
+if TYPE_CHECKING:
+    import logging
+
+    from local.clock import Clock
+    from worker.judgements import Judged, Judgements
+    from worker.queue import JobQueue
+    from worker.stash_link import StashLink
+
+EVERY_S = 600.0
+PAGE = 500
+# Stash sorts its times as text, in which an hour of another offset is out of order; a day is more than any offset.
+MARGIN_S = 86_400.0
+# Stash's times are whole seconds: a second change within one bears the same text.
+SAME_SECOND_S = 2.0
+
+INSTALLED, WATERMARK = "installed", "caught_up_to"
+
+
+@dataclass(slots=True)
+class _Pass:
+    """A pass under way. Times are epoch seconds; `newest`: of all that it has seen."""
+
+    installed_at: float
+    down_to: float
+    newest: float
+    page: int = 1
+    queued: int = 0
+
+
+class CatchUp:
+    """Background work of the worker: one page of Stash's list a step."""
+
+    def __init__(
+        self, *, queue: JobQueue, judgements: Judgements, link: StashLink, clock: Clock, log: logging.Logger
+    ) -> None:
+        self._queue = queue
+        self._judgements = judgements
+        self._link = link
+        self._clock = clock
+        self._log = log
+        self._next_at = 0.0
+        self._pass: _Pass | None = None
+
+    def due_at(self, _now: float) -> float | None:
+        """At once at the start, then every 10 minutes; never before it is known where Stash is."""
+        return self._next_at if self._link.is_known else None
+
+    def step(self, now: float, _obstacle: str | None) -> None:
+        """Look at one page; Plex is not asked. Raises StashUnavailable, StashRefused and LocalStorage."""
+        current = self._pass or self._begin(now)
+        listed = self._link.client().list_updates(page=current.page, per_page=PAGE)
+        self._queue_changed(listed, current, now)
+        times = [at for _, text in listed if (at := epoch_of(text)) is not None]
+        current.newest = max([current.newest, *times])
+        current.page += 1
+        self._pass = current
+        if len(listed) < PAGE or (times and times[-1] < current.down_to):
+            self._end(current, now)
+
+    def break_off(self, why: str) -> None:
+        """By a bug: try again with the next turn, not at once."""
+        self._log.error("looking for changes that came without an event failed: %s", why)
+        self._pass, self._next_at = None, self._clock.now() + self._clock.interval(EVERY_S)
+
+    def _begin(self, now: float) -> _Pass:
+        installed_at = self._judgements.moment(INSTALLED)
+        if installed_at is None:
+            self._judgements.store_moment(INSTALLED, now)
+            installed_at = now
+        newest = self._judgements.moment(WATERMARK) or installed_at
+        return _Pass(installed_at=installed_at, down_to=newest - MARGIN_S, newest=newest)
+
+    def _queue_changed(self, listed: list[tuple[int, str]], current: _Pass, now: float) -> None:
+        idle = [(scene_id, text) for scene_id, text in listed if self._queue.job(scene_id) is None]
+        judged = self._judgements.of(scene_id for scene_id, _ in idle)
+        for scene_id, text in idle:
+            if is_unjudged(text, judged.get(scene_id), installed_at=current.installed_at, now=now):
+                self._queue.add(new_job(scene_id, Reason.CATCH_UP, now))
+                current.queued += 1
+
+    def _end(self, done: _Pass, now: float) -> None:
+        if done.newest != self._judgements.moment(WATERMARK):
+            self._judgements.store_moment(WATERMARK, done.newest)
+        if done.queued:
+            self._log.info("%d scenes changed in Stash without an event and were queued", done.queued)
+        self._pass, self._next_at = None, now + self._clock.interval(EVERY_S)
+
+
+def is_unjudged(updated_at: str, judged: Judged | None, *, installed_at: float, now: float) -> bool:  # noqa: PLR0911 - one reason each
+    """Whether the scene's last change, at `updated_at` in Stash's words, came without being judged. Pure."""
+    at = epoch_of(updated_at)
+    if at is None:
+        return judged is not None and judged.updated_at not in ("", updated_at)
+    if at <= installed_at:
+        return False
+    if judged is None:
+        return True
+    if at <= judged.cleared_at:
+        return False
+    if not judged.updated_at:  # never read: cleared, or a scene that Stash could not describe
+        return at > judged.settled_at
+    if updated_at != judged.updated_at:
+        return True
+    # Judged within the very second of the change: there may have been another. One more look after it settles that.
+    return judged.settled_at - at < SAME_SECOND_S <= now - at
