@@ -183,6 +183,10 @@ class PlexClient:
             items |= self._read_some(rating_keys[first : first + _KEYS_PER_READ])
         return items
 
+    def scan(self, section: Section, folder: str) -> None:
+        """Start a scan of one folder of the section; Plex answers before it has looked."""
+        self._ask(f"/library/sections/{section.key}/refresh", (("path", folder),), method=self._session.get)
+
     def edit(self, item: PlexItem, parameters: Sequence[tuple[str, str]]) -> None:
         """Send the parameters of a plan in one PUT, or as few as a proxy's limit of the request line allows.
 

@@ -4,109 +4,158 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from plex.errors import NotInPlex
-from plex.paths import base_name, map_path, normal_form
+from plex.errors import Ambiguous, NotInPlex
+from plex.index import Wanted
+from plex.match import Found, Grade, holds_one_of, match_scene
+from plex.path_map import PathMap
+from plex.paths import base_name, is_inside, normal_form
+from plex.sweep import Sweeper, Sweeps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    import logging
+    from collections.abc import Iterable, Sequence
 
-    from plex.model import LeanItem, Section
+    from local.clock import Clock
+    from plex.index import Index
+    from plex.match import File, Match, PathRules
+    from plex.model import LeanItem, PartFile, Section
 
 # One look-up makes the server compare every path of the section (tens of milliseconds), one page of a sweep makes it
 # write 1,000 items (about a second): from some 30 look-ups on, sweeping a library of usual size is cheaper.
 SWEEP_FROM = 30
 
 
-class Listings(Protocol):
+class Listings(Sweeps, Protocol):
     """What the finder asks of a PlexClient."""
-
-    def sections(self) -> tuple[Section, ...]: ...  # noqa: D102 - see PlexClient
 
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None: ...  # noqa: D102
 
-    def sweep(self, section: Section, *, since: int | None = None) -> Iterator[LeanItem]: ...  # noqa: D102
-
-
-class _Index:
-    """The paths of one section's items, as of its newest change."""
-
-    def __init__(self) -> None:
-        self._by_path: dict[str, dict[int, LeanItem]] = {}
-        self._paths: dict[int, list[str]] = {}
-        self.newest: int | None = None  # epoch seconds by Plex's clock
-
-    def take(self, items: Iterable[LeanItem]) -> None:
-        newest = self.newest or 0
-        for item in items:
-            self.drop(item.rating_key)
-            self._paths[item.rating_key] = [normal_form(part.path) for part in item.parts]
-            for path in self._paths[item.rating_key]:
-                self._by_path.setdefault(path, {})[item.rating_key] = item
-            newest = max(newest, item.updated_at, item.added_at)
-        self.newest = newest  # only now: the newest come first, and a refresh may break off
-
-    def drop(self, rating_key: int) -> None:
-        for path in self._paths.pop(rating_key, ()):
-            self._by_path[path].pop(rating_key, None)
-
-    def holding(self, path: str) -> tuple[LeanItem, ...]:
-        return tuple(self._by_path.get(path, {}).values())
-
 
 class Finder:
-    """Finds items by the full path of a file, in all configured libraries.
+    """Finds items in all configured libraries, by the grades of plex/match.py.
 
-    What a sweep found is remembered until it is forgotten; what was not found never is.
-    `rules`: (Stash's prefix, Plex's prefix), the first that fits wins.
+    What was seen is remembered in the index, what was not found never is: a miss counts only when Plex was asked
+    after `since`. `rules`: (Stash's prefix, Plex's prefix), the first that fits wins; none: they are inferred.
     """
 
-    def __init__(self, client: Listings, rules: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        client: Listings,
+        index: Index,
+        *,
+        clock: Clock,
+        log: logging.Logger,
+        rules: Sequence[tuple[str, str]] = (),
+        allow_ambiguous: bool = False,
+    ) -> None:
         self._client = client
-        self._rules = tuple(rules)
-        self._indexes: dict[int, _Index] = {}  # by section key, of those swept
+        self._index = index
+        self._allow_ambiguous = allow_ambiguous
+        self._paths = PathMap(rules, index, log)
+        self.sweeper = Sweeper(client, index, clock)
 
-    def prefetch(self, count: int) -> None:
-        """Say that about `count` scenes are wanted soon; from SWEEP_FROM on, the libraries are read once as a whole."""
-        if count >= SWEEP_FROM:
-            for section in self._client.sections():
-                if section.key not in self._indexes:
-                    self._sweep(section)
+    @property
+    def rules(self) -> PathRules:
+        """How paths are mapped now."""
+        return self._paths.rules
 
-    def known(self, paths: Sequence[tuple[str, int]]) -> tuple[int, ...]:
-        """The rating keys that the last sweep saw for these files, without asking Plex. None known says nothing."""
-        keys = [normal_form(map_path(path, self._rules)) for path, _size in paths]
-        indexes = self._indexes.values()
-        return tuple({item.rating_key: None for index in indexes for key in keys for item in index.holding(key)})
+    def prepare(self, scenes: Sequence[Sequence[File]]) -> None:
+        """Say that the items of these scenes, given by their files, are wanted next.
 
-    def find(self, paths: Sequence[tuple[str, int]]) -> tuple[LeanItem, ...]:
-        """Every item that holds one of the files: (path as Stash sees it, size in bytes). Raises NotInPlex for none."""
-        mapped = [map_path(path, self._rules) for path, _size in paths]
-        items: dict[int, LeanItem] = {}
-        for section in self._client.sections():
-            for path in mapped:
-                items |= {item.rating_key: item for item in self._find_in(section, path)}
-        if not items:
-            raise NotInPlex(mapped)
-        return tuple(items.values())
+        From SWEEP_FROM on the libraries are read once as a whole; what is known already is only refreshed.
+        """
+        if len(scenes) >= SWEEP_FROM:
+            self.sweeper.sweep_all()
+        elif len(scenes) > 1 and self.sweeper.is_complete():
+            self.sweeper.refresh()
+        if len(scenes) > 1 and self.sweeper.is_complete():
+            self._paths.learn(match for files in scenes for match in self._match_known(files).matches)
+
+    def known(self, files: Sequence[File]) -> tuple[int, ...]:
+        """The rating keys that the index has for these files, without asking Plex. None known says nothing."""
+        return tuple(match.item.rating_key for match in self._match_known(files).matches)
+
+    def find(self, files: Sequence[File], *, since: float) -> tuple[Match, ...]:
+        """Every item that holds one of the files; Plex is asked where the index was not brought up to date after
+        `since` (epoch seconds). Raises NotInPlex for none, Ambiguous when several fit equally well.
+        """
+        found = self._match_known(files)
+        if not self._is_settled(found, files, since):
+            found = self._ask(files)
+        self._paths.learn(found.matches)
+        if found.matches:
+            return found.matches
+        if found.rivals and self._allow_ambiguous:
+            return found.rivals[:1]
+        if found.rivals:
+            raise Ambiguous([_words(match) for match in found.rivals])
+        raise NotInPlex([self.rules.map(path) for path, _size in files])
+
+    def holds_one_of(self, parts: Iterable[PartFile], files: Sequence[File]) -> bool:
+        """Whether an item that was found for these files still has one of them."""
+        return holds_one_of(parts, files, self.rules)
 
     def forget(self, rating_key: int) -> None:
         """An item is gone or has other files now: the next look-up asks Plex."""
-        for index in self._indexes.values():
-            index.drop(rating_key)
+        self._index.drop(rating_key)
 
-    def _find_in(self, section: Section, path: str) -> Iterable[LeanItem]:
-        key = normal_form(path)
-        index = self._indexes.get(section.key)
-        if index and (known := index.holding(key)):
-            return known
-        candidates = self._client.find_by_name(section, base_name(path))
-        if candidates is None:
-            return self._sweep(section).holding(key)
-        return [item for item in candidates if any(normal_form(part.path) == key for part in item.parts)]
+    def await_files(self, scene_id: int, files: Sequence[File]) -> None:
+        """Plex lacks the scene: let the sweeper tell when it has seen one of its files."""
+        self._index.await_files(scene_id, self._wanted(files))
 
-    def _sweep(self, section: Section) -> _Index:
-        """All of it the first time, then what changed since: on a server without a filter each miss comes here."""
-        index = self._indexes.get(section.key) or _Index()
-        index.take(self._client.sweep(section, since=index.newest))
-        self._indexes[section.key] = index
-        return index
+    def _wanted(self, files: Sequence[File]) -> list[Wanted]:
+        paths = dict(files) | {self.rules.map(path): size for path, size in files}
+        return [Wanted(path=path, size=size) for path, size in paths.items()]
+
+    def _match_known(self, files: Sequence[File]) -> Found:
+        return match_scene(files, self._index.alike(self._wanted(files)), self.rules)
+
+    def _is_settled(self, found: Found, files: Sequence[File], since: float) -> bool:
+        """Whether the index is enough. Rivals are not: one of them may be gone."""
+        by_path = {match.stash_path for match in found.matches if match.grade is Grade.PATH}
+        if by_path == {path for path, _size in files}:
+            return bool(files)
+        return not found.rivals and self.sweeper.is_fresh(since)
+
+    def _ask(self, files: Sequence[File]) -> Found:
+        """Ask the sections below whose folders the files would lie first; the others when it is not settled then."""
+        mapped = [self.rules.map(path) for path, _size in files]
+        near: list[Section] = []
+        far: list[Section] = []
+        for section in self._client.sections():
+            holds = all(any(is_inside(path, folder) for folder in section.locations) for path in mapped)
+            (near if holds else far).append(section)
+        items: list[LeanItem] = []
+        found = Found()
+        for sections in (near, far):
+            items += [item for section in sections for item in self._ask_section(section, files)]
+            found = match_scene(files, items, self.rules)
+            by_path = {match.stash_path for match in found.matches if match.grade is Grade.PATH}
+            if files and by_path == {path for path, _size in files}:
+                break
+        return found
+
+    def _ask_section(self, section: Section, files: Sequence[File]) -> list[LeanItem]:
+        items: dict[int, LeanItem] = {}
+        for name in dict.fromkeys(normal_form(base_name(path)) for path, _size in files):
+            candidates = self._client.find_by_name(section, name)
+            if candidates is None:
+                return self._ask_all_of(section, files)
+            items |= {item.rating_key: item for item in candidates}
+        self.sweeper.take(items.values())
+        for item in self._index.alike(self._wanted(files)):
+            if item.section_key == section.key and item.rating_key not in items:
+                self._index.drop(item.rating_key)
+        return list(items.values())
+
+    def _ask_all_of(self, section: Section, files: Sequence[File]) -> list[LeanItem]:
+        """On a server without a filter: all of it the first time, then what changed since."""
+        if self._index.section(section.key).swept_at:
+            self.sweeper.refresh_section(section)
+        else:
+            self.sweeper.sweep(section)
+        return [item for item in self._index.alike(self._wanted(files)) if item.section_key == section.key]
+
+
+def _words(match: Match) -> str:
+    return f"{match.item.rating_key}: {match.item.title} ({match.plex_path})"

@@ -33,12 +33,47 @@ def normal_form(path: str) -> str:
     The case of names is kept: most servers have files whose names differ by nothing else.
     """
     absolute = "/" if path[:1] in ("/", "\\") else ""
-    return absolute + "/".join(_folders(path))
+    return absolute + "/".join(split_path(path))
 
 
 def is_same_path(path: str, other: str) -> bool:
-    """Whether both are spellings of one path."""
-    return normal_form(path) == normal_form(other)
+    """Whether both are spellings of one path. Case does not count where one of them is of a Windows machine."""
+    one, two = normal_form(path), normal_form(other)
+    return one == two or (is_case_blind(path, other) and one.casefold() == two.casefold())
+
+
+def is_case_blind(*paths: str) -> bool:
+    """Whether one of them has a drive letter or is a share in Windows' spelling. macOS cannot be told from Linux."""
+    return any(_DRIVE.match(path) or path.startswith("\\\\") for path in paths)
+
+
+def split_path(path: str) -> list[str]:
+    """The folders and the name, in the spelling of `normal_form`."""
+    folders = [unicodedata.normalize("NFC", part) for part in _SEPARATORS.split(path) if part]
+    if folders and _DRIVE.fullmatch(folders[0]):
+        folders[0] = folders[0].upper()
+    return folders
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether the path lies in the folder or below."""
+    return _after(path, folder) is not None
+
+
+def shared_tail(path: str, other: str) -> int:
+    """How many folders and names two paths have in common, counted from the end."""
+    one, two = split_path(path), split_path(other)
+    if is_case_blind(path, other):
+        one, two = [part.casefold() for part in one], [part.casefold() for part in two]
+    pairs = zip(reversed(one), reversed(two), strict=False)
+    return next((count for count, (a, b) in enumerate(pairs) if a != b), min(len(one), len(two)))
+
+
+def without_tail(path: str, count: int) -> str:
+    """The folder `count` levels up, spelled as it is: "" is the root of a relative path, "/" of an absolute one."""
+    ends = [match.start() for match in re.finditer(r"[^/\\]+", path)]
+    head = path[: ends[-count]] if 0 < count <= len(ends) else path
+    return head.rstrip("/\\") or head[:1]
 
 
 def base_name(path: str) -> str:
@@ -53,16 +88,11 @@ def file_stem(path: str) -> str:
     return stem if dot and stem else name
 
 
-def _folders(path: str) -> list[str]:
-    folders = [unicodedata.normalize("NFC", part) for part in _SEPARATORS.split(path) if part]
-    if folders and _DRIVE.fullmatch(folders[0]):
-        folders[0] = folders[0].upper()
-    return folders
-
-
 def _after(path: str, prefix: str) -> list[str] | None:
     """The parts of `path` below `prefix`, spelled as they are; None when it is not below it."""
-    wanted = _folders(prefix)
-    if _folders(path)[: len(wanted)] != wanted:
+    wanted, have = split_path(prefix), split_path(path)
+    if is_case_blind(path):
+        wanted, have = [part.casefold() for part in wanted], [part.casefold() for part in have]
+    if have[: len(wanted)] != wanted:
         return None
     return [part for part in _SEPARATORS.split(path) if part][len(wanted) :]

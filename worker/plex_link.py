@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import uuid
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,8 @@ from plex.client import PlexClient, PlexConnection
 from plex.errors import PlexSetup
 from plex.find import Finder
 from plex.health import probe
+from plex.index import Index
+from plex.scan import Scans
 from worker.push import Pusher
 
 if TYPE_CHECKING:
@@ -38,6 +42,11 @@ def client_identifier(directory: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"plexsync:{directory}"))
 
 
+def scope_of(settings: Settings) -> str:
+    """What an index of Plex is about: another server or choice of libraries needs another one."""
+    return json.dumps([settings.plex_url, *settings.plex_library])
+
+
 class PlexLink:
     """One pusher at a time, for the settings it was made with."""
 
@@ -45,17 +54,32 @@ class PlexLink:
         self._directory = directory
         self._ledger = ledger
         self._clock = clock
+        self._index: Index | None = None
         self._pusher: Pusher | None = None
+        self._log = logging.getLogger("plexsync")
 
     def pusher(self, settings: Settings) -> Pusher:
         """The pusher for these settings. Raises PlexSetup."""
         if self._pusher is None or self._pusher.settings != settings:
             self.close()
             plex = PlexClient(plex_connection(settings, self._directory))
-            self._pusher = Pusher(
-                plex=plex, finder=Finder(plex), ledger=self._ledger, settings=settings, clock=self._clock
-            )
+            self._index = Index(self._directory, scope_of(settings))
+            self._pusher = self._make_pusher(plex, self._index, settings)
         return self._pusher
+
+    def _make_pusher(self, plex: PlexClient, index: Index, settings: Settings) -> Pusher:
+        finder = Finder(
+            plex,
+            index,
+            clock=self._clock,
+            log=self._log,
+            rules=[(rule.stash, rule.plex) for rule in settings.path_map],
+            allow_ambiguous=settings.allow_ambiguous,
+        )
+        scans = Scans(plex, index, clock=self._clock, log=self._log) if settings.scan_plex else None
+        return Pusher(
+            plex=plex, finder=finder, ledger=self._ledger, settings=settings, clock=self._clock, scans=scans
+        )
 
     def probe(self, settings: Settings) -> Health:
         """A look at Plex beside the client, with time-outs of its own. Raises PlexSetup."""
@@ -65,4 +89,6 @@ class PlexLink:
         """Close the connection."""
         if self._pusher:
             self._pusher.plex.close()
-        self._pusher = None
+        if self._index:
+            self._index.close()
+        self._pusher = self._index = None

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plex.errors import NotInPlex, Rejected
-from plex.paths import is_same_path
+from plex.errors import Rejected
 from plex.plan import Owned, plan
+from worker.locate import Locator
 from worker.policy import Outcome, Verdict
 from worker.wanted import digest, fingerprint_of, has_nothing_to_push, plex_files, wanted_of
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from plex.find import Finder
     from plex.model import PlexItem
     from plex.plan import Wanted
+    from plex.scan import Scans
     from stash.scene import Scene
     from stash.settings import Settings
     from worker.job import Job
@@ -37,7 +38,7 @@ class Target:
 
     scene: Scene
     wanted: Wanted
-    files: Files
+    files: Files  # as Stash sees them
     fingerprint: str
     files_digest: str
     record: SceneRecord | None
@@ -58,12 +59,22 @@ class Target:
 class Pusher:
     """Pushes scenes under one set of settings and one connection to Plex."""
 
-    def __init__(self, *, plex: PlexClient, finder: Finder, ledger: Ledger, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        plex: PlexClient,
+        finder: Finder,
+        ledger: Ledger,
+        settings: Settings,
+        clock: Clock,
+        scans: Scans | None = None,
+    ) -> None:
         self.plex = plex
         self.finder = finder
         self.ledger = ledger
         self.settings = settings
         self.clock = clock
+        self.locator = Locator(plex=plex, finder=finder, ledger=ledger, scans=scans)
 
     def target(self, scene: Scene) -> Target:
         """What is to be pushed for the scene, and what the ledger knows of it."""
@@ -71,7 +82,7 @@ class Pusher:
         return Target(
             scene=scene,
             wanted=wanted,
-            files=files,
+            files=tuple((file.path, file.size) for file in scene.files),
             fingerprint=fingerprint_of(wanted, files, self.settings),
             files_digest=digest(files, self.settings.plex_url, self.settings.plex_library),
             record=self.ledger.record(scene.id),
@@ -100,48 +111,10 @@ class Pusher:
             self._settle(target, Verdict.UNCHANGED, target.fingerprint)
             return Outcome(verdict=Verdict.UNCHANGED)
         try:
-            return self._push_to_items(target, self._current_items(target, ahead))
+            return self._push_to_items(target, self.locator.locate(job, target, ahead))
         except Rejected:
             # The item may have been replaced since it was found: look it up anew, once.
-            for key in target.known_keys:
-                self.finder.forget(key)
-            return self._push_to_items(target, self._looked_up_items(target, {}))
-
-    def _current_items(self, target: Target, ahead: dict[int, PlexItem]) -> list[PlexItem]:
-        known = target.known_keys
-        if known:
-            current = self._read_holding(target, known, ahead)
-            if len(current) == len(known):
-                return current
-        return self._looked_up_items(target, ahead)
-
-    def _looked_up_items(self, target: Target, ahead: dict[int, PlexItem]) -> list[PlexItem]:
-        """The items that hold a file of the scene now. Raises NotInPlex."""
-        current = self._read_found(target, ahead)
-        if target.record:
-            found = {item.rating_key for item in current}
-            self.ledger.forget_items(target.scene.id, set(target.record.items) - found)
-        return current
-
-    def _read_found(self, target: Target, ahead: dict[int, PlexItem]) -> list[PlexItem]:
-        """What the finder remembers may be of before; it is asked once more after a look at the items themselves."""
-        for _ in range(2):
-            found = [item.rating_key for item in self.finder.find(target.files)]
-            current = self._read_holding(target, found, ahead)
-            if len(current) == len(found):
-                return current
-            for key in set(found) - {item.rating_key for item in current}:
-                self.finder.forget(key)
-        if not current:
-            raise NotInPlex([path for path, _size in target.files])
-        return current
-
-    def _read_holding(self, target: Target, keys: Sequence[int], ahead: dict[int, PlexItem]) -> list[PlexItem]:
-        """The items of these keys that hold a file of the scene: as read ahead, those that were not read now."""
-        items = {key: ahead.pop(key) for key in keys if key in ahead}
-        if unread := [key for key in keys if key not in items]:
-            items |= self.plex.read_items(unread)
-        return [items[key] for key in keys if key in items and holds_one_of(items[key], target.files)]
+            return self._push_to_items(target, self.locator.locate_anew(target))
 
     def _push_to_items(self, target: Target, items: Sequence[PlexItem]) -> Outcome:
         sent = [item.rating_key for item in items if self._push_to_item(target, item)]
@@ -172,8 +145,3 @@ class Pusher:
             files=target.files_digest,
             now=self.clock.now(),
         )
-
-
-def holds_one_of(item: PlexItem, files: Files) -> bool:
-    """Whether one of the item's parts is one of these files."""
-    return any(is_same_path(part.path, path) for part in item.parts for path, _ in files)

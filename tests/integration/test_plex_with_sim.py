@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
 
+from local.clock import Clock
 from plex.client import PlexClient, PlexConnection
 from plex.errors import NotInPlex, PlexServerDown, PlexSetup, Rejected
 from plex.find import SWEEP_FROM, Finder
+from plex.index import Index
 from plex.plan import Field, Owned, Plan, Value, Wanted, plan
 from sim.faults import Fault
 from sim.plex import PlexSim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+LOG = logging.getLogger("test")
 TOKEN = "right"
 AWKWARD = ("Rock, Paper", "R&B", "100%", '"quoted"', "it's", "日本語", "É", "a+b=c?", "%2C", "a\\b", "x/y", "#1;", "🎬")
 
@@ -32,6 +37,17 @@ def client(sim: PlexSim) -> Iterator[PlexClient]:
     made = PlexClient(PlexConnection(url=sim.url, token=TOKEN, connect_timeout_s=2, read_timeout_s=2))
     yield made
     made.close()
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    made = Index(str(tmp_path), "one server")
+    yield made
+    made.close()
+
+
+def look_up(finder: Finder, *files: tuple[str, int]) -> list[int]:
+    return [match.item.rating_key for match in finder.find(files, since=0)]
 
 
 @pytest.fixture
@@ -191,7 +207,7 @@ NAMES = ["a, b.mp4", "R&B 100%.mp4", "é.mp4", "日本語.mp4", "it's #1 + more?
 @pytest.mark.parametrize("count", [1, SWEEP_FROM])
 @pytest.mark.parametrize("has_filter", [True, False])
 def test_files_are_found_whatever_their_names(
-    sim: PlexSim, client: PlexClient, count: int, *, has_filter: bool
+    sim: PlexSim, client: PlexClient, index: Index, count: int, *, has_filter: bool
 ) -> None:
     sim.quirks.file_filter = has_filter
     for number in range(250):  # more than a filter that works would list
@@ -199,19 +215,19 @@ def test_files_are_found_whatever_their_names(
     keys = {name: sim.add_item(1, files=[(f"/media/x/{name}", 1)]) for name in NAMES}
     for name in NAMES:
         sim.add_item(1, files=[(f"/media/other/{name}", 1)])
-    finder = Finder(client, [("/data", "/media/x")])
-    finder.prefetch(count)
+    finder = Finder(client, index, clock=Clock(), log=LOG, rules=[("/data", "/media/x")])
+    finder.prepare([[("/nowhere.mp4", 1)]] * count)
     for name, key in keys.items():
-        assert [item.rating_key for item in finder.find([(f"/data/{name}", 1)])] == [key]
+        assert look_up(finder, (f"/data/{name}", 1)) == [key]
     with pytest.raises(NotInPlex):
-        finder.find([("/data/none.mp4", 1)])
+        look_up(finder, ("/data/none.mp4", 1))
 
 
 def test_a_filter_that_answers_with_an_error_is_replaced_by_a_sweep(
-    sim: PlexSim, client: PlexClient, key: int
+    sim: PlexSim, client: PlexClient, index: Index, key: int
 ) -> None:
     sim.fault(Fault.answer(500), when=lambda request: bool(request.first("file")))
-    assert [item.rating_key for item in Finder(client).find([("/media/a.mp4", 1)])] == [key]
+    assert look_up(Finder(client, index, clock=Clock(), log=LOG), ("/media/a.mp4", 1)) == [key]
 
 
 @pytest.mark.parametrize("page_size", [1, 3, 7, 1000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from local.clock import Clock
 from plex.client import PlexClient, PlexConnection
 from plex.errors import NotInPlex, PlexServerError
 from plex.find import SWEEP_FROM, Finder
+from plex.index import Index
 from sim.faults import Fault
 from sim.plex import PlexSim
 from stash.settings import parse_settings
@@ -64,9 +66,12 @@ def bulk(tmp_path: Path) -> Iterator[Bulk]:
         plex = PlexClient(PlexConnection(url=sim.url, token=TOKEN, connect_timeout_s=2, read_timeout_s=5))
         ledger, queue = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue"))
         settings, _ = parse_settings({"plex_url": sim.url, "plex_token": TOKEN}, {})
-        pusher = Pusher(plex=plex, finder=Finder(plex), ledger=ledger, settings=settings, clock=Clock())
+        index = Index(str(tmp_path), sim.url)
+        finder = Finder(plex, index, clock=Clock(), log=logging.getLogger("test"))
+        pusher = Pusher(plex=plex, finder=finder, ledger=ledger, settings=settings, clock=Clock())
         yield Bulk(sim=sim, pusher=pusher, queue=queue, ahead=ReadAhead(queue))
         plex.close()
+        index.close()
         queue.close()
         ledger.close()
 
@@ -90,7 +95,7 @@ def test_scenes_of_a_first_sync_cost_one_put_each_and_a_share_of_one_get(bulk: B
 
 def test_an_item_replaced_after_the_sweep_is_found_under_its_new_key(bulk: Bulk) -> None:
     scenes = add_scenes(bulk, SWEEP_FROM)
-    bulk.pusher.finder.prefetch(SWEEP_FROM)
+    bulk.pusher.finder.sweeper.sweep_all()
     new_key = bulk.sim.replace_file(1)
     first, *_ = bulk.read_ahead(scenes)
     assert bulk.push(first).rating_keys == (new_key,)
@@ -98,7 +103,7 @@ def test_an_item_replaced_after_the_sweep_is_found_under_its_new_key(bulk: Bulk)
 
 def test_an_item_whose_file_was_moved_after_the_sweep_is_not_touched(bulk: Bulk) -> None:
     scenes = add_scenes(bulk, SWEEP_FROM)
-    bulk.pusher.finder.prefetch(SWEEP_FROM)
+    bulk.pusher.finder.sweeper.sweep_all()
     bulk.sim.remove_item(1)
     first, *_ = bulk.read_ahead(scenes)
     with pytest.raises(NotInPlex):
@@ -107,7 +112,7 @@ def test_an_item_whose_file_was_moved_after_the_sweep_is_not_touched(bulk: Bulk)
 
 def test_two_scenes_of_one_item_do_not_share_what_was_read_ahead(bulk: Bulk) -> None:
     bulk.sim.add_item(1, files=[("/media/a.mp4", 1), ("/media/b.mp4", 2)])
-    bulk.pusher.finder.prefetch(SWEEP_FROM)
+    bulk.pusher.finder.sweeper.sweep_all()
     first, second = bulk.read_ahead([a_scene(1, ("/media/a.mp4", 1)), a_scene(2, ("/media/b.mp4", 2))])
     bulk.push(first)
     bulk.sim.clear_requests()

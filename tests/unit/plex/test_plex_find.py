@@ -1,22 +1,36 @@
 from __future__ import annotations
 
+import logging
 import unicodedata
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from plex.client import filter_text
-from plex.errors import NotInPlex, PlexServerDown
+from plex.errors import Ambiguous, NotInPlex, PlexServerDown
 from plex.find import SWEEP_FROM, Finder
+from plex.index import Index
 from plex.model import LeanItem, PartFile, Section
+from plex.path_map import AGREEING_FILES
+from plex.sweep import REFRESH_EVERY_S
+from tests.support.clocks import SetClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from plex.match import File, Match
+
+    MakeFinder = Callable[..., Finder]
+
+NOW = SetClock().now()
+LOG = logging.getLogger("test")
+MANY = [[("/nowhere.mp4", 1)]] * SWEEP_FROM
 
 
-def lean(rating_key: int, *paths: str, section: int = 1, updated_at: int = 5) -> LeanItem:
-    parts = tuple(PartFile(path=path, size=1) for path in paths)
+def lean(rating_key: int, *paths: str, section: int = 1, updated_at: int = 5, size: int = 1) -> LeanItem:
+    parts = tuple(PartFile(path=path, size=size) for path in paths)
     return LeanItem(
         rating_key=rating_key, section_key=section, title="", parts=parts, updated_at=updated_at, added_at=0
     )
@@ -39,7 +53,8 @@ class Library:
         found = [item for item in self._of(section) if any(file_name in part.path for part in item.parts)]
         return tuple(found) if self.filters else None
 
-    def sweep(self, section: Section, *, since: int | None = None) -> Iterator[LeanItem]:
+    def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
+        assert page_size
         self.asked["sweep" if since is None else "refresh"] += 1
         items = sorted(self._of(section), key=lambda item: item.updated_at, reverse=True)
         for count, item in enumerate(item for item in items if since is None or item.updated_at >= since):
@@ -51,13 +66,35 @@ class Library:
         return [item for item in self.items if item.section_key == section.key]
 
 
-def keys(items: tuple[LeanItem, ...]) -> list[int]:
-    return [item.rating_key for item in items]
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def make(tmp_path: Path, clock: SetClock) -> Iterator[MakeFinder]:
+    indexes: list[Index] = []
+
+    def made(library: Library, *rules: tuple[str, str], **options: Any) -> Finder:
+        indexes.append(Index(str(tmp_path), "one server"))
+        return Finder(library, indexes[-1], clock=clock, log=LOG, rules=rules, **options)
+
+    yield made
+    for index in indexes:
+        index.close()
+
+
+def keys(matches: tuple[Match, ...]) -> list[int]:
+    return [match.item.rating_key for match in matches]
+
+
+def look_up(finder: Finder, *files: File) -> list[int]:
+    return keys(finder.find(files, since=NOW))
 
 
 @pytest.mark.parametrize("count", [1, SWEEP_FROM])
 @pytest.mark.parametrize("filters", [True, False])
-def test_each_item_that_holds_a_file_is_found_in_every_library(*, count: int, filters: bool) -> None:
+def test_each_item_that_holds_a_file_is_found_in_every_library(make: MakeFinder, *, count: int, filters: bool) -> None:
     library = Library(
         lean(1, "/media/x/a.mp4"),
         lean(2, "/media/x/other.mp4", "/media/x/b.mp4"),
@@ -65,81 +102,204 @@ def test_each_item_that_holds_a_file_is_found_in_every_library(*, count: int, fi
         lean(4, "/media/y/a.mp4"),
         filters=filters,
     )
-    finder = Finder(library, [("/data", "/media")])
-    finder.prefetch(count)
-    assert sorted(keys(finder.find([("/data/x/a.mp4", 1), ("/data/x/b.mp4", 1)]))) == [1, 2, 3]
+    finder = make(library, ("/data", "/media"))
+    finder.prepare(MANY[:count])
+    assert sorted(look_up(finder, ("/data/x/a.mp4", 1), ("/data/x/b.mp4", 1))) == [1, 2, 3]
 
 
-def test_a_name_alone_is_never_enough() -> None:
+def test_a_name_alone_is_never_enough(make: MakeFinder) -> None:
     with pytest.raises(NotInPlex) as raised:
-        Finder(Library(lean(1, "/media/y/a.mp4")), [("/data", "/media")]).find([("/data/x/a.mp4", 1)])
+        look_up(make(Library(lean(1, "/media/y/a.mp4")), ("/data", "/media")), ("/data/x/a.mp4", 2))
     assert raised.value.paths == ("/media/x/a.mp4",)
 
 
-def test_a_scene_without_files_is_not_in_plex() -> None:
+def test_a_scene_without_files_is_not_in_plex(make: MakeFinder) -> None:
     with pytest.raises(NotInPlex):
-        Finder(Library()).find([])
+        look_up(make(Library(lean(1, "/a.mp4"))))
 
 
-def test_few_scenes_are_looked_up_and_many_swept_once() -> None:
+def test_few_scenes_are_looked_up_and_many_swept_once(make: MakeFinder) -> None:
     library = Library(lean(1, "/a.mp4"), lean(2, "/a.mp4", section=2))
-    finder = Finder(library)
-    finder.prefetch(SWEEP_FROM - 1)
+    finder = make(library)
+    finder.prepare(MANY[1:])
     assert library.asked == {}
-    finder.prefetch(SWEEP_FROM)
-    finder.prefetch(SWEEP_FROM)
+    finder.prepare(MANY)
+    finder.prepare(MANY)
     assert library.asked == {"sweep": 2}
-    finder.find([("/a.mp4", 1)])
+    assert look_up(finder, ("/a.mp4", 1)) == [1, 2]
     assert library.asked == {"sweep": 2}
+
+
+def test_what_was_seen_is_known_to_the_next_finder_too(make: MakeFinder) -> None:
+    library = Library(lean(1, "/a.mp4"))
+    make(library).prepare(MANY)
+    library.asked.clear()
+    assert look_up(make(library), ("/a.mp4", 1)) == [1]
+    assert library.asked == {}
+
+
+def test_another_server_or_choice_of_libraries_starts_afresh(make: MakeFinder, tmp_path: Path) -> None:
+    make(Library(lean(1, "/a.mp4"))).prepare(MANY)
+    index = Index(str(tmp_path), "another server")
+    assert Finder(Library(), index, clock=SetClock(), log=LOG).known([("/a.mp4", 1)]) == ()
+    index.close()
 
 
 @pytest.mark.parametrize("filters", [True, False])
-def test_absence_is_never_remembered(*, filters: bool) -> None:
+def test_absence_is_never_remembered(make: MakeFinder, clock: SetClock, *, filters: bool) -> None:
     library = Library(filters=filters)
-    finder = Finder(library)
-    finder.prefetch(SWEEP_FROM)
+    finder = make(library)
+    finder.prepare(MANY)
     with pytest.raises(NotInPlex):
-        finder.find([("/a.mp4", 1)])
+        look_up(finder, ("/a.mp4", 1))
     library.items.append(lean(1, "/a.mp4"))
-    assert keys(finder.find([("/a.mp4", 1)])) == [1]
+    clock.set(NOW + 1)
+    assert keys(finder.find([("/a.mp4", 1)], since=NOW + 1)) == [1]
 
 
-def test_a_forgotten_item_is_looked_up_again() -> None:
+def test_a_miss_counts_when_plex_was_asked_after_the_event_and_moments_ago(make: MakeFinder, clock: SetClock) -> None:
+    library = Library()
+    finder = make(library)
+    finder.prepare(MANY)
+    for since, now, asked in ((NOW, NOW + 1, 0), (NOW + 1, NOW + 1, 2), (NOW, NOW + REFRESH_EVERY_S + 1, 4)):
+        clock.set(now)
+        with pytest.raises(NotInPlex):
+            finder.find([("/a.mp4", 1)], since=since)
+        assert library.asked["file"] == asked
+
+
+def test_a_forgotten_item_is_looked_up_again(make: MakeFinder, clock: SetClock) -> None:
     library = Library(lean(1, "/a.mp4"))
-    finder = Finder(library)
-    finder.prefetch(SWEEP_FROM)
+    finder = make(library)
+    finder.prepare(MANY)
     library.items[:] = [lean(2, "/a.mp4")]
-    assert keys(finder.find([("/a.mp4", 1)])) == [1]
+    clock.set(NOW + REFRESH_EVERY_S)
+    assert look_up(finder, ("/a.mp4", 1)) == [1]
     finder.forget(1)
-    assert keys(finder.find([("/a.mp4", 1)])) == [2]
+    clock.set(NOW + REFRESH_EVERY_S + 1)
+    assert look_up(finder, ("/a.mp4", 1)) == [2]
 
 
-def test_without_a_filter_a_miss_costs_a_refresh_and_not_a_sweep() -> None:
+def test_a_look_up_forgets_what_plex_no_longer_has(make: MakeFinder) -> None:
+    library = Library(lean(1, "/m/a/x.mp4"), lean(2, "/m/b/x.mp4"))
+    finder = make(library)
+    finder.prepare(MANY)
+    del library.items[0]
+    assert look_up(finder, ("/data/x.mp4", 1)) == [2]
+    assert finder.known([("/m/a/x.mp4", 1)]) == (2,)
+
+
+def test_without_a_filter_a_miss_costs_a_refresh_and_not_a_sweep(make: MakeFinder, clock: SetClock) -> None:
     library = Library(lean(1, "/a.mp4"), lean(9, "/b.mp4", section=2), filters=False)
-    finder = Finder(library)
-    finder.prefetch(SWEEP_FROM)
+    finder = make(library)
+    finder.prepare(MANY)
+    clock.set(NOW + 60)
     for _ in range(3):
         with pytest.raises(NotInPlex):
-            finder.find([("/c.mp4", 1)])
+            finder.find([("/c.mp4", 1)], since=NOW + 90)
     library.items[0] = lean(1, "/c.mp4", updated_at=6)
-    assert keys(finder.find([("/c.mp4", 1)])) == [1]
+    assert keys(finder.find([("/c.mp4", 1)], since=NOW + 90)) == [1]
     with pytest.raises(NotInPlex):
-        finder.find([("/a.mp4", 1)])
+        finder.find([("/a.mp4", 1)], since=NOW + 90)
     assert library.asked["sweep"] == 2
 
 
 @pytest.mark.parametrize("swept", [True, False])
-def test_a_sweep_that_breaks_off_hides_nothing_from_the_next(*, swept: bool) -> None:
+def test_a_sweep_that_breaks_off_hides_nothing_from_the_next(make: MakeFinder, clock: SetClock, *, swept: bool) -> None:
     library = Library(lean(9, "/b.mp4"), filters=False)
-    finder = Finder(library)
+    finder = make(library)
     if swept:
-        finder.prefetch(SWEEP_FROM)
+        finder.prepare(MANY)
+    clock.set(NOW + 60)
     library.items += [lean(2, "/c.mp4", updated_at=99), lean(1, "/a.mp4", updated_at=50)]
     library.breaks_after = 2
     with pytest.raises(PlexServerDown):
-        finder.find([("/a.mp4", 1)])
+        look_up(finder, ("/a.mp4", 1))
     library.breaks_after = None
-    assert keys(finder.find([("/a.mp4", 1)])) == [1]
+    assert look_up(finder, ("/a.mp4", 1)) == [1]
+
+
+def test_rivals_are_named_and_none_is_taken_unless_the_user_wants_the_first(make: MakeFinder) -> None:
+    library = Library(lean(1, "/m/a/x.mp4"), lean(2, "/m/b/x.mp4"))
+    with pytest.raises(Ambiguous) as raised:
+        look_up(make(library), ("/data/x.mp4", 1))
+    assert raised.value.candidates == ("1:  (/m/a/x.mp4)", "2:  (/m/b/x.mp4)")
+    assert look_up(make(library, allow_ambiguous=True), ("/data/x.mp4", 1)) == [1]
+
+
+def test_rivals_of_yesterday_do_not_count(make: MakeFinder) -> None:
+    library = Library(lean(1, "/m/a/x.mp4"), lean(2, "/m/b/x.mp4"))
+    finder = make(library)
+    finder.prepare(MANY)
+    del library.items[1]
+    assert look_up(finder, ("/data/x.mp4", 1)) == [1]
+
+
+def mirrored(count: int) -> tuple[Library, list[list[File]]]:
+    items = [lean(number, f"/media/{number}.mp4", size=number) for number in range(1, count + 1)]
+    return Library(*items), [[(f"/data/{number}.mp4", number)] for number in range(1, count + 1)]
+
+
+def test_a_path_map_is_inferred_from_a_batch_and_kept(make: MakeFinder) -> None:
+    library, scenes = mirrored(SWEEP_FROM)
+    library.items += [lean(98, "/media/b/x.mp4", size=98), lean(99, "/media/x.mp4", size=98)]
+    make(library).prepare(scenes)
+    finder = make(library)
+    assert finder.rules.rules == (("/data", "/media"),)
+    assert look_up(finder, ("/data/x.mp4", 98)) == [99]
+
+
+def test_a_path_map_is_inferred_from_single_edits_too(make: MakeFinder) -> None:
+    library, scenes = mirrored(AGREEING_FILES)
+    finder = make(library)
+    for files in scenes:
+        assert finder.rules.rules == ()
+        look_up(finder, *files)
+    assert finder.rules.rules == (("/data", "/media"),)
+
+
+def test_a_contradiction_drops_an_inferred_rule_and_says_so(
+    make: MakeFinder, caplog: pytest.LogCaptureFixture
+) -> None:
+    library, scenes = mirrored(SWEEP_FROM)
+    library.items.append(lean(99, "/elsewhere/x.mp4", size=99))
+    finder = make(library)
+    finder.prepare(scenes)
+    caplog.clear()
+    look_up(finder, ("/data/x.mp4", 99))
+    assert finder.rules.rules == ()
+    assert "/data" in caplog.text
+    assert "/elsewhere/x.mp4" in caplog.text
+    finder.prepare(scenes)
+    assert finder.rules.rules == ()
+
+
+def test_a_configured_path_map_is_never_joined_by_inferred_rules(make: MakeFinder) -> None:
+    library, scenes = mirrored(SWEEP_FROM)
+    finder = make(library, ("/other", "/x"))
+    finder.prepare(scenes)
+    assert finder.rules.rules == (("/other", "/x"),)
+
+
+def test_a_scene_that_plex_lacked_is_woken_once_when_its_file_is_seen(make: MakeFinder, clock: SetClock) -> None:
+    library = Library(lean(1, "/other.mp4"))
+    finder = make(library, ("/data", "/media"))
+    finder.prepare(MANY)
+    finder.await_files(7, [("/data/a.mp4", 5)])
+    library.items += [lean(2, "/media/b.mp4", size=5, updated_at=9), lean(3, "/media/a.mp4", size=9, updated_at=9)]
+    clock.set(NOW + REFRESH_EVERY_S)
+    finder.sweeper.refresh()
+    assert finder.sweeper.take_woken() == {7}
+    assert finder.sweeper.take_woken() == frozenset()
+
+
+def test_refreshes_are_shared_for_a_while(make: MakeFinder, clock: SetClock) -> None:
+    library = Library()
+    finder = make(library)
+    for now in (NOW, NOW + 1, NOW + REFRESH_EVERY_S - 1):
+        clock.set(now)
+        finder.sweeper.refresh()
+    assert library.asked == {"refresh": 2}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""The Plex items of a scene as they are now: those of the last push, else those that the finder finds.
+
+No item is believed in without having been read: it may be gone, or have other files than when it was found.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from plex.errors import NotInPlex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from plex.client import PlexClient
+    from plex.find import Finder
+    from plex.model import PlexItem
+    from plex.scan import Scans
+    from worker.job import Job
+    from worker.ledger import Ledger
+    from worker.push import Target
+
+
+class Locator:
+    """Locates scenes under one set of settings.
+
+    `scans`: None where Plex is not to be asked to scan. `on_lost`: told of items that lost their file.
+    """
+
+    def __init__(
+        self,
+        *,
+        plex: PlexClient,
+        finder: Finder,
+        ledger: Ledger,
+        scans: Scans | None,
+        on_lost: Callable[[set[int]], None] = lambda _keys: None,
+    ) -> None:
+        self._plex = plex
+        self._finder = finder
+        self._ledger = ledger
+        self._scans = scans
+        self._on_lost = on_lost
+
+    def locate(self, job: Job, target: Target, ahead: dict[int, PlexItem]) -> list[PlexItem]:
+        """The items that hold a file of the scene; one read `ahead` is taken out and used once.
+
+        Raises NotInPlex, after which Plex may be asked to scan, and Ambiguous.
+        """
+        keys = dict.fromkeys((*target.known_keys, *(self._finder.known(target.files) if target.known_keys else ())))
+        current = self._read(target, tuple(keys), ahead)
+        if keys and len(current) == len(keys):
+            return current
+        try:
+            # What was known is wrong: only what Plex says from now on counts.
+            return self._look_up(target, ahead, since=math.inf if keys else job.last_event_at)
+        except NotInPlex:
+            self._note_missing(job, target)
+            raise
+
+    def locate_anew(self, target: Target) -> list[PlexItem]:
+        """The same once more, after Plex has refused one of the items: it may have been replaced."""
+        for key in (*target.known_keys, *self._finder.known(target.files)):
+            self._finder.forget(key)
+        return self._look_up(target, {}, since=math.inf)
+
+    def _look_up(self, target: Target, ahead: dict[int, PlexItem], *, since: float) -> list[PlexItem]:
+        current = self._read_found(target, ahead, since)
+        if target.record:
+            lost = set(target.record.items) - {item.rating_key for item in current}
+            self._ledger.forget_items(target.scene.id, lost)
+            self._on_lost(lost)
+        return current
+
+    def _read_found(self, target: Target, ahead: dict[int, PlexItem], since: float) -> list[PlexItem]:
+        """What the finder remembers may be of yesterday; it is asked once more after a look at the items themselves."""
+        current: list[PlexItem] = []
+        for after in (since, math.inf):
+            matches = self._finder.find(target.files, since=after)
+            found = [match.item.rating_key for match in matches]
+            current = self._read(target, found, ahead)
+            if len(current) == len(found):
+                return current
+            for key in set(found) - {item.rating_key for item in current}:
+                self._finder.forget(key)
+        if not current:
+            raise NotInPlex([path for path, _size in target.files])
+        return current
+
+    def _read(self, target: Target, keys: Sequence[int], ahead: dict[int, PlexItem]) -> list[PlexItem]:
+        """The items of these keys that hold a file of the scene: as read ahead, those that were not read now."""
+        items = {key: ahead.pop(key) for key in keys if key in ahead}
+        if unread := [key for key in keys if key not in items]:
+            items |= self._plex.read_items(unread)
+        read = [items[key] for key in keys if key in items]
+        return [item for item in read if self._finder.holds_one_of(item.parts, target.files)]
+
+    def _note_missing(self, job: Job, target: Target) -> None:
+        self._finder.await_files(target.scene.id, target.files)
+        if self._scans is None or job.missing_since:
+            return  # asked for at the first miss
+        self._scans.ask([self._finder.rules.map(path) for path, _size in target.files])
