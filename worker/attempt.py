@@ -11,6 +11,7 @@ from plex.errors import (
     PlexAuthError,
     PlexBusy,
     PlexError,
+    PlexServerError,
     PlexSetup,
     Rejected,
     ServerFailure,
@@ -91,13 +92,16 @@ class Attempt:
         """What an error of Plex says about the job, and what about the server: a deep probe tells."""
         text = str(error)
         if isinstance(error, ServerFailure):
-            return self._judge_failure(error)
+            return self._judge_by_probe(Outcome(verdict=Verdict.OWN_FAILURE, text=text, error_class=error.name))
         if isinstance(error, PlexAuthError):
-            return self._judge_refusal(text)
+            rejected = Rejected.__name__
+            return self._judge_by_probe(Outcome(verdict=Verdict.REJECTED, text=text, error_class=rejected))
+        if isinstance(error, PlexSetup):  # for this job alone: one address that something on the way redirects
+            failed = PlexServerError.__name__
+            return self._judge_by_probe(Outcome(verdict=Verdict.OWN_FAILURE, text=text, error_class=failed))
         if isinstance(error, PlexBusy):
             return Outcome(verdict=Verdict.BUSY, text=text, retry_after_s=error.retry_after_s)
         verdicts = (
-            (PlexSetup, Verdict.SETUP),
             (NotInPlex, Verdict.NOT_IN_PLEX),
             (Ambiguous, Verdict.AMBIGUOUS),
             (Rejected, Verdict.REJECTED),
@@ -105,22 +109,13 @@ class Attempt:
         verdict = next((verdict for kind, verdict in verdicts if isinstance(error, kind)), Verdict.BUG)
         return Outcome(verdict=verdict, text=text, error_class=error.name if verdict is not Verdict.BUG else "")
 
-    def _judge_failure(self, error: ServerFailure) -> Outcome:
-        """An outage when the probe fails too, else this job's own failure."""
-        probed = self._probe()
-        if probed.kind is ProbeKind.DOWN:
-            return Outcome(verdict=Verdict.OUTAGE, text=probed.text or str(error))
-        if probed.kind is ProbeKind.OK:
-            return Outcome(verdict=Verdict.OWN_FAILURE, text=str(error), error_class=error.name)
-        return self._outcome_of_probe(probed)
-
-    def _judge_refusal(self, text: str) -> Outcome:
-        """A rejected token when the probe is refused too, else a refusal of this item alone."""
+    def _judge_by_probe(self, alone: Outcome) -> Outcome:
+        """What all jobs would meet when the probe meets it too; else what it means for this job `alone`."""
         probed = self._probe()
         if probed.kind is ProbeKind.OK:
-            return Outcome(verdict=Verdict.REJECTED, text=text, error_class=Rejected.__name__)
+            return alone
         if probed.kind is ProbeKind.DOWN:
-            return Outcome(verdict=Verdict.OUTAGE, text=probed.text)
+            return Outcome(verdict=Verdict.OUTAGE, text=probed.text or alone.text)
         return self._outcome_of_probe(probed)
 
     @staticmethod

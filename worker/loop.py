@@ -325,10 +325,11 @@ class SyncWorker:
             return ProbeResult(kind=ProbeKind.SETUP, text=str(error))
 
     def _is_paused(self, job: Job, now: float) -> bool:
-        """Whether the settings say to push nothing; they are read anew whenever a batch starts."""
+        """Whether the settings say to push nothing; read anew whenever a batch starts, and in one that takes long."""
         settings = self._parts.stash.settings
-        goes_on = settings is not None and (self._ahead.has(job) or (settings.paused and not self._are_old(now)))
-        return self._read_settings(now).paused if settings is None or not goes_on else settings.paused
+        if settings is None or self._are_old(now) or not (settings.paused or self._ahead.has(job)):
+            settings = self._read_settings(now)
+        return settings.paused
 
     def _wait_at_gate(self, gate: Gate, now: float) -> float:
         """Wait for a probe; the user may repair what stops the drain meanwhile, or has just done so and edits on."""
@@ -348,7 +349,7 @@ class SyncWorker:
         return self._seconds_until(self._queue.next_due_at(), now)
 
     def _are_old(self, now: float) -> bool:
-        """Whether to read the settings again while nothing is pushed."""
+        """Whether to read the settings again although no batch starts."""
         age_s, interval = abs(now - self._settings_read_at), self._clock.interval
         return age_s >= interval(SETTINGS_QUIET_S if self._has_news else SETTINGS_S)
 

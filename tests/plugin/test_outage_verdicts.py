@@ -216,3 +216,28 @@ def test_a_corrupt_state_file_is_set_aside_and_delays_nothing(
     world.wait_circuit("closed")
     assert world.log_text().count("was set aside as") == 1
     assert not world.dead_letters()
+
+
+def test_one_address_that_is_redirected_stops_no_other_job(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    poisoned, *others = world.add_scenes(4)
+    world.plex.fault(Fault.redirect("http://127.0.0.1:1/"), rating_key=world.keys[poisoned])
+    world.edit_at_once({poisoned: "never"} | dict.fromkeys(others, "edited"))
+    world.wait_for_titles(dict.fromkeys(others, "edited"))
+    world.wait_idle()
+    assert world.dead_letters() == [(poisoned, "PlexServerError", MAX_RETRIES)]
+    assert "PAUSED" not in world.log_text()
+
+
+def test_pausing_is_heeded_in_the_middle_of_a_slow_recovery(make_world: MakeWorld) -> None:
+    world = make_world(20.0)
+    world.configure(recovery_rate=5, recovery_minutes=30)
+    scenes = world.add_scenes(30)
+    rule = world.plex.fault(Fault.refused())
+    world.edit_at_once(dict.fromkeys(scenes, "edited"))
+    world.wait_circuit("open")
+    world.plex.heal(rule)
+    world.wait_until(lambda: len(world.puts()) >= 3, "some edits in Plex")
+    world.configure(recovery_rate=5, recovery_minutes=30, paused=True)
+    world.wait_until(lambda: world.state_file("worker").get("doing") == "waiting: paused", "the worker to pause")
+    assert len(world.puts()) < 15
