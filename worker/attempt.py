@@ -18,6 +18,7 @@ from plex.errors import (
 )
 from stash.errors import StashUnavailable
 from worker.errors import LocalStorage
+from worker.pictures import PictureFailed
 from worker.policy import Outcome, Verdict
 from worker.transitions import ProbeKind
 
@@ -59,9 +60,9 @@ class Attempt:
             if scene is None:
                 return Outcome(verdict=Verdict.GONE), None
             pusher = self._plex.pusher(self._stash.last_settings())
-            return pusher.push(job, pusher.target(scene), self._ahead.items), scene
-        except PlexError as error:
-            return self.judge(error), scene
+            return pusher.push(job, pusher.target(scene), self._ahead.items, self._stash.client()), scene
+        except (PlexError, PictureFailed) as error:
+            return self._judge_cover(error) if isinstance(error, PictureFailed) else self.judge(error), scene
         except StashUnavailable as error:
             return Outcome(verdict=Verdict.STASH_AWAY, text=str(error)), scene
         except (LocalStorage, sqlite3.Error, OSError) as error:
@@ -108,6 +109,15 @@ class Attempt:
         )
         verdict = next((verdict for kind, verdict in verdicts if isinstance(error, kind)), Verdict.BUG)
         return Outcome(verdict=verdict, text=text, error_class=error.name if verdict is not Verdict.BUG else "")
+
+    def _judge_cover(self, failure: PictureFailed) -> Outcome:
+        """The scene's fields are in Plex. Unless all jobs would meet the same, its cover is tried again for itself."""
+        cause = failure.cause
+        judged = self.judge(cause) if isinstance(cause, PlexError) else Outcome(verdict=Verdict.REJECTED)
+        if judged.verdict not in (Verdict.OWN_FAILURE, Verdict.REJECTED):
+            return judged
+        error_class = judged.error_class or Rejected.__name__
+        return Outcome(verdict=Verdict.COVER, text=str(failure), error_class=error_class)
 
     def _judge_by_probe(self, alone: Outcome) -> Outcome:
         """What all jobs would meet when the probe meets it too; else what it means for this job `alone`."""

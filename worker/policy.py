@@ -30,6 +30,7 @@ class Verdict(str, Enum):
     NOT_IN_PLEX = "NotInPlex"
     AMBIGUOUS = "Ambiguous"
     REJECTED = "Rejected"
+    COVER = "cover"  # the fields are in Plex, the cover is not
     STASH_AWAY = "stash"
     STORAGE = "storage"
     BUG = "Bug"
@@ -48,7 +49,7 @@ class Outcome:
     @property
     def shows_health(self) -> bool:
         """Whether Plex answered sensibly on the way here: an item that is missing or refused is a sign of health."""
-        healthy = (Verdict.PUSHED, Verdict.NOT_IN_PLEX, Verdict.AMBIGUOUS, Verdict.REJECTED)
+        healthy = (Verdict.PUSHED, Verdict.COVER, Verdict.NOT_IN_PLEX, Verdict.AMBIGUOUS, Verdict.REJECTED)
         return self.verdict in healthy or (self.verdict is Verdict.UNCHANGED and bool(self.rating_keys))
 
 
@@ -112,7 +113,8 @@ def decide(outcome: Outcome, job: Job, rules: Rules, *, now: float, chance: floa
     if verdict is Verdict.NOT_IN_PLEX:
         return _decide_missing(failed, rules, now)
     failed = replace(failed, attempts=job.attempts + 1)
-    tries = {Verdict.OWN_FAILURE: rules.max_retries, Verdict.BUG: BUG_TRIES}.get(verdict, 1)
+    tries_of = {Verdict.OWN_FAILURE: rules.max_retries, Verdict.COVER: rules.max_retries, Verdict.BUG: BUG_TRIES}
+    tries = tries_of.get(verdict, 1)
     if failed.attempts >= tries:
         return Decision(action=Action.BURY, job=failed)
     wait_s = back_off_s(failed.attempts, rules, chance)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from plex.errors import Rejected
 from plex.plan import Owned, plan
 from worker.locate import Locator
+from worker.picture_store import PictureStore
+from worker.pictures import PicturePusher
 from worker.policy import Outcome, Verdict
 from worker.wanted import digest, fingerprint_of, has_nothing_to_push, plex_files, wanted_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from local.clock import Clock
     from plex.client import PlexClient
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from plex.model import PlexItem
     from plex.plan import Wanted
     from plex.scan import Scans
+    from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
     from worker.job import Job
@@ -74,7 +77,9 @@ class Pusher:
         self.ledger = ledger
         self.settings = settings
         self.clock = clock
-        self.locator = Locator(plex=plex, finder=finder, ledger=ledger, scans=scans)
+        self.store = PictureStore(ledger)
+        self.locator = Locator(plex=plex, finder=finder, ledger=ledger, scans=scans, on_lost=self.store.forget_items)
+        self.pictures = PicturePusher(plex=plex, store=self.store, settings=settings)
 
     def target(self, scene: Scene) -> Target:
         """What is to be pushed for the scene, and what the ledger knows of it."""
@@ -101,26 +106,42 @@ class Pusher:
         """Whether the push would ask Plex anything."""
         return not self.is_unwanted(target) and (job.reason.reads_always or not target.is_in_plex)
 
-    def push(self, job: Job, target: Target, ahead: dict[int, PlexItem]) -> Outcome:
-        """Push the scene; an item read ahead is taken out and used once. Raises PlexError and LocalStorage."""
+    def push(self, job: Job, target: Target, ahead: dict[int, PlexItem], stash: StashClient) -> Outcome:
+        """Push the scene; an item read ahead is taken out and used once.
+
+        Raises PlexError and LocalStorage; PictureFailed when all is in Plex but the cover.
+        """
         unwanted = self.is_unwanted(target)
         if unwanted:
             self._settle(target, Verdict.SKIPPED, "")
             return Outcome(verdict=Verdict.SKIPPED, text=unwanted)
-        if not self.needs_plex(job, target):
-            self._settle(target, Verdict.UNCHANGED, target.fingerprint)
-            return Outcome(verdict=Verdict.UNCHANGED)
         try:
-            return self._push_to_items(target, self.locator.locate(job, target, ahead))
+            if not self.needs_plex(job, target):
+                return self._settle_with_cover(job, target, stash)
+            items = self.locator.locate(job, target, ahead)
+            return self._settle_with_cover(job, target, stash, pushed=self._push_to_items(target, items))
         except Rejected:
             # The item may have been replaced since it was found: look it up anew, once.
-            return self._push_to_items(target, self.locator.locate_anew(target))
+            items = self.locator.locate_anew(target)
+            return self._settle_with_cover(job, target, stash, pushed=self._push_to_items(target, items))
 
-    def _push_to_items(self, target: Target, items: Sequence[PlexItem]) -> Outcome:
-        sent = [item.rating_key for item in items if self._push_to_item(target, item)]
-        verdict = Verdict.PUSHED if sent else Verdict.UNCHANGED
+    def _push_to_items(self, target: Target, items: Sequence[PlexItem]) -> dict[int, bool]:
+        """By rating key, whether anything had to be sent."""
+        return {item.rating_key: self._push_to_item(target, item) for item in items}
+
+    def _settle_with_cover(
+        self, job: Job, target: Target, stash: StashClient, *, pushed: Mapping[int, bool] | None = None
+    ) -> Outcome:
+        """`pushed`: the items that were looked at; None when the fields needed none. Until the cover is there the
+        scene is not settled: the job comes back for it.
+        """
+        keys = target.known_keys if pushed is None else tuple(pushed)
+        covered = self.pictures.push(target.scene, keys, stash, is_edited=not job.reason.is_bulk)
+        is_sent = covered.is_sent or any((pushed or {}).values())
+        verdict = Verdict.PUSHED if is_sent else Verdict.UNCHANGED
         self._settle(target, verdict, target.fingerprint)
-        return Outcome(verdict=verdict, rating_keys=tuple(item.rating_key for item in items))
+        was_asked = pushed is not None or covered.is_sent
+        return Outcome(verdict=verdict, text=covered.problem, rating_keys=keys if was_asked else ())
 
     def _push_to_item(self, target: Target, item: PlexItem) -> bool:
         scene_id, key = target.scene.id, item.rating_key

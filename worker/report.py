@@ -32,6 +32,8 @@ class Report:
             self._log.debug("%s is left alone: %s", name, outcome.text)
         elif outcome.verdict is Verdict.GONE:
             self._log.debug("%s is no longer in Stash", name)
+        if outcome.text and outcome.verdict in (Verdict.PUSHED, Verdict.UNCHANGED):
+            self._log.warning("%s: %s", name, outcome.text)
 
     def decided(self, decision: Decision, scene: Scene | None, now: float) -> None:
         """What happens with a job that did not succeed."""

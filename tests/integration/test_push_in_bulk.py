@@ -53,7 +53,7 @@ class Bulk:
     def push(self, job: Job) -> Outcome:
         scene = self.ahead.take(job)
         assert scene
-        return self.pusher.push(job, self.pusher.target(scene), self.ahead.items)
+        return self.pusher.push(job, self.pusher.target(scene), self.ahead.items, SceneShelf([]).as_client())
 
     def asked(self) -> list[tuple[str, str]]:
         return [(request.method, request.path) for request in self.sim.requests]

@@ -1,0 +1,167 @@
+"""Covers become posters and backgrounds: once each, whatever gets lost on the way."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sim.faults import Fault
+
+if TYPE_CHECKING:
+    from sim.plex import Request
+    from tests.support.plugin_world import PluginWorld
+
+RED, BLUE = (b"\xff\xd8\xff" + color * 50 for color in (b"red", b"blue"))
+
+
+def data_url(content: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+
+
+def posters(world: PluginWorld, scene: int) -> list[bytes]:
+    return [picture.data for picture in world.item(scene).posters]
+
+
+def arts(world: PluginWorld, scene: int) -> list[bytes]:
+    return [picture.data for picture in world.item(scene).arts]
+
+
+def save(world: PluginWorld, scene: int, **fields: object) -> None:
+    world.stash.update_scene(scene, **fields)
+    world.wait_idle()
+
+
+def is_upload(request: Request) -> bool:
+    return request.method == "POST"
+
+
+def cover_requests(world: PluginWorld) -> list[int]:
+    """What Stash was asked for covers: the statuses."""
+    return [request.status for request in world.stash.requests if request.path.endswith("/screenshot")]
+
+
+def test_a_scene_saved_ten_times_costs_one_upload_of_each_kind_and_one_put(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1, cover=RED)
+    for _ in range(10):
+        save(world, scene, title="Same")
+    assert (posters(world, scene), arts(world, scene)) == ([RED], [RED])
+    assert sum(request.method == "PUT" for request in world.plex.requests) == 1
+    assert len([request for request in world.plex.requests if "/posters" in request.path]) == 2  # list, upload
+    assert cover_requests(world) == [200] + [304] * 9
+    assert {"thumb", "art"} <= world.item(scene).locked
+
+
+def test_a_changed_cover_is_uploaded_once_more_and_an_earlier_one_is_chosen_again(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1, cover=RED)
+    save(world, scene, title="A")
+    save(world, scene, cover_image=data_url(BLUE))
+    assert posters(world, scene) == [RED, BLUE]
+    save(world, scene, cover_image=data_url(RED))
+    assert posters(world, scene) == [RED, BLUE]
+    shown = {picture.key: picture.data for picture in world.item(scene).posters}
+    assert shown[world.item(scene).selected_poster] == RED
+
+
+def test_stashs_stand_in_is_no_cover(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1)
+    save(world, scene, title="A")
+    assert cover_requests(world) == [200]
+    assert not any(is_upload(request) for request in world.plex.requests)
+    assert world.problems() == []
+
+
+@pytest.mark.parametrize("content", [b"\xff\xd8\xff" + b"x" * 10 * 1024 * 1024, b"%PDF-1.4 no picture"])
+def test_what_plex_could_not_take_is_said_and_not_sent(world: PluginWorld, content: bytes) -> None:
+    (scene,) = world.add_scenes(1, cover=content)
+    save(world, scene, title="A")
+    assert world.item(scene).title == "A"
+    assert posters(world, scene) == []
+    assert "cover" in " ".join(world.problems())
+
+
+def test_skipped_pictures_are_left_alone_until_they_are_wanted(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1, cover=RED)
+    world.configure(skip_poster=True)
+    save(world, scene, title="A")
+    assert (posters(world, scene), arts(world, scene)) == ([], [RED])
+    world.configure()
+    save(world, scene, title="B")
+    assert (posters(world, scene), arts(world, scene)) == ([RED], [RED])
+
+
+@pytest.mark.parametrize("fault", [Fault.dropped(after=True), Fault.truncated(), Fault.answer(500, after=True)])
+def test_an_upload_whose_answer_is_lost_is_not_sent_again(world: PluginWorld, fault: Fault) -> None:
+    (scene,) = world.add_scenes(1, cover=RED)
+    world.plex.fault(fault, when=is_upload, times=1)
+    save(world, scene, title="A")
+    assert (posters(world, scene), arts(world, scene)) == ([RED], [RED])
+    assert world.item(scene).title == "A"
+
+
+def test_an_upload_that_fails_is_tried_again_and_keeps_nothing_else_back(world: PluginWorld) -> None:
+    scenes = world.add_scenes(8, cover=RED)
+    rule = world.plex.fault(Fault.answer(500), when=is_upload)
+    for scene in scenes:
+        world.stash.update_scene(scene, title=f"Title {scene}")
+    world.wait_for_titles({scene: f"Title {scene}" for scene in scenes})
+    status = world.stash.operation(mode="queue_status")
+    assert status["circuit"]["state"] == "closed"
+    world.wait_until(lambda: bool(world.problems()), "a word about the covers")
+    assert any("cover could not be sent" in line for line in world.problems())
+    world.plex.heal(rule)
+    world.wait_until(lambda: sum(posters(world, each) == [RED] for each in scenes) >= 1, "a cover")
+    world.wait_idle()
+
+
+def test_a_cover_that_stash_cannot_give_keeps_nothing_else_back(world: PluginWorld) -> None:
+    scene, other = world.add_scenes(2, cover=RED)
+    rule = world.stash.fail(Fault.answer(500), when=lambda request: request.path == f"/scene/{scene}/screenshot")
+    world.stash.update_scene(scene, title="A")
+    world.stash.update_scene(other, title="B")
+    world.wait_for_titles({scene: "A", other: "B"})
+    world.wait_until(lambda: posters(world, other) == [RED], "the other scene's cover")
+    world.stash.heal(rule)
+    world.wait_until(lambda: posters(world, scene) == [RED], "the cover")
+
+
+def test_an_upload_in_which_the_worker_is_killed_is_not_sent_again(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1, cover=RED)
+    rule = world.plex.fault(Fault.hang(after=True), when=is_upload)
+    world.stash.update_scene(scene, title="A")
+    world.wait_until(lambda: posters(world, scene) == [RED], "the upload")
+    pid = world.wait_for_worker()
+    os.kill(pid, signal.SIGKILL)
+    world.plex.heal(rule)
+    world.wait_until(lambda: world.worker_pid() != pid, "the worker's death")
+    save(world, scene, title="B")
+    assert (posters(world, scene), arts(world, scene)) == ([RED], [RED])
+    assert world.item(scene).title == "B"
+
+
+def test_a_poster_that_a_person_chose_stays_with_keep_plex_edits_and_only_then(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1, cover=RED)
+    world.configure(keep_plex_edits=True)
+    save(world, scene, title="A")
+    world.plex._library.upload_picture(world.keys[scene], "posters", b"hers")
+    hers = world.item(scene).selected_poster
+    for title in ("B", "C"):
+        save(world, scene, title=title, cover_image=data_url(BLUE))
+        assert world.item(scene).selected_poster == hers
+    assert posters(world, scene) == [RED, b"hers"]
+    assert arts(world, scene) == [RED, BLUE]
+    world.configure()
+    save(world, scene, title="D")
+    assert posters(world, scene) == [RED, b"hers", BLUE]
+
+
+def test_an_item_that_was_replaced_gets_its_pictures_anew(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1, cover=RED)
+    save(world, scene, title="A")
+    world.keys[scene] = world.plex.replace_file(world.keys[scene], files=world.item(scene).files)
+    save(world, scene, cover_image=data_url(BLUE))
+    assert world.item(scene).title == "A"
+    assert posters(world, scene) == [BLUE]
