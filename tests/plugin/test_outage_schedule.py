@@ -45,6 +45,10 @@ def probe_times(world: OutageWorld) -> list[float]:
     return [each.at for each in world.plex.requests if each.path == "/identity"]
 
 
+def failed_checks(world: OutageWorld) -> int:
+    return int(world.state_file("recovery_state").get("consecutive_failures", 0))
+
+
 def test_probes_keep_their_schedule_whatever_is_killed_and_edited(make_world: MakeWorld) -> None:
     world = make_world(20.0)
     scenes = world.add_scenes(4)
@@ -53,7 +57,7 @@ def test_probes_keep_their_schedule_whatever_is_killed_and_edited(make_world: Ma
     world.wait_circuit("open")
     opened_at = world.state_file("circuit_breaker")["opened_at"]
     for count in range(2, 5):
-        world.wait_until(lambda count=count: len(probe_times(world)) >= count, "a probe")  # type: ignore[misc]
+        world.wait_until(lambda count=count: failed_checks(world) >= count, "a probe's result")  # type: ignore[misc]
         world.new_worker()
         world.edit_at_once(dict.fromkeys(scenes, f"edit {count}"))
     world.wait_until(lambda: len(probe_times(world)) >= 6, "the sixth probe")

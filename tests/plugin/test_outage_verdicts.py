@@ -150,6 +150,7 @@ def test_an_absent_stash_is_not_asked_without_end_for_the_sake_of_a_probe(make_w
     world.plex.heal(rule)
     for pid in world.worker_pids():
         kill_and_wait(pid)
+    world.wait_until(lambda: not world.lock_holders(), "the lock to be free")
     with world.no_worker():
         world.write_state_file("recovery_state", {**world.state_file("recovery_state"), "next_check_at": time.time()})
     unavailable = world.stash.fail(Fault.answer(503))
