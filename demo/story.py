@@ -156,11 +156,12 @@ class Story:
     def _wait(self, is_there: Callable[[], bool], what: str, *, within_s: float = ARRIVES_WITHIN_S) -> None:
         """Until it is there, telling what the worker says meanwhile. Raises NotArrivedError."""
         give_up_at = time.monotonic() + within_s
+        self._tell_log()
         while not is_there():
-            self._tell_log()
             if time.monotonic() > give_up_at:
                 raise NotArrivedError(f"{what} did not arrive within {within_s:g} s")
             time.sleep(LOOK_S)
+            self._tell_log()
         self._tell_log()
 
     def _hooks(self) -> list[Invocation]:
