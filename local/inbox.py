@@ -6,6 +6,7 @@ each import.
 """
 
 import os
+import time
 
 from local.files import write_atomically
 
@@ -82,7 +83,9 @@ def list_entries(directory: str, now: float) -> tuple[list[Entry], list[str]]:
             if now - at < ABANDONED_AFTER_S:
                 continue
             name = name[len(TEMPORARY) :].rsplit("-", 2)[0]
-        entry = parse_name(name.removeprefix(CLAIMED), file.path, at)
+        # A folder or a pipe of that name cannot be read or removed as an entry is.
+        is_file = file.is_file(follow_symlinks=False)
+        entry = parse_name(name.removeprefix(CLAIMED), file.path, at) if is_file else None
         if entry is None:
             strangers.append(file.path)
         else:
@@ -115,6 +118,8 @@ def set_aside(directory: str, path: str) -> str:
     parent = os.path.join(directory, "queue", "malformed")
     os.makedirs(parent, mode=0o700, exist_ok=True)
     target = os.path.join(parent, os.path.basename(path))
+    if os.path.lexists(target):  # a folder could not be replaced
+        target += f"-{time.time_ns()}"
     os.replace(path, target)
     return target
 

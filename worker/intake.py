@@ -92,7 +92,7 @@ class Intake:
             data = json.loads(_read(entry.path))
             reason = Reason(data["reason"])
             scene_ids = [int(scene_id) for scene_id in data["scene_ids"]]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             where = inbox.set_aside(self._directory, entry.path)
             self._log.warning("a batch of scenes could not be read (%s); it lies in %s now", error, where)
             return

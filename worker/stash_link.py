@@ -37,7 +37,7 @@ class StashLink:
         try:
             data = json.loads(content)
             connection = parse_connection(data.get("server_connection") if isinstance(data, dict) else None)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         self._redactor.add(connection.cookie_value)
         if connection != self._connection:

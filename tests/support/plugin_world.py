@@ -95,8 +95,7 @@ class PluginWorld:
 
     def __exit__(self, *_: object) -> None:
         self.stash.close()  # first: what runs for a hook could start one more worker
-        for pid in self.worker_pids():
-            kill_and_wait(pid)
+        self.stop_workers()
         self.plex.stop()
 
     # What there is
@@ -218,6 +217,12 @@ class PluginWorld:
             return False
         kill_and_wait(pid)
         return True
+
+    def stop_workers(self) -> None:
+        """SIGKILL to every worker, those included that wait for the lock."""
+        while pids := self.worker_pids():
+            for pid in pids:
+                kill_and_wait(pid)
 
     @contextmanager
     def no_worker(self) -> Iterator[None]:

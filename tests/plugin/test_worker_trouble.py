@@ -1,0 +1,201 @@
+"""What lies in the data directory and should not, or cannot be written there: a message, and the rest goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local import inbox
+from sim.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.plugin.conftest import MakeWorld
+    from tests.support.plugin_world import PluginWorld
+
+STRANGERS = (
+    "nonsense", "scene-", "scene-x", "scene-1.bak", "scene--1", "scene-1 2", "scene-\u0661", "connections-1", "tag-",
+    ".DS_Store", ".nfs0000000001", ".tmp-", ".tmp-x", ".claimed-x", "x" * 200, "line\nfeed", "\udcff\udcfe",
+)  # fmt: skip
+
+
+def put(world: PluginWorld, name: str, content: bytes = b"") -> str:
+    """Write a file into the inbox as nobody should; an old one."""
+    inbox.prepare(str(world.directory))
+    path = os.path.join(inbox.folder(str(world.directory)), name)
+    with open(path, "wb") as file:
+        file.write(content)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    return path
+
+
+def test_strange_files_in_the_inbox_are_set_aside_and_named(world: PluginWorld) -> None:
+    scene = world.add_scene()
+    for name in STRANGERS:
+        put(world, name)
+    world.stash.update_scene(scene, title="t")
+    world.wait_for_titles({scene: "t"})
+    world.wait_idle()
+    assert len(os.listdir(world.directory / "queue" / "malformed")) == len(STRANGERS)
+    assert "nonsense" in world.log_text()
+    assert "ERROR" not in world.log_text()
+
+
+def test_strange_folder_that_comes_again_and_again(world: PluginWorld) -> None:
+    """As Synology's @eaDir does."""
+    scene = world.add_scene()
+    for count in range(3):
+        folder = os.path.join(inbox.folder(str(world.directory)), "@eaDir")
+        os.makedirs(os.path.join(folder, f"thumbnail {count}"))
+        world.stash.update_scene(scene, title=f"t{count}")
+        world.wait_for_titles({scene: f"t{count}"})
+        world.wait_until(lambda folder=folder: not os.path.exists(folder), "the folder to go")  # type: ignore[misc]
+    assert "ERROR" not in world.log_text()
+
+
+@pytest.mark.parametrize("name", ["scene-2", "tag-1", "batch-1", "connection", ".tmp-scene-2-1-1", ".claimed-tag-1"])
+def test_folder_with_the_name_of_an_entry(world: PluginWorld, name: str) -> None:
+    scene = world.add_scene()
+    folder = os.path.join(inbox.folder(str(world.directory)), name)
+    os.makedirs(folder)
+    os.utime(folder, (1_700_000_000, 1_700_000_000))
+    world.stash.update_scene(scene, title="t")
+    world.wait_for_titles({scene: "t"})
+    world.wait_idle()
+    assert "ERROR" not in world.log_text()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"null", b"[]", b"\xff", b"5", b'{"server_connection":null}', b'{"server_connection":{"Port":"x"}}',
+     b'{"server_connection":{"Scheme":"gopher","Host":"x","Port":1}}', b"[" * 100_000],
+    ids=lambda content: repr(content[:40]),
+)  # fmt: skip
+def test_entry_with_broken_content_still_names_its_scene(world: PluginWorld, content: bytes) -> None:
+    broken, other = world.add_scenes(2, title="t")
+    path = put(world, f"scene-{broken}", content)
+    with world.no_worker():
+        world.fire_hook(other)
+    os.utime(path)  # the newest is looked at first
+    world.fire_hook(other)
+    world.wait_for_titles({broken: "t", other: "t"})
+    world.wait_idle()
+    assert "ERROR" not in world.log_text()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'{"reason":"sync"}', b'{"reason":"x","scene_ids":[1]}',
+     b'{"reason":"sync","scene_ids":["x"]}', b'{"reason":"sync","scene_ids":5}', b"[" * 100_000,
+     b'{"reason":"sync","scene_ids":[1e400]}', b'{"reason":["sync"],"scene_ids":[1]}'],
+    ids=lambda content: repr(content[:40]),
+)  # fmt: skip
+def test_broken_batch_is_set_aside(world: PluginWorld, content: bytes) -> None:
+    scene = world.add_scene()
+    put(world, "batch-7", content)
+    world.stash.update_scene(scene, title="t")
+    world.wait_for_titles({scene: "t"})
+    world.wait_idle()
+    assert os.listdir(world.directory / "queue" / "malformed") == ["batch-7"]
+    assert "ERROR" not in world.log_text()
+
+
+def test_job_that_kills_the_worker_each_time_starves_no_other(world: PluginWorld) -> None:
+    """Whenever the poisoned scene's item is to be changed, the worker dies; events come in every worker's life."""
+    poisoned, *others = world.add_scenes(5)
+    world.plex.fault(Fault.hang(), method="PUT", rating_key=world.keys[poisoned])
+    world.stash.update_scene(poisoned, title="poison")
+    deaths = []
+    for count in range(3):
+        titles = {scene: f"{scene} in round {count}" for scene in others}
+        world.edit_at_once(titles)
+        deaths.append(count_deaths_until(world, titles, poisoned))
+    assert max(deaths) <= 2
+    assert sum(deaths) > 0
+    world.plex.heal()
+    world.fire_hook(others[0])
+    world.wait_for_titles({poisoned: "poison"})
+    world.wait_idle()
+
+
+def count_deaths_until(world: PluginWorld, titles: dict[int, str], poisoned: int) -> int:
+    """How often the worker died of the poison before Plex showed the titles; an event starts the next each time."""
+    deaths = 0
+    while True:
+        world.wait_until(lambda: is_dying(world, poisoned) or world.has_titles(titles), "the edits or a death")
+        if world.has_titles(titles):
+            return deaths
+        world.stop_workers()
+        world.plex.clear_requests()
+        deaths += 1
+        world.fire_hook(next(iter(titles)))
+
+
+def is_dying(world: PluginWorld, poisoned: int) -> bool:
+    return any(each.method == "PUT" for each in world.plex_requests(poisoned))
+
+
+def test_row_of_the_queue_that_is_no_job_is_named_and_passed_over(world: PluginWorld) -> None:
+    scene, other = world.add_scenes(2)
+    world.configure(paused=True)
+    world.stash.update_scene(scene, title="t")
+    world.wait_until(lambda: len(world.jobs()) == 1, "the job")
+    world.stop_workers()
+    spoil_first_row(world.directory / "queue" / "data.db")
+    world.configure()
+    world.stash.update_scene(other, title="t")
+    world.wait_for_titles({other: "t"})
+    world.wait_idle()
+    assert "could not be read" in world.log_text()
+
+
+def spoil_first_row(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE ack_queue_default SET data = ?", (json.dumps({"scene_id": "x"}),))
+    database.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A data directory on a file system of 1 MB."""
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a file system here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_disk_that_fills_up_under_the_worker_loses_nothing(make_world: MakeWorld, small_disk: Path) -> None:
+    world = make_world(directory=small_disk)
+    titles = {scene: f"title {scene}" for scene in world.add_scenes(4)}
+    with world.no_worker():
+        for scene, title in titles.items():
+            world.stash.update_scene(scene, title=title)
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        while small_disk_has_room(file):
+            pass
+    world.run_script(world.hook_input(1))
+    world.wait_until(lambda: bool(world.log_text()) or not world.worker_pids(), "the worker to meet the full disk")
+    filler.unlink()
+    world.fire_hook(4)
+    world.wait_for_titles(titles)
+    world.wait_idle()
+
+
+def small_disk_has_room(file: object) -> bool:
+    try:
+        return bool(file.write(b"x" * 4096))  # type: ignore[attr-defined]
+    except OSError:
+        return False
