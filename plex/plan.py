@@ -82,6 +82,7 @@ class Plan:
     `parameters`: of the PUT, unescaped but for the names to remove, which Plex unescapes twice. `rating`: for
     `/:/rate`, "" removes it, None leaves it. `intent`: to be stored before anything is sent. `pushed`: to be stored
     in place of `Owned` afterwards (also when there is nothing to send). `changes`: old and new value of what is sent.
+    `reorders`: names are taken off and put back in one request; look afterwards, see `lost_names`.
     """
 
     parameters: tuple[tuple[str, str], ...] = field(repr=False)
@@ -89,11 +90,17 @@ class Plan:
     intent: Values
     pushed: Values
     changes: Mapping[Field, tuple[Value, Value]]
+    reorders: bool = False
 
     @property
     def is_empty(self) -> bool:
-        """Whether Plex already has all that it shall have."""
+        """Whether Plex already has all that it shall have, but perhaps for pictures of actors."""
         return not self.changes
+
+    @property
+    def sends(self) -> bool:
+        """Whether there is anything to send."""
+        return bool(self.parameters) or self.rating is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +132,26 @@ def plan(current: PlexItem, wanted: Wanted, owned: Owned, *, keep_plex_edits: bo
         name: decision.base for name, decision in decisions.items() if decision.base is not None
     }
     rating = changed.get(Field.RATING)
+    sent = changed
+    if Field.ACTORS in values and Field.ACTORS not in changed and _lack_pictures(current, wanted.pictures):
+        sent = {**changed, Field.ACTORS: current.actors}
     return Plan(
-        parameters=_parameters(current, changed, wanted.pictures),
+        parameters=_parameters(current, sent, wanted.pictures),
         rating=None if rating is None else _text(rating),
         # A name withheld from a list stays part of the intent: its absence from Plex is a person's doing, not ours.
         intent={name: pushed[name] for name in changed},
         pushed=pushed,
         changes={name: (here[name], value) for name, value in changed.items()},
+        reorders=Field.ACTORS in changed and _needs_reordering(current.actors, _names(changed[Field.ACTORS])),
     )
+
+
+def lost_names(current: PlexItem, done: Plan, pictures: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Parameters that put back what a Plex that adds before it takes off has lost in `done`; () when all is there."""
+    target = _names(done.changes[Field.ACTORS][1])
+    if _keys(target) <= _keys(current.actors):
+        return ()
+    return _parameters(current, {Field.ACTORS: target}, pictures)
 
 
 def values_of(item: PlexItem) -> dict[Field, Value]:
@@ -189,7 +208,8 @@ def _settle_names(here: Value, pushed: Value | None, intents: tuple[Value, ...])
 
 def _decide(name: Field, here: Values, values: Values, base: Values, *, is_locked: bool, keep: bool) -> _Decision:
     if name in LISTS:
-        return _decide_names(_names(here[name]), _names(values[name]), base.get(name), keep=keep)
+        is_ordered = name is Field.ACTORS
+        return _decide_names(_names(here[name]), _names(values[name]), base.get(name), keep=keep, is_ordered=is_ordered)
     before = base.get(name)
     return _decide_text(
         _text(here[name]),
@@ -223,17 +243,35 @@ def _is_shown(here: str, value: str, base: str | None) -> bool:
     return value == base or clean_text(here, SUMMARY_BYTES) == value
 
 
-def _decide_names(here: tuple[str, ...], value: tuple[str, ...], base: Value | None, *, keep: bool) -> _Decision:
+def _decide_names(
+    here: tuple[str, ...], value: tuple[str, ...], base: Value | None, *, keep: bool, is_ordered: bool
+) -> _Decision:
     shown, wanted, ours = _keys(here), _keys(value), _keys(_names(base or ()))
     spelled = {name_key(name): name for name in here}
     taken_off = ours - shown if keep else frozenset[str]()  # by a person: what PlexSync removes leaves its base
     added = [spelled.get(name_key(name), name) for name in value if name_key(name) not in taken_off]
     by_hand = [name for name in here if name_key(name) not in wanted | ours]
     target = (*added, *by_hand)
+    is_shown = _keys(target) == shown
+    # An order is sent once: a Plex that keeps its own would be sent it for ever.
+    was_sent = base is not None and _in_order(_names(base)) == _in_order(value)
+    if is_shown and is_ordered and not was_sent:
+        is_shown = not _needs_reordering(here, tuple(added))
     return _Decision(
-        new=None if _keys(target) == shown else target,
+        new=None if is_shown else target,
         base=value if value or base is not None else None,
     )
+
+
+def _needs_reordering(here: tuple[str, ...], target: tuple[str, ...]) -> bool:
+    """Whether the names of `target` would stand in another order if those that are missing were added at the end."""
+    order = _in_order(target)
+    kept = [key for key in _in_order(here) if key in order]
+    return [*kept, *(key for key in order if key not in kept)] != order
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    return [name_key(name) for name in names]
 
 
 def _clean(name: Field, value: Value) -> Value:
@@ -258,7 +296,7 @@ def _parameters(
         if name is Field.RATING:
             continue
         if name in LISTS:
-            sent += _tag_parameters(name, _names(here[name]), _names(value))
+            sent += _tag_parameters(name, _names(here[name]), _names(value), is_ordered=name is Field.ACTORS)
         else:
             sent.append((f"{name.value}.value", _text(value)))
         if name is Field.ACTORS:
@@ -268,27 +306,41 @@ def _parameters(
     return tuple(sent)
 
 
-def _tag_parameters(name: Field, here: tuple[str, ...], target: tuple[str, ...]) -> Iterable[tuple[str, str]]:
-    """The whole list in its order: right whether Plex adds to what is there or replaces it; then what has to go."""
-    for index, tag in enumerate(target):
-        yield f"{name.value}[{index}].tag.tag", tag
-    kept = _keys(target)
+def _tag_parameters(
+    name: Field, here: tuple[str, ...], target: tuple[str, ...], *, is_ordered: bool
+) -> Iterable[tuple[str, str]]:
+    """The whole list in its order: right whether Plex adds to what is there or replaces it.
+
+    Names that would stand in a wrong order are taken off too, to be added again by the same request: right where Plex
+    takes off before it adds; for where it does not there is `lost_names`.
+    """
+    kept = frozenset[str]() if is_ordered and _needs_reordering(here, target) else _keys(target)
     gone = [tag for tag in here if name_key(tag) not in kept]
     if gone:
         # Plex splits at commas, so those within a name are escaped here, and once more in the request (python-plexapi
         # does the same, in EditTagsMixin).
         yield f"{name.value}[].tag.tag-", ",".join(quote(tag, safe="") for tag in gone)
+    for index, tag in enumerate(target):
+        yield f"{name.value}[{index}].tag.tag", tag
+
+
+def _lack_pictures(item: PlexItem, pictures: Mapping[str, str]) -> bool:
+    pictured = _keys(clean_line(name, NAME_BYTES) for name in pictures)
+    return any(not role.thumb and name_key(role.name) in pictured for role in item.roles)
 
 
 def _role_parameters(item: PlexItem, target: tuple[str, ...], pictures: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    """Parts played, lest sending the name again loses them; pictures for those who have none."""
+    """Parts played, lest sending the name again loses them; pictures for those who have none, or may lose theirs."""
     roles = {name_key(role.name): role for role in item.roles}
     by_key = {name_key(clean_line(name, NAME_BYTES)): address for name, address in pictures.items()}
+    are_taken_off = _needs_reordering(item.actors, target)
     for index, actor in enumerate(target):
         role, picture = roles.get(name_key(actor)), by_key.get(name_key(actor))
         if role and role.text:
             yield f"{Field.ACTORS.value}[{index}].tagging.text", role.text
-        if picture and not (role and role.thumb):
+        if role and role.thumb:
+            picture = role.thumb if are_taken_off and role.thumb.startswith("http") else None
+        if picture:
             yield f"{Field.ACTORS.value}[{index}].tag.thumb", picture
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plex.errors import Rejected
-from plex.plan import Owned, plan
+from plex.plan import Owned, lost_names, plan
 from worker.locate import Locator
 from worker.picture_store import PictureStore
 from worker.pictures import PicturePusher
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from plex.client import PlexClient
     from plex.find import Finder
     from plex.model import PlexItem
-    from plex.plan import Wanted
+    from plex.plan import Plan, Wanted
     from plex.scan import Scans
     from stash.client import StashClient
     from stash.scene import Scene
@@ -150,13 +150,21 @@ class Pusher:
         edit = plan(item, target.wanted, owned, keep_plex_edits=self.settings.keep_plex_edits)
         if not edit.is_empty:
             self.ledger.intend(scene_id, key, owned, edit.intent)
-            if edit.parameters:
-                self.plex.edit(item, edit.parameters)
-            if edit.rating is not None:
-                self.plex.rate(key, edit.rating)
-        if not edit.is_empty or edit.pushed != owned.pushed or owned.intents:
+        if edit.parameters:
+            self.plex.edit(item, edit.parameters)
+        if edit.reorders:
+            self._put_back(target, item, edit)
+        if edit.rating is not None:
+            self.plex.rate(key, edit.rating)
+        if edit.sends or edit.pushed != owned.pushed or owned.intents:
             self.ledger.store_pushed(scene_id, key, edit.pushed, now=self.clock.now())
-        return not edit.is_empty
+        return edit.sends
+
+    def _put_back(self, target: Target, item: PlexItem, edit: Plan) -> None:
+        """Look whether Plex kept what was taken off and added again in one request."""
+        for now in self.plex.read_items([item.rating_key]).values():
+            if lost := lost_names(now, edit, target.wanted.pictures):
+                self.plex.edit(now, lost)
 
     def _settle(self, target: Target, verdict: Verdict, fingerprint: str) -> None:
         self.ledger.settle(

@@ -51,10 +51,10 @@ def folded(name: str) -> str:
 
 def with_tags(here: tuple[str, ...], added: list[str], gone: list[str], *, adds: bool) -> tuple[str, ...]:
     names = {folded(name): name for name in here} if adds or not added else {}
-    for name in added:
-        names.setdefault(folded(name), name)
     for name in gone:
         names.pop(folded(name), None)
+    for name in added:
+        names.setdefault(folded(name), name)
     return tuple(names.values())
 
 

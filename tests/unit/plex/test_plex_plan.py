@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from plex.model import PlexItem, Role
-from plex.plan import Field, Owned, Plan, Value, Wanted, plan
+from plex.plan import Field, Owned, Plan, Value, Wanted, lost_names, plan
 from tests.support.plex_items import an_item, applied
 
 
@@ -52,10 +52,10 @@ def test_a_list_is_sent_whole_in_its_order_and_what_goes_is_named() -> None:
     item = an_item(genres=("Hand made", "Old, tag", "kept"))
     done = planned(item, wanted(genres=("New", "Kept")), owned(genres=("Old, tag", "Kept")))
     assert done.parameters == (
+        ("genre[].tag.tag-", "Old%2C%20tag"),
         ("genre[0].tag.tag", "New"),
         ("genre[1].tag.tag", "kept"),
         ("genre[2].tag.tag", "Hand made"),
-        ("genre[].tag.tag-", "Old%2C%20tag"),
         ("genre.locked", "1"),
     )
     assert done.pushed[Field.GENRES] == ("New", "Kept")
@@ -199,10 +199,12 @@ def test_parts_played_are_sent_back_and_pictures_go_to_those_without() -> None:
     )
     done = plan(item, want, NOTHING, keep_plex_edits=False)
     assert done.parameters == (
+        ("actor[].tag.tag-", "Kept,Seen"),
         ("actor[0].tag.tag", "New"),
         ("actor[1].tag.tag", "Seen"),
         ("actor[2].tag.tag", "Kept"),
         ("actor[0].tag.thumb", "http://new"),
+        ("actor[1].tag.thumb", "http://there"),
         ("actor[2].tagging.text", "Batman"),
         ("actor.locked", "1"),
     )
@@ -233,3 +235,70 @@ def test_an_intent_that_lost_its_line_ends_on_the_way_has_arrived() -> None:
 def test_an_intent_of_other_line_ends_than_plex_shows_has_not_arrived() -> None:
     own = owned({Field.SUMMARY: "a\n\nb"}, summary="a b")
     assert not planned(an_item(summary="a b"), wanted(summary="a\n\nb"), own).is_empty
+
+
+@pytest.mark.parametrize(
+    ("here", "stash", "after"),
+    [
+        (("A", "B"), ("B", "A"), ("B", "A")),
+        (("A", "B"), ("Z", "B"), ("Z", "B")),
+        (("By hand", "A"), ("A", "B"), ("A", "B", "By hand")),
+    ],
+    ids=["turned", "renamed", "beside one by hand"],
+)
+def test_actors_stand_in_the_order_of_stash(
+    here: tuple[str, ...], stash: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    item = an_item(actors=here)
+    first = planned(item, wanted(actors=stash), owned(actors=("A", "B")))
+    assert applied(item, first).actors == after
+    assert first.reorders
+    assert planned(applied(item, first), wanted(actors=stash), Owned(pushed=first.pushed)).is_empty
+
+
+def test_an_actor_more_at_the_end_takes_nobody_off() -> None:
+    done = planned(an_item(actors=("A",)), wanted(actors=("A", "B")), owned(actors=("A",)))
+    assert not done.reorders
+    assert not any(key.endswith("tag-") for key, _ in done.parameters)
+
+
+def test_an_order_that_plex_does_not_take_is_sent_once() -> None:
+    item = an_item(actors=("A", "B"))
+    first = planned(item, wanted(actors=("B", "A")), owned(actors=("A", "B")))
+    assert first.sends
+    assert planned(item, wanted(actors=("B", "A")), Owned(pushed=first.pushed)).is_empty
+
+
+def test_the_order_of_genres_is_plexs_own() -> None:
+    assert planned(an_item(genres=("A", "B")), wanted(genres=("B", "A")), owned(genres=("A", "B"))).is_empty
+
+
+def test_names_that_plex_lost_while_they_were_put_in_order_are_put_back() -> None:
+    item = an_item(actors=("A", "B"))
+    done = planned(item, wanted(actors=("B", "A")), owned(actors=("A", "B")))
+    assert lost_names(applied(item, done), done, {}) == ()
+    lost = lost_names(an_item(actors=()), done, {"A": "http://a"})
+    assert lost == (
+        ("actor[0].tag.tag", "B"),
+        ("actor[1].tag.tag", "A"),
+        ("actor[1].tag.thumb", "http://a"),
+        ("actor.locked", "1"),
+    )
+
+
+def test_a_picture_alone_is_sent_to_an_actor_who_has_none() -> None:
+    roles = (Role(name="A", text="Batman", thumb=""), Role(name="B", text="", thumb=""))
+    item = an_item(actors=("A", "B"), roles=roles)
+    want = Wanted(values={Field.ACTORS: ("A", "B")}, file_stem="", pictures={"b": "http://b"})
+    done = plan(item, want, owned(actors=("A", "B")), keep_plex_edits=False)
+    assert done.sends
+    assert done.is_empty
+    assert done.parameters == (
+        ("actor[0].tag.tag", "A"),
+        ("actor[1].tag.tag", "B"),
+        ("actor[0].tagging.text", "Batman"),
+        ("actor[1].tag.thumb", "http://b"),
+        ("actor.locked", "1"),
+    )
+    pictured = an_item(actors=("A", "B"), roles=(Role(name="B", text="", thumb="http://b"),))
+    assert not plan(pictured, want, owned(actors=("A", "B")), keep_plex_edits=False).sends
