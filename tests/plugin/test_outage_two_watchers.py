@@ -1,0 +1,90 @@
+"""Somebody else probes Plex beside the worker, or in its absence: there is one truth about the outage."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.clock import Clock
+from sim.faults import Fault
+from tests.support.outage_world import OutageWorld
+from worker.resilience import Resilience
+from worker.transitions import ProbeKind, ProbeResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    MakeWorld = Callable[[float], OutageWorld]
+
+OK, DOWN = ProbeResult(kind=ProbeKind.OK), ProbeResult(kind=ProbeKind.DOWN, text="starting up")
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
+    with ExitStack() as worlds:
+        yield lambda scale: worlds.enter_context(OutageWorld(tmp_path, time_scale=scale))
+
+
+def tell(world: OutageWorld, result: ProbeResult) -> None:
+    """What a process finds that reads the circuit, probes, and stores the result."""
+    resilience = Resilience(str(world.directory), clock=Clock(scale=world.scale), logger=logging.getLogger("watcher"))
+    resilience.refresh(time.time())
+    resilience.record_probe(resilience.ticket(), result, time.time())
+
+
+def test_a_failed_probe_beside_the_worker_changes_nothing(make_world: MakeWorld) -> None:
+    world = make_world(20.0)
+    (scene,) = world.add_scenes(1)
+    rule = world.plex.fault(Fault.starting())
+    world.stash.update_scene(scene, title="edited")
+    world.wait_circuit("open")
+    opened = world.state_file("circuit_breaker")
+    for _ in range(3):
+        tell(world, DOWN)
+    now_open = world.state_file("circuit_breaker")
+    assert (now_open["transitions"], now_open["opened_at"]) == (opened["transitions"], opened["opened_at"])
+    world.plex.heal(rule)
+    world.wait_for_titles({scene: "edited"})
+    world.wait_circuit("closed")
+    assert [outage["id"] for outage in world.outages()] == [1]
+
+
+def test_a_passed_probe_beside_the_worker_lets_it_drain_at_once(make_world: MakeWorld) -> None:
+    world = make_world(1.0)
+    (scene,) = world.add_scenes(1)
+    rule = world.plex.fault(Fault.starting())
+    world.stash.update_scene(scene, title="edited")
+    world.wait_circuit("open")
+    world.write_state_file(
+        "recovery_state", {**world.state_file("recovery_state"), "next_check_at": time.time() + 60, "step": 5}
+    )
+    world.plex.heal(rule)
+    tell(world, OK)
+    world.wait_for_titles({scene: "edited"}, timeout_s=6)
+    world.wait_circuit("closed")
+    assert [(outage["id"], outage["ended_at"] is None) for outage in world.outages()] == [(1, False)]
+
+
+def test_two_passed_probes_without_a_worker_end_the_outage(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    (scene, other) = world.add_scenes(2)
+    world.plex.fault(Fault.starting())
+    world.stash.update_scene(scene, title="edited")
+    world.wait_circuit("open")
+    world.kill_worker()
+    world.wait_until(lambda: not world.lock_holders(), "the lock to be free")
+    with world.no_worker():
+        tell(world, OK)
+        tell(world, OK)
+        assert world.circuit() == "closed"
+        assert world.outages()[0]["ended_at"] is not None
+        world.plex.heal()
+    world.stash.update_scene(other, title="edited too")
+    world.wait_for_titles({scene: "edited", other: "edited too"})
+    assert len(world.outages()) == 1
+    assert world.circuit() == "closed"
