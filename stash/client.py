@@ -38,6 +38,9 @@ UPDATES = """query($page: Int!, $per_page: Int!) {
     scenes { id updated_at }
   }
 }"""
+ALL_IDS = """query($filter: SceneFilterType!, $per_page: Int!) {
+  findScenes(scene_filter: $filter, filter: {per_page: $per_page, sort: "id", direction: ASC}) { count scenes { id } }
+}"""
 SCENE_IDS = """query($filter: SceneFilterType!, $page: Int!, $per_page: Int!) {
   findScenes(scene_filter: $filter, filter: {page: $page, per_page: $per_page, sort: "id", direction: ASC}) {
     scenes { id }
@@ -145,6 +148,15 @@ class StashClient:
         """(id, updated_at) of all scenes, newest first; pages count from 1, the one after the last is empty."""
         scenes = self._find(UPDATES, {"page": page, "per_page": per_page})
         return [(_number(scene), str(scene.get("updated_at", ""))) for scene in scenes]
+
+    def list_ids(self, *, after: int, limit: int) -> tuple[list[int], int]:
+        """The first `limit` scenes whose id is greater than `after`, by id, and how many such scenes there are."""
+        condition = {"id": {"value": after, "modifier": "GREATER_THAN"}}
+        found = _member(self._ask(ALL_IDS, {"filter": condition, "per_page": limit}), "findScenes")
+        scenes, count = found.get("scenes"), found.get("count")
+        if not isinstance(scenes, list) or not isinstance(count, int):
+            raise StashUnavailable("Stash's list of scenes is not a list")
+        return [_number(scene) for scene in scenes], count
 
     def scene_ids_of(self, kind: Kind, entity_id: int, *, page: int, per_page: int) -> list[int]:
         """Scenes that show this entity's name, by id; pages count from 1, the one after the last is empty."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
 
     from local.clock import Clock
+    from local.hide_paths import PathHider
     from local.redact import Redactor
     from stash.protocol import TaskInput
 
@@ -19,11 +21,19 @@ class TaskError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """One run of one task."""
+    """One run of one task. `progress` moves the job's bar, 0..1; `hider` is switched on by the settings."""
 
     input: TaskInput
+    connection_entry: bytes = field(repr=False)  # how to reach Stash, as the worker reads it
     directory: str
     script: str
     clock: Clock
     log: logging.Logger
     redactor: Redactor
+    hider: PathHider
+    progress: Callable[[float], None]
+
+    @property
+    def now(self) -> float:
+        """Epoch seconds."""
+        return self.clock.now()

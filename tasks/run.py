@@ -8,58 +8,98 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from local import inbox, lock, start
 from local.clock import clock_from_environment
+from local.hide_paths import PathHider
 from local.redact import Redactor
-from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input
+from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line
+from tasks.clear import clear_dlq, clear_queue, purge_dlq, recover_outage_jobs, restore_cleared, sync_scene
 from tasks.context import Context, TaskError
+from tasks.health import health_check
+from tasks.outages import outage_summary
+from tasks.process import process_queue
+from tasks.relay import relay_worker_log
 from tasks.status import queue_status
+from tasks.sync import sync_all, sync_recent
+from tasks.worker_link import start_worker_if_none
+from worker.errors import LocalStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
 # Every mode of the manifest and of the page inside Stash; None: not there yet.
 TASKS: tuple[tuple[str, Callable[[Context], object] | None], ...] = (
-    ("process_queue", None),
-    ("health_check", None),
+    ("process_queue", process_queue),
+    ("health_check", health_check),
     ("queue_status", queue_status),
-    ("outage_summary", None),
-    ("recover_outage_jobs", None),
-    ("sync_all", None),
-    ("sync_recent", None),
+    ("outage_summary", outage_summary),
+    ("recover_outage_jobs", recover_outage_jobs),
+    ("sync_all", sync_all),
+    ("sync_recent", sync_recent),
     ("reconcile_all", None),
     ("reconcile_recent", None),
     ("reconcile_7days", None),
     ("reconcile_preview", None),
-    ("clear_queue", None),
-    ("clear_dlq", None),
-    ("purge_dlq", None),
-    ("restore_cleared", None),
+    ("clear_queue", clear_queue),
+    ("clear_dlq", clear_dlq),
+    ("purge_dlq", purge_dlq),
+    ("restore_cleared", restore_cleared),
     ("preview", None),
-    ("sync_scene", None),
+    ("sync_scene", sync_scene),
 )
+# Probes itself, and starts a worker only where somebody has to go on probing.
+WAKES_NO_WORKER = ("health_check",)
+PROGRESS_STEP = 0.001
 
 
 def run_task(data: bytes, *, directory: str, script: str) -> None:
     """Answer the input of a task or operation. Never raises: what went wrong is the answer."""
-    redactor = Redactor()
-    log = _log_to_stash(redactor)
+    redactor, hider = Redactor(), PathHider()
+    stream = os.fdopen(os.dup(2), "wb", buffering=0)
+    log = _log_to_stash(stream, redactor, hider)
     try:
-        given = parse_task_input(data)
-        redactor.add(given.connection.cookie_value)
-        context = Context(
-            input=given, directory=directory, script=script, clock=clock_from_environment(), log=log, redactor=redactor
-        )
-        task = _task(given.mode)
-        _wake_worker(context, data)
-        answer = answer_output(task(context))
-    except (TaskError, ValueError) as error:
+        context = _context(data, directory, script, log, redactor, hider, stream)
+        answer = answer_output(_run(context))
+    except (TaskError, LocalStorage, ValueError) as error:
         answer = answer_error(redactor.clean(str(error)))
+    except OSError as error:
+        answer = answer_error(redactor.clean(_words_for(error, directory)))
     except Exception as error:
         log.debug("the traceback behind the answer", exc_info=True)
         answer = answer_error(redactor.clean(f"PlexSync failed: {type(error).__name__}: {error}"))
     sys.stdout.buffer.write(answer)
     sys.stdout.flush()
+
+
+def _context(  # noqa: PLR0917 - what run_task has made
+    data: bytes, directory: str, script: str, log: logging.Logger,
+    redactor: Redactor, hider: PathHider, stream: BinaryIO,
+) -> Context:  # fmt: skip
+    given = parse_task_input(data)
+    redactor.add(given.connection.cookie_value)
+    return Context(
+        input=given,
+        connection_entry=json.dumps({"server_connection": json.loads(data)["server_connection"]}).encode(),
+        directory=directory,
+        script=script,
+        clock=clock_from_environment(),
+        log=log,
+        redactor=redactor,
+        hider=hider,
+        progress=_progress_to(stream),
+    )
+
+
+def _run(context: Context) -> object:
+    task = _task(context.input.mode)
+    try:
+        if context.input.mode not in WAKES_NO_WORKER:
+            # A task's share in noticing that Plex is back: the worker, if none lives, looks first of all.
+            start_worker_if_none(context)
+        relay_worker_log(context.directory, context.log)
+    except OSError as error:
+        context.log.warning("%s", _words_for(error, context.directory))
+    return task(context)
 
 
 def _task(mode: str) -> Callable[[Context], object]:
@@ -72,30 +112,35 @@ def _task(mode: str) -> Callable[[Context], object]:
     return task
 
 
-def _wake_worker(context: Context, data: bytes) -> None:
-    """A task's share in noticing that Plex is back: the worker, started if none lives, looks first of all."""
-    try:
-        inbox.publish(context.directory, inbox.CONNECTION, _connection_of(data))
-        if lock.is_free(context.directory):
-            start.start_worker(context.script, context.directory)
-    except OSError as error:
-        context.log.warning(
-            "the data directory %s cannot be used: %s. Make room or make it writable for Stash, or set "
-            "PLEXSYNC_DATA_DIR to a folder on a local disk.",
-            context.directory,
-            error,
-        )
+def _words_for(error: OSError, directory: str) -> str:
+    return (
+        f"the data directory {directory} cannot be used: {error}. Make room or make it writable for Stash, or set "
+        "PLEXSYNC_DATA_DIR to a folder on a local disk."
+    )
 
 
-def _connection_of(data: bytes) -> bytes:
-    return json.dumps({"server_connection": json.loads(data)["server_connection"]}).encode()
-
-
-def _log_to_stash(redactor: Redactor) -> logging.Logger:
-    handler = StashLogHandler(os.fdopen(os.dup(2), "wb", buffering=0))
+def _log_to_stash(stream: BinaryIO, redactor: Redactor, hider: PathHider) -> logging.Logger:
+    handler = StashLogHandler(stream)
     handler.setFormatter(logging.Formatter("%(message)s"))
     handler.addFilter(redactor)
+    handler.addFilter(hider)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     log = logging.getLogger("plexsync")
     log.setLevel(logging.INFO)
     return log
+
+
+def _progress_to(stream: BinaryIO) -> Callable[[float], None]:
+    last = -1.0
+
+    def progress(fraction: float) -> None:
+        nonlocal last
+        if abs(fraction - last) < PROGRESS_STEP and fraction < 1:
+            return
+        last = fraction
+        try:
+            stream.write(progress_line(fraction).encode())
+        except OSError:
+            pass  # Stash listens no more
+
+    return progress

@@ -1,4 +1,4 @@
-"""View Queue Status: the state of everything in one JSON object, and as a few lines for the log.
+"""View Queue Status: the state of everything in one JSON object, and as a block of lines for the log.
 
 Needs no package that must be installed, so that it works before anything else does.
 """
@@ -7,39 +7,89 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from local import lock
-from worker.overview import count_queue
+from tasks.process import stop_told
+from tasks.status_lines import status_lines
+from tasks.worker_link import PACKAGES_NOTE, told_by_worker
+from worker.errors import LocalStorage
+from worker.overview import Overview
 from worker.resilience import Resilience
-from worker.words import duration_in_words
-from worker.worker_file import NAME as WORKER_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tasks.context import Context
+    from worker.dead_letters import DeadLetter
+    from worker.outages import Outage
     from worker.overview import QueueCounts
+
+# Of dead letters, for each class; of outages in the log (the JSON has all 30).
+EXAMPLES = 3
+RECONCILIATION_FILE = "reconciliation_state.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """All that the report tells."""
+
+    counts: QueueCounts
+    examples: Sequence[DeadLetter]
+    sync: Mapping[str, Any]
+    resilience: Resilience
+    outages: tuple[Outage, ...]
+    reconciliation: Mapping[str, Any]
+    worker: Mapping[str, Any]
+    draining: Mapping[str, Any]
+    problems: Sequence[str]
 
 
 def queue_status(context: Context) -> Mapping[str, object]:
-    """What docs/reference.md describes as the output of View Queue Status."""
-    now = context.clock.now()
-    counts = count_queue(context.directory, now)
+    """What the contract calls the output of View Queue Status."""
+    now = context.now
+    told = told_by_worker(context.directory)
+    context.hider.is_on = bool(told.get("hide_paths"))
+    status = _look(context, told, now)
+    for line in status_lines(status, now):
+        context.log.info("%s", line)
+    for problem in status.problems:
+        context.log.warning("%s", problem)
+    return _answer(status, now)
+
+
+def _look(context: Context, told: Mapping[str, Any], now: float) -> Status:
+    overview = Overview(context.directory)
     resilience = Resilience(context.directory, clock=context.clock, logger=context.log)
     resilience.refresh(now)
-    worker = _worker(context)
-    gate = resilience.gate(now)
-    for line in _lines(counts, resilience, worker, now):
-        context.log.info("%s", line)
+    worker = _worker(context.directory, told)
+    counts, examples, sync = overview.counts(now), overview.examples(EXAMPLES), overview.statistics(now)
+    return Status(
+        counts=counts,
+        examples=examples,
+        sync=sync,
+        resilience=resilience,
+        outages=_outages(resilience, overview.problems),
+        reconciliation=_reconciliation(context.directory),
+        worker=worker,
+        draining=_draining(resilience, told if worker["running"] else {}, now),
+        problems=[*overview.problems, *_missing_packages(context.directory)],
+    )
+
+
+def _answer(status: Status, now: float) -> Mapping[str, object]:
+    counts, resilience = status.counts, status.resilience
     return {
         "queue": {
             "pending": counts.pending,
             "waiting": counts.waiting,
             "in_progress": counts.in_progress,
+            "next_due_at": counts.next_due_at,
             "dead_letters": sum(counts.dead_letters.values()),
             "dead_letters_by_error": dict(counts.dead_letters),
         },
+        "dead_letter_examples": [_example(letter) for letter in status.examples],
         "circuit": {
             "state": resilience.breaker.state.value,
             "failures": resilience.breaker.failure_count,
@@ -47,9 +97,47 @@ def queue_status(context: Context) -> Mapping[str, object]:
             "last_error": resilience.breaker.last_error,
         },
         "recovery": _recovery(resilience, now),
-        "worker": worker,
-        "draining": {"stopped_by": gate.stopped_by, "message": gate.message, "until": gate.until},
+        "outages": [_outage(outage) for outage in status.outages],
+        "reconciliation": status.reconciliation,
+        "worker": status.worker,
+        "draining": status.draining,
+        "sync": status.sync,
+        "path_map_inferred": [],
     }
+
+
+def _example(letter: DeadLetter) -> Mapping[str, object]:
+    return {
+        "scene_id": letter.scene_id,
+        "title": letter.title,
+        "path": letter.path,
+        "error_class": letter.error_class,
+        "error_text": letter.error_text,
+        "attempts": letter.attempts,
+        "failed_first_at": letter.failed_first_at,
+        "failed_last_at": letter.failed_last_at,
+        "outage_id": letter.outage_id or None,
+        "advice": letter.advice,
+    }
+
+
+def _outage(outage: Outage) -> Mapping[str, object]:
+    return {
+        "id": outage.id,
+        "started_at": outage.started_at,
+        "ended_at": outage.ended_at,
+        "duration_s": outage.duration_s,
+        "jobs_affected": outage.jobs_affected,
+        "cause": outage.cause,
+    }
+
+
+def _outages(resilience: Resilience, problems: list[str]) -> tuple[Outage, ...]:
+    try:
+        return resilience.outages()
+    except LocalStorage as error:
+        problems.append(str(error))
+        return ()
 
 
 def _recovery(resilience: Resilience, now: float) -> Mapping[str, object]:
@@ -64,34 +152,52 @@ def _recovery(resilience: Resilience, now: float) -> Mapping[str, object]:
     }
 
 
-def _worker(context: Context) -> Mapping[str, object]:
+def _worker(directory: str, told: Mapping[str, Any]) -> Mapping[str, Any]:
     """Whether it lives is what the lock says; a Windows lock cannot be asked without disturbing it."""
     try:
-        with open(os.path.join(context.directory, WORKER_FILE), encoding="utf-8") as file:
-            told = json.load(file)
-    except (OSError, ValueError):
-        told = {}
-    running = not lock.is_free(context.directory) if os.name == "posix" else bool(told)
-    if not running or not isinstance(told, dict):
-        return {"running": running, "pid": None, "since": None, "doing": None}
+        running = not lock.is_free(directory) if os.name == "posix" else bool(told)
+    except OSError:
+        running = False
+    if not running:
+        return {"running": False, "pid": None, "since": None, "doing": None, "jobs_done": None}
     return {
         "running": True,
         "pid": told.get("pid"),
         "since": told.get("started_at"),
         "doing": told.get("doing"),
+        "jobs_done": told.get("jobs_done"),
     }
 
 
-def _lines(
-    counts: QueueCounts, resilience: Resilience, worker: Mapping[str, object], now: float
-) -> list[str]:
-    breaker = resilience.breaker
-    dead = ", ".join(f"{count} {name}" for name, count in counts.dead_letters.items())
-    due = f", the next in {duration_in_words(counts.next_due_at - now)}" if counts.next_due_at else ""
-    opened = f" since {duration_in_words(now - breaker.opened_at)}" if breaker.opened_at else ""
-    return [
-        f"Queue: {counts.pending} pending, {counts.waiting} of them waiting{due}, {counts.in_progress} in progress",
-        f"Dead letters: {dead or 'none'}",
-        f"Circuit: {breaker.state.value.upper()}{opened}",
-        f"Worker: {worker['doing'] or 'running' if worker['running'] else 'not running'}",
-    ]
+def _draining(resilience: Resilience, told: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    gate = resilience.gate(now)
+    if gate.stopped_by:
+        return {"stopped_by": gate.stopped_by, "message": gate.message, "until": gate.until}
+    stop = stop_told(told)
+    return {"stopped_by": stop.by if stop else None, "message": stop.message if stop else None, "until": None}
+
+
+def _reconciliation(directory: str) -> Mapping[str, Any]:
+    """The last run as its state file tells it; what is missing there is unknown."""
+    try:
+        with open(os.path.join(directory, RECONCILIATION_FILE), encoding="utf-8") as file:
+            told = json.load(file)
+    except (OSError, ValueError):
+        told = {}
+    told = told if isinstance(told, dict) else {}
+    none = {"empty": 0, "stale": 0, "missing": 0}
+    return {
+        "last_run_at": told.get("last_run_at"),
+        "scope": told.get("scope"),
+        "checked": told.get("checked", 0),
+        "gaps": told.get("gaps", none),
+        "queued": told.get("queued", none),
+    }
+
+
+def _missing_packages(directory: str) -> list[str]:
+    try:
+        with open(os.path.join(directory, PACKAGES_NOTE), encoding="utf-8") as file:
+            return [file.read().strip()]
+    except OSError:
+        return []

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
     from worker.ledger import Ledger
@@ -28,11 +27,11 @@ _ADVICE: Final[Mapping[str, str]] = {
     "Bug": "PlexSync made a mistake: please report it with the worker's log (plexsync.log); saving the scene tries "
     "again.",
 }
-_COLUMNS = (
+COLUMNS = (
     "scene_id, title, path, error_class, error_text, attempts, failed_first_at, failed_last_at, outage_id, job,"
-    " recovered_at"
+    " recovered_at, recovered_by"
 )
-_OLDER_THAN = f"SELECT {_COLUMNS} FROM dead_letter WHERE failed_last_at < ? ORDER BY id"  # noqa: S608 - our own names
+_OLDER_THAN = f"SELECT {COLUMNS} FROM dead_letter WHERE failed_last_at < ? ORDER BY id"  # noqa: S608 - our own names
 # Those that wait for a person; one whose job was queued again is pending and not dead.
 OPEN = "recovered_at IS NULL"
 
@@ -51,7 +50,8 @@ class DeadLetter:
     failed_last_at: float
     outage_id: int
     job: str
-    recovered_at: float | None = None
+    recovered_at: float | None = None  # its job was queued again by the command `recovered_by`
+    recovered_by: str = ""
 
     @property
     def advice(self) -> str:
@@ -77,7 +77,7 @@ class DeadLetters:
     def all(self, *, before: float = float("inf")) -> Sequence[DeadLetter]:
         """Oldest first; `before`: only those whose last failure is older."""
         with self._ledger.storage("read") as database:
-            return read(database, _OLDER_THAN, (before,))
+            return letters_of(database.execute(_OLDER_THAN, (before,)))
 
     def remove(self, letters: Iterable[DeadLetter]) -> None:
         """Delete exactly these: one that failed once more since stays."""
@@ -90,10 +90,10 @@ class DeadLetters:
     def put_back(self, letters: Iterable[DeadLetter]) -> None:
         """From a backup. A scene that failed again since keeps its newer one."""
         with self._ledger.transaction() as database:
-            names = _COLUMNS.split(", ")
+            names = COLUMNS.split(", ")
             values = ", ".join(f":{name.strip()}" for name in names)
             database.executemany(
-                f"INSERT OR IGNORE INTO dead_letter ({_COLUMNS}) VALUES ({values})",  # noqa: S608 - our own names
+                f"INSERT OR IGNORE INTO dead_letter ({COLUMNS}) VALUES ({values})",  # noqa: S608 - our own names
                 [asdict(letter) for letter in letters],
             )
 
@@ -106,12 +106,13 @@ class DeadLetters:
             )
 
 
-def read(database: sqlite3.Connection, sql: str, values: Sequence[object]) -> list[DeadLetter]:
-    """The rows of a query for `_COLUMNS`."""
+def letters_of(rows: Iterable[Sequence[Any]]) -> list[DeadLetter]:
+    """The rows of a query for `COLUMNS`."""
     return [
         DeadLetter(
             scene_id=row[0], title=row[1], path=row[2], error_class=row[3], error_text=row[4], attempts=row[5],
             failed_first_at=row[6], failed_last_at=row[7], outage_id=row[8], job=row[9], recovered_at=row[10],
+            recovered_by=row[11],
         )
-        for row in database.execute(sql, values)
+        for row in rows
     ]  # fmt: skip

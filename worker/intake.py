@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from local import inbox
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 ENTITY_PAGE = 500
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What one look into the inbox found: how many entries, and those that are still to be worked on."""
+
+    count: int
+    entities: list[inbox.Entry]  # whose scenes Stash must be asked for
+    commands: list[inbox.Entry]
+
+
 class Intake:
     """Claims what hooks and tasks left in the inbox of a data directory."""
 
@@ -37,25 +47,28 @@ class Intake:
         self._clock = clock
         self._log = log
 
-    def claim(self) -> tuple[int, list[inbox.Entry]]:
-        """Take in scenes, batches and connections; how many entries, and those that Stash must be asked about."""
+    def claim(self) -> Claimed:
+        """Take in scenes, batches and connections. Commands stay where they are for whoever serves them."""
         entries, strangers = inbox.list_entries(self._directory, self._clock.now())
         for path in strangers:
             self._log.warning(
                 "%s is no entry of the inbox; it lies in %s now", path, inbox.set_aside(self._directory, path)
             )
         self._take_connection(entries)
-        entities = []
+        entities, commands = [], []
         for entry in entries:
             if entry.kind == inbox.SCENE:
                 self._queue.add(new_job(int(entry.key), Reason.HOOK, entry.at))
             elif entry.kind == inbox.BATCH:
                 self._take_batch(entry)
+            elif entry.kind == inbox.COMMAND:
+                commands.append(entry)
+                continue
             elif entry.kind in inbox.ENTITIES:
                 entities.append(inbox.claim(entry))
                 continue
             _remove(entry.path)
-        return len(entries), entities
+        return Claimed(count=len(entries), entities=entities, commands=commands)
 
     def fan_out(self, entity: inbox.Entry) -> int:
         """Queue the scenes of a changed tag, performer, studio or group: those that Stash names, and those that the
@@ -96,8 +109,7 @@ class Intake:
             where = inbox.set_aside(self._directory, entry.path)
             self._log.warning("a batch of scenes could not be read (%s); it lies in %s now", error, where)
             return
-        for scene_id in scene_ids:
-            self._queue.add(new_job(scene_id, reason, entry.at))
+        self._queue.add_all(new_job(scene_id, reason, entry.at) for scene_id in scene_ids)
 
 
 def new_job(scene_id: int, reason: Reason, at: float) -> Job:

@@ -14,6 +14,7 @@ class Reason(str, Enum):
     """Why a scene is dirty."""
 
     HOOK = "hook"
+    NOW = "now"  # a person asked for this scene and waits for the answer
     ENTITY = "entity"  # a tag, performer, studio or group of the scene changed
     SYNC = "sync"
     RECONCILE = "reconcile"
@@ -23,17 +24,17 @@ class Reason(str, Enum):
     @property
     def is_bulk(self) -> bool:
         """Bulk work lets edits by a user go first."""
-        return self is not Reason.HOOK
+        return self not in (Reason.HOOK, Reason.NOW)
 
     @property
     def gets_one_try(self) -> bool:
         """Bulk work over a library that Plex may hold in part: a scene that it lacks is counted, not retried."""
-        return self not in (Reason.HOOK, Reason.RECOVERY)
+        return self not in (Reason.HOOK, Reason.NOW, Reason.RECOVERY)
 
     @property
     def reads_always(self) -> bool:
         """Whether the item is looked at even when the ledger says that Plex has all of it."""
-        return self in (Reason.RECONCILE, Reason.RECOVERY)
+        return self in (Reason.RECONCILE, Reason.RECOVERY, Reason.NOW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class Job:
     def merged_with(self, later: Job) -> Job:
         """This job after another event: due at once, with all its attempts, urgent if either is."""
         reason = later.reason if self.reason.is_bulk and not later.reason.is_bulk else self.reason
-        if later.reason.reads_always and reason.is_bulk:
+        if later.reason.reads_always and (reason.is_bulk or later.reason is Reason.NOW):
             reason = later.reason
         return replace(
             self,

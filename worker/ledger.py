@@ -69,7 +69,8 @@ CREATE TABLE IF NOT EXISTS statistic (
 );
 CREATE TABLE IF NOT EXISTS command (
     id TEXT PRIMARY KEY, at REAL NOT NULL,
-    plan TEXT NOT NULL,            -- JSON: what was decided before anything was done
+    plan TEXT,                     -- what was decided before anything was done
+    tries INTEGER NOT NULL DEFAULT 0,
     answer TEXT                    -- JSON; NULL: under way
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cleared (

@@ -14,12 +14,14 @@ from stash.errors import StashRefused, StashUnavailable
 from worker.attempt import Attempt
 from worker.breaker import Circuit
 from worker.errors import LocalStorage
+from worker.log_settings import obey_log_settings
 from worker.policy import Action, Outcome, Verdict, decide, rules
 from worker.probe import probe_result
 from worker.read_ahead import BATCH, ReadAhead
 from worker.recovery import PauseReason
 from worker.report import Report
-from worker.transitions import GateKind, ProbeKind, ProbeResult
+from worker.task_commands import commands_of
+from worker.transitions import Gate, GateKind, ProbeKind, ProbeResult
 from worker.worker_file import IDLE
 
 if TYPE_CHECKING:
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from worker.queue import JobQueue
     from worker.resilience import Resilience
     from worker.stash_link import StashLink
-    from worker.transitions import Gate
     from worker.worker_file import WorkerFile
 
 # The inbox is listed this often: 0.2 % of one CPU, and an edit waits no longer than a person notices.
@@ -100,8 +101,9 @@ class SyncWorker:
         self._report = Report(parts.log)
         self._ahead = ReadAhead(parts.queue)
         self._attempt = Attempt(
-            ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=self._probe, log=parts.log
+            ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=self.probe, log=parts.log
         )
+        self._commands = commands_of(parts, self)
         self._entities: list[inbox.Entry] = []
         self._has_news = False
         self._idle_since = self._clock.monotonic()
@@ -130,7 +132,7 @@ class SyncWorker:
             self._claim()
             self._resilience.refresh(now)
             if self._parts.stash.settings or not self._rests_from_stash(now):
-                self._resilience.maybe_check_recovery(self._probe, len(self._queue))
+                self._resilience.maybe_check_recovery(self.probe, len(self._queue))
             return self._until_next_check(self._drain_step(now), now)
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
@@ -162,11 +164,11 @@ class SyncWorker:
             self.process_one(is_trial=gate.kind is GateKind.TRIAL)
         return wait_s
 
-    def process_one(self, *, is_trial: bool = False) -> Verdict | None:
-        """Take the next due job through one try to its decision. The only place where a job is worked on."""
+    def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
+        """Take the next due job, or this scene's, through one try to its decision. The only place for that."""
         started_at = self._clock.now()
         self._parts.ledger.begin_job(started_at)
-        job = self._queue.take(started_at)
+        job = self._queue.take(started_at) if scene_id is None else self._queue.take_scene(scene_id)
         if job is None:
             return None
         ticket = self._resilience.ticket()
@@ -181,7 +183,8 @@ class SyncWorker:
             self._queue.keep(job.scene_id)  # in progress no more, even if the disk refused what was decided
         self._report.tell(job, outcome, scene, took_s=self._clock.now() - started_at)
         self._idle_since = self._clock.monotonic()
-        return outcome.verdict
+        self._parts.worker_file.jobs_done += 1
+        return outcome
 
     # What is done beside the jobs
 
@@ -304,9 +307,12 @@ class SyncWorker:
     # What surrounds the jobs
 
     def _claim(self) -> None:
-        count, entities = self._parts.intake.claim()
-        self._entities = entities
-        self._has_news = count > len(entities)
+        claimed = self._parts.intake.claim()
+        if claimed.commands:
+            self._commands.serve(claimed.commands)
+            claimed = self._parts.intake.claim()  # a command may have taken entries away
+        self._entities = claimed.entities
+        self._has_news = claimed.count > len(claimed.entities)
         if self._has_news:
             self._idle_since = self._clock.monotonic()
 
@@ -317,7 +323,21 @@ class SyncWorker:
         self._parts.log.debug("%s %s changed: %d scenes to look at", entity.kind, entity.key, count)
         self._idle_since = self._clock.monotonic()
 
-    def _probe(self) -> ProbeResult:
+    def look(self) -> Gate:
+        """What stops the drain now, after a fresh look at the settings; Plex is probed if that is due."""
+        now = self._clock.now()
+        try:
+            settings = self._read_settings(now)
+        except (StashUnavailable, StashRefused) as error:
+            self._note_stash_away(str(error), now)
+            return Gate(kind=GateKind.WAIT, stopped_by="stash", message=f"Stash does not answer: {error}")
+        if settings.paused:
+            return Gate(kind=GateKind.WAIT, stopped_by="paused", message="paused is switched on in the settings")
+        self._resilience.refresh(now, at_once=True)  # a Health Check may have changed them just now
+        self._resilience.maybe_check_recovery(self.probe, len(self._queue))
+        return self._resilience.gate(self._clock.now())
+
+    def probe(self) -> ProbeResult:
         """Ask Plex how it is. Raises StashUnavailable when the settings were never read."""
         try:
             return probe_result(self._parts.plex.probe(self._parts.stash.last_settings()))
@@ -360,6 +380,8 @@ class SyncWorker:
         self._settings_read_at = now
         if settings != before:
             self._ahead.forget()
+            obey_log_settings(self._parts.log, settings)
+            self._parts.worker_file.hide_paths = settings.hide_paths
             self._resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
             if before is not None:
                 self._resilience.settings_changed(now)
@@ -369,6 +391,7 @@ class SyncWorker:
         return self._stash_away_since is not None and now < self._stash_retry_at
 
     def _note_stash_away(self, text: str, now: float) -> None:
+        self._parts.worker_file.tell("waiting: stash", now)
         if self._stash_away_since is None:
             self._stash_away_since = now
             self._parts.log.warning("Stash does not answer: %s. Pending scenes wait for it.", text)

@@ -9,7 +9,7 @@ from typing import Final
 from worker.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened
 from worker.recovery import PauseReason
 from worker.transitions import Event, Gate, GateKind, PauseEnded, State
-from worker.words import duration_in_words
+from worker.words import duration_in_words, sentence
 
 _RESUMED: Final = {
     PauseReason.STORAGE: "the disk takes writes again",
@@ -44,7 +44,7 @@ def notice_of(event: Event, state: State, *, now: float, rate_per_s: float) -> N
         return Notice(level=logging.INFO, text=f"draining goes on: {_RESUMED[event.pause.reason]}.")
     is_busy = event.pause.until is not None
     next_at = event.pause.until if is_busy else state.scheduler.next_check_at
-    text = f"draining PAUSED: {_sentence(event.pause.message)} {_next(next_at, now, busy=is_busy)} No job is charged."
+    text = f"draining PAUSED: {sentence(event.pause.message)} {_next(next_at, now, busy=is_busy)} No job is charged."
     return Notice(level=logging.WARNING if is_busy else logging.ERROR, text=text)
 
 
@@ -54,7 +54,7 @@ def notice_at_start(gate: Gate, now: float) -> Notice | None:
         return None
     what = "the circuit is still OPEN" if gate.stopped_by == "circuit" else "draining is still PAUSED"
     busy = gate.stopped_by == PauseReason.BUSY.value
-    text = f"{what}: {_sentence(gate.message)} {_next(gate.until, now, busy=busy)}"
+    text = f"{what}: {sentence(gate.message)} {_next(gate.until, now, busy=busy)}"
     return Notice(level=logging.WARNING, text=text)
 
 
@@ -62,10 +62,10 @@ def _opened(event: CircuitOpened, state: State, now: float) -> str:
     after = _next(state.scheduler.next_check_at, now)
     if event.again:
         lasted = duration_in_words(now - event.outage.started_at)
-        return f"circuit OPEN again: {_sentence(event.why)} The outage began {lasted} ago. {after}"
+        return f"circuit OPEN again: {sentence(event.why)} The outage began {lasted} ago. {after}"
     if event.refunded:
-        return f"circuit OPEN: {_sentence(event.why)} Their jobs get this attempt back and wait. {after}"
-    return f"circuit OPEN: {_sentence(event.why)} All jobs wait, none is charged. {after}"
+        return f"circuit OPEN: {sentence(event.why)} Their jobs get this attempt back and wait. {after}"
+    return f"circuit OPEN: {sentence(event.why)} All jobs wait, none is charged. {after}"
 
 
 def _closed(event: CircuitClosed, rate_per_s: float) -> str:
@@ -81,8 +81,3 @@ def _closed(event: CircuitClosed, rate_per_s: float) -> str:
 def _next(at: float | None, now: float, *, busy: bool = False) -> str:
     when = "at once" if at is None or at <= now else f"in {duration_in_words(at - now)}"
     return f"It goes on {when}." if busy else f"Next check {when}."
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,10 +1,11 @@
-"""What others read of the queue and the ledger: read-only SQL and nothing that must be installed.
+"""What others read of queue and ledger: read-only SQL and nothing that must be installed.
 
-Works beside a busy worker, with a hundred thousand jobs, and where nothing exists yet.
+Works beside a busy worker, with a hundred thousand jobs, and where nothing exists yet or a file is damaged.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -13,19 +14,30 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import pathname2url
 
 from local import inbox
+from worker import statistics
+from worker.dead_letters import COLUMNS, OPEN, DeadLetter, letters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 QUEUE_FILE = os.path.join("queue", "data.db")
 LEDGER_FILE = "sync_state.db"
 # persist-queue's status of a row: 0 and 1 are ready, 2 is in progress, from 5 on it is settled.
-_QUEUE = """
-SELECT json_extract(data, '$.scene_id'), json_extract(data, '$.not_before'), status
-FROM ack_queue_default WHERE status < 5
-"""
+_PENDING = "SELECT json_extract(data, '$.scene_id'), json_extract(data, '$.not_before'), status FROM ack_queue_default"
+_UNSETTLED = f"{_PENDING} WHERE status < 5"
 _IN_PROGRESS = 2
-_DEAD = "SELECT error_class, COUNT(*) FROM dead_letter GROUP BY error_class ORDER BY 2 DESC, 1"
+_DEAD = f"SELECT error_class, COUNT(*) FROM dead_letter WHERE {OPEN} GROUP BY error_class ORDER BY 2 DESC, 1"  # noqa: S608
+# The latest few of each class, those of the most frequent class first.
+_EXAMPLES = f"""
+SELECT {COLUMNS} FROM (
+    SELECT *, ROW_NUMBER() OVER (PARTITION BY error_class ORDER BY failed_last_at DESC) AS place,
+           COUNT(*) OVER (PARTITION BY error_class) AS frequency
+    FROM dead_letter WHERE {OPEN})
+WHERE place <= ? ORDER BY frequency DESC, error_class, place
+"""  # noqa: S608 - our own names
+_SETTLED = "SELECT scene_id, verdict, settled_at FROM scene WHERE settled_at >= ?"
+_FINGERPRINTS = "SELECT scene_id, fingerprint FROM scene WHERE scene_id IN (SELECT value FROM json_each(?))"
+_PUSHED = "SELECT DISTINCT scene_id FROM item WHERE scene_id IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,28 +51,105 @@ class QueueCounts:
     dead_letters: Mapping[str, int] = field(default_factory=dict)  # by error class
 
 
-def count_queue(directory: str, now: float) -> QueueCounts:
-    """Count what is queued. Raises sqlite3.Error for a queue that cannot be read."""
-    rows = _rows(os.path.join(directory, QUEUE_FILE), _QUEUE)
-    waiting = [not_before for _, not_before, status in rows if status != _IN_PROGRESS and (not_before or 0) > now]
-    entries = inbox.list_entries(directory, now)[0]
-    scenes = {scene_id for scene_id, _, _ in rows} | {int(e.key) for e in entries if e.kind == inbox.SCENE}
-    return QueueCounts(
-        pending=len(scenes) + sum(entry.kind in inbox.ENTITIES for entry in entries),
-        waiting=len(waiting),
-        in_progress=sum(status == _IN_PROGRESS for _, _, status in rows),
-        next_due_at=min(waiting, default=None),
-        dead_letters=dict(_rows(os.path.join(directory, LEDGER_FILE), _DEAD)),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """What is pending: scene id -> epoch seconds of when it is due, 0 for at once. `entities`: changes of tags etc."""
+
+    due_at: Mapping[int, float] = field(default_factory=dict)
+    entities: int = 0
 
 
-def _rows(path: str, sql: str) -> list[tuple[Any, ...]]:
-    if not os.path.exists(path):
-        return []
-    with closing(sqlite3.connect(f"file:{pathname2url(path)}?mode=ro", uri=True, timeout=5)) as database:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger has of some scenes: fingerprint of the last push by id, and who was pushed at all."""
+
+    fingerprints: Mapping[int, str]
+    pushed: frozenset[int]
+
+
+class Overview:
+    """Queue and ledger of a data directory. What cannot be read counts as empty and is named in `problems`."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self.problems: list[str] = []
+
+    def counts(self, now: float) -> QueueCounts:
+        """How much there is of everything."""
+        rows = self._rows(QUEUE_FILE, _UNSETTLED)
+        waiting = [due for _, due, status in rows if status != _IN_PROGRESS and (due or 0) > now]
+        scenes, entities = self._in_inbox(now)
+        scenes |= {scene_id for scene_id, _, _ in rows}
+        return QueueCounts(
+            pending=len(scenes) + entities,
+            waiting=len(waiting),
+            in_progress=sum(status == _IN_PROGRESS for _, _, status in rows),
+            next_due_at=min(waiting, default=None),
+            dead_letters=dict(self._rows(LEDGER_FILE, _DEAD)),
+        )
+
+    def pending(self, now: float) -> Pending:
+        """The inbox is looked at first: what leaves it is in the queue by then."""
+        scenes, entities = self._in_inbox(now)
+        rows = self._rows(QUEUE_FILE, _UNSETTLED)
+        due_at = {scene_id: float(due or 0) for scene_id, due, _ in rows}
+        return Pending(due_at={**due_at, **dict.fromkeys(scenes, 0.0)}, entities=entities)
+
+    def settled_since(self, at: float) -> Sequence[tuple[int, str, float]]:
+        """(scene id, verdict, epoch seconds) of each scene that was judged at this time or later."""
+        return self._rows(LEDGER_FILE, _SETTLED, (at,))
+
+    def examples(self, of_each: int) -> Sequence[DeadLetter]:
+        """The latest dead letters of each error class, those of the most frequent class first."""
+        return letters_of(self._rows(LEDGER_FILE, _EXAMPLES, (of_each,)))
+
+    def statistics(self, now: float) -> Mapping[str, object]:
+        """What was pushed, unchanged and given up: in all, and in the `last_hour`."""
+        last_hour = statistics.minute_of(now) - statistics.HOUR_MINUTES
+        in_all, recent = (
+            next(iter(self._rows(LEDGER_FILE, statistics.SUMS, (first,))), (0, 0, 0, 0.0)) for first in (0, last_hour)
+        )
+        return {**statistics.as_json(in_all), "last_hour": statistics.as_json(recent)}
+
+    def known(self, scene_ids: Iterable[int]) -> Known:
+        """What was last pushed of these scenes."""
+        ids = (json.dumps(list(scene_ids)),)
+        return Known(
+            fingerprints=dict(self._rows(LEDGER_FILE, _FINGERPRINTS, ids)),
+            pushed=frozenset(scene_id for (scene_id,) in self._rows(LEDGER_FILE, _PUSHED, ids)),
+        )
+
+    def _in_inbox(self, now: float) -> tuple[set[int], int]:
+        """Distinct scenes, those of batches included, and how many entities."""
+        entries = inbox.list_entries(self._directory, now)[0]
+        scenes = {int(entry.key) for entry in entries if entry.kind == inbox.SCENE}
+        for entry in entries:
+            if entry.kind == inbox.BATCH:
+                scenes |= _scenes_of_batch(entry.path)
+        return scenes, sum(entry.kind in inbox.ENTITIES for entry in entries)
+
+    def _rows(self, name: str, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        path = os.path.join(self._directory, name)
+        if not os.path.exists(path):
+            return []
         try:
-            return list(database.execute(sql))
-        except sqlite3.OperationalError as error:
-            if "no such table" in str(error):  # just being made
-                return []
-            raise
+            with closing(sqlite3.connect(f"file:{pathname2url(path)}?mode=ro", uri=True, timeout=5)) as database:
+                return list(database.execute(sql, values))
+        except sqlite3.Error as error:
+            # A file that is just being made has no tables; one of an older version gets its new columns by the worker.
+            if "no such" not in str(error):
+                self.problems.append(f"{path} cannot be read: {error}")
+            return []
+
+
+def count_queue(directory: str, now: float) -> QueueCounts:
+    """Count what is queued, where nothing else is wanted."""
+    return Overview(directory).counts(now)
+
+
+def _scenes_of_batch(path: str) -> set[int]:
+    try:
+        with open(path, "rb") as file:
+            return {int(scene_id) for scene_id in json.loads(file.read())["scene_ids"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()  # just claimed; or no batch, which the worker says

@@ -14,7 +14,7 @@ import json
 import os
 import sqlite3
 from collections import deque
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,10 +24,12 @@ from worker.errors import LocalStorage
 from worker.job import Job, job_from_data, job_to_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 # Settled rows stay in persist-queue's table until they are cleared.
 CLEAR_AFTER_SETTLED = 1000
+_INSERT = f"INSERT INTO ack_queue_default (data, timestamp, status) VALUES (?, ?, {AckStatus.ready})"  # noqa: S608
+_SETTLE = f"UPDATE ack_queue_default SET status = {AckStatus.acked} WHERE _id = ?"  # noqa: S608 - a constant
 
 
 @dataclass(slots=True)
@@ -103,6 +105,31 @@ class JobQueue:
         self._rows[job.scene_id] = row = _Row(row_id, job, next(self._generations))
         self._line_up(row)
 
+    def add_all(self, jobs: Iterable[Job]) -> None:
+        """As `add` for each of them, in one transaction as far as they are new."""
+        new: dict[int, Job] = {}
+        for job in jobs:
+            if job.scene_id in self._rows:
+                self.add(job)
+            else:
+                new[job.scene_id] = new[job.scene_id].merged_with(job) if job.scene_id in new else job
+        with self._storage(), self._connection() as database:
+            row_ids = [
+                database.execute(_INSERT, (json.dumps(job_to_data(job)), job.last_event_at)).lastrowid or 0
+                for job in new.values()
+            ]
+        for row_id, job in zip(row_ids, new.values(), strict=True):
+            self._rows[job.scene_id] = row = _Row(row_id, job, next(self._generations))
+            self._line_up(row)
+
+    def settle_all(self, scene_ids: Sequence[int]) -> None:
+        """As `settle` for each of these pending scenes, none of them in progress, in one transaction."""
+        with self._storage(), self._connection() as database:
+            database.executemany(_SETTLE, [(self._rows[scene_id].row_id,) for scene_id in scene_ids])
+        for scene_id in scene_ids:
+            del self._rows[scene_id]
+        self._settled += len(scene_ids)
+
     def generation(self, scene_id: int) -> int:
         """Rises with each event of a pending scene; -1 for one that is not pending."""
         row = self._rows.get(scene_id)
@@ -137,6 +164,16 @@ class JobQueue:
                 row.is_taken, row.place = True, -1
                 return row.job
         return None
+
+    def take_scene(self, scene_id: int) -> Job | None:
+        """This scene's job, due or not, marked as in progress; None when it has none."""
+        row = self._rows.get(scene_id)
+        if row is None or row.is_taken:
+            return None
+        with self._storage():
+            self._disk.get(block=False, id=row.row_id)
+        row.is_taken, row.place = True, -1
+        return row.job
 
     def settle(self, scene_id: int) -> None:
         """The scene's job is done with, whatever the end."""
@@ -227,6 +264,12 @@ class JobQueue:
             if row and not row.is_taken and row.job.not_before == not_before:
                 row.job = replace(row.job, not_before=0.0)
                 self._line_up(row)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """One transaction beside persist-queue, which commits each row by itself: a sync queues thousands."""
+        with closing(sqlite3.connect(self._path)) as database, database:
+            yield database
 
     @contextmanager
     def _storage(self) -> Iterator[None]:

@@ -78,9 +78,9 @@ class Resilience:
 
     # What is the case
 
-    def refresh(self, now: float) -> None:
-        """Look at the files again when a second has passed since the last look. Call it whenever you loop."""
-        if self._read_at is not None and 0 <= now - self._read_at < self._clock.interval(_REREAD_S):
+    def refresh(self, now: float, *, at_once: bool = False) -> None:
+        """Look at the files again when a second has passed since the last look, or at once. Call it when you loop."""
+        if not at_once and self._read_at is not None and 0 <= now - self._read_at < self._clock.interval(_REREAD_S):
             return
         try:
             seen = replace(self._seen, breaker=self._circuit.read(), scheduler=self._read_schedule())

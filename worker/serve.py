@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from local import compiled, inbox, lock, start
+from local.hide_paths import PathHider
 from local.redact import Redactor
 from worker.catch_up import CatchUp
 from worker.errors import LocalStorage
@@ -62,6 +63,7 @@ def open_log(directory: str, redactor: Redactor) -> logging.Logger:
     )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     handler.addFilter(redactor)
+    handler.addFilter(PathHider())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     log = logging.getLogger("plexsync")
     log.setLevel(logging.INFO)

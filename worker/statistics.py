@@ -61,7 +61,7 @@ def minute_of(now: float) -> int:
     return max(1, int(now // 60))
 
 
-def in_words_of_the_contract(sums: tuple[int, int, int, float]) -> Mapping[str, object]:
+def as_json(sums: tuple[int, int, int, float]) -> Mapping[str, object]:
     """`pushed`, `unchanged`, `failed` and `mean_s`, the seconds of a push (null before the first)."""
     pushed, unchanged, failed, pushed_s = sums
     return {

@@ -20,6 +20,12 @@ def duration_in_words(seconds: float) -> str:
     return f"{whole} s"
 
 
+def sentence(text: str) -> str:
+    """`text` with what ends a sentence."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def _rounded(seconds: float) -> int:
     """Whole seconds, minutes or hours, whichever is the smaller of the two units shown."""
     for unit, limit in ((1, _HOUR_S), (_MINUTE_S, _DAY_S)):

@@ -14,26 +14,30 @@ if TYPE_CHECKING:
 NAME = "worker.json"
 # An idle worker writes nothing, so that disks may sleep.
 IDLE = "idle"
+# Followed by the reason, one of the contract's `stopped_by`: tasks that watch the worker end at it.
+STOPPED = "waiting: "
 HEARTBEAT_S = 60.0
 # What it is doing changes with every job; a report does not need each of them.
 QUIET_S = 1.0
 
 
 class WorkerFile:
-    """Written by the worker alone. A disk that refuses is no reason to stop: nothing depends on this file."""
+    """Written by the worker alone. A disk that refuses is no reason to stop: nothing depends on this file.
+
+    `hide_paths`: the setting, for reports that cannot ask Stash.
+    """
 
     def __init__(self, directory: str, *, started_at: float) -> None:
         self._path = os.path.join(directory, NAME)
         self._started_at = started_at
         self._told = ""
         self._written_at = 0.0
+        self.jobs_done = 0
+        self.hide_paths = False
 
     def tell(self, doing: str, now: float, **more: object) -> None:
         """Say what is done from now on, in a word or two."""
-        if doing == IDLE == self._told:
-            return
-        pause_s = HEARTBEAT_S if doing == self._told else QUIET_S
-        if now - self._written_at < pause_s and self._written_at <= now:
+        if doing == IDLE == self._told or self._is_too_soon(doing, now):
             return
         self._told, self._written_at = doing, now
         content: Mapping[str, object] = {
@@ -42,9 +46,18 @@ class WorkerFile:
             "started_at": self._started_at,
             "heartbeat_at": now,
             "doing": doing,
+            "jobs_done": self.jobs_done,
+            "hide_paths": self.hide_paths,
             **more,
         }
         try:
             write_atomically(self._path, json.dumps(content).encode(), sync=False)
         except OSError:
             pass  # see the class
+
+    def _is_too_soon(self, doing: str, now: float) -> bool:
+        """A stop is told at once, and so is the end of one and of all work."""
+        changed = doing != self._told
+        if changed and (doing == IDLE or doing.startswith(STOPPED) or self._told.startswith(STOPPED)):
+            return False
+        return 0 <= now - self._written_at < (QUIET_S if changed else HEARTBEAT_S)

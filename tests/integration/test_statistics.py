@@ -62,7 +62,7 @@ def test_old_minutes_are_added_up_and_nothing_is_lost(tmp_path: Path) -> None:
     assert sums(tmp_path)[0] == 10
     assert sums(tmp_path, statistics.minute_of(NOW + 3600 * 9) - statistics.HOUR_MINUTES) == (2, 0, 0, 0.0)
     with closing(sqlite3.connect(tmp_path / "sync_state.db")) as database:
-        assert database.execute("SELECT COUNT(*) FROM statistic").fetchone() == (4,)
+        assert database.execute("SELECT COUNT(*) FROM statistic").fetchone() == (3,)
 
 
 def test_a_ledger_of_the_first_version_gains_what_is_new(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""What a caller may pass to a task, checked. Raises TaskError: argument, value, what is allowed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.context import TaskError
+from worker.dead_letters import ERROR_CLASSES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What an outage is behind most surely; the others may have reasons of their own.
+DEFAULT_ERROR_TYPES = ("PlexServerDown",)
+DEFAULT_DAYS = 30.0
+_SHOWN = 60
+
+
+def scene_id_of(arguments: Mapping[str, object]) -> int:
+    """`scene_id`, as text or number."""
+    value = arguments.get("scene_id")
+    number = _whole_number(value)
+    if number is None or number <= 0:
+        raise TaskError(f"scene_id is {_show(value)}; allowed is the number of a scene, for example 12.")
+    return number
+
+
+def error_types_of(arguments: Mapping[str, object]) -> tuple[str, ...]:
+    """`error_types`: a list separated by commas or `all`; names in any case."""
+    value = arguments.get("error_types")
+    if value is None or value == "":
+        return DEFAULT_ERROR_TYPES
+    names = value if isinstance(value, list) else str(value).split(",")
+    wanted = [str(name).strip().casefold() for name in names if str(name).strip()]
+    if "all" in wanted:
+        return ERROR_CLASSES
+    known = {name.casefold(): name for name in ERROR_CLASSES}
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        raise TaskError(
+            f"error_types is {_show(value)}; allowed is all, or some of {', '.join(ERROR_CLASSES)}, "
+            "separated by commas."
+        )
+    return tuple(known[name] for name in dict.fromkeys(wanted))
+
+
+def outage_of(arguments: Mapping[str, object]) -> int | None:
+    """`outage`: its id; None means the last one."""
+    value = arguments.get("outage")
+    if value is None or value == "":
+        return None
+    number = _whole_number(value)
+    if number is None:
+        raise TaskError(f"outage is {_show(value)}; allowed is an outage's id, as Outage Summary Report lists them.")
+    return number
+
+
+def days_of(arguments: Mapping[str, object]) -> float:
+    """`days`: 0 or more."""
+    value = arguments.get("days")
+    if value is None or value == "":
+        return DEFAULT_DAYS
+    try:
+        days = float(str(value))
+    except ValueError:
+        days = -1.0
+    if isinstance(value, bool) or not 0 <= days < float("inf"):
+        raise TaskError(f"days is {_show(value)}; allowed is a number, 0 or more.")
+    return days
+
+
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    text = str(value).strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _show(value: object) -> str:
+    return repr(value)[:_SHOWN]

@@ -1,0 +1,87 @@
+"""Clear, purge, restore and recover, and Sync Scene: what the worker does on a task's behalf, told to a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.arguments import days_of, error_types_of, outage_of, scene_id_of
+from tasks.worker_link import WorkerLink
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks.context import Context
+
+
+def clear_queue(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of Clear Pending Queue."""
+    answer = WorkerLink(context).ask("clear_queue")
+    _say_cleared(context, answer["cleared"], "pending job", answer)
+    return answer
+
+
+def clear_dlq(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of Clear Dead Letter Queue."""
+    answer = WorkerLink(context).ask("clear_dlq")
+    _say_cleared(context, answer["cleared"], "dead letter", answer)
+    return answer
+
+
+def purge_dlq(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of Purge Old Dead Letters."""
+    days = days_of(context.input.args)
+    answer = WorkerLink(context).ask("purge_dlq", {"days": days})
+    _say_cleared(context, answer["purged"], f"dead letter older than {days:g} days", answer)
+    return answer
+
+
+def restore_cleared(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of Restore Cleared Jobs."""
+    answer = WorkerLink(context).ask("restore_cleared")
+    if answer["backup"] is None:
+        context.log.info("There is no backup that was not restored yet: nothing to bring back.")
+    else:
+        context.log.info("Brought back %d from %s.", answer["restored"], answer["backup"])
+    return answer
+
+
+def recover_outage_jobs(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of Recover Outage Jobs."""
+    arguments = {
+        "error_types": list(error_types_of(context.input.args)),
+        "outage": outage_of(context.input.args),
+    }
+    answer = WorkerLink(context).ask("recover_outage_jobs", arguments)
+    for line in _recovery_lines(answer):
+        context.log.info("%s", line)
+    return answer
+
+
+def sync_scene(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of `sync_scene`."""
+    scene_id = scene_id_of(context.input.args)
+    answer = WorkerLink(context).ask("sync_scene", {"scene_id": scene_id})
+    reason = f" ({answer['message']})" if answer.get("message") else ""
+    context.log.info("scene %d: %s%s", scene_id, answer["verdict"], reason)
+    return answer
+
+
+def _say_cleared(context: Context, count: int, what: str, answer: Mapping[str, Any]) -> None:
+    if not count:
+        context.log.info("There is no %s: nothing was set aside.", what)
+        return
+    nouns = what if count == 1 else what.replace("job", "jobs").replace("letter", "letters")
+    context.log.info(
+        "Set aside %d %s. Restore Cleared Jobs brings them back; they lie in %s.", count, nouns, answer["backup"]
+    )
+
+
+def _recovery_lines(answer: Mapping[str, Any]) -> list[str]:
+    lines = [f"{answer['recovered']} jobs are queued again."]
+    said = (
+        ("skipped_already_queued", "were queued already"),
+        ("skipped_scene_missing", "are no longer in Stash"),
+        ("skipped_plex_down", f"stay dead letters since Plex is not well now: {answer.get('message', '')}"),
+        ("failed", "could not be queued"),
+    )
+    return lines + [f"{answer[key]} {words}" for key, words in said if answer[key]]

@@ -1,0 +1,84 @@
+"""What a drain has come to, as seen from outside: which of the jobs found are done, how fast, and how long it takes.
+
+Pure: values in, values out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from worker.words import duration_in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# The pace is that of the last half minute: at the beginning of a recovery it changes.
+PACE_S = 30.0
+_SHOWN_PACE = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How many of the jobs found are due and not done, and how many are not due yet; `next_due_at` epoch seconds."""
+
+    due: int
+    waiting: int
+    next_due_at: float | None
+
+
+class Drain:
+    """The jobs that were there at the start, by scene id. Later ones are no business of the task that watches."""
+
+    def __init__(self, scene_ids: Iterable[int], *, entities: int = 0) -> None:
+        self._left = set(scene_ids)
+        self.found = len(self._left)
+        self._entities = entities
+        self.tally: Counter[str] = Counter()
+        self._pace: deque[tuple[float, int]] = deque()
+
+    @property
+    def done(self) -> int:
+        """How many are."""
+        return self.found - len(self._left)
+
+    def note(
+        self, due_at: Mapping[int, float], settled: Iterable[tuple[int, str, float]], *, entities: int, now: float
+    ) -> Standing:
+        """`due_at`: what was pending, read *before* `settled`; what is in neither has gone from Stash."""
+        for scene_id, verdict, _ in settled:
+            if scene_id in self._left:
+                self._left.discard(scene_id)
+                self.tally[verdict] += 1
+        gone = [scene_id for scene_id in self._left if scene_id not in due_at]
+        self._left.difference_update(gone)
+        self.tally["gone"] += len(gone)
+        waiting = [due_at[scene_id] for scene_id in self._left if due_at[scene_id] > now]
+        self._note_pace(now)
+        return Standing(
+            due=len(self._left) - len(waiting) + min(entities, self._entities),
+            waiting=len(waiting),
+            next_due_at=min(waiting, default=None),
+        )
+
+    def _note_pace(self, now: float) -> None:
+        self._pace.append((now, self.done))
+        while now - self._pace[0][0] > PACE_S:
+            self._pace.popleft()
+
+    def per_second(self) -> float | None:
+        """The pace of the last half minute; None before anything was done in it."""
+        (began_at, done_then), (ended_at, done_now) = self._pace[0], self._pace[-1]
+        if ended_at <= began_at or done_now <= done_then:
+            return None
+        return (done_now - done_then) / (ended_at - began_at)
+
+    def line(self, standing: Standing) -> str:
+        """One line about where it stands."""
+        said = f"{self.done} of {self.found} done"
+        pace = self.per_second()
+        if pace is None:
+            return f"{said}, {standing.due} due; the pace is not known yet"
+        shown = f"{pace:.0f}" if pace >= _SHOWN_PACE else f"{pace:.1f}"
+        return f"{said}, {shown} a second, about {duration_in_words(standing.due / pace)} left"

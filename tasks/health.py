@@ -1,0 +1,101 @@
+"""Health Check: asks Plex how it is, now, and moves the circuit as every probe does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.plex_and_stash import need_packages, open_stash
+from tasks.worker_link import start_worker_if_none
+from worker.overview import count_queue
+from worker.recovery import SECOND_PROBE_S
+from worker.resilience import Resilience
+from worker.words import duration_in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from plex.health import Health
+    from stash.settings import Settings
+    from tasks.context import Context
+
+
+def health_check(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of Health Check."""
+    need_packages(context)
+    resilience = Resilience(context.directory, clock=context.clock, logger=context.log)
+    with open_stash(context) as (_, settings):
+        resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
+        health = _probe(context, settings, resilience)
+        if health is not None and _is_half_open(resilience):
+            context.clock.sleep(context.clock.interval(SECOND_PROBE_S))
+            resilience.refresh(context.now)
+            if _is_half_open(resilience):  # a worker's trial may have decided meanwhile
+                health = _probe(context, settings, resilience)
+    resilience.refresh(context.now)
+    _start_worker_if_needed(context, resilience)
+    return _answer(context, health, resilience)
+
+
+def _probe(context: Context, settings: Settings, resilience: Resilience) -> Health | None:
+    """Probe and tell the circuit; None when it is not known where Plex is."""
+    from plex.health import probe  # noqa: PLC0415 - needs packages
+    from worker.plex_link import plex_connection  # noqa: PLC0415 - as above
+    from worker.probe import probe_result  # noqa: PLC0415 - as above
+
+    resilience.refresh(context.now)
+    ticket = resilience.ticket()
+    if not settings.plex_url:
+        return None
+    health = probe(plex_connection(settings, context.directory), clock=context.clock)
+    waiting = count_queue(context.directory, context.now).pending
+    resilience.record_probe(ticket, probe_result(health), context.now, jobs_waiting=waiting)
+    return health
+
+
+def _is_half_open(resilience: Resilience) -> bool:
+    return resilience.breaker.state.value == "half_open"
+
+
+def _start_worker_if_needed(context: Context, resilience: Resilience) -> None:
+    """A circuit that is not closed must have somebody who goes on probing."""
+    if resilience.breaker.state.value != "closed":
+        start_worker_if_none(context)
+
+
+def _answer(context: Context, health: Health | None, resilience: Resilience) -> Mapping[str, object]:
+    message = _message(health, resilience, context.now)
+    is_well = health is not None and health.error is None
+    (context.log.info if is_well else context.log.warning)("%s", message)
+    is_ready = health is not None and health.ready
+    return {
+        "healthy": health is not None and health.healthy,
+        "ready": is_ready,
+        "token_ok": health.token_ok if health else None,
+        "latency_ms": round(health.latency_ms, 1) if health and health.latency_ms is not None else None,
+        "version": (health.version or None) if health else None,
+        "libraries": list(health.libraries) if health and is_ready else None,
+        "libraries_missing": list(health.libraries_missing) if health and is_ready else None,
+        "circuit": resilience.breaker.state.value,
+        "path_map_inferred": [],
+        "message": message,
+    }
+
+
+def _message(health: Health | None, resilience: Resilience, now: float) -> str:
+    if health is None:
+        return (
+            "PlexSync does not know where Plex is: enter plex_url, for example http://192.168.1.10:32400, in the "
+            "plugin's settings. Changes wait until then."
+        )
+    if health.error is None:
+        names = ", ".join(health.libraries)
+        said = f"Plex {health.version} is well: it answers in {health.latency_ms or 0:.0f} ms. Libraries: {names}."
+    else:
+        what = "answers but is not ready" if health.healthy else "does not answer"
+        said = f"Plex {what if not health.ready else 'answers'}: {health.reason}"
+    state = resilience.breaker.state.value
+    if state == "closed":
+        return said
+    next_at = resilience.next_check_at()
+    when = f"; the next check comes in {duration_in_words(next_at - now)}" if next_at else ""
+    return f"{said} The circuit is {state.upper()}: jobs wait{when}."

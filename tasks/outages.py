@@ -1,0 +1,71 @@
+"""Outage Summary Report: the last outages, and what they say about how reliable Plex is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tasks.context import TaskError
+from worker.errors import LocalStorage
+from worker.resilience import Resilience
+from worker.words import duration_in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tasks.context import Context
+    from worker.outages import Outage, OutageFigures
+
+
+def outage_summary(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of Outage Summary Report."""
+    resilience = Resilience(context.directory, clock=context.clock, logger=context.log)
+    now = context.now
+    resilience.refresh(now)
+    try:
+        outages, figures = resilience.outages(), resilience.figures(now)
+    except LocalStorage as error:
+        raise TaskError(str(error)) from error
+    for line in summary_lines(outages, figures, now):
+        context.log.info("%s", line)
+    return {"outages": [asdict(outage) for outage in outages], **asdict(figures)}
+
+
+def summary_lines(outages: tuple[Outage, ...], figures: OutageFigures, now: float) -> Iterator[str]:
+    """The report for the log, newest outage first."""
+    if not figures.count:
+        since = f" since {_ago(figures.observed_since, now)}" if figures.observed_since is not None else ""
+        yield f"Outages: none on record{since}."
+        return
+    yield (
+        f"Outages: {figures.count}, {duration_in_words(figures.total_s)} in all, "
+        f"the longest {duration_in_words(figures.longest_s)}."
+    )
+    yield from _reliability(figures, now)
+    for outage in reversed(outages):
+        yield f"- {outage_line(outage, now)}"
+
+
+def outage_line(outage: Outage, now: float) -> str:
+    """`#3, 2 h ago, lasted 5 min: connection refused; 12 jobs waited, 12 pushed after it`."""
+    began = _ago(outage.started_at, now)
+    lasted = "still going on" if outage.duration_s is None else f"lasted {duration_in_words(outage.duration_s)}"
+    jobs = f"{outage.jobs_affected} {'job' if outage.jobs_affected == 1 else 'jobs'} waited"
+    after = f", {outage.jobs_pushed} pushed in the recovery" if outage.jobs_pushed else ""
+    return f"#{outage.id}, {began}, {lasted}: {outage.cause.rstrip('.')}; {jobs}{after}, {outage.probes} probes"
+
+
+def _reliability(figures: OutageFigures, now: float) -> Iterator[str]:
+    parts = []
+    if figures.mttr_s is not None:
+        parts.append(f"back after {duration_in_words(figures.mttr_s)} on average")
+    if figures.mtbf_s is not None:
+        parts.append(f"{duration_in_words(figures.mtbf_s)} of service between two outages")
+    if figures.availability is not None and figures.observed_since is not None:
+        parts.append(f"available {figures.availability:.2%} of the time since {_ago(figures.observed_since, now)}")
+    if parts:
+        yield f"Plex was {'; '.join(parts)}." if parts[0].startswith("back") else f"{'; '.join(parts).capitalize()}."
+
+
+def _ago(at: float, now: float) -> str:
+    return f"{duration_in_words(now - at)} ago"

@@ -1,0 +1,150 @@
+"""The status as a person reads it in Stash's log: one line for each thing, times in words. Pure."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from tasks.outages import outage_line
+from worker.words import duration_in_words, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tasks.status import Status
+
+SHOWN_OUTAGES = 3
+SHOWN_ERROR = 160
+
+
+def status_lines(status: Status, now: float) -> Iterator[str]:
+    """The whole block."""
+    yield _queue(status, now)
+    yield from _dead_letters(status)
+    yield _drain(status, now)
+    yield _circuit(status, now)
+    yield from _recovery(status, now)
+    yield _worker(status, now)
+    yield _sync(status.sync)
+    yield from _outages(status, now)
+    yield _reconciliation(status.reconciliation, now)
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name + ':':<16}{text}"
+
+
+def _queue(status: Status, now: float) -> str:
+    counts = status.counts
+    if not counts.pending:
+        return _line("Queue", "empty")
+    parts = [f"{counts.pending} pending"]
+    if counts.in_progress:
+        parts.append(f"{counts.in_progress} in progress")
+    if counts.waiting:
+        due = f", the next due {_in(counts.next_due_at, now)}" if counts.next_due_at else ""
+        parts.append(f"{counts.waiting} waiting for another try{due}")
+    return _line("Queue", ", ".join(parts))
+
+
+def _dead_letters(status: Status) -> Iterator[str]:
+    counts = status.counts.dead_letters
+    if not counts:
+        yield _line("Dead letters", "none")
+        return
+    by_class = ", ".join(f"{count} {name}" for name, count in counts.items())
+    yield _line("Dead letters", f"{sum(counts.values())} ({by_class})")
+    for name, letters in groupby(status.examples, key=lambda letter: letter.error_class):
+        shown = list(letters)
+        yield f"- {name}: {shown[0].advice}"
+        for letter in shown:
+            title = f'"{letter.title}" (scene {letter.scene_id})' if letter.title else f"scene {letter.scene_id}"
+            yield f"- - {title}, {letter.attempts} tries: {_short(letter.error_text)}"
+
+
+def _drain(status: Status, now: float) -> str:
+    draining = status.draining
+    if not draining["stopped_by"]:
+        return _line("Draining", "nothing is in its way")
+    until = f" Next look {_in(draining['until'], now)}." if draining["until"] else ""
+    return _line("Draining", f"stopped ({draining['stopped_by']}): {sentence(str(draining['message']))}{until}")
+
+
+def _circuit(status: Status, now: float) -> str:
+    breaker = status.resilience.breaker
+    since = f" for {duration_in_words(now - breaker.opened_at)}" if breaker.opened_at is not None else ""
+    failures = f", {breaker.failure_count} failures in a row" if breaker.failure_count else ""
+    return _line("Circuit", f"{breaker.state.value.upper()}{since}{failures}")
+
+
+def _recovery(status: Status, now: float) -> Iterator[str]:
+    resilience, parts = status.resilience, []
+    scheduler, next_at = resilience.scheduler, resilience.next_check_at()
+    if scheduler.last_check_at is not None:
+        parts.append(f"last check {_ago(scheduler.last_check_at, now)}")
+    if next_at is not None:
+        parts.append(f"next check {_in(next_at, now)}")
+    until, rate = resilience.recovery_until(now), resilience.rate_per_s(now)
+    if until is not None and rate is not None:
+        parts.append(f"recovering at {rate:g} jobs a second, {duration_in_words(until - now)} left")
+    elif scheduler.last_recovery_at is not None:
+        parts.append(f"last recovery {_ago(scheduler.last_recovery_at, now)}")
+    if parts:
+        yield _line("Recovery", ", ".join(parts))
+
+
+def _worker(status: Status, now: float) -> str:
+    worker = status.worker
+    if not worker["running"]:
+        return _line("Worker", "not running (the next change starts it)")
+    parts = [str(worker["doing"] or "starting")]
+    if isinstance(worker["since"], (int, float)):
+        parts.append(f"running for {duration_in_words(now - worker['since'])}")
+    if worker["jobs_done"]:
+        parts.append(f"{worker['jobs_done']} jobs done")
+    return _line("Worker", ", ".join(parts))
+
+
+def _sync(sync: Mapping[str, Any]) -> str:
+    mean = f", {_mean(sync['mean_s'])} each" if sync["mean_s"] is not None else ""
+    hour = sync["last_hour"]
+    return _line(
+        "Pushed",
+        f"{sync['pushed']}{mean}; {sync['unchanged']} unchanged, {sync['failed']} given up "
+        f"(last hour: {hour['pushed']}, {hour['unchanged']}, {hour['failed']})",
+    )
+
+
+def _outages(status: Status, now: float) -> Iterator[str]:
+    if not status.outages:
+        yield _line("Outages", "none on record")
+        return
+    yield _line("Outages", f"{len(status.outages)} on record, the latest:")
+    for outage in reversed(status.outages[-SHOWN_OUTAGES:]):
+        yield f"- {outage_line(outage, now)}"
+
+
+def _reconciliation(told: Mapping[str, Any], now: float) -> str:
+    if not isinstance(told["last_run_at"], (int, float)):
+        return _line("Reconciliation", "never ran")
+    gaps = ", ".join(f"{count} {name}" for name, count in told["gaps"].items())
+    return _line(
+        "Reconciliation",
+        f"{_ago(told['last_run_at'], now)}, scope {told['scope']}: {told['checked']} checked; gaps: {gaps}",
+    )
+
+
+def _mean(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration_in_words(seconds)
+
+
+def _ago(at: float, now: float) -> str:
+    return f"{duration_in_words(now - at)} ago"
+
+
+def _in(at: float, now: float) -> str:
+    return f"in {duration_in_words(at - now)}" if at > now else "now"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN_ERROR else f"{text[:SHOWN_ERROR]}…"

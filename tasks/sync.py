@@ -1,0 +1,161 @@
+"""Sync All Scenes and Sync Recent Scenes: queue what differs from what was last pushed, then watch the drain.
+
+The comparison reads Stash and the ledger in pages and asks Plex nothing; what differs goes to the worker in batches,
+which begins with the first while the rest is compared.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local import inbox
+from stash.errors import StashRefused
+from stash.times import epoch_of
+from tasks.plex_and_stash import need_packages, open_stash
+from tasks.process import LINE_S, watch_drain
+from worker.compare import compare
+from worker.intake import batch_content
+from worker.job import Reason
+from worker.overview import Overview
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from stash.client import StashClient
+    from stash.scene import Scene
+    from stash.settings import Settings
+    from tasks.context import Context
+
+PAGE = 200
+RECENT_S = 86400.0
+# The part of the bar that belongs to the comparison.
+COMPARED = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some scenes; `failed` are the ids of those that Stash cannot describe; `rest`: how many come after these."""
+
+    scenes: Sequence[Scene] = ()
+    failed: Sequence[int] = ()
+    rest: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What the comparison has found so far."""
+
+    checked: int = 0
+    queued: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+
+
+def sync_all(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of Sync All Scenes."""
+    return _sync(context, since_s=None)
+
+
+def sync_recent(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of Sync Recent Scenes."""
+    return _sync(context, since_s=RECENT_S)
+
+
+def _sync(context: Context, *, since_s: float | None) -> Mapping[str, object]:
+    need_packages(context)
+    began_at = context.now
+    counts = Counts()
+    with open_stash(context) as (client, settings):
+        pages = _all_pages(client) if since_s is None else _recent_pages(client, began_at - since_s)
+        _compare_pages(context, settings, pages, counts)
+    context.log.info(
+        "%d scenes compared: %d queued, %d unchanged, %d left alone (nothing to push).",
+        counts.checked, counts.queued, counts.unchanged, counts.skipped,
+    )  # fmt: skip
+    drained = watch_drain(context, since=began_at, from_fraction=COMPARED)
+    return {
+        **drained,
+        "checked": counts.checked,
+        "queued": counts.queued,
+        "unchanged": counts.unchanged,
+        "skipped": counts.skipped,
+    }
+
+
+def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], counts: Counts) -> None:
+    overview = Overview(context.directory)
+    line_at = context.clock.monotonic() + LINE_S
+    for page in pages:
+        known = overview.known(scene.id for scene in page.scenes)
+        found = compare(page.scenes, settings, known)
+        queued = [*found.different, *page.failed]
+        _queue(context, queued)
+        counts.checked += len(page.scenes) + len(page.failed)
+        counts.queued += len(queued)
+        counts.unchanged += found.unchanged
+        counts.skipped += found.skipped
+        context.progress(COMPARED * counts.checked / max(1, counts.checked + page.rest))
+        if context.clock.monotonic() >= line_at:
+            line_at += LINE_S
+            text = "%d scenes compared, %d of them queued; %d to go"
+            context.log.info(text, counts.checked, counts.queued, page.rest)
+
+
+def _queue(context: Context, scene_ids: Sequence[int]) -> None:
+    """One batch for the worker. A scene that Stash cannot describe goes along: its job says why, alone."""
+    if scene_ids:
+        name = f"{inbox.BATCH}-{uuid.uuid4().hex[:12]}"
+        inbox.publish(context.directory, name, batch_content(scene_ids, Reason.SYNC))
+
+
+def _all_pages(client: StashClient) -> Iterator[Page]:
+    """By id: what is edited or deleted meanwhile moves no scene out of sight."""
+    last_id = 0
+    while True:
+        ids, count = client.list_ids(after=last_id, limit=PAGE)
+        if not ids:
+            return
+        yield _read(client, ids, rest=count - len(ids))
+        last_id = ids[-1]
+
+
+def _recent_pages(client: StashClient, since: float) -> Iterator[Page]:
+    """Newest first, until they are older than `since`. Whoever is edited meanwhile has a hook of its own."""
+    seen: set[int] = set()
+    number = 1
+    while True:
+        listed = client.list_updates(page=number, per_page=PAGE)
+        ids = [scene_id for scene_id, updated_at in listed if is_after(updated_at, since) and scene_id not in seen]
+        seen.update(ids)
+        if ids:
+            yield _read(client, ids, rest=PAGE)
+        if len(listed) < PAGE or not is_after(listed[-1][1], since):
+            return
+        number += 1
+
+
+def _read(client: StashClient, ids: Sequence[int], *, rest: int) -> Page:
+    try:
+        return Page(scenes=list(client.read_scenes(ids).values()), rest=rest)
+    except StashRefused:
+        return _read_singly(client, ids, rest=rest)
+
+
+def _read_singly(client: StashClient, ids: Sequence[int], *, rest: int) -> Page:
+    """Only a single read tells which scene it is that Stash cannot describe."""
+    scenes: list[Scene] = []
+    failed: list[int] = []
+    for scene_id in ids:
+        try:
+            scenes += client.read_scenes([scene_id]).values()
+        except StashRefused:  # noqa: PERF203 - one try each is the point
+            failed.append(scene_id)
+    return Page(scenes=scenes, failed=failed, rest=rest)
+
+
+def is_after(updated_at: str, since: float) -> bool:
+    """Whether Stash's text is a time after `since` (epoch seconds); what cannot be read counts as one."""
+    at = epoch_of(updated_at)
+    return at is None or at > since

@@ -1,0 +1,108 @@
+"""`backups/`: what a clear or purge took away, as JSON lines, until a restore brings it back."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from local.files import write_atomically
+from worker.dead_letters import DeadLetter
+from worker.errors import CommandRefused
+from worker.job import Job, job_from_data, job_to_data
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FOLDER = "backups"
+ENDING = ".jsonl"
+RESTORED = ".restored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityEvent:
+    """A changed tag, performer, studio or group whose scenes were not yet queued. `at`: epoch seconds."""
+
+    kind: str
+    entity_id: int
+    at: float
+
+
+Cleared = Job | DeadLetter | EntityEvent
+
+
+def backup_name(what: str, command_id: str, now: float) -> str:
+    """`2026-11-22T19-13-33.250Z-queue-1a2b.jsonl`: names sort by time."""
+    moment = datetime.fromtimestamp(now, timezone.utc)
+    return f"{moment:%Y-%m-%dT%H-%M-%S}.{int(now * 1000) % 1000:03d}Z-{what}-{command_id}{ENDING}"
+
+
+class Backups:
+    """The folder of a data directory. Raises OSError; CommandRefused for a backup that cannot be read."""
+
+    def __init__(self, directory: str) -> None:
+        self._folder = os.path.join(directory, FOLDER)
+
+    def path(self, name: str) -> str:
+        """Where it lies, or lay before it was restored."""
+        return os.path.join(self._folder, name)
+
+    def newest(self) -> str:
+        """The name of the newest one that was not restored yet; "" when there is none."""
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return ""
+        return max((name for name in names if name.endswith(ENDING) and not name.startswith(".")), default="")
+
+    def write(self, name: str, cleared: Sequence[Cleared]) -> None:
+        """All of it, or nothing."""
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        write_atomically(self.path(name), b"".join(_line(each) for each in cleared))
+
+    def read(self, name: str) -> list[Cleared]:
+        """What is in it, also after it was restored; nothing where there is none."""
+        paths = (self.path(name), self.path(name) + RESTORED)
+        path = next((path for path in paths if os.path.exists(path)), None)
+        if path is None:
+            return []
+        with open(path, encoding="utf-8") as file:
+            return [_parsed(line, path) for line in file]
+
+    def mark_restored(self, name: str) -> None:
+        """It will not be taken again."""
+        try:
+            os.replace(self.path(name), self.path(name) + RESTORED)
+        except FileNotFoundError:
+            pass  # done before a kill
+
+
+def _line(each: Cleared) -> bytes:
+    if isinstance(each, Job):
+        data: dict[str, Any] = {"kind": "job", **job_to_data(each)}
+    elif isinstance(each, DeadLetter):
+        data = {"kind": "dead_letter", **asdict(each)}
+    else:
+        data = {"kind": "entity", "entity": each.kind, "id": each.entity_id, "at": each.at}
+    return json.dumps(data).encode() + b"\n"
+
+
+def _parsed(line: str, path: str) -> Cleared:
+    try:
+        return _cleared(json.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CommandRefused(
+            f"a line of the backup {path} cannot be read ({error}): {line[:80]!r}. Correct or delete that line, then "
+            "run Restore Cleared Jobs again."
+        ) from error
+
+
+def _cleared(data: dict[str, Any]) -> Cleared:
+    kind = data.pop("kind")
+    if kind == "job":
+        return job_from_data(data)
+    if kind == "dead_letter":
+        return DeadLetter(**data)
+    return EntityEvent(kind=str(data["entity"]), entity_id=int(data["id"]), at=float(data["at"]))

@@ -1,0 +1,121 @@
+"""Clear, purge and restore: what is taken away goes into a backup first.
+
+A repetition after a kill reads the backup it has begun and adds what is still there: nothing is missed, nothing twice.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from local import inbox
+from worker.backups import Backups, EntityEvent, backup_name
+from worker.dead_letters import DeadLetter, DeadLetters
+from worker.errors import CommandRefused
+from worker.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from local.clock import Clock
+    from worker.backups import Cleared
+    from worker.commands import Command, CommandStore
+    from worker.ledger import Ledger
+    from worker.queue import JobQueue
+
+DAY_S = 86400.0
+DEFAULT_DAYS = 30.0
+
+
+class Clearing:
+    """The handlers of these commands. Raise LocalStorage, OSError and CommandRefused."""
+
+    def __init__(self, *, directory: str, queue: JobQueue, ledger: Ledger, store: CommandStore, clock: Clock) -> None:
+        self._directory = directory
+        self._queue = queue
+        self._ledger = ledger
+        self._dead_letters = DeadLetters(ledger)
+        self._backups = Backups(directory)
+        self._store = store
+        self._clock = clock
+
+    def clear_queue(self, command: Command) -> Mapping[str, object]:
+        """Set aside every pending job without an event since the command came; the inbox is in the queue by now."""
+        jobs = [job for job in self._queue.jobs() if job.last_event_at < command.at]
+        entries = [
+            entry for entry in inbox.list_entries(self._directory, self._clock.now())[0]
+            if entry.kind in inbox.ENTITIES and entry.at < command.at
+        ]  # fmt: skip
+        events = [EntityEvent(kind=entry.kind, entity_id=int(entry.key), at=entry.at) for entry in entries]
+        name, cleared = self._set_aside(command, "queue", [*jobs, *events])
+        self._note_cleared([job.scene_id for job in jobs], command.at)
+        self._queue.settle_all([job.scene_id for job in jobs])
+        for entry in entries:
+            os.unlink(entry.path)
+        return {"cleared": cleared, "backup": name}
+
+    def clear_dlq(self, command: Command) -> Mapping[str, object]:
+        """Set aside all dead letters that were there before the command."""
+        name, cleared = self._remove_dead_letters(command, command.at)
+        return {"cleared": cleared, "backup": name}
+
+    def purge_dlq(self, command: Command) -> Mapping[str, object]:
+        """Set aside those whose last failure is older than `days`."""
+        days = command.arguments.get("days", DEFAULT_DAYS)
+        if not isinstance(days, (int, float)) or days < 0:
+            raise CommandRefused(f"days is {days!r}; allowed is a number, 0 or more")
+        name, purged = self._remove_dead_letters(command, command.at - days * DAY_S)
+        return {"purged": purged, "backup": name}
+
+    def restore_cleared(self, command: Command) -> Mapping[str, object]:
+        """Bring back the newest backup that was not restored yet."""
+        name = self._store.plan(command, self._backups.newest)
+        if not name:
+            return {"restored": 0, "backup": None}
+        cleared = self._backups.read(name)
+        self._bring_back(cleared)
+        self._backups.mark_restored(name)
+        return {"restored": len(cleared), "backup": self._backups.path(name)}
+
+    def _remove_dead_letters(self, command: Command, before: float) -> tuple[str | None, int]:
+        letters = [letter for letter in self._dead_letters.all(before=before) if letter.recovered_at is None]
+        name, cleared = self._set_aside(command, "dead-letters", letters)
+        self._dead_letters.remove(letters)
+        return name, cleared
+
+    def _set_aside(self, command: Command, what: str, found: Sequence[Cleared]) -> tuple[str | None, int]:
+        """The backup's path (None when there is nothing) and how many are in it, those of before a kill included."""
+        name = self._store.plan(command, lambda: backup_name(what, command.id, self._clock.now()))
+        by_name = {_name(each): each for each in (*self._backups.read(name), *found)}
+        if not by_name:
+            return None, 0
+        if found:
+            self._backups.write(name, tuple(by_name.values()))
+        return self._backups.path(name), len(by_name)
+
+    def _bring_back(self, cleared: Sequence[Cleared]) -> None:
+        jobs = [each for each in cleared if isinstance(each, Job)]
+        self._queue.add_all(jobs)
+        self._note_cleared([job.scene_id for job in jobs], None)
+        self._dead_letters.put_back([each for each in cleared if isinstance(each, DeadLetter)])
+        for each in cleared:
+            if isinstance(each, EntityEvent):
+                # No connection in it: the worker has one.
+                inbox.publish(self._directory, f"{each.kind}-{each.entity_id}", b"{}")
+
+
+    def _note_cleared(self, scene_ids: Sequence[int], at: float | None) -> None:
+        """Changes up to `at` stay unpushed, also for what looks for missed ones; None: no longer."""
+        with self._ledger.transaction() as database:
+            if at is None:
+                database.executemany("DELETE FROM cleared WHERE scene_id = ?", [(scene,) for scene in scene_ids])
+                return
+            rows = [(scene, at) for scene in scene_ids]
+            database.executemany("INSERT OR REPLACE INTO cleared (scene_id, cleared_at) VALUES (?, ?)", rows)
+
+
+def _name(each: Cleared) -> tuple[str, str, int]:
+    """What two lines about the same thing have in common."""
+    if isinstance(each, EntityEvent):
+        return "entity", each.kind, each.entity_id
+    return type(each).__name__, "", each.scene_id

@@ -1,0 +1,202 @@
+"""What tasks ask of the worker: files in the inbox, carried out between jobs and during every wait, each of them once.
+
+A kill at any moment leaves the command claimed, and the next worker carries it out before anything else. What was
+answered stands in the ledger before the answer is written, so a command that was done is never done again; until then
+it is repeated from its start, which every handler allows (`Command.plan` keeps what it must decide only once).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from local import inbox
+from local.files import write_atomically
+from stash.errors import StashRefused, StashUnavailable
+from worker.errors import CommandRefused, LocalStorage
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterable, Mapping
+
+    from local.clock import Clock
+    from worker.ledger import Ledger
+
+    Handler = Callable[["Command"], Mapping[str, object]]
+
+# An answer that nobody fetched: its task was stopped, or gave up waiting.
+ANSWER_KEPT_S = 3600.0
+# What was answered is remembered longer than any task waits and any worker is dead.
+COMMAND_KEPT_S = 7 * 86400.0
+# A command that ends the worker by a bug would do so to every later one.
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """`at`: epoch seconds by the file system's clock, which dates the entries of the inbox too."""
+
+    id: str
+    what: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    at: float = 0.0
+
+
+def command_entry(command_id: str) -> str:
+    """The name of a command's file in the inbox."""
+    return f"{inbox.COMMAND}-{command_id}"
+
+
+def answer_path(directory: str, command_id: str) -> str:
+    """Where the worker leaves the answer."""
+    return os.path.join(directory, "queue", "answers", f"{command_id}.json")
+
+
+def command_content(command_id: str, what: str, arguments: Mapping[str, object], asked_at: float) -> bytes:
+    """What a task writes into a command's file."""
+    return json.dumps({"id": command_id, "what": what, "arguments": dict(arguments), "asked_at": asked_at}).encode()
+
+
+class CommandStore:
+    """What the ledger knows of commands. Raises LocalStorage."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def answer(self, command_id: str) -> Mapping[str, object] | None:
+        """What a command that was done was answered."""
+        with self._ledger.storage("read") as database:
+            row = database.execute("SELECT answer FROM command WHERE id = ?", (command_id,)).fetchone()
+        return json.loads(row[0]) if row and row[0] else None
+
+    def begin(self, command: Command, *, now: float) -> int:
+        """The command is going to be carried out; for how manieth time."""
+        with self._ledger.transaction() as database:
+            database.execute(
+                "INSERT INTO command (id, at, tries) VALUES (?, ?, 1) ON CONFLICT (id) DO UPDATE SET tries = tries + 1",
+                (command.id, now),
+            )
+            row = database.execute("SELECT tries FROM command WHERE id = ?", (command.id,)).fetchone()
+        return int(row[0])
+
+    def plan(self, command: Command, decide: Callable[[], str]) -> str:
+        """What `decide` said when it was first asked for this command, which has begun."""
+        with self._ledger.transaction() as database:
+            (plan,) = database.execute("SELECT plan FROM command WHERE id = ?", (command.id,)).fetchone()
+            if plan is None:
+                plan = decide()
+                database.execute("UPDATE command SET plan = ? WHERE id = ?", (plan, command.id))
+        return str(plan)
+
+    def done(self, command: Command, answer: Mapping[str, object], *, now: float) -> None:
+        """The command was carried out; forgets what is long past."""
+        with self._ledger.transaction() as database:
+            database.execute("UPDATE command SET answer = ? WHERE id = ?", (json.dumps(answer), command.id))
+            database.execute("DELETE FROM command WHERE at < ?", (now - COMMAND_KEPT_S,))
+
+
+class Commands:
+    """Serves the commands of a data directory with `handlers`, by the command's word."""
+
+    def __init__(
+        self,
+        *,
+        directory: str,
+        store: CommandStore,
+        handlers: Mapping[str, Handler],
+        clock: Clock,
+        log: logging.Logger,
+    ) -> None:
+        self._directory = directory
+        self._store = store
+        self._handlers = handlers
+        self._clock = clock
+        self._log = log
+        self._prepare_answers()
+
+    def serve(self, entries: Iterable[inbox.Entry]) -> int:
+        """Carry out what was asked, oldest first; how many. Raises LocalStorage, and OSError of the inbox."""
+        count = 0
+        for entry in entries:
+            count += self._serve(entry)
+        return count
+
+    def _serve(self, entry: inbox.Entry) -> int:
+        if os.path.basename(entry.path).startswith(inbox.TEMPORARY):
+            os.unlink(entry.path)  # its task was killed before it had asked
+            return 0
+        try:
+            claimed = inbox.claim(entry)  # whoever renames it first decides: the task may withdraw it
+        except FileNotFoundError:
+            return 0
+        command = self._read(claimed)
+        if command is not None:
+            try:
+                self._answer(command)
+            except (LocalStorage, OSError):
+                _unlink(claimed.path)  # its task is told, or gives up; it shall not be done behind the user's back
+                raise
+            _unlink(claimed.path)
+        return 1
+
+    def _read(self, entry: inbox.Entry) -> Command | None:
+        try:
+            with open(entry.path, "rb") as file:
+                data = json.loads(file.read())
+            arguments = data.get("arguments") or {}
+            return Command(id=entry.key, what=str(data["what"]), arguments=dict(arguments), at=entry.at)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            where = inbox.set_aside(self._directory, entry.path)
+            self._log.warning("a command could not be read (%s); it lies in %s now", error, where)
+            return None
+
+    def _answer(self, command: Command) -> None:
+        answer = self._store.answer(command.id)
+        if answer is None:
+            answer = self._first_answer(command)
+        self._write(command, answer)
+
+    def _first_answer(self, command: Command) -> Mapping[str, object]:
+        try:
+            if self._store.begin(command, now=self._clock.now()) > TRIES:
+                answer: Mapping[str, object] = {
+                    "error": f"{command.what} ended the worker {TRIES} times; its log, plexsync.log, says why"
+                }
+            else:
+                answer = self._carry_out(command)
+            self._store.done(command, answer, now=self._clock.now())
+        except LocalStorage as error:
+            self._write(command, {"error": str(error)})
+            raise
+        return answer
+
+    def _write(self, command: Command, answer: Mapping[str, object]) -> None:
+        write_atomically(answer_path(self._directory, command.id), json.dumps(answer).encode())
+
+    def _carry_out(self, command: Command) -> Mapping[str, object]:
+        handler = self._handlers.get(command.what)
+        if handler is None:
+            return {"error": f"this version of the worker knows no command {command.what!r}"}
+        try:
+            return {"output": handler(command)}
+        except CommandRefused as error:
+            return {"error": str(error)}
+        except (StashUnavailable, StashRefused) as error:
+            return {"error": f"Stash is needed for this and does not help: {error}. Try again when it answers."}
+
+    def _prepare_answers(self) -> None:
+        folder = os.path.dirname(answer_path(self._directory, ""))
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with os.scandir(folder) as listing:
+            for file in listing:
+                if self._clock.now() - file.stat(follow_symlinks=False).st_mtime > ANSWER_KEPT_S:
+                    _unlink(file.path)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # withdrawn, or fetched

@@ -1,0 +1,125 @@
+"""Recover Outage Jobs: dead letters of an outage become jobs again, each of them once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.dead_letters import DeadLetters
+from worker.errors import CommandRefused
+from worker.job import Job, Reason
+from worker.transitions import ProbeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from local.clock import Clock
+    from worker.commands import Command
+    from worker.dead_letters import DeadLetter
+    from worker.ledger import Ledger
+    from worker.outages import Outage
+    from worker.queue import JobQueue
+    from worker.resilience import Resilience
+    from worker.stash_link import StashLink
+    from worker.transitions import ProbeResult
+
+READ_AT_ONCE = 50
+
+
+class Recovering:
+    """The handler of this command. Raises LocalStorage, StashUnavailable, StashRefused and CommandRefused."""
+
+    def __init__(
+        self,
+        *,
+        queue: JobQueue,
+        ledger: Ledger,
+        stash: StashLink,
+        resilience: Resilience,
+        probe: Callable[[], ProbeResult],
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._ledger = ledger
+        self._dead_letters = DeadLetters(ledger)
+        self._stash = stash
+        self._resilience = resilience
+        self._probe = probe
+        self._clock = clock
+
+    def recover_outage_jobs(self, command: Command) -> Mapping[str, object]:
+        """Arguments: `error_types` (list of class names), `outage` (id, or null for the last one)."""
+        classes = command.arguments.get("error_types")
+        outage = chosen_outage(self._resilience.outages(), command.arguments.get("outage"))
+        if outage is None:
+            return _report()
+        wanted = [
+            letter for letter in self._dead_letters.all()
+            if isinstance(classes, list) and letter.error_class in classes and belongs_to(letter, outage)
+            and (letter.recovered_at is None or letter.recovered_by == command.id)
+        ]  # fmt: skip
+        if not wanted:
+            return _report()
+        ticket = self._resilience.ticket()
+        result = self._probe()
+        self._resilience.record_probe(ticket, result, self._clock.now(), jobs_waiting=len(self._queue))
+        if result.kind is not ProbeKind.OK:
+            return _report(skipped_plex_down=len(wanted), message=result.text)
+        return self._recover(command, wanted)
+
+    def _recover(self, command: Command, wanted: Sequence[DeadLetter]) -> Mapping[str, object]:
+        existing = self._existing([letter.scene_id for letter in wanted])
+        recovered, queued, missing = [], 0, 0
+        for letter in wanted:
+            job = self._queue.job(letter.scene_id)
+            if letter.scene_id not in existing:
+                missing += 1
+            elif job is not None and not _is_of(job, command):
+                queued += 1
+            else:
+                recovered.append(letter.scene_id)
+        self._queue.add_all([_job(scene_id, command) for scene_id in recovered])
+        self._dead_letters.mark_recovered(recovered, command_id=command.id, now=self._clock.now())
+        return _report(recovered, skipped_already_queued=queued, skipped_scene_missing=missing)
+
+    def _existing(self, scene_ids: Sequence[int]) -> set[int]:
+        client, found = self._stash.client(), set[int]()
+        for start in range(0, len(scene_ids), READ_AT_ONCE):
+            found |= client.read_scenes(scene_ids[start : start + READ_AT_ONCE]).keys()
+        return found
+
+
+def chosen_outage(outages: Sequence[Outage], wanted: object) -> Outage | None:
+    """The outage of this id, without one the last; None where there never was one. Raises CommandRefused."""
+    if wanted is None:
+        return outages[-1] if outages else None
+    found = next((outage for outage in outages if outage.id == wanted), None)
+    if found is None:
+        known = ", ".join(str(outage.id) for outage in outages) or "none"
+        raise CommandRefused(f"there is no outage {wanted} on record; there are: {known}")
+    return found
+
+
+def belongs_to(letter: DeadLetter, outage: Outage) -> bool:
+    """Whether the outage may be behind this dead letter: from the first failure that led to it until it ended."""
+    end = outage.ended_at if outage.ended_at is not None else float("inf")
+    return letter.outage_id == outage.id or letter.failed_within(outage.started_at, end)
+
+
+def _is_of(job: Job, command: Command) -> bool:
+    """Queued by this very command, before a kill."""
+    return job.reason is Reason.RECOVERY and job.last_event_at == command.at
+
+
+def _job(scene_id: int, command: Command) -> Job:
+    return Job(scene_id=scene_id, reason=Reason.RECOVERY, first_event_at=command.at, last_event_at=command.at)
+
+
+def _report(recovered: Sequence[int] = (), *, message: str = "", **counts: int) -> Mapping[str, object]:
+    zero = {"skipped_already_queued": 0, "skipped_scene_missing": 0, "skipped_plex_down": 0, "failed": 0}
+    return {
+        "recovered": len(recovered),
+        **zero,
+        **counts,
+        "scene_ids": list(recovered),
+        **({"message": message} if message else {}),
+    }
