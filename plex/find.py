@@ -49,7 +49,7 @@ class Finder:
         allow_ambiguous: bool = False,
     ) -> None:
         self._client = client
-        self._index = index
+        self.index = index
         self._allow_ambiguous = allow_ambiguous
         self._paths = PathMap(rules, index, log)
         self.sweeper = Sweeper(client, index, clock)
@@ -97,18 +97,18 @@ class Finder:
 
     def forget(self, rating_key: int) -> None:
         """An item is gone or has other files now: the next look-up asks Plex."""
-        self._index.drop(rating_key)
+        self.index.drop(rating_key)
 
     def await_files(self, scene_id: int, files: Sequence[File]) -> None:
-        """Plex lacks the scene: let the sweeper tell when it has seen one of its files."""
-        self._index.await_files(scene_id, self._wanted(files))
+        """Plex lacks the scene: note when one of its files is seen."""
+        self.index.await_files(scene_id, self._wanted(files))
 
     def _wanted(self, files: Sequence[File]) -> list[Wanted]:
         paths = dict(files) | {self.rules.map(path): size for path, size in files}
         return [Wanted(path=path, size=size) for path, size in paths.items()]
 
     def _match_known(self, files: Sequence[File]) -> Found:
-        return match_scene(files, self._index.alike(self._wanted(files)), self.rules)
+        return match_scene(files, self.index.alike(self._wanted(files)), self.rules)
 
     def _is_settled(self, found: Found, files: Sequence[File], since: float) -> bool:
         """Whether the index is enough. Rivals are not: one of them may be gone."""
@@ -143,18 +143,18 @@ class Finder:
                 return self._ask_all_of(section, files)
             items |= {item.rating_key: item for item in candidates}
         self.sweeper.take(items.values())
-        for item in self._index.alike(self._wanted(files)):
+        for item in self.index.alike(self._wanted(files)):
             if item.section_key == section.key and item.rating_key not in items:
-                self._index.drop(item.rating_key)
+                self.index.drop(item.rating_key)
         return list(items.values())
 
     def _ask_all_of(self, section: Section, files: Sequence[File]) -> list[LeanItem]:
         """On a server without a filter: all of it the first time, then what changed since."""
-        if self._index.section(section.key).swept_at:
+        if self.index.section(section.key).swept_at:
             self.sweeper.refresh_section(section)
         else:
             self.sweeper.sweep(section)
-        return [item for item in self._index.alike(self._wanted(files)) if item.section_key == section.key]
+        return [item for item in self.index.alike(self._wanted(files)) if item.section_key == section.key]
 
 
 def _words(match: Match) -> str:

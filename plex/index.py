@@ -47,6 +47,7 @@ CREATE INDEX IF NOT EXISTS part_of_path ON part (path_hash);
 CREATE INDEX IF NOT EXISTS part_of_name ON part (name_hash, size);
 CREATE TABLE IF NOT EXISTS awaited (
     scene_id INTEGER NOT NULL, path_hash INTEGER NOT NULL, name_hash INTEGER NOT NULL, size INTEGER NOT NULL,
+    is_seen INTEGER NOT NULL,      -- an item with this file was seen since
     PRIMARY KEY (scene_id, path_hash)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS awaited_name ON awaited (name_hash);
@@ -141,8 +142,8 @@ class Index:
                 )  # fmt: skip
         return tuple(items.values())
 
-    def take(self, items: Sequence[LeanItem], *, now: float) -> frozenset[int]:
-        """Remember items as they are; the scenes that waited for one of their files, and no longer do."""
+    def take(self, items: Sequence[LeanItem], *, now: float) -> None:
+        """Remember items as they are, and note which awaited files they have."""
         keys = [(item.rating_key,) for item in items]
         with self._transaction():
             self._db.executemany("DELETE FROM part WHERE rating_key = ?", keys)
@@ -158,7 +159,15 @@ class Index:
                     for place, part in enumerate(item.parts)
                 ],
             )
-            return self._release_awaited(items)
+            if self._db.execute("SELECT 1 FROM awaited LIMIT 1").fetchone():
+                self._db.executemany(
+                    "UPDATE awaited SET is_seen = 1 WHERE name_hash = ? AND (path_hash = ? OR size = ?)",
+                    [
+                        (name_hash(part.path), path_hash(part.path), part.size)
+                        for item in items
+                        for part in item.parts
+                    ],
+                )
 
     def drop(self, rating_key: int) -> None:
         """The item is gone, or has other files now."""
@@ -196,25 +205,28 @@ class Index:
     # Scenes that Plex lacks
 
     def await_files(self, scene_id: int, files: Iterable[Wanted]) -> None:
-        """Remember to tell when an item with one of these files is seen."""
+        """Remember to note when an item with one of these files is seen."""
         with self._transaction():
             self._db.executemany(
-                "INSERT OR REPLACE INTO awaited VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO awaited VALUES (?, ?, ?, ?, 0)",
                 [(scene_id, path_hash(file.path), name_hash(file.path), file.size) for file in files],
             )
 
-    def _release_awaited(self, items: Sequence[LeanItem]) -> frozenset[int]:
-        found: set[int] = set()
-        if not self._db.execute("SELECT 1 FROM awaited LIMIT 1").fetchone():
-            return frozenset()
-        for part in (part for item in items for part in item.parts):
-            rows = self._db.execute(
-                "SELECT scene_id FROM awaited WHERE name_hash = ? AND (path_hash = ? OR size = ?)",
-                (name_hash(part.path), path_hash(part.path), part.size),
-            )
-            found.update(scene_id for (scene_id,) in rows)
-        self._db.executemany("DELETE FROM awaited WHERE scene_id = ?", [(scene_id,) for scene_id in found])
-        return frozenset(found)
+    def awaits_any(self) -> bool:
+        """Whether Plex lacks any scene, as far as it was asked for."""
+        with self._storage():
+            return self._db.execute("SELECT 1 FROM awaited LIMIT 1").fetchone() is not None
+
+    def seen_scenes(self) -> list[int]:
+        """The awaited scenes of which a file was seen."""
+        with self._storage():
+            rows = self._db.execute("SELECT DISTINCT scene_id FROM awaited WHERE is_seen").fetchall()
+        return [scene_id for (scene_id,) in rows]
+
+    def await_no_more(self, scene_ids: Iterable[int]) -> None:
+        """These scenes are looked at again."""
+        with self._transaction():
+            self._db.executemany("DELETE FROM awaited WHERE scene_id = ?", [(scene_id,) for scene_id in scene_ids])
 
     # Inferred rules
 

@@ -42,7 +42,6 @@ class Sweeper:
         self._client = client
         self._index = index
         self._clock = clock
-        self._woken: set[int] = set()
 
     def sweep_all(self) -> None:
         """Sweep each section that was not swept today; refresh the others when their last refresh is old."""
@@ -55,7 +54,10 @@ class Sweeper:
     def sweep(self, section: Section) -> None:
         """Read the whole section."""
         began_at = self._clock.now()
-        newest = self.take(self._client.sweep(section))
+        self.note_swept(section, self.take(self._client.sweep(section)), began_at)
+
+    def note_swept(self, section: Section, newest: int, began_at: float) -> None:
+        """All items of the section were taken since `began_at`; `newest`: the last change among them."""
         self._index.drop_unseen(section.key, began_at)
         state = self._index.section(section.key)
         self._index.store_section(
@@ -98,14 +100,9 @@ class Sweeper:
         """Remember items that were seen; the newest change among them, 0 for none."""
         newest, items = 0, iter(items)
         while chunk := list(islice(items, _CHUNK)):
-            self._woken |= self._index.take(chunk, now=self._clock.now())
+            self._index.take(chunk, now=self._clock.now())
             newest = max(newest, *(max(item.updated_at, item.added_at) for item in chunk))
         return newest
-
-    def take_woken(self) -> frozenset[int]:
-        """The scenes that waited for a file which was seen since the last call."""
-        woken, self._woken = frozenset(self._woken), set()
-        return woken
 
 
 def _refreshed(state: SectionState, newest: int, began_at: float) -> SectionState:

@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS item (
     pushed_at REAL NOT NULL,
     PRIMARY KEY (scene_id, rating_key)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS item_by_key ON item (rating_key);
 CREATE TABLE IF NOT EXISTS entity (
     kind TEXT NOT NULL, entity_id INTEGER NOT NULL, scene_id INTEGER NOT NULL,
     PRIMARY KEY (kind, entity_id, scene_id)
@@ -161,6 +162,24 @@ class Ledger:
                 "INSERT OR REPLACE INTO item (scene_id, rating_key, pushed, intents, pushed_at)"
                 " VALUES (?, ?, ?, '[]', ?)",
                 (scene_id, rating_key, json.dumps(_jsonable(pushed)), now),
+            )
+
+    def owners(self, rating_key: int) -> dict[int, Owned]:
+        """By scene, what was put into the item."""
+        with self.storage("read"):
+            rows = self._db.execute(
+                "SELECT scene_id, pushed, intents FROM item WHERE rating_key = ?", (rating_key,)
+            ).fetchall()
+        return {scene_id: Owned(pushed=_values(pushed), intents=_list(intents)) for scene_id, pushed, intents in rows}
+
+    def hand_over(self, rating_key: int, scene_id: int, owned: Owned) -> None:
+        """All that was put into the item is this scene's now."""
+        intents = json.dumps([_jsonable(values) for values in owned.intents])
+        with self.transaction():
+            self._db.execute("DELETE FROM item WHERE rating_key = ?", (rating_key,))
+            self._db.execute(
+                "INSERT INTO item (scene_id, rating_key, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, 0)",
+                (scene_id, rating_key, json.dumps(_jsonable(owned.pushed)), intents),
             )
 
     def settle(self, scene: Scene, *, verdict: str, fingerprint: str, files: str, now: float) -> None:

@@ -9,8 +9,10 @@ import math
 from typing import TYPE_CHECKING
 
 from plex.errors import NotInPlex
+from worker.sharing import Sharing
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Sequence
 
     from plex.client import PlexClient
@@ -35,23 +37,25 @@ class Locator:
         finder: Finder,
         ledger: Ledger,
         scans: Scans | None,
+        log: logging.Logger,
         on_lost: Callable[[set[int]], None] = lambda _keys: None,
     ) -> None:
         self._plex = plex
         self._finder = finder
         self._ledger = ledger
         self._scans = scans
+        self._sharing = Sharing(ledger, log)
         self._on_lost = on_lost
 
     def locate(self, job: Job, target: Target, ahead: dict[int, PlexItem]) -> list[PlexItem]:
-        """The items that hold a file of the scene; one read `ahead` is taken out and used once.
+        """The items that hold a file of the scene and are not another scene's; one read `ahead` is used once.
 
         Raises NotInPlex, after which Plex may be asked to scan, and Ambiguous.
         """
         keys = dict.fromkeys((*target.known_keys, *(self._finder.known(target.files) if target.known_keys else ())))
         current = self._read(target, tuple(keys), ahead)
         if keys and len(current) == len(keys):
-            return current
+            return self._own_ones(target, current)
         try:
             # What was known is wrong: only what Plex says from now on counts.
             return self._look_up(target, ahead, since=math.inf if keys else job.last_event_at)
@@ -71,7 +75,10 @@ class Locator:
             lost = set(target.record.items) - {item.rating_key for item in current}
             self._ledger.forget_items(target.scene.id, lost)
             self._on_lost(lost)
-        return current
+        return self._own_ones(target, current)
+
+    def _own_ones(self, target: Target, items: Sequence[PlexItem]) -> list[PlexItem]:
+        return self._sharing.own_ones(target.scene.id, target.files, items, self._finder.rules)
 
     def _read_found(self, target: Target, ahead: dict[int, PlexItem], since: float) -> list[PlexItem]:
         """What the finder remembers may be of yesterday; it is asked once more after a look at the items themselves."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import uuid
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,8 @@ from plex.scan import Scans
 from worker.push import Pusher
 
 if TYPE_CHECKING:
+    import logging
+
     from local.clock import Clock
     from plex.health import Health
     from stash.settings import Settings
@@ -50,13 +51,13 @@ def scope_of(settings: Settings) -> str:
 class PlexLink:
     """One pusher at a time, for the settings it was made with."""
 
-    def __init__(self, *, directory: str, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, *, directory: str, ledger: Ledger, clock: Clock, log: logging.Logger) -> None:
         self._directory = directory
         self._ledger = ledger
         self._clock = clock
         self._index: Index | None = None
         self._pusher: Pusher | None = None
-        self._log = logging.getLogger("plexsync")
+        self._log = log
 
     def pusher(self, settings: Settings) -> Pusher:
         """The pusher for these settings. Raises PlexSetup."""
@@ -78,7 +79,13 @@ class PlexLink:
         )
         scans = Scans(plex, index, clock=self._clock, log=self._log) if settings.scan_plex else None
         return Pusher(
-            plex=plex, finder=finder, ledger=self._ledger, settings=settings, clock=self._clock, scans=scans
+            plex=plex,
+            finder=finder,
+            ledger=self._ledger,
+            settings=settings,
+            clock=self._clock,
+            log=self._log,
+            scans=scans,
         )
 
     def probe(self, settings: Settings) -> Health:

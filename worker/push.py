@@ -18,6 +18,7 @@ from worker.policy import Outcome, Verdict
 from worker.wanted import digest, fingerprint_of, has_nothing_to_push, plex_files, wanted_of
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Mapping, Sequence
 
     from local.clock import Clock
@@ -70,6 +71,7 @@ class Pusher:
         ledger: Ledger,
         settings: Settings,
         clock: Clock,
+        log: logging.Logger,
         scans: Scans | None = None,
     ) -> None:
         self.plex = plex
@@ -78,7 +80,9 @@ class Pusher:
         self.settings = settings
         self.clock = clock
         self.store = PictureStore(ledger)
-        self.locator = Locator(plex=plex, finder=finder, ledger=ledger, scans=scans, on_lost=self.store.forget_items)
+        self.locator = Locator(
+            plex=plex, finder=finder, ledger=ledger, scans=scans, log=log, on_lost=self.store.forget_items
+        )
         self.pictures = PicturePusher(plex=plex, store=self.store, settings=settings)
 
     def target(self, scene: Scene) -> Target:
@@ -145,8 +149,7 @@ class Pusher:
 
     def _push_to_item(self, target: Target, item: PlexItem) -> bool:
         scene_id, key = target.scene.id, item.rating_key
-        owned = target.record.items.get(key) if target.record else None
-        owned = owned or Owned(pushed={}, intents=())
+        owned = self.ledger.owners(key).get(scene_id) or Owned(pushed={}, intents=())
         edit = plan(item, target.wanted, owned, keep_plex_edits=self.settings.keep_plex_edits)
         if not edit.is_empty:
             self.ledger.intend(scene_id, key, owned, edit.intent)

@@ -22,6 +22,7 @@ from worker.plex_link import PlexLink
 from worker.queue import JobQueue
 from worker.resilience import Resilience
 from worker.stash_link import StashLink
+from worker.wake import Wake
 from worker.worker_file import WorkerFile
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _run_once(  # noqa: PLR0917 - what `serve` was given
                 parts,
                 linger_s=clock.interval(linger_s()),
                 plugin_change=watch_manifest(manifest, log),
-                backgrounds=(catch_up_of(parts), *([more(parts)] if more else [])),
+                backgrounds=(catch_up_of(parts), wake_of(parts), *([more(parts)] if more else [])),
             )
             leave = worker.run()
             if leave is Leave.UPDATED:
@@ -117,7 +118,7 @@ def _open_parts(
     open_parts.callback(queue.close)
     stash = StashLink(log=log, redactor=redactor)
     open_parts.callback(stash.close)
-    plex = PlexLink(directory=directory, ledger=ledger, clock=clock)
+    plex = PlexLink(directory=directory, ledger=ledger, clock=clock, log=log)
     open_parts.callback(plex.close)
     return Parts(
         directory=directory,
@@ -138,6 +139,18 @@ def catch_up_of(parts: Parts) -> CatchUp:
     judgements = Judgements(parts.ledger)
     return CatchUp(
         queue=parts.queue, judgements=judgements, link=parts.stash, clock=parts.clock, log=parts.log
+    )
+
+
+def wake_of(parts: Parts) -> Wake:
+    """What looks for files that Plex lacked."""
+    return Wake(
+        queue=parts.queue,
+        ledger=parts.ledger,
+        stash=parts.stash,
+        plex=parts.plex,
+        clock=parts.clock,
+        log=parts.log,
     )
 
 

@@ -15,6 +15,7 @@ from plex.find import SWEEP_FROM, Finder
 from plex.index import Index
 from sim.faults import Fault
 from sim.plex import PlexSim
+from stash.scene import Named
 from stash.settings import parse_settings
 from tests.support.scenes import SceneShelf, a_scene
 from worker.job import Job, Reason
@@ -66,9 +67,9 @@ def bulk(tmp_path: Path) -> Iterator[Bulk]:
         plex = PlexClient(PlexConnection(url=sim.url, token=TOKEN, connect_timeout_s=2, read_timeout_s=5))
         ledger, queue = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue"))
         settings, _ = parse_settings({"plex_url": sim.url, "plex_token": TOKEN}, {})
-        index = Index(str(tmp_path), sim.url)
-        finder = Finder(plex, index, clock=Clock(), log=logging.getLogger("test"))
-        pusher = Pusher(plex=plex, finder=finder, ledger=ledger, settings=settings, clock=Clock())
+        index, log = Index(str(tmp_path), sim.url), logging.getLogger("test")
+        finder = Finder(plex, index, clock=Clock(), log=log)
+        pusher = Pusher(plex=plex, finder=finder, ledger=ledger, settings=settings, clock=Clock(), log=log)
         yield Bulk(sim=sim, pusher=pusher, queue=queue, ahead=ReadAhead(queue))
         plex.close()
         index.close()
@@ -118,6 +119,30 @@ def test_two_scenes_of_one_item_do_not_share_what_was_read_ahead(bulk: Bulk) -> 
     bulk.sim.clear_requests()
     bulk.push(second)
     assert bulk.asked()[0] == ("GET", "/library/metadata/1")
+
+
+def test_of_two_scenes_in_one_item_the_one_of_its_first_file_has_it(
+    bulk: Bulk, caplog: pytest.LogCaptureFixture
+) -> None:
+    bulk.sim.add_item(1, files=[("/media/a.mp4", 1), ("/media/b.mp4", 2)])
+    first = a_scene(1, ("/media/a.mp4", 1), tags=(Named(id=1, name="A"),))
+    second = a_scene(2, ("/media/b.mp4", 2), tags=(Named(id=2, name="B"),))
+    for scene in (second, first, second, second):
+        (job,) = bulk.read_ahead([scene])
+        bulk.push(job)
+        bulk.queue.settle(job.scene_id)
+    item = bulk.sim.item(1)
+    assert item.title == "Title 1"
+    assert item.genres == ("A",)  # what the other scene had put there left with it
+    assert caplog.text.count("Split the item") == 1
+
+
+def test_a_file_recognized_by_its_size_takes_no_item_from_another_scene(bulk: Bulk) -> None:
+    bulk.sim.add_item(1, files=[("/media/a/x.mp4", 1)])
+    for scene in (a_scene(1, ("/media/a/x.mp4", 1)), a_scene(2, ("/media/new/x.mp4", 1))):
+        (job,) = bulk.read_ahead([scene])
+        bulk.push(job)
+    assert bulk.sim.item(1).title == "Title 1"
 
 
 def test_a_batch_that_cannot_be_read_is_read_singly(bulk: Bulk) -> None:

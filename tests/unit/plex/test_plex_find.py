@@ -281,16 +281,18 @@ def test_a_configured_path_map_is_never_joined_by_inferred_rules(make: MakeFinde
     assert finder.rules.rules == (("/other", "/x"),)
 
 
-def test_a_scene_that_plex_lacked_is_woken_once_when_its_file_is_seen(make: MakeFinder, clock: SetClock) -> None:
+def test_a_scene_that_plex_lacked_is_told_of_until_it_is_looked_at_again(make: MakeFinder, clock: SetClock) -> None:
     library = Library(lean(1, "/other.mp4"))
     finder = make(library, ("/data", "/media"))
     finder.prepare(MANY)
     finder.await_files(7, [("/data/a.mp4", 5)])
     library.items += [lean(2, "/media/b.mp4", size=5, updated_at=9), lean(3, "/media/a.mp4", size=9, updated_at=9)]
     clock.set(NOW + REFRESH_EVERY_S)
+    assert finder.index.seen_scenes() == []
     finder.sweeper.refresh()
-    assert finder.sweeper.take_woken() == {7}
-    assert finder.sweeper.take_woken() == frozenset()
+    assert finder.index.seen_scenes() == finder.index.seen_scenes() == [7]
+    finder.index.await_no_more([7])
+    assert not finder.index.awaits_any()
 
 
 def test_refreshes_are_shared_for_a_while(make: MakeFinder, clock: SetClock) -> None:

@@ -1,0 +1,83 @@
+"""Several scenes in one Plex item, as when Plex holds two files as versions of one movie.
+
+The scene of the item's first file has it; where Stash has no such scene, the one that was there first. Without the
+rule each scene would overwrite the other for ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plex.match import is_full_path
+from plex.plan import Owned
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping, Sequence
+
+    from plex.match import File, PathRules
+    from plex.model import PlexItem
+    from worker.ledger import Ledger
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS left_to (  -- items that a scene leaves to another one, said already
+    scene_id INTEGER NOT NULL, rating_key INTEGER NOT NULL, owner INTEGER NOT NULL,
+    PRIMARY KEY (scene_id, rating_key)
+) WITHOUT ROWID
+"""
+_SAID = "SELECT owner FROM left_to WHERE scene_id = ? AND rating_key = ?"
+
+
+class Sharing:
+    """Who may write to which item; a view of the open ledger. Raises LocalStorage."""
+
+    def __init__(self, ledger: Ledger, log: logging.Logger) -> None:
+        self._ledger = ledger
+        self._log = log
+        with ledger.transaction() as database:
+            database.execute(_SCHEMA)
+
+    def own_ones(
+        self, scene_id: int, files: Sequence[File], items: Sequence[PlexItem], rules: PathRules
+    ) -> list[PlexItem]:
+        """Those of the items that the scene with these files may write to; from then on they are its alone."""
+        return [item for item in items if self._has(scene_id, files, item, rules)]
+
+    def _has(self, scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules) -> bool:
+        others = self._ledger.owners(item.rating_key)
+        own = others.pop(scene_id, None)
+        if not others:
+            return True
+        if own is None and not is_first(files, item, rules):
+            self._tell_once(scene_id, item.rating_key, owner=min(others))
+            return False
+        for other in others:
+            self._tell_once(other, item.rating_key, owner=scene_id)
+        self._ledger.hand_over(item.rating_key, scene_id, taken_over(own, others))
+        return True
+
+    def _tell_once(self, scene_id: int, rating_key: int, *, owner: int) -> None:
+        row = (scene_id, rating_key, owner)
+        with self._ledger.storage("read") as database:
+            said = database.execute(_SAID, row[:2]).fetchone()
+        if said == (owner,):
+            return
+        with self._ledger.transaction() as database:
+            database.execute("INSERT OR REPLACE INTO left_to VALUES (?, ?, ?)", row)
+        self._log.warning(
+            "Plex holds files of the scenes %d and %d in one item (%d); it shows scene %d. Split the item in Plex to "
+            "have both.", owner, scene_id, rating_key, owner,
+        )  # fmt: skip
+
+
+def is_first(files: Sequence[File], item: PlexItem, rules: PathRules) -> bool:
+    """Whether the item's first file is one of these, by its full path: less certainty takes nothing from others."""
+    return any(is_full_path(file, part, rules) for part in item.parts[:1] for file in files)
+
+
+def taken_over(own: Owned | None, others: Mapping[int, Owned]) -> Owned:
+    """What a scene owns of an item that others have written to: what is theirs is PlexSync's to change or remove."""
+    own = own or Owned(pushed={}, intents=())
+    theirs = [values for other in others.values() for values in (other.pushed, *other.intents)]
+    news = [values for values in theirs if values and values not in own.intents]
+    return Owned(pushed=own.pushed, intents=(*own.intents, *news))

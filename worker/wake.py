@@ -1,0 +1,102 @@
+"""Wakes scenes that Plex lacked as soon as one of their files is seen there.
+
+While a job waits for its file, all such jobs share one look at what changed in Plex; what it shows also wakes the
+scenes that bulk work found missing, and the dead letters that came of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from plex.errors import NotInPlex
+from plex.sweep import REFRESH_EVERY_S
+from worker.dead_letters import DeadLetters
+from worker.errors import LocalStorage
+from worker.intake import new_job
+from worker.job import Reason
+from worker.policy import Action
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Sequence
+
+    from local.clock import Clock
+    from plex.find import Finder
+    from worker.ledger import Ledger
+    from worker.plex_link import PlexLink
+    from worker.queue import JobQueue
+    from worker.stash_link import StashLink
+
+# Scenes that are missing without a job: nobody waits for them.
+MISSING_EVERY_S = 600.0
+
+
+class Wake:
+    """Background work of the worker."""
+
+    def __init__(
+        self, *, queue: JobQueue, ledger: Ledger, stash: StashLink, plex: PlexLink, clock: Clock, log: logging.Logger
+    ) -> None:
+        self._queue = queue
+        self._ledger = ledger
+        self._stash = stash
+        self._plex = plex
+        self._clock = clock
+        self._log = log
+        self._next_at = 0.0
+        self._next_for_missing_at = 0.0
+
+    def due_at(self, _now: float) -> float | None:
+        """At once at the start, then every REFRESH_EVERY_S; never before the settings are known."""
+        return self._next_at if self._stash.settings else None
+
+    def step(self, now: float, obstacle: str | None) -> None:
+        """Look at what changed in Plex if a scene waits for it. Raises PlexError and LocalStorage."""
+        self._next_at = now + self._clock.interval(REFRESH_EVERY_S)
+        settings = self._stash.last_settings()
+        if obstacle or settings.paused:
+            return
+        try:
+            self._look(self._plex.pusher(settings).finder, now)
+        except OSError as error:
+            raise LocalStorage(str(error)) from error
+
+    def break_off(self, why: str) -> None:
+        """The next turn comes soon enough."""
+        self._log.debug("looking for new files in Plex failed: %s", why)
+
+    def _look(self, finder: Finder, now: float) -> None:
+        if not finder.index.awaits_any():
+            return
+        waits = any(job.error_class == NotInPlex.__name__ for job in self._queue.jobs())
+        if waits or now >= self._next_for_missing_at:
+            self._next_for_missing_at = now + self._clock.interval(MISSING_EVERY_S)
+            finder.sweeper.refresh()
+        seen = finder.index.seen_scenes()
+        if seen:
+            count = self._wake(seen, now)
+            finder.index.await_no_more(seen)
+            self._log.info("Plex has new files: %d scenes that it lacked are looked at again", count)
+
+    def _wake(self, scene_ids: Sequence[int], now: float) -> int:
+        dead = {
+            letter.scene_id
+            for letter in DeadLetters(self._ledger).all()
+            if letter.error_class == NotInPlex.__name__ and letter.recovered_at is None
+        }
+        return sum(self._wake_scene(scene_id, now, is_dead=scene_id in dead) for scene_id in scene_ids)
+
+    def _wake_scene(self, scene_id: int, now: float, *, is_dead: bool) -> bool:
+        job = self._queue.job(scene_id)
+        if job:
+            is_waiting = job.error_class == NotInPlex.__name__ and job.not_before > now
+            if is_waiting:
+                self._queue.change(replace(job, not_before=0.0))
+            return is_waiting
+        record = self._ledger.record(scene_id)
+        is_missing = record is not None and record.verdict == Action.MISSING.value
+        if is_dead or is_missing:
+            # The dead letter goes with the next settlement, whatever it is.
+            self._queue.add(new_job(scene_id, Reason.RECOVERY if is_dead else Reason.SYNC, now))
+        return is_dead or is_missing
