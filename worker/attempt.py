@@ -16,7 +16,7 @@ from plex.errors import (
     Rejected,
     ServerFailure,
 )
-from stash.errors import StashUnavailable
+from stash.errors import StashRefused, StashUnavailable
 from worker.errors import LocalStorage
 from worker.pictures import PictureFailed
 from worker.policy import Outcome, Verdict
@@ -113,11 +113,21 @@ class Attempt:
     def _judge_cover(self, failure: PictureFailed) -> Outcome:
         """The scene's fields are in Plex. Unless all jobs would meet the same, its cover is tried again for itself."""
         cause = failure.cause
+        if isinstance(cause, StashUnavailable) and self._is_stash_away():
+            return Outcome(verdict=Verdict.STASH_AWAY, text=str(cause))
         judged = self.judge(cause) if isinstance(cause, PlexError) else Outcome(verdict=Verdict.REJECTED)
         if judged.verdict not in (Verdict.OWN_FAILURE, Verdict.REJECTED):
             return judged
         error_class = judged.error_class or Rejected.__name__
         return Outcome(verdict=Verdict.COVER, text=str(failure), error_class=error_class)
+
+    def _is_stash_away(self) -> bool:
+        """Whether it fails at more than one picture: what a probe is for Plex."""
+        try:
+            self._stash.client().fetch_configuration()
+        except (StashUnavailable, StashRefused):
+            return True
+        return False
 
     def _judge_by_probe(self, alone: Outcome) -> Outcome:
         """What all jobs would meet when the probe meets it too; else what it means for this job `alone`."""

@@ -88,3 +88,37 @@ def test_two_passed_probes_without_a_worker_end_the_outage(make_world: MakeWorld
     world.wait_for_titles({scene: "edited", other: "edited too"})
     assert len(world.outages()) == 1
     assert world.circuit() == "closed"
+
+
+def test_health_check_leaves_one_truth_beside_a_worker(make_world: MakeWorld) -> None:
+    world = make_world(20.0)
+    (scene,) = world.add_scenes(1)
+    rule = world.plex.fault(Fault.starting())
+    world.stash.update_scene(scene, title="edited")
+    world.wait_circuit("open")
+    opened_at = world.state_file("circuit_breaker")["opened_at"]
+    during = world.stash.operation(mode="health_check")
+    assert (during["healthy"], during["ready"], during["circuit"]) == (True, False, "open")
+    assert world.state_file("circuit_breaker")["opened_at"] == opened_at
+    world.plex.heal(rule)
+    assert world.stash.operation(mode="health_check")["ready"]
+    world.wait_for_titles({scene: "edited"})
+    world.wait_circuit("closed")
+    assert world.stash.operation(mode="health_check")["circuit"] == "closed"
+    assert [outage["id"] for outage in world.outages()] == [1]
+    assert not world.dead_letters()
+
+
+def test_health_check_ends_an_outage_without_a_worker(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    (scene,) = world.add_scenes(1)
+    rule = world.plex.fault(Fault.starting())
+    world.stash.update_scene(scene, title="edited")
+    world.wait_circuit("open")
+    world.kill_worker()
+    world.wait_until(lambda: not world.lock_holders(), "the lock to be free")
+    world.plex.heal(rule)
+    with world.no_worker():
+        assert world.stash.operation(mode="health_check")["circuit"] == "closed"
+    assert world.outages()[0]["ended_at"] is not None
+    assert world.log_text().count("circuit OPEN") == 1
