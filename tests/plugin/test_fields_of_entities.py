@@ -1,0 +1,98 @@
+"""A changed tag, performer, studio or group reaches the items of all its scenes, after what a person edits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sim.plex import ItemView
+    from tests.support.plugin_world import PluginWorld
+
+SCENES = 500
+
+
+def add_scenes(world: PluginWorld, count: int, **fields: object) -> list[int]:
+    return [world.add_scene(title=f"T{number}", **fields) for number in range(count)]
+
+
+def names_of(item: ItemView) -> tuple[object, ...]:
+    return item.actors, item.studio, item.collections, item.genres
+
+
+def puts_by_item(world: PluginWorld) -> Counter[int]:
+    edits = [request for request in world.plex.requests if request.method == "PUT"]
+    return Counter(key for request in edits for key in request.rating_keys)
+
+
+def test_a_renamed_performer_reaches_500_items_by_one_put_each_after_a_persons_edit(world: PluginWorld) -> None:
+    scenes = add_scenes(world, SCENES, performers=("Before",))
+    sync_all(world, scenes)
+    world.plex.clear_requests()
+    asked_before = len(cover_requests(world))
+    performer = world.stash.add_entity("performer", "Before")
+    world.stash.update("performer", performer, name="After")
+    world.wait_until(lambda: world.item(scenes[0]).actors == ("After",), "the first of them", 60)
+    world.stash.update_scene(scenes[-1], title="Edited meanwhile")
+    world.wait_for_titles({scenes[-1]: "Edited meanwhile"})
+    behind = sum(world.item(scene).actors != ("After",) for scene in scenes)
+    world.wait_until(lambda: all(world.item(scene).actors == ("After",) for scene in scenes), "all of them", 120)
+    assert behind > 0
+    counts = puts_by_item(world)
+    assert all(counts[world.keys[scene]] == 1 for scene in scenes[:-1])
+    assert len(cover_requests(world)) <= asked_before + 1  # the edited scene's
+
+
+def cover_requests(world: PluginWorld) -> list[str]:
+    return [request.path for request in world.stash.requests if request.path.endswith("/screenshot")]
+
+
+def sync_all(world: PluginWorld, scenes: list[int]) -> None:
+    """Every scene pushed, by one event that concerns all of them."""
+    tag = world.stash.add_entity("tag", "Everywhere")
+    for scene in scenes:
+        world.stash.library.scene(scene).tag_ids.append(tag)
+    world.stash.update("tag", tag, name="Everywhere!")
+    world.wait_until(lambda: all("Everywhere!" in world.item(scene).genres for scene in scenes), "a first push", 120)
+    world.wait_idle()
+
+
+def test_a_destroyed_tag_performer_and_studio_leave_the_items_of_all_their_scenes(world: PluginWorld) -> None:
+    scenes = add_scenes(world, 3, performers=("Gone", "Stays"), studio="Gone too", tags=("Gone as well",))
+    sync_all(world, scenes)
+    assert all(world.item(scene).studio == "Gone too" for scene in scenes)
+    for kind, name in (("performer", "Gone"), ("studio", "Gone too"), ("tag", "Gone as well")):
+        world.stash.destroy(kind, world.stash.add_entity(kind, name))
+    left = (("Stays",), "", (), ("Everywhere!",))
+    world.wait_until(lambda: all(names_of(world.item(scene)) == left for scene in scenes), "them to leave")
+
+
+def test_merged_tags_and_a_renamed_parent_studio_and_group_follow(world: PluginWorld) -> None:
+    network = world.stash.add_entity("studio", "Network")
+    world.stash.add_entity("studio", "Studio", parent_ids=[network])
+    scenes = add_scenes(world, 2, tags=("Old", "Kept"), studio="Studio", groups=("Series",))
+    sync_all(world, scenes)
+    assert all(set(world.item(scene).collections) == {"Studio", "Network", "Series"} for scene in scenes)
+    merged = [world.stash.add_entity("tag", name) for name in ("Old", "Kept")]
+    world.stash.merge_tags(merged[:1], merged[1])
+    world.stash.update("studio", network, name="Network 2")
+    world.stash.update("group", world.stash.add_entity("group", "Series"), name="Series 2")
+    world.wait_until(
+        lambda: all(
+            set(world.item(scene).collections) == {"Studio", "Network 2", "Series 2"}
+            and set(world.item(scene).genres) == {"Kept", "Everywhere!"}
+            for scene in scenes
+        ),
+        "the new names",
+    )
+
+
+def test_a_change_of_an_entity_that_plex_does_not_show_costs_no_put(world: PluginWorld) -> None:
+    scenes = add_scenes(world, 3, performers=("Amy",))
+    sync_all(world, scenes)
+    world.plex.clear_requests()
+    world.stash.update("performer", world.stash.add_entity("performer", "Amy"), details="born somewhere")
+    world.wait_idle()
+    world.stash.update_scene(scenes[0], title="The next event")
+    world.wait_for_titles({scenes[0]: "The next event"})
+    assert puts_by_item(world) == {world.keys[scenes[0]]: 1}
