@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks.plex_and_stash import need_packages, open_stash
 from tasks.worker_link import start_worker_if_none
-from worker.overview import count_queue
+from worker.overview import Overview, count_queue
 from worker.recovery import SECOND_PROBE_S
 from worker.resilience import Resilience
 from worker.words import duration_in_words
@@ -76,7 +76,7 @@ def _answer(context: Context, health: Health | None, resilience: Resilience) -> 
         "libraries": list(health.libraries) if health and is_ready else None,
         "libraries_missing": list(health.libraries_missing) if health and is_ready else None,
         "circuit": resilience.breaker.state.value,
-        "path_map_inferred": [],
+        "path_map_inferred": list(Overview(context.directory).inferred_path_map()),
         "message": message,
     }
 

@@ -43,6 +43,7 @@ class Status:
     reconciliation: Mapping[str, Any]
     worker: Mapping[str, Any]
     draining: Mapping[str, Any]
+    path_map_inferred: Sequence[str]
     problems: Sequence[str]
 
 
@@ -74,6 +75,7 @@ def _look(context: Context, told: Mapping[str, Any], now: float) -> Status:
         reconciliation=_reconciliation(context.directory),
         worker=worker,
         draining=_draining(resilience, told if worker["running"] else {}, now),
+        path_map_inferred=overview.inferred_path_map(),
         problems=[*overview.problems, *_missing_packages(context.directory)],
     )
 
@@ -102,7 +104,7 @@ def _answer(status: Status, now: float) -> Mapping[str, object]:
         "worker": status.worker,
         "draining": status.draining,
         "sync": status.sync,
-        "path_map_inferred": [],
+        "path_map_inferred": list(status.path_map_inferred),
     }
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 QUEUE_FILE = os.path.join("queue", "data.db")
 LEDGER_FILE = "sync_state.db"
+INDEX_FILE = "plex_index.db"
 # persist-queue's status of a row: 0 and 1 are ready, 2 is in progress, from 5 on it is settled.
 _PENDING = "SELECT json_extract(data, '$.scene_id'), json_extract(data, '$.not_before'), status FROM ack_queue_default"
 _UNSETTLED = f"{_PENDING} WHERE status < 5"
@@ -38,6 +39,7 @@ WHERE place <= ? ORDER BY frequency DESC, error_class, place
 _SETTLED = "SELECT scene_id, verdict, settled_at FROM scene WHERE settled_at >= ?"
 _FINGERPRINTS = "SELECT scene_id, fingerprint FROM scene WHERE scene_id IN (SELECT value FROM json_each(?))"
 _PUSHED = "SELECT DISTINCT scene_id FROM item WHERE scene_id IN (SELECT value FROM json_each(?))"
+_INFERRED = "SELECT stash, plex FROM rule ORDER BY place"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,10 @@ class Overview:
             fingerprints=dict(self._rows(LEDGER_FILE, _FINGERPRINTS, ids)),
             pushed=frozenset(scene_id for (scene_id,) in self._rows(LEDGER_FILE, _PUSHED, ids)),
         )
+
+    def inferred_path_map(self) -> Sequence[str]:
+        """How PlexSync takes it that Plex sees Stash's folders, as `/stash => /plex`; used while path_map is empty."""
+        return [f"{stash} => {plex}" for stash, plex in self._rows(INDEX_FILE, _INFERRED)]
 
     def _in_inbox(self, now: float) -> tuple[set[int], int]:
         """Distinct scenes, those of batches included, and how many entities."""

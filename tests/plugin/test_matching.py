@@ -1,0 +1,155 @@
+"""Which item a scene reaches, in libraries as people have them: the whole plugin against both simulators."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import TYPE_CHECKING
+
+from local import inbox
+from worker.intake import batch_content
+from worker.job import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.plugin.conftest import MakeWorld
+    from tests.support.plugin_world import PluginWorld
+
+STASH_ROOT, PLEX_ROOT = "/data/library", "/mnt/media/films"
+NAMES = (
+    "clip.mp4", "Rock, Paper, Scissors.mp4", 'say "no".mp4', "it's.mp4", "R&B #1.mp4", "100% + more.mp4",
+    "[brackets] {and} (more).mp4", "🎬 emoji 👩‍🚀.mp4", unicodedata.normalize("NFD", "Pokémon éà.mp4"), "日本語.mp4",
+    "a=b?c;d.mp4", "%2C%20.mp4", "ünï, cödé & 50%.mp4", f"{'long name ' * 24}x.mp4", "name.with.dots.v2.mp4",
+)  # fmt: skip
+COUNT = 2000
+FOLDERS = 150
+SYNC_S = 180.0
+
+
+def ends_of_paths(count: int) -> list[str]:
+    """Below the root: every name in many folders, so that names repeat."""
+    folders = [f"studio {n // 10 % FOLDERS}, part {n // (10 * FOLDERS)}/{n % 3}" for n in range(count)]
+    return [f"{folder}/{NAMES[n % len(NAMES)]}" for n, folder in enumerate(folders)]
+
+
+def size_of(number: int) -> int:
+    """Every tenth scene shares its size with the others of its kind: only the path tells them apart."""
+    return 77 if number % 10 == 0 else 1000 + number
+
+
+def fill(world: PluginWorld, count: int) -> list[int]:
+    """Scenes and their items; some with two files that are two items, some whose item has two versions."""
+    world.section = world.plex.add_section("Clips", locations=[PLEX_ROOT])
+    ids = []
+    for number, end in enumerate(dict.fromkeys(ends_of_paths(count))):
+        files = [(f"{STASH_ROOT}/{end}", size_of(number))]
+        if number % 7 == 0:
+            files.append((f"{STASH_ROOT}/again/{number}/{end}", 500_000 + number))
+        in_plex = [(path.replace(STASH_ROOT, PLEX_ROOT), size) for path, size in files]
+        versions = in_plex[:1]
+        if number % 5 == 0:
+            versions.append((f"{PLEX_ROOT}/uhd/{number}.mkv", 900_000 + number))
+        scene_id = world.stash.add_scene(*files[0], more_files=tuple(files[1:]), title=f"Title {number}")
+        world.keys[scene_id] = world.plex.add_item(world.section, files=versions)
+        for file in in_plex[1:]:
+            world.plex.add_item(world.section, files=[file], title=f"more of {scene_id}")
+        ids.append(scene_id)
+    return ids
+
+
+def sync(world: PluginWorld, ids: Sequence[int]) -> None:
+    """Queue them as a task does, and wake the worker by one edit."""
+    inbox.publish(str(world.directory), "batch-1", batch_content(ids, Reason.SYNC))
+    world.fire_hook(ids[0])
+    world.wait_idle(SYNC_S)
+
+
+def titles(world: PluginWorld, ids: Sequence[int]) -> dict[int, str]:
+    return {scene_id: world.item(scene_id).title for scene_id in ids}
+
+
+def written(world: PluginWorld) -> list[int]:
+    """The items written to; none twice, or one was taken for another on the way."""
+    return [key for request in world.plex.requests if request.method == "PUT" for key in request.rating_keys]
+
+
+def wanted_titles(world: PluginWorld, ids: Sequence[int]) -> dict[int, str]:
+    return {scene_id: world.stash.library.scene(scene_id).title for scene_id in ids}
+
+
+def test_every_scene_of_a_large_library_reaches_its_own_item(make_world: MakeWorld) -> None:
+    world = make_world(time_scale=1)
+    ids = fill(world, COUNT)
+    world.configure(path_map=f"{STASH_ROOT} => {PLEX_ROOT}")
+    sync(world, ids)
+    assert titles(world, ids) == wanted_titles(world, ids)
+    assert len(written(world)) == len(set(written(world))) == len(world.plex.items(world.section))
+
+
+def test_without_a_path_map_it_is_inferred_and_no_scene_reaches_anothers_item(make_world: MakeWorld) -> None:
+    world = make_world(time_scale=1)
+    ids = fill(world, COUNT)
+    sync(world, ids)
+    found, wanted = titles(world, ids), wanted_titles(world, ids)
+    right = [scene_id for scene_id in ids if found[scene_id] == wanted[scene_id]]
+    wrong = [scene_id for scene_id in ids if found[scene_id] in set(wanted.values()) - {wanted[scene_id]}]
+    assert len(right) >= 0.95 * len(ids)
+    assert wrong == []
+    assert len(written(world)) == len(set(written(world)))
+    status = world.stash.operation(mode="queue_status")
+    assert status["path_map_inferred"] == [f"{STASH_ROOT} => {PLEX_ROOT}"]
+
+
+def test_an_edit_on_a_cold_start_sweeps_no_library(world: PluginWorld) -> None:
+    world.configure(path_map=f"{STASH_ROOT} => /media")
+    for number in range(1500):
+        world.plex.add_item(world.section, files=[(f"/media/{number}.mp4", number)])
+    scene_id = world.stash.add_scene(f"{STASH_ROOT}/7.mp4", 7)
+    world.keys[scene_id] = 8
+    world.stash.update_scene(scene_id, title="seven")
+    world.wait_for_titles({scene_id: "seven"})
+    asked = [request for request in world.plex.requests if request.path not in ("/library/sections", "/identity")]
+    assert len(asked) <= 4
+    assert all(request.first("file") for request in asked if request.path.endswith("/all") and request.method == "GET")
+
+
+def test_a_scene_that_plex_lacks_is_scanned_for_and_pushed_when_its_file_is_there(world: PluginWorld) -> None:
+    world.configure(scan_plex=True, path_map="/data => /media")
+    files = [(f"/media/new/{number}.mp4", 40 + number) for number in range(3)]
+    ids = [world.stash.add_scene(f"/data/new/{number}.mp4", 40 + number) for number in range(3)]
+    for file in files:
+        world.plex.put_on_disk(world.section, files=[file])
+    world.edit_at_once({scene_id: f"title {scene_id}" for scene_id in ids})
+    world.wait_idle()
+    assert {item.title for item in world.plex.items(world.section)} == {f"title {scene_id}" for scene_id in ids}
+    scans = [request for request in world.plex.requests if request.path.endswith("/refresh")]
+    assert [(request.path, request.first("path")) for request in scans] == [
+        (f"/library/sections/{world.section}/refresh", "/media/new")
+    ]
+
+
+def test_a_scene_missing_in_a_sync_is_pushed_when_its_file_comes(make_world: MakeWorld) -> None:
+    world = make_world(time_scale=600)
+    ids = world.add_scenes(2)
+    late = world.stash.add_scene("/media/late.mp4", 5, title="late")
+    inbox.publish(str(world.directory), "batch-1", batch_content([*ids, late], Reason.SYNC))
+    world.fire_hook(ids[0])
+    world.wait_idle()
+    world.keys[late] = world.plex.add_item(world.section, files=[("/media/late.mp4", 5)])
+    world.stash.update_scene(ids[0], title="wakes the worker")
+    world.wait_for_titles({late: "late"})
+
+
+def test_rivals_are_a_dead_letter_that_names_them(world: PluginWorld) -> None:
+    keys = [world.plex.add_item(world.section, files=[(f"/media/{folder}/x.mp4", 5)]) for folder in "ab"]
+    scene_id = world.stash.add_scene("/data/x.mp4", 5)
+    world.stash.update_scene(scene_id, title="torn")
+    world.wait_until(lambda: "Ambiguous" in world.log_text(), "the dead letter")
+    status = world.stash.operation(mode="queue_status")
+    assert status["queue"]["dead_letters_by_error"] == {"Ambiguous": 1}
+    assert all(f"{key}: " in json.dumps(status["dead_letter_examples"]) for key in keys)
+    world.configure(allow_ambiguous=True)
+    world.stash.update_scene(scene_id, title="decided")
+    world.wait_until(lambda: world.plex.item(keys[0]).title == "decided", "the first of them")
+    assert world.plex.item(keys[1]).title == "x"
