@@ -1,0 +1,131 @@
+"""The index on a real disk: what survives, what a damaged file costs, and how much it holds at once."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.clock import Clock
+from plex.errors import PlexServerError
+from plex.index import NAME, Index, IndexFileError, Wanted
+from plex.model import LeanItem, PartFile, Section
+from plex.scan import SCAN_AGAIN_S, Scans
+from plex.sweep import Sweeper
+from tests.support.clocks import SetClock
+from tests.support.full_disk import full_disk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MANY = 20_000
+
+
+def lean(rating_key: int, path: str, size: int = 1) -> LeanItem:
+    parts = (PartFile(path=path, size=size),)
+    return LeanItem(rating_key=rating_key, section_key=1, title="", parts=parts, updated_at=1, added_at=1)
+
+
+def known(index: Index, path: str) -> list[int]:
+    return [item.rating_key for item in index.alike([Wanted(path=path, size=1)])]
+
+
+class Movies:
+    """One library, and what it was asked to scan."""
+
+    def __init__(self, count: int = 0) -> None:
+        self.count = count
+        self.scanned: list[tuple[int, str]] = []
+        self.refuses = False
+
+    def sections(self) -> tuple[Section, ...]:
+        return (Section(key=1, title="Movies", type="movie", locations=("/media", "C:\\Films")),)
+
+    def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
+        assert section.key
+        assert page_size
+        assert since is None
+        return (lean(key, f"/media/folder {key % 100}/file {key}.mp4") for key in range(1, self.count + 1))
+
+    def scan(self, section: Section, folder: str) -> None:
+        self.scanned.append((section.key, folder))
+        if self.refuses:
+            raise PlexServerError("no")
+
+
+def test_what_was_seen_survives_the_process(tmp_path: Path) -> None:
+    index = Index(str(tmp_path), "one")
+    index.take([lean(1, "/media/a.mp4")], now=1)
+    index.close()
+    index = Index(str(tmp_path), "one")
+    assert known(index, "/media/a.mp4") == [1]
+    index.close()
+
+
+def test_what_is_no_database_is_set_aside_and_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"no database" * 500)
+    index = Index(str(tmp_path), "one")
+    index.take([lean(1, "/media/a.mp4")], now=1)
+    assert known(index, "/media/a.mp4") == [1]
+    assert (tmp_path / f"{NAME}.corrupt").exists()
+    index.close()
+
+
+def test_a_full_disk_is_told_as_the_disks_fault_and_passes(tmp_path: Path) -> None:
+    index = Index(str(tmp_path), "one")
+    with full_disk(), pytest.raises(IndexFileError, match="Check that the disk is not full"):
+        index.take([lean(key, f"/media/{key}.mp4") for key in range(1, 500)], now=1)
+    index.take([lean(1, "/media/a.mp4")], now=1)
+    assert known(index, "/media/a.mp4") == [1]
+    index.close()
+
+
+def test_an_item_that_a_whole_sweep_does_not_show_is_forgotten(tmp_path: Path) -> None:
+    index, clock = Index(str(tmp_path), "one"), SetClock()
+    index.take([lean(99, "/media/gone.mp4")], now=clock.now() - 1)
+    Sweeper(Movies(3), index, clock).sweep_all()
+    assert known(index, "/media/gone.mp4") == []
+    assert known(index, "/media/folder 3/file 3.mp4") == [3]
+    index.close()
+
+
+def test_a_sweep_holds_no_library_in_memory(tmp_path: Path) -> None:
+    index = Index(str(tmp_path), "one")
+    tracemalloc.start()
+    Sweeper(Movies(MANY), index, Clock()).sweep_all()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    index.close()
+    with sqlite3.connect(tmp_path / NAME) as database:
+        assert database.execute("SELECT COUNT(*) FROM item").fetchone() == (MANY,)
+    assert most < MANY * 100  # bytes; an item alone takes some 500
+
+
+@pytest.mark.parametrize("path", ["/media/a/x.mp4", "c:\\films\\a\\x.mp4"])
+def test_a_folder_is_scanned_once_in_ten_minutes_whoever_asks(tmp_path: Path, path: str) -> None:
+    movies, clock = Movies(), SetClock()
+    for after_s in (0.0, SCAN_AGAIN_S - 1, SCAN_AGAIN_S):
+        clock.set(SetClock().now() + after_s)
+        index = Index(str(tmp_path), "one")
+        Scans(movies, index, clock=clock, log=logging.getLogger("test")).ask([path, path.replace("x.mp4", "y.mp4")])
+        index.close()
+    assert movies.scanned == [(1, path[:-6])] * 2
+
+
+def test_a_folder_outside_of_every_library_is_not_scanned(tmp_path: Path) -> None:
+    movies, index = Movies(), Index(str(tmp_path), "one")
+    Scans(movies, index, clock=SetClock(), log=logging.getLogger("test")).ask(["/elsewhere/x.mp4"])
+    assert movies.scanned == []
+    index.close()
+
+
+def test_a_scan_that_plex_refuses_is_only_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    movies, index = Movies(), Index(str(tmp_path), "one")
+    movies.refuses = True
+    Scans(movies, index, clock=SetClock(), log=logging.getLogger("test")).ask(["/media/x.mp4"])
+    assert "could not be asked to scan /media" in caplog.text
+    index.close()
