@@ -129,7 +129,14 @@ class PlexClient:
 
         None when the server's filter does not narrow the section down, or refuses: sweep instead.
         """
-        text = filter_text(file_name)
+        return self._filtered(section, filter_text(file_name))
+
+    def find_by_path(self, section: Section, path: str) -> tuple[LeanItem, ...] | None:
+        """As `find_by_name`, for a name that many files share: with as much of the folders as has one spelling."""
+        text = _stretches(path)[-1]
+        return self._filtered(section, text) if base_name(text) != text else None
+
+    def _filtered(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
         if not text:
             return None
         try:
@@ -329,11 +336,15 @@ def filter_text(file_name: str) -> str:
     A comma may mean "or"; letters with accents may be stored in another Unicode form; `=` at the start may be taken
     for an operator. So the longest stretch without them.
     """
-    stretches = "".join(
+    return max(_stretches(base_name(file_name)), key=len)
+
+
+def _stretches(text: str) -> list[str]:
+    plain = "".join(
         "," if unicodedata.normalize("NFD", letter) != letter or not letter.isprintable() else letter
-        for letter in unicodedata.normalize("NFC", base_name(file_name))
-    ).split(",")
-    return max((stretch.lstrip("=<>! ").rstrip() for stretch in stretches), key=len)
+        for letter in unicodedata.normalize("NFC", text)
+    )
+    return [stretch.lstrip("=<>! ").rstrip() for stretch in plain.split(",")]
 
 
 def divide(parameters: Sequence[tuple[str, str]], room: int) -> Iterator[tuple[tuple[str, str], ...]]:

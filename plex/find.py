@@ -30,6 +30,8 @@ class Listings(Sweeps, Protocol):
 
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None: ...  # noqa: D102
 
+    def find_by_path(self, section: Section, path: str) -> tuple[LeanItem, ...] | None: ...  # noqa: D102
+
 
 class Finder:
     """Finds items in all configured libraries, by the grades of plex/match.py.
@@ -112,10 +114,12 @@ class Finder:
 
     def _is_settled(self, found: Found, files: Sequence[File], since: float) -> bool:
         """Whether the index is enough. Rivals are not: one of them may be gone."""
+        return self._has_every_path(found, files) or (not found.rivals and self.sweeper.is_fresh(since))
+
+    @staticmethod
+    def _has_every_path(found: Found, files: Sequence[File]) -> bool:
         by_path = {match.stash_path for match in found.matches if match.grade is Grade.PATH}
-        if by_path == {path for path, _size in files}:
-            return bool(files)
-        return not found.rivals and self.sweeper.is_fresh(since)
+        return bool(files) and by_path == {path for path, _size in files}
 
     def _ask(self, files: Sequence[File]) -> Found:
         """Ask the sections below whose folders the files would lie first; the others when it is not settled then."""
@@ -130,8 +134,7 @@ class Finder:
         for sections in (near, far):
             items += [item for section in sections for item in self._ask_section(section, files)]
             found = match_scene(files, items, self.rules)
-            by_path = {match.stash_path for match in found.matches if match.grade is Grade.PATH}
-            if files and by_path == {path for path, _size in files}:
+            if self._has_every_path(found, files):
                 break
         return found
 
@@ -140,13 +143,23 @@ class Finder:
         for name in dict.fromkeys(normal_form(base_name(path)) for path, _size in files):
             candidates = self._client.find_by_name(section, name)
             if candidates is None:
-                return self._ask_all_of(section, files)
+                return self._ask_by_path(section, files) or self._ask_all_of(section, files)
             items |= {item.rating_key: item for item in candidates}
         self.sweeper.take(items.values())
         for item in self.index.alike(self._wanted(files)):
             if item.section_key == section.key and item.rating_key not in items:
                 self.index.drop(item.rating_key)
         return list(items.values())
+
+    def _ask_by_path(self, section: Section, files: Sequence[File]) -> list[LeanItem]:
+        """Where too many files share a name: the items with the full paths, nothing unless all files have theirs."""
+        items: dict[int, LeanItem] = {}
+        for path, _size in files:
+            candidates = self._client.find_by_path(section, self.rules.map(path)) or ()
+            items |= {item.rating_key: item for item in candidates}
+        self.sweeper.take(items.values())
+        is_settled = self._has_every_path(match_scene(files, list(items.values()), self.rules), files)
+        return list(items.values()) if is_settled else []
 
     def _ask_all_of(self, section: Section, files: Sequence[File]) -> list[LeanItem]:
         """On a server without a filter: all of it the first time, then what changed since."""

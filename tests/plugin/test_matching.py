@@ -103,7 +103,7 @@ def test_without_a_path_map_it_is_inferred_and_no_scene_reaches_anothers_item(ma
 
 def test_an_edit_on_a_cold_start_sweeps_no_library(world: PluginWorld) -> None:
     world.configure(path_map=f"{STASH_ROOT} => /media")
-    for number in range(1500):
+    for number in range(3000):  # 300 of them end in 7.mp4
         world.plex.add_item(world.section, files=[(f"/media/{number}.mp4", number)])
     scene_id = world.stash.add_scene(f"{STASH_ROOT}/7.mp4", 7)
     world.keys[scene_id] = 8

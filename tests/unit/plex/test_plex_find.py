@@ -41,7 +41,7 @@ class Library:
 
     def __init__(self, *items: LeanItem, filters: bool = True) -> None:
         self.items = list(items)
-        self.filters = filters
+        self.filters = self.narrows = filters
         self.asked = Counter[str]()
         self.breaks_after: int | None = None
 
@@ -52,6 +52,11 @@ class Library:
         self.asked["file"] += 1
         found = [item for item in self._of(section) if any(file_name in part.path for part in item.parts)]
         return tuple(found) if self.filters else None
+
+    def find_by_path(self, section: Section, path: str) -> tuple[LeanItem, ...] | None:
+        self.asked["path"] += 1
+        found = [item for item in self._of(section) if any(path in part.path for part in item.parts)]
+        return tuple(found) if self.narrows else None
 
     def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
         assert page_size
@@ -217,6 +222,13 @@ def test_a_sweep_that_breaks_off_hides_nothing_from_the_next(make: MakeFinder, c
         look_up(finder, ("/a.mp4", 1))
     library.breaks_after = None
     assert look_up(finder, ("/a.mp4", 1)) == [1]
+
+
+def test_a_name_that_too_many_share_is_looked_up_with_its_folders(make: MakeFinder) -> None:
+    library = Library(lean(1, "/media/a/x.mp4"), lean(2, "/media/b/x.mp4"), filters=False)
+    library.narrows = True
+    assert look_up(make(library, ("/data", "/media")), ("/data/b/x.mp4", 1)) == [2]
+    assert library.asked["sweep"] == 1  # of the second library, which does not have it
 
 
 def test_rivals_are_named_and_none_is_taken_unless_the_user_wants_the_first(make: MakeFinder) -> None:
