@@ -16,6 +16,7 @@ from tasks.clear import clear_dlq, clear_queue, purge_dlq, recover_outage_jobs, 
 from tasks.context import Context, TaskError
 from tasks.health import health_check
 from tasks.outages import outage_summary
+from tasks.preview import preview
 from tasks.process import process_queue
 from tasks.relay import relay_worker_log
 from tasks.status import queue_status
@@ -44,7 +45,7 @@ TASKS: tuple[tuple[str, Callable[[Context], object] | None], ...] = (
     ("clear_dlq", clear_dlq),
     ("purge_dlq", purge_dlq),
     ("restore_cleared", restore_cleared),
-    ("preview", None),
+    ("preview", preview),
     ("sync_scene", sync_scene),
 )
 # Probes itself, and starts a worker only where somebody has to go on probing.

@@ -170,7 +170,7 @@ class Ledger:
             rows = self._db.execute(
                 "SELECT scene_id, pushed, intents FROM item WHERE rating_key = ?", (rating_key,)
             ).fetchall()
-        return {scene_id: Owned(pushed=_values(pushed), intents=_list(intents)) for scene_id, pushed, intents in rows}
+        return {scene_id: owned_from(pushed, intents) for scene_id, pushed, intents in rows}
 
     def hand_over(self, rating_key: int, scene_id: int, owned: Owned) -> None:
         """All that was put into the item is this scene's now."""
@@ -293,6 +293,11 @@ def entities_of(scene: Scene) -> list[tuple[str, int]]:
         if scene.studio.parent:
             found.append(("studio", scene.studio.parent.id))
     return found
+
+
+def owned_from(pushed: str, intents: str) -> Owned:
+    """What two columns of the table `item` say."""
+    return Owned(pushed=_values(pushed), intents=_list(intents))
 
 
 def _jsonable(values: Values) -> dict[str, str | list[str]]:

@@ -16,9 +16,12 @@ from urllib.request import pathname2url
 from local import inbox
 from worker import statistics
 from worker.dead_letters import COLUMNS, OPEN, DeadLetter, letters_of
+from worker.ledger import owned_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from plex.plan import Owned
 
 QUEUE_FILE = os.path.join("queue", "data.db")
 LEDGER_FILE = "sync_state.db"
@@ -39,6 +42,7 @@ WHERE place <= ? ORDER BY frequency DESC, error_class, place
 _SETTLED = "SELECT scene_id, verdict, settled_at FROM scene WHERE settled_at >= ?"
 _FINGERPRINTS = "SELECT scene_id, fingerprint FROM scene WHERE scene_id IN (SELECT value FROM json_each(?))"
 _PUSHED = "SELECT DISTINCT scene_id FROM item WHERE scene_id IN (SELECT value FROM json_each(?))"
+_OWNERS = "SELECT scene_id, pushed, intents FROM item WHERE rating_key = ?"
 _INFERRED = "SELECT stash, plex FROM rule ORDER BY place"
 
 
@@ -123,7 +127,16 @@ class Overview:
 
     def inferred_path_map(self) -> Sequence[str]:
         """How PlexSync takes it that Plex sees Stash's folders, as `/stash => /plex`; used while path_map is empty."""
-        return [f"{stash} => {plex}" for stash, plex in self._rows(INDEX_FILE, _INFERRED)]
+        return [f"{stash} => {plex}" for stash, plex in self.inferred_rules()]
+
+    def inferred_rules(self) -> Sequence[tuple[str, str]]:
+        """The same as (Stash's prefix, Plex's prefix)."""
+        return self._rows(INDEX_FILE, _INFERRED)
+
+    def owners(self, rating_key: int) -> dict[int, Owned]:
+        """By scene, what was put into the item."""
+        rows = self._rows(LEDGER_FILE, _OWNERS, (rating_key,))
+        return {scene_id: owned_from(pushed, intents) for scene_id, pushed, intents in rows}
 
     def _in_inbox(self, now: float) -> tuple[set[int], int]:
         """Distinct scenes, those of batches included, and how many entities."""

@@ -1,0 +1,111 @@
+"""Preview of one scene: where it is in Plex, what is there, what Stash wants, what would be sent. Changes nothing.
+
+It asks Plex by itself, beside the worker; what it sees goes into an index of its own, thrown away afterwards.
+"""
+
+from __future__ import annotations
+
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from tasks.arguments import scene_id_of
+from tasks.context import TaskError
+from tasks.plex_and_stash import need_packages, open_stash
+from worker.overview import Overview
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from plex.client import PlexClient
+    from plex.match import Match, PathRules
+    from plex.model import PlexItem
+    from plex.plan import Owned, Values
+    from stash.scene import Scene
+    from stash.settings import Settings
+    from tasks.context import Context
+
+
+def preview(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of `preview`; `message` says why there is no item, or nothing to send."""
+    scene_id = scene_id_of(context.input.args)
+    need_packages(context)
+    from plex.client import PlexClient  # noqa: PLC0415 - needs packages
+    from plex.errors import Ambiguous, NotInPlex, PlexError  # noqa: PLC0415 - as above
+    from worker.plex_link import plex_connection  # noqa: PLC0415 - as above
+
+    with open_stash(context) as (stash, settings):
+        scene = stash.read_scenes([scene_id]).get(scene_id)
+    if scene is None:
+        raise TaskError(f"Stash has no scene {scene_id}.")
+    try:
+        plex = PlexClient(plex_connection(settings, context.directory))
+        try:
+            items, message = _items(context, plex, scene, settings), ""
+        except (NotInPlex, Ambiguous) as error:
+            items, message = [], str(error)
+        finally:
+            plex.close()
+    except PlexError as error:
+        raise TaskError(str(error)) from error
+    if settings.only_organized and not scene.organized:
+        message = "the scene is not marked as organized, and only_organized is on: it would not be pushed"
+    return {"scene_id": scene_id, "items": items, "message": message}
+
+
+def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings) -> list[Mapping[str, object]]:
+    from plex.find import Finder  # noqa: PLC0415 - needs packages
+    from plex.index import Index  # noqa: PLC0415 - as above
+
+    overview = Overview(context.directory)
+    files = [(file.path, file.size) for file in scene.files]
+    with TemporaryDirectory(prefix="plexsync-preview-") as folder:
+        index = Index(folder, "")
+        try:
+            index.store_rules(overview.inferred_rules())
+            rules = [(rule.stash, rule.plex) for rule in settings.path_map]
+            finder = Finder(
+                plex, index, clock=context.clock, log=context.log, rules=rules, allow_ambiguous=settings.allow_ambiguous
+            )
+            matches = finder.find(files, since=context.now)
+            path_rules = finder.rules
+        finally:
+            index.close()
+    found = plex.read_items([match.item.rating_key for match in matches])
+    current = [(found[match.item.rating_key], match) for match in matches if match.item.rating_key in found]
+    return [_item(item, match, scene, settings, _owned(item, scene, overview, path_rules)) for item, match in current]
+
+
+def _item(
+    item: PlexItem, match: Match, scene: Scene, settings: Settings, owned: Owned | None
+) -> Mapping[str, object]:
+    """`owned`: None where the item is left to another scene."""
+    from plex.plan import clean_values, plan, values_of  # noqa: PLC0415 - as the others
+    from worker.wanted import wanted_of  # noqa: PLC0415 - as the others
+
+    wanted = wanted_of(scene, settings)
+    edit = plan(item, wanted, owned, keep_plex_edits=settings.keep_plex_edits) if owned else None
+    return {
+        "rating_key": item.rating_key,
+        "grade": match.grade.name.lower(),
+        "reason": match.reason + ("" if edit else "; another scene whose file is in this item is shown instead"),
+        "current": _as_json(values_of(item)),
+        "wanted": _as_json(clean_values(wanted.values)),
+        "send": _as_json({name: new for name, (_, new) in edit.changes.items()}) if edit else {},
+    }
+
+
+def _owned(item: PlexItem, scene: Scene, overview: Overview, rules: PathRules) -> Owned | None:
+    """What is the scene's in the item; None where it would be left to another scene."""
+    from plex.plan import Owned  # noqa: PLC0415 - as the others
+    from worker.sharing import is_first, taken_over  # noqa: PLC0415 - as the others
+
+    others = overview.owners(item.rating_key)
+    own = others.pop(scene.id, None)
+    if not others:
+        return own or Owned(pushed={})
+    files = [(file.path, file.size) for file in scene.files]
+    return taken_over(own, others) if own or is_first(files, item, rules) else None
+
+
+def _as_json(values: Values) -> dict[str, object]:
+    return {name.value: value if isinstance(value, str) else list(value) for name, value in values.items()}
