@@ -114,7 +114,7 @@ def _bad_url(text: str) -> BadValue:
 def parse_token(value: object) -> str:
     """The token; a bad one is never shown."""
     if not isinstance(value, (str, int)) or not _TOKEN.fullmatch(str(value).strip()) or isinstance(value, bool):
-        raise BadValue("an X-Plex-Token: letters, digits and signs, no blanks or line ends", shown="[hidden]")
+        raise BadValue("an X-Plex-Token of letters, digits and signs, no blanks or line ends", shown="[hidden]")
     return str(value).strip()
 
 

@@ -94,7 +94,7 @@ class Attempt:
         text = str(error)
         if isinstance(error, ServerFailure):
             return self._judge_by_probe(Outcome(verdict=Verdict.OWN_FAILURE, text=text, error_class=error.name))
-        if isinstance(error, PlexAuthError):
+        if isinstance(error, PlexAuthError | Rejected):  # a proxy without its Plex answers 404 to everything
             rejected = Rejected.__name__
             return self._judge_by_probe(Outcome(verdict=Verdict.REJECTED, text=text, error_class=rejected))
         if isinstance(error, PlexSetup):  # for this job alone: one address that something on the way redirects
@@ -105,7 +105,6 @@ class Attempt:
         verdicts = (
             (NotInPlex, Verdict.NOT_IN_PLEX),
             (Ambiguous, Verdict.AMBIGUOUS),
-            (Rejected, Verdict.REJECTED),
         )
         verdict = next((verdict for kind, verdict in verdicts if isinstance(error, kind)), Verdict.BUG)
         return Outcome(verdict=verdict, text=text, error_class=error.name if verdict is not Verdict.BUG else "")

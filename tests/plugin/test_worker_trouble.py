@@ -162,6 +162,19 @@ def spoil_first_row(path: Path) -> None:
     database.close()
 
 
+@pytest.mark.parametrize("status", [400, 404, 418])
+def test_whoever_refuses_everything_in_place_of_plex_makes_no_dead_letters(world: PluginWorld, status: int) -> None:
+    """A reverse proxy whose Plex is not up, or a web server at the address."""
+    titles = dict.fromkeys(world.add_scenes(3), "t")
+    world.plex.fault(Fault.answer(status))
+    world.edit_at_once(titles)
+    world.wait_until(lambda: "circuit OPEN" in world.log_text(), "the circuit to open")
+    assert [job["attempts"] for job in world.jobs()] == [0, 0, 0]
+    world.plex.heal()
+    world.wait_for_titles(titles)
+    world.wait_idle()
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A data directory on a file system of 1 MB."""
