@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from email.utils import parsedate_to_datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -98,6 +99,7 @@ class PlexClient:
         self._session = open_session(self._connection, self._raise_for_status)
         self._server = _Server(self._connection, self._session)
         self._sections: tuple[Section, ...] | None = None
+        self.answered_at: int | None = None  # Plex's own time (epoch seconds) at its last answer, when it tells it
 
     def identity(self) -> Identity:
         """Who answers. Needs neither token nor database: a server that is still starting answers too."""
@@ -170,12 +172,18 @@ class PlexClient:
                     break  # the order was understood, so all that follows is older
 
     def _pages(self, section: Section, order: str, page_size: int) -> Iterator[tuple[LeanItem, ...]]:
-        start = 0
+        start, first_total = 0, None
         while True:
             container = self._list(section, (("sort", order),), (start, page_size))
             yield parse_lean_items(container, section.key)
             start += len(container)
             total = _total(container)
+            first_total = total if first_total is None else first_total
+            if not len(container) and start < (first_total or 0) // 2:
+                # Not even a person deletes so much meanwhile; what is not listed must not count as missing.
+                raise PlexServerError(
+                    f"{self._address}: the listing of {section.title} ends after {start} of {first_total} items"
+                )
             # Without a total, a page that is not exactly full was the last, or the server knows no pages.
             if not len(container) or (start >= total if total is not None else len(container) != page_size):
                 return
@@ -183,11 +191,11 @@ class PlexClient:
     def _list(self, section: Section, parameters: tuple[tuple[str, str], ...], page: tuple[int, int]) -> Element:
         return self._read(f"/library/sections/{section.key}/all", (*_LEAN, *parameters), page=page)
 
-    def read_items(self, rating_keys: Sequence[int]) -> dict[int, PlexItem]:
-        """Whole items by rating key; those that Plex no longer has are absent."""
+    def read_items(self, rating_keys: Sequence[int], *, at_once: int = _KEYS_PER_READ) -> dict[int, PlexItem]:
+        """Whole items by rating key, `at_once` of them a request; those that Plex no longer has are absent."""
         items: dict[int, PlexItem] = {}
-        for first in range(0, len(rating_keys), _KEYS_PER_READ):
-            items |= self._read_some(rating_keys[first : first + _KEYS_PER_READ])
+        for first in range(0, len(rating_keys), at_once):
+            items |= self._read_some(rating_keys[first : first + at_once])
         return items
 
     def scan(self, section: Section, folder: str) -> None:
@@ -300,6 +308,7 @@ class PlexClient:
         """Look at the status before plexapi does, which knows three kinds and fails at those it has no name for."""
         response.encoding = "utf-8"  # for text/xml without a charset, requests takes Latin-1
         status = response.status_code
+        self.answered_at = _epoch_of(response.headers.get("Date", ""))
         if status in _SUCCESSES:
             return
         text = _start_of(response, self._connection.token) if is_refusal(status) else ""
@@ -372,6 +381,13 @@ def _start_of(response: requests.Response, secret: str) -> str:
     except requests.RequestException:
         return ""  # the status says enough
     return " ".join(text.split())[:_REJECTION_CHARACTERS]
+
+
+def _epoch_of(date: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(date).timestamp())
+    except (ValueError, TypeError):  # Python 3.10 does not know how to say that it is none
+        return None
 
 
 def _total(container: Element) -> int | None:

@@ -36,6 +36,7 @@ class LeanItem:
     parts: tuple[PartFile, ...]
     updated_at: int
     added_at: int
+    rating: str = ""  # of the token's user; giving one leaves `updated_at` as it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,7 @@ def parse_lean_items(container: Element, section_key: int) -> tuple[LeanItem, ..
             parts=_parts(video),
             updated_at=_number(video, "updatedAt"),
             added_at=_number(video, "addedAt"),
+            rating=clean_rating(video.get("userRating", "")),
         )
         for video in _videos(container)
     )

@@ -43,9 +43,11 @@ def run_worker(directory: str, script: str) -> None:
     descriptor = _take_lock(directory)
     if descriptor is None or not _has_packages(directory, script):
         return
-    from worker.serve import serve  # noqa: PLC0415 - imports what may just have been installed
+    # What these import may just have been installed.
+    from reconciliation.engine import Reconciler  # noqa: PLC0415
+    from worker.serve import serve  # noqa: PLC0415
 
-    serve(directory=directory, script=script, descriptor=descriptor, clock=clock)
+    serve(directory=directory, script=script, descriptor=descriptor, clock=clock, more=Reconciler)
 
 
 def _take_lock(directory: str) -> int | None:

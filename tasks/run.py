@@ -18,6 +18,7 @@ from tasks.health import health_check
 from tasks.outages import outage_summary
 from tasks.preview import preview
 from tasks.process import process_queue
+from tasks.reconcile import reconcile_7days, reconcile_all, reconcile_preview, reconcile_recent
 from tasks.relay import relay_worker_log
 from tasks.status import queue_status
 from tasks.sync import sync_all, sync_recent
@@ -37,10 +38,10 @@ TASKS: tuple[tuple[str, Callable[[Context], object] | None], ...] = (
     ("recover_outage_jobs", recover_outage_jobs),
     ("sync_all", sync_all),
     ("sync_recent", sync_recent),
-    ("reconcile_all", None),
-    ("reconcile_recent", None),
-    ("reconcile_7days", None),
-    ("reconcile_preview", None),
+    ("reconcile_all", reconcile_all),
+    ("reconcile_recent", reconcile_recent),
+    ("reconcile_7days", reconcile_7days),
+    ("reconcile_preview", reconcile_preview),
     ("clear_queue", clear_queue),
     ("clear_dlq", clear_dlq),
     ("purge_dlq", purge_dlq),

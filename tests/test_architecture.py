@@ -75,7 +75,7 @@ RESERVED = (
         # attempt.py only tells a failing disk from other errors; serve.py does so too, and probes the file system.
         allowed=(
             "worker/queue.py", "worker/ledger.py", "worker/overview.py", "worker/attempt.py", "worker/serve.py",
-            "plex/index.py", "worker/loop.py", "worker/statistics.py",
+            "plex/index.py", "worker/loop.py", "worker/statistics.py", "reconciliation/memory.py",
         ),
     ),
     Reserved(what="locks state files", names=("filelock",), allowed=("worker/state_files.py",)),

@@ -5,7 +5,12 @@ The worker's own is catch-up; the door hands it the rest, which stands above the
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from worker.commands import Handler
 
 
 class Background(Protocol):
@@ -22,3 +27,10 @@ class Background(Protocol):
 
     def break_off(self, why: str) -> None:
         """A step could not ask Plex, or failed by a bug; the loop has taken care of the circuit."""
+
+
+class AskedWork(Background, Protocol):
+    """Background work that tasks can ask for."""
+
+    def commands(self) -> Mapping[str, Handler]:
+        """What carries out the commands about it, by the command's word."""

@@ -27,6 +27,11 @@ class Reason(str, Enum):
         return self not in (Reason.HOOK, Reason.NOW)
 
     @property
+    def finds_gaps(self) -> bool:
+        """Whether nobody has asked for this scene: it was found to differ."""
+        return self in (Reason.RECONCILE, Reason.CATCH_UP)
+
+    @property
     def gets_one_try(self) -> bool:
         """Bulk work over a library that Plex may hold in part: a scene that it lacks is counted, not retried."""
         return self not in (Reason.HOOK, Reason.NOW, Reason.RECOVERY)

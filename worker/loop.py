@@ -6,6 +6,7 @@ import random
 import sqlite3
 from dataclasses import dataclass, replace
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from local import inbox
@@ -26,12 +27,13 @@ from worker.worker_file import IDLE
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from local.clock import Clock
     from stash.scene import Scene
     from stash.settings import Settings
     from worker.background import Background
+    from worker.commands import Handler
     from worker.intake import Intake
     from worker.job import Job
     from worker.ledger import Ledger
@@ -89,6 +91,7 @@ class SyncWorker:
         linger_s: float,
         plugin_change: Callable[[], Leave | None],
         backgrounds: Sequence[Background] = (),
+        handlers: Mapping[str, Handler] = MappingProxyType({}),
     ) -> None:
         self._parts = parts
         self._backgrounds = backgrounds
@@ -103,10 +106,11 @@ class SyncWorker:
         self._attempt = Attempt(
             ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=self.probe, log=parts.log
         )
-        self._commands = commands_of(parts, self)
+        self._commands = commands_of(parts, self, handlers)
         self._entities: list[inbox.Entry] = []
         self._has_news = False
         self._idle_since = self._clock.monotonic()
+        self._settings: Settings | None = None  # that the loop goes by; others read them too
         self._settings_read_at = 0.0
         self._stash_away_since: float | None = None
         self._stash_retry_at = 0.0
@@ -145,11 +149,11 @@ class SyncWorker:
     def _drain_step(self, now: float) -> float:  # noqa: PLR0911 - one for each thing that may come next
         if self._rests_from_stash(now):
             return self._stash_retry_at - now
-        if self._entities:
-            self._fan_out()
-            return 0.0
         due = self._queue.peek_ready(now, 1)
         gate = self._resilience.gate(now)
+        if self._entities and not self._is_edit_next(due, gate):
+            self._fan_out()
+            return 0.0
         if self._background_goes_first(due, gate) and self._step_background(gate, now):
             return 0.0
         if gate.kind is GateKind.WAIT:
@@ -189,11 +193,14 @@ class SyncWorker:
     # What is done beside the jobs
 
     def _background_goes_first(self, due: Sequence[Job], gate: Gate) -> bool:
-        """By turns with bulk work; never before an edit that may be pushed, nor in a trial."""
+        """By turns with bulk work, before such as looks for gaps itself: it waits until all of them are found.
+
+        Never before an edit that may be pushed, nor in a trial.
+        """
         had_turn, self._had_background = self._had_background, False
         settings = self._parts.stash.settings
         may_push = bool(due) and gate.kind is GateKind.DRAIN and not (settings and settings.paused)
-        if may_push and (had_turn or not due[0].reason.is_bulk):
+        if may_push and (not due[0].reason.is_bulk or (had_turn and not due[0].reason.finds_gaps)):
             return False
         return gate.kind is not GateKind.TRIAL
 
@@ -201,6 +208,8 @@ class SyncWorker:
         for background in self._backgrounds:
             due_at = background.due_at(now)
             if due_at is not None and due_at <= now:
+                if self._settings is None or self._are_old(now):
+                    self._read_settings(now)
                 self._had_background = True
                 self._run_step(background, gate.message if gate.kind is GateKind.WAIT else None, now)
                 return True
@@ -316,11 +325,19 @@ class SyncWorker:
         if self._has_news:
             self._idle_since = self._clock.monotonic()
 
+    def _is_edit_next(self, due: Sequence[Job], gate: Gate) -> bool:
+        """Whether a person's edit may be pushed now, before anything else."""
+        settings = self._parts.stash.settings
+        may_push = bool(due) and gate.kind is GateKind.DRAIN and not (settings and settings.paused)
+        return may_push and not due[0].reason.is_bulk
+
     def _fan_out(self) -> None:
-        entity = self._entities.pop(0)
-        count = self._parts.intake.fan_out(entity)
+        """One page, so that edits and commands are served between the pages."""
+        entity = self._entities[0]
+        if self._parts.intake.fan_out(entity):
+            self._entities.pop(0)
+            self._parts.log.debug("%s %s changed: its scenes are queued", entity.kind, entity.key)
         self._stash_away_since = None
-        self._parts.log.debug("%s %s changed: %d scenes to look at", entity.kind, entity.key, count)
         self._idle_since = self._clock.monotonic()
 
     def look(self) -> Gate:
@@ -375,9 +392,8 @@ class SyncWorker:
 
     def _read_settings(self, now: float) -> Settings:
         """A Stash that tells the settings may still fail to tell scenes: who is away stays so here."""
-        before = self._parts.stash.settings
-        settings = self._parts.stash.read_settings()
-        self._settings_read_at = now
+        before, settings = self._settings, self._parts.stash.read_settings()
+        self._settings, self._settings_read_at = settings, now
         if settings != before:
             self._ahead.forget()
             obey_log_settings(self._parts.log, settings)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.clock import Clock
-    from worker.background import Background
+    from worker.background import AskedWork
 
 LOG_NAME = "plexsync.log"
 LOG_BYTES, LOG_OLDER_FILES = 1_000_000, 4
@@ -39,7 +39,7 @@ LINGER_S, LINGER_UNDER_STASH_S = 60.0, 6 * 3600.0
 
 
 def serve(
-    *, directory: str, script: str, descriptor: int, clock: Clock, more: Callable[[Parts], Background] | None = None
+    *, directory: str, script: str, descriptor: int, clock: Clock, more: Callable[[Parts], AskedWork] | None = None
 ) -> None:
     """Work as the holder of `worker.lock` (`descriptor`) until there is nothing left to do.
 
@@ -77,18 +77,20 @@ def _run_once(  # noqa: PLR0917 - what `serve` was given
     clock: Clock,
     log: logging.Logger,
     redactor: Redactor,
-    more: Callable[[Parts], Background] | None,
+    more: Callable[[Parts], AskedWork] | None,
 ) -> Leave | None:
     """One life of the loop; None when it ended by an error, which is logged."""
     try:
         with ExitStack() as open_parts:
             parts = _open_parts(directory, clock, log, redactor, open_parts)
             manifest = os.path.splitext(script)[0] + ".yml"
+            asked = more(parts) if more else None
             worker = SyncWorker(
                 parts,
                 linger_s=clock.interval(linger_s()),
                 plugin_change=watch_manifest(manifest, log),
-                backgrounds=(catch_up_of(parts), wake_of(parts), *([more(parts)] if more else [])),
+                backgrounds=(catch_up_of(parts), wake_of(parts), *([asked] if asked else [])),
+                handlers=asked.commands() if asked else {},
             )
             leave = worker.run()
             if leave is Leave.UPDATED:

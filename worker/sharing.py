@@ -43,6 +43,19 @@ class Sharing:
         """Those of the items that the scene with these files may write to; from then on they are its alone."""
         return [item for item in items if self._has(scene_id, files, item, rules)]
 
+    def owned_of(self, scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules) -> Owned | None:
+        """What is the scene's in the item, were it pushed now; None where it would be left to another scene.
+
+        Changes nothing.
+        """
+        others = self._ledger.owners(item.rating_key)
+        own = others.pop(scene_id, None)
+        if not others:
+            return own or Owned(pushed={}, intents=())
+        if own is None and not is_first(files, item, rules):
+            return None
+        return taken_over(own, others)
+
     def _has(self, scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules) -> bool:
         others = self._ledger.owners(item.rating_key)
         own = others.pop(scene_id, None)

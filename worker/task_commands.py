@@ -17,7 +17,7 @@ from worker.transitions import GateKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from worker.commands import Command
+    from worker.commands import Command, Handler
     from worker.loop import Parts
     from worker.policy import Outcome
     from worker.transitions import Gate, ProbeResult
@@ -40,8 +40,8 @@ class Loop(Protocol):
         """Take a job through one try."""
 
 
-def commands_of(parts: Parts, loop: Loop) -> Commands:
-    """All commands that this version knows."""
+def commands_of(parts: Parts, loop: Loop, more: Mapping[str, Handler]) -> Commands:
+    """All commands that this version knows. `more`: those of what the door has handed the worker."""
     store = CommandStore(parts.ledger)
     clearing = Clearing(
         directory=parts.directory, queue=parts.queue, ledger=parts.ledger, store=store, clock=parts.clock
@@ -59,6 +59,7 @@ def commands_of(parts: Parts, loop: Loop) -> Commands:
         "recover_outage_jobs": recovering.recover_outage_jobs,
         "look": present.look,
         "sync_scene": present.sync_scene,
+        **more,
     }
     return Commands(
         directory=parts.directory, store=store, handlers=handlers, clock=parts.clock, log=parts.log
