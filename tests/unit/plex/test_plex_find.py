@@ -173,6 +173,13 @@ def test_a_miss_counts_when_plex_was_asked_after_the_event_and_moments_ago(make:
         assert library.asked["file"] == asked
 
 
+def test_a_miss_in_a_library_that_was_never_swept_counts_for_nothing(make: MakeFinder) -> None:
+    library = Library(lean(1, "/a.mp4"))
+    finder = make(library)
+    finder.sweeper.refresh()
+    assert look_up(finder, ("/a.mp4", 1)) == [1]
+
+
 def test_a_forgotten_item_is_looked_up_again(make: MakeFinder, clock: SetClock) -> None:
     library = Library(lean(1, "/a.mp4"))
     finder = make(library)
@@ -298,8 +305,12 @@ def test_a_scene_that_plex_lacked_is_told_of_until_it_is_looked_at_again(make: M
     finder = make(library, ("/data", "/media"))
     finder.prepare(MANY)
     finder.await_files(7, [("/data/a.mp4", 5)])
-    library.items += [lean(2, "/media/b.mp4", size=5, updated_at=9), lean(3, "/media/a.mp4", size=9, updated_at=9)]
+    library.items += [lean(2, "/media/b.mp4", size=5, updated_at=9), lean(3, "/x/a.mp4", size=9, updated_at=9)]
     clock.set(NOW + REFRESH_EVERY_S)
+    finder.sweeper.refresh()
+    assert finder.index.seen_scenes() == []  # neither the size alone nor the name alone is enough
+    library.items.append(lean(4, "/media/a.mp4", size=9, updated_at=10))
+    clock.set(NOW + 2 * REFRESH_EVERY_S)
     assert finder.index.seen_scenes() == []
     finder.sweeper.refresh()
     assert finder.index.seen_scenes() == finder.index.seen_scenes() == [7]

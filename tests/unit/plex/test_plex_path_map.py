@@ -22,6 +22,10 @@ def test_the_prefix_is_as_short_as_the_shared_end_allows() -> None:
     assert infer_rules(files) == (("/data", "/mnt/media"),)
 
 
+def test_no_rule_stands_below_another() -> None:
+    assert infer_rules([*pairs(5, "/data/a", "/media/a"), *pairs(5, "/data/b", "/media/b")]) == (("/data", "/media"),)
+
+
 def test_one_file_that_disagrees_is_enough_against_a_rule() -> None:
     files = pairs(50, "/data", "/media")
     assert infer_rules([*files, ("/data/x.mp4", "/elsewhere/x.mp4")]) == ()
