@@ -14,7 +14,7 @@ from worker.job import Job, Reason
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from local.clock import Clock
     from stash.client import Kind
@@ -34,6 +34,14 @@ class Claimed:
     commands: list[inbox.Entry]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """How far a fan-out has come. `after`: the ledger's last scene; `page`: Stash's next, 0: the ledger goes on."""
+
+    after: int = 0
+    page: int = 0
+
+
 class Intake:
     """Claims what hooks and tasks left in the inbox of a data directory."""
 
@@ -46,6 +54,7 @@ class Intake:
         self._link = link
         self._clock = clock
         self._log = log
+        self._places: dict[tuple[str, float], _Place] = {}  # of the event under way, by its entry
 
     def claim(self) -> Claimed:
         """Take in scenes, batches and connections. Commands stay where they are for whoever serves them."""
@@ -70,27 +79,32 @@ class Intake:
             _remove(entry.path)
         return Claimed(count=len(entries), entities=entities, commands=commands)
 
-    def fan_out(self, entity: inbox.Entry) -> int:
-        """Queue the scenes of a changed tag, performer, studio or group: those that Stash names, and those that the
-        ledger knows, since Stash has forgotten a destroyed one. Raises StashUnavailable.
-        """
-        count = 0
-        for scene_id in self._scenes_of(entity.kind, int(entity.key)):
-            self._queue.add(new_job(scene_id, Reason.ENTITY, entity.at))
-            count += 1
-        _remove(entity.path)
-        return count
+    def fan_out(self, entity: inbox.Entry) -> bool:
+        """Queue the next page of the scenes of a changed tag, performer, studio or group; whether it was the last.
 
-    def _scenes_of(self, kind: str, entity_id: int) -> Iterator[int]:
-        seen = set(self._ledger.scene_ids_of(kind, entity_id))
-        yield from seen
-        page = 1
-        while True:
-            ids = self._link.client().scene_ids_of(cast("Kind", kind), entity_id, page=page, per_page=ENTITY_PAGE)
-            yield from (scene_id for scene_id in ids if scene_id not in seen)
-            if len(ids) < ENTITY_PAGE:
-                return
-            page += 1
+        First those that the ledger knows, since Stash has forgotten a destroyed one, then those that Stash names.
+        How far it has come is in memory only: after a kill it begins again. Raises StashUnavailable.
+        """
+        place = self._places.get((entity.path, entity.at), _Place())
+        scene_ids, next_place = self._next_page(entity.kind, int(entity.key), place)
+        self._queue.add_all(new_job(scene_id, Reason.ENTITY, entity.at) for scene_id in scene_ids)
+        self._places = {event: at for event, at in self._places.items() if event[0] != entity.path}
+        if next_place:
+            self._places[entity.path, entity.at] = next_place
+        else:
+            _remove(entity.path)
+        return next_place is None
+
+    def _next_page(self, kind: str, number: int, place: _Place) -> tuple[list[int], _Place | None]:
+        """The scenes at this place, those of the ledger not once more, and the place after it; None: no more."""
+        if place.page == 0:
+            known = self._ledger.scene_ids_of(kind, number, after=place.after, count=ENTITY_PAGE)
+            return known, _Place(after=known[-1]) if len(known) == ENTITY_PAGE else _Place(page=1)
+        client = self._link.client()
+        found = client.scene_ids_of(cast("Kind", kind), number, page=place.page, per_page=ENTITY_PAGE)
+        queued = self._ledger.with_entity(kind, number, found)
+        rest = [scene_id for scene_id in found if scene_id not in queued]
+        return rest, _Place(page=place.page + 1) if len(found) == ENTITY_PAGE else None
 
     def _take_connection(self, entries: Iterable[inbox.Entry]) -> None:
         """The newest entry that holds one; a hook killed early leaves an empty file."""

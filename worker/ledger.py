@@ -207,13 +207,25 @@ class Ledger:
             for table in ("scene", "item", "entity", "dead_letter", "cleared"):
                 self._db.execute(f"DELETE FROM {table} WHERE scene_id = ?", (scene_id,))  # noqa: S608 - our own names
 
-    def scene_ids_of(self, kind: str, entity_id: int) -> list[int]:
-        """The scenes that had this tag, performer, studio or group when they were last judged."""
+    def scene_ids_of(self, kind: str, entity_id: int, *, after: int, count: int) -> list[int]:
+        """Scenes that had this tag, performer, studio or group when they were last judged: the next ones by id."""
         with self.storage("read"):
             rows = self._db.execute(
-                "SELECT scene_id FROM entity WHERE kind = ? AND entity_id = ? ORDER BY scene_id", (kind, entity_id)
+                "SELECT scene_id FROM entity WHERE kind = ? AND entity_id = ? AND scene_id > ?"
+                " ORDER BY scene_id LIMIT ?",
+                (kind, entity_id, after, count),
             ).fetchall()
         return [scene_id for (scene_id,) in rows]
+
+    def with_entity(self, kind: str, entity_id: int, scene_ids: Iterable[int]) -> set[int]:
+        """Those of these scenes that had it when they were last judged."""
+        with self.storage("read"):
+            rows = self._db.execute(
+                "SELECT scene_id FROM entity WHERE kind = ? AND entity_id = ?"
+                " AND scene_id IN (SELECT value FROM json_each(?))",
+                (kind, entity_id, json.dumps(list(scene_ids))),
+            ).fetchall()
+        return {scene_id for (scene_id,) in rows}
 
     def bury(self, job: Job, scene: Scene | None, *, now: float) -> None:
         """Keep the job as a dead letter, in place of an older one of the same scene."""

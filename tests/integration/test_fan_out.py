@@ -1,0 +1,129 @@
+"""The scenes of a changed entity come into the queue page by page, each once."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from local import inbox
+from local.clock import Clock
+from stash.scene import Named
+from tests.support.scenes import a_scene
+from worker.intake import ENTITY_PAGE, Intake
+from worker.ledger import Ledger
+from worker.queue import JobQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.stash_link import StashLink
+
+TAG = 7
+
+
+class PagedStash:
+    """A link to a Stash that lists the scenes of one tag."""
+
+    def __init__(self) -> None:
+        self.scene_ids: list[int] = []
+        self.pages: list[int] = []
+
+    def client(self) -> PagedStash:
+        return self
+
+    def scene_ids_of(self, kind: str, entity_id: int, *, page: int, per_page: int) -> list[int]:
+        assert (kind, entity_id) == ("tag", TAG)
+        self.pages.append(page)
+        return self.scene_ids[(page - 1) * per_page : page * per_page]
+
+
+@pytest.fixture
+def stash() -> PagedStash:
+    return PagedStash()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with closing(Ledger(str(tmp_path))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[JobQueue]:
+    with closing(JobQueue(str(tmp_path / "queue"))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def intake(tmp_path: Path, ledger: Ledger, queue: JobQueue, stash: PagedStash) -> Intake:
+    inbox.prepare(str(tmp_path))
+    return Intake(
+        directory=str(tmp_path), queue=queue, ledger=ledger, link=cast("StashLink", stash), clock=Clock(),
+        log=logging.getLogger(__name__),
+    )  # fmt: skip
+
+
+def an_event(tmp_path: Path) -> inbox.Entry:
+    path = tmp_path / "claimed-tag"
+    path.touch()
+    return inbox.Entry(kind="tag", key=str(TAG), path=str(path), at=1.0)
+
+
+def settle(ledger: Ledger, scene_id: int) -> None:
+    scene = a_scene(scene_id, tags=(Named(id=TAG, name="T"),))
+    ledger.settle(scene, verdict="pushed", fingerprint="f", files="", now=1.0)
+
+
+def test_one_step_is_one_page_and_the_entry_stays_until_the_last(
+    tmp_path: Path, intake: Intake, queue: JobQueue, stash: PagedStash
+) -> None:
+    stash.scene_ids = list(range(1, 2 * ENTITY_PAGE + 2))
+    event, sizes = an_event(tmp_path), []
+    while not intake.fan_out(event):
+        sizes.append(len(queue))
+        assert Path(event.path).exists()
+    assert sizes == [0, ENTITY_PAGE, 2 * ENTITY_PAGE]
+    assert len(queue) == 2 * ENTITY_PAGE + 1
+    assert not Path(event.path).exists()
+
+
+def test_a_scene_that_both_know_gets_one_event_and_one_that_stash_forgot_is_found(
+    tmp_path: Path, intake: Intake, queue: JobQueue, ledger: Ledger, stash: PagedStash
+) -> None:
+    for scene_id in (1, 2):
+        settle(ledger, scene_id)
+    stash.scene_ids = [2, 3]
+    event = an_event(tmp_path)
+    assert not intake.fan_out(event)
+    generation = queue.generation(2)
+    assert intake.fan_out(event)
+    assert {job.scene_id for job in queue.jobs()} == {1, 2, 3}
+    assert queue.generation(2) == generation
+
+
+def test_a_later_event_of_the_same_entity_begins_from_the_start(
+    tmp_path: Path, intake: Intake, stash: PagedStash
+) -> None:
+    stash.scene_ids = list(range(1, ENTITY_PAGE + 2))
+    first = an_event(tmp_path)
+    intake.fan_out(first)
+    intake.fan_out(first)
+    again = inbox.Entry(kind=first.kind, key=first.key, path=first.path, at=2.0)
+    while not intake.fan_out(again):
+        pass
+    assert stash.pages == [1, 1, 2]
+
+
+def test_a_ledger_of_many_pages_is_read_to_its_end(
+    tmp_path: Path, intake: Intake, queue: JobQueue, ledger: Ledger
+) -> None:
+    for scene_id in range(1, ENTITY_PAGE + 3):
+        settle(ledger, scene_id)
+    event = an_event(tmp_path)
+    while not intake.fan_out(event):
+        pass
+    assert len(queue) == ENTITY_PAGE + 2
