@@ -124,7 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _decide(self, service: Service, request: Request, body: bytes, *, is_own: bool) -> tuple[Reply, float]:
         """The reply and the share of its body to send."""
-        seen = faults.Request(method=request.method, path=request.path, body_bytes=len(body), at=request.at)
+        question = (("query", request.query),) if request.query else ()
+        seen = faults.Request(
+            method=request.method, path=request.path, query=question, body_bytes=len(body), at=request.at
+        )
         rule = None if is_own else service.faults.take(seen)
         if rule is None:
             return self._reply(service, request, body, is_own=is_own), 1.0

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def test_a_scene_that_stash_alone_cannot_read_holds_up_no_other(world: PluginWorld) -> None:
     poisoned, *others = world.add_scenes(6)
-    world.stash.fail(Fault.answer(500), when=lambda request: f"s{poisoned}:" in request.query)
+    world.stash.fail(Fault.answer(500), when=lambda request: f"s{poisoned}:" in request.first("query"))
     titles = {scene_id: f"title {scene_id}" for scene_id in (poisoned, *others)}
     world.edit_at_once(titles)
     world.wait_for_titles({scene_id: titles[scene_id] for scene_id in others})

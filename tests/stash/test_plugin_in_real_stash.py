@@ -205,7 +205,7 @@ def test_the_status_reaches_the_caller_as_json_and_the_log_as_lines(world: World
     job = world.stash.run_task(PLUGIN, "View Queue Status")
     assert job is not None
     assert job["status"] == "FINISHED"
-    assert "Queue: 0 pending" in world.stash.log()
+    assert "[Plugin / PlexSync] Queue:          empty" in world.stash.log()
 
 
 def test_a_stash_with_a_password_is_followed_as_well(world: World) -> None:
