@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.support.plugin_world import PluginWorld
 
 
-def preview(world: PluginWorld, scene: int | str) -> dict[str, object]:
+def preview(world: PluginWorld, scene: int | str) -> dict[str, Any]:
     answer = world.stash.operation(mode="preview", scene_id=scene)
     assert isinstance(answer, dict)
     return answer
