@@ -18,7 +18,7 @@ from worker.words import duration_in_words, sentence
 from worker.worker_file import STOPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tasks.context import Context
     from tasks.drain import Standing
@@ -53,16 +53,19 @@ def process_queue(context: Context) -> Mapping[str, object]:
     return watch_drain(context, since=context.now)
 
 
-def watch_drain(context: Context, *, since: float, from_fraction: float = 0.0) -> Mapping[str, object]:
+def watch_drain(
+    context: Context, *, since: float, queued: Iterable[int] = (), from_fraction: float = 0.0
+) -> Mapping[str, object]:
     """Watch until nothing of what is pending now is due. `since`: settled from then on (epoch seconds) counts.
 
-    The bar moves from `from_fraction` to 1.
+    `queued`: scenes that the task queued itself, some of which may be done already. The bar moves from `from_fraction`
+    to 1.
     """
-    return _Watch(context, since, from_fraction).run()
+    return _Watch(context, since, queued, from_fraction).run()
 
 
 class _Watch:
-    def __init__(self, context: Context, since: float, from_fraction: float) -> None:
+    def __init__(self, context: Context, since: float, queued: Iterable[int], from_fraction: float) -> None:
         self._context = context
         self._since = since
         self._from = from_fraction
@@ -70,7 +73,7 @@ class _Watch:
         self._link = WorkerLink(context)
         self._resilience = Resilience(context.directory, clock=context.clock, logger=context.log)
         pending = self._overview.pending(context.now)
-        self._drain = Drain(pending.due_at, entities=pending.entities)
+        self._drain = Drain({*pending.due_at, *queued}, entities=pending.entities)
 
     def run(self) -> Mapping[str, object]:
         stop = self._first_look()

@@ -7,7 +7,8 @@ which begins with the first while the rest is compared.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from array import array
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local import inbox
@@ -48,7 +49,7 @@ class Counts:
     """What the comparison has found so far."""
 
     checked: int = 0
-    queued: int = 0
+    queued: array[int] = field(default_factory=lambda: array("q"))  # scene ids
     unchanged: int = 0
     skipped: int = 0
 
@@ -72,13 +73,13 @@ def _sync(context: Context, *, since_s: float | None) -> Mapping[str, object]:
         _compare_pages(context, settings, pages, counts)
     context.log.info(
         "%d scenes compared: %d queued, %d unchanged, %d left alone (nothing to push).",
-        counts.checked, counts.queued, counts.unchanged, counts.skipped,
+        counts.checked, len(counts.queued), counts.unchanged, counts.skipped,
     )  # fmt: skip
-    drained = watch_drain(context, since=began_at, from_fraction=COMPARED)
+    drained = watch_drain(context, since=began_at, queued=counts.queued, from_fraction=COMPARED)
     return {
         **drained,
         "checked": counts.checked,
-        "queued": counts.queued,
+        "queued": len(counts.queued),
         "unchanged": counts.unchanged,
         "skipped": counts.skipped,
     }
@@ -93,14 +94,14 @@ def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], 
         queued = [*found.different, *page.failed]
         _queue(context, queued)
         counts.checked += len(page.scenes) + len(page.failed)
-        counts.queued += len(queued)
+        counts.queued.extend(queued)
         counts.unchanged += found.unchanged
         counts.skipped += found.skipped
         context.progress(COMPARED * counts.checked / max(1, counts.checked + page.rest))
         if context.clock.monotonic() >= line_at:
             line_at += LINE_S
             text = "%d scenes compared, %d of them queued; %d to go"
-            context.log.info(text, counts.checked, counts.queued, page.rest)
+            context.log.info(text, counts.checked, len(counts.queued), page.rest)
 
 
 def _queue(context: Context, scene_ids: Sequence[int]) -> None:

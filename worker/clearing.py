@@ -95,7 +95,7 @@ class Clearing:
 
     def _bring_back(self, cleared: Sequence[Cleared]) -> None:
         jobs = [each for each in cleared if isinstance(each, Job)]
-        self._queue.add_all(jobs)
+        self._queue.add_all(job for job in jobs if not self._is_queued(job))
         self._note_cleared([job.scene_id for job in jobs], None)
         self._dead_letters.put_back([each for each in cleared if isinstance(each, DeadLetter)])
         for each in cleared:
@@ -103,6 +103,11 @@ class Clearing:
                 # No connection in it: the worker has one.
                 inbox.publish(self._directory, f"{each.kind}-{each.entity_id}", b"{}")
 
+
+    def _is_queued(self, job: Job) -> bool:
+        """Whether this job, or a newer one of its scene, is there: its back-off goes on where it was."""
+        queued = self._queue.job(job.scene_id)
+        return queued is not None and queued.last_event_at >= job.last_event_at
 
     def _note_cleared(self, scene_ids: Sequence[int], at: float | None) -> None:
         """Changes up to `at` stay unpushed, also for what looks for missed ones; None: no longer."""

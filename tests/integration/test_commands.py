@@ -1,0 +1,202 @@
+"""Commands are carried out once each, whichever of their steps a kill follows."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local import inbox
+from local.clock import Clock
+from worker import backups, commands
+from worker.clearing import Clearing
+from worker.commands import Commands, CommandStore, answer_path, command_content, command_entry
+from worker.dead_letters import DeadLetters
+from worker.errors import CommandRefused
+from worker.job import Job, Reason
+from worker.ledger import Ledger
+from worker.queue import JobQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+LOG = logging.getLogger("test")
+
+
+class Killed(BaseException):
+    """What SIGKILL would do."""
+
+
+class Office:
+    """One life of a worker, as far as commands go."""
+
+    def __init__(self, directory: Path, more: Mapping[str, Callable[..., Mapping[str, object]]] | None = None) -> None:
+        self.directory = str(directory)
+        inbox.prepare(self.directory)
+        self.clock = Clock()
+        self.ledger = Ledger(self.directory)
+        self.queue = JobQueue(os.path.join(self.directory, "queue"))
+        self.store = CommandStore(self.ledger)
+        made = Clearing(
+            directory=self.directory, queue=self.queue, ledger=self.ledger, store=self.store, clock=self.clock
+        )
+        handlers: dict[str, Any] = {
+            "clear_queue": made.clear_queue, "clear_dlq": made.clear_dlq, "restore_cleared": made.restore_cleared,
+            **(more or {}),
+        }  # fmt: skip
+        self.commands = Commands(
+            directory=self.directory, store=self.store, handlers=handlers, clock=self.clock, log=LOG
+        )
+
+    def ask(self, command_id: str, what: str, *, at: float | None = None) -> None:
+        """`at`: two commands within a tick of the file system's clock have no order."""
+        inbox.publish(self.directory, command_entry(command_id), command_content(command_id, what, {}, 0.0))
+        if at is not None:
+            os.utime(os.path.join(inbox.folder(self.directory), command_entry(command_id)), (at, at))
+
+    def serve(self) -> int:
+        entries = inbox.list_entries(self.directory, self.clock.now())[0]
+        return self.commands.serve([entry for entry in entries if entry.kind == inbox.COMMAND])
+
+    def answer(self, command_id: str) -> Any:
+        with open(answer_path(self.directory, command_id), encoding="utf-8") as file:
+            return json.load(file)
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.queue.close()
+
+
+@contextmanager
+def office(directory: Path, **more: Any) -> Iterator[Office]:
+    made = Office(directory, **more)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def a_job(scene_id: int) -> Job:
+    return Job(
+        scene_id=scene_id, reason=Reason.HOOK, first_event_at=5.0, last_event_at=5.0, attempts=2, not_before=1e10,
+        error_class="PlexTimeout",
+    )  # fmt: skip
+
+
+def stop_at_step(monkeypatch: pytest.MonkeyPatch, number: int) -> Callable[[], bool]:
+    """A kill before the `number`-th change of anything on disk; whether it came to that."""
+    steps = Counter[str]()
+
+    def killing(original: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*args: Any, **kwargs: Any) -> Any:
+            steps["all"] += 1
+            if steps["all"] == number:
+                raise Killed
+            return original(*args, **kwargs)
+
+        return step
+
+    for owner, name in (
+        (Ledger, "transaction"), (JobQueue, "settle_all"), (JobQueue, "add_all"), (commands, "write_atomically"),
+        (backups, "write_atomically"), (os, "replace"), (commands, "_unlink"), (os, "unlink"),
+    ):  # fmt: skip
+        monkeypatch.setattr(owner, name, killing(getattr(owner, name)))
+    return lambda: steps["all"] >= number
+
+
+@pytest.mark.parametrize("step", range(1, 25))
+def test_clear_and_restore_keep_every_job_whatever_step_a_kill_hits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    jobs = [a_job(scene_id) for scene_id in (1, 2, 3)]
+    with office(tmp_path) as before:
+        before.queue.add_all(jobs[:2])
+        before.ask("c1", "clear_queue")
+        before.serve()
+        before.queue.add(jobs[2])
+        before.ask("c2", "clear_queue", at=1000.0)
+        before.ask("r1", "restore_cleared", at=2000.0)
+    with office(tmp_path) as killed, monkeypatch.context() as patch:
+        was_hit = stop_at_step(patch, step)
+        try:
+            killed.serve()
+        except Killed:
+            assert was_hit()
+    with office(tmp_path) as after:
+        after.serve()
+        assert after.answer("c1")["output"]["cleared"] == 2
+        assert after.answer("c2")["output"]["cleared"] == 1
+        assert after.answer("r1")["output"]["restored"] == 1
+        assert list(after.queue.jobs()) == jobs[2:]
+        after.ask("r2", "restore_cleared")
+        after.serve()
+        assert after.answer("r2")["output"]["restored"] == 2
+        assert sorted(after.queue.jobs(), key=lambda job: job.scene_id) == jobs
+        assert not os.listdir(inbox.folder(after.directory))
+
+
+def test_dead_letters_come_back_as_they_were(tmp_path: Path) -> None:
+    with office(tmp_path) as made:
+        made.ledger.bury(a_job(1), None, now=6.0)
+        before = DeadLetters(made.ledger).all()
+        made.ask("c1", "clear_dlq")
+        made.serve()
+        assert not DeadLetters(made.ledger).all()
+        made.ask("r1", "restore_cleared")
+        made.serve()
+        assert DeadLetters(made.ledger).all() == before
+
+
+def test_an_edit_after_the_clear_stays(tmp_path: Path) -> None:
+    with office(tmp_path) as made:
+        made.queue.add(a_job(1))
+        made.ask("c1", "clear_queue")
+        later = Job(scene_id=1, reason=Reason.HOOK, first_event_at=1e11, last_event_at=1e11)
+        made.queue.add(later)
+        made.serve()
+        assert made.answer("c1") == {"output": {"cleared": 0, "backup": None}}
+        assert len(made.queue) == 1
+
+
+def test_a_refusal_and_an_unknown_word_are_answers(tmp_path: Path) -> None:
+    def refuse(_: object) -> Mapping[str, object]:
+        raise CommandRefused("not like this")
+
+    with office(tmp_path, more={"refused": refuse}) as made:
+        made.ask("a", "refused")
+        made.ask("b", "nonsense")
+        made.serve()
+        assert made.answer("a") == {"error": "not like this"}
+        assert "nonsense" in made.answer("b")["error"]
+
+
+def test_a_command_that_ends_each_worker_is_given_up(tmp_path: Path) -> None:
+    def fail(_: object) -> Mapping[str, object]:
+        raise ZeroDivisionError
+
+    with office(tmp_path) as made:
+        made.ask("a", "fails")
+    for _ in range(commands.TRIES):
+        with office(tmp_path, more={"fails": fail}) as made, pytest.raises(ZeroDivisionError):
+            made.serve()
+    with office(tmp_path, more={"fails": fail}) as made:
+        made.serve()
+        assert "3 times" in made.answer("a")["error"]
+
+
+def test_a_withdrawn_or_damaged_command_does_nothing(tmp_path: Path) -> None:
+    with office(tmp_path) as made:
+        made.queue.add(a_job(1))
+        inbox.publish(made.directory, command_entry("bad"), b"{ half a com")
+        made.ask("gone", "clear_queue")
+        entries = inbox.list_entries(made.directory, made.clock.now())[0]
+        os.unlink(os.path.join(inbox.folder(made.directory), command_entry("gone")))
+        made.commands.serve(entries)
+        assert len(made.queue) == 1
+        assert os.listdir(os.path.join(made.directory, "queue", "malformed")) == [".claimed-command-bad"]

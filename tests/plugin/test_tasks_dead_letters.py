@@ -1,0 +1,120 @@
+"""Dead letters: shown with their reason and what to do, set aside, brought back, recovered once."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sim.plex import Fault
+from tests.support.task_runs import run_task
+
+if TYPE_CHECKING:
+    from tests.support.plugin_world import PluginWorld
+
+
+def status(world: PluginWorld) -> dict[str, Any]:
+    output: dict[str, Any] = run_task(world, "queue_status").output
+    return output
+
+
+def bury(world: PluginWorld, count: int = 1) -> list[int]:
+    """Scenes whose items Plex fails at for ever, until they are dead letters. Fewer than five: no outage."""
+    scenes = world.add_scenes(count)
+    world.configure(max_retries=1)
+    for scene in scenes:
+        world.plex.fault(Fault.answer(500), rating_key=world.keys[scene])
+    world.edit_at_once(dict.fromkeys(scenes, "poisoned"))
+    world.wait_until(lambda: status(world)["queue"]["dead_letters"] == count, "the dead letters")
+    world.plex.heal()
+    return scenes
+
+
+@pytest.fixture
+def after_outage(world: PluginWorld) -> PluginWorld:
+    """There was an outage, and during it (by the clock) two jobs were given up."""
+    ok = world.add_scene()
+    world.plex.fault(Fault.refused())
+    world.edit_at_once({ok: "waits"})
+    world.wait_until(lambda: status(world)["circuit"]["state"] == "open", "the outage")
+    world.plex.heal()
+    world.wait_for_titles({ok: "waits"})
+    return world
+
+
+def test_a_job_that_fails_for_ever_is_shown_with_its_reason_and_slows_no_other(world: PluginWorld) -> None:
+    (dead,) = bury(world)
+    others = world.add_scenes(3)
+    world.edit_at_once(dict.fromkeys(others, "fine"))
+    world.wait_for_titles(dict.fromkeys(others, "fine"))
+    run = run_task(world, "queue_status")
+    assert run.output["queue"]["dead_letters_by_error"] == {"PlexServerError": 1}
+    (example,) = run.output["dead_letter_examples"]
+    assert (example["scene_id"], example["title"], example["attempts"]) == (dead, "poisoned", 1)
+    assert example["error_text"]
+    assert "Plex" in example["advice"]
+    assert "poisoned" in run.said
+    assert run.output["sync"]["failed"] == 1
+    assert run.output["sync"]["pushed"] == 3
+
+
+def test_dead_letters_are_cleared_and_restored(world: PluginWorld) -> None:
+    bury(world, 2)
+    before = status(world)["dead_letter_examples"]
+    assert run_task(world, "clear_dlq").output["cleared"] == 2
+    assert status(world)["queue"]["dead_letters"] == 0
+    assert run_task(world, "restore_cleared").output["restored"] == 2
+    assert status(world)["dead_letter_examples"] == before
+
+
+def test_purge_takes_old_ones_only(world: PluginWorld) -> None:
+    bury(world)
+    assert run_task(world, "purge_dlq").output == {"purged": 0, "backup": None}
+    assert run_task(world, "purge_dlq", days="0").output["purged"] == 1
+    assert "days" in str(run_task(world, "purge_dlq", days="soon").error)
+
+
+def test_dead_letters_of_an_outage_are_recovered_once(after_outage: PluginWorld) -> None:
+    world = after_outage
+    scenes = bury(world, 2)
+    outage = status(world)["outages"][-1]
+    assert run_task(world, "recover_outage_jobs", error_types="all").output["recovered"] == 0  # failed after it
+    move_into_outage(world, outage)
+    assert run_task(world, "recover_outage_jobs").output["recovered"] == 0  # of PlexServerDown there is none
+    first = run_task(world, "recover_outage_jobs", error_types="plexservererror", outage=str(outage["id"]))
+    assert (first.output["recovered"], sorted(first.output["scene_ids"])) == (2, sorted(scenes))
+    second = run_task(world, "recover_outage_jobs", error_types="all").output
+    assert second["recovered"] == 0
+    world.wait_for_titles(dict.fromkeys(scenes, "poisoned"))
+    assert status(world)["queue"]["dead_letters"] == 0
+
+
+def test_recovery_skips_scenes_that_are_gone_and_a_plex_that_is_down(after_outage: PluginWorld) -> None:
+    world = after_outage
+    gone, there = bury(world, 2)
+    move_into_outage(world, status(world)["outages"][-1])
+    world.plex.fault(Fault.refused())
+    down = run_task(world, "recover_outage_jobs", error_types="all").output
+    assert (down["recovered"], down["skipped_plex_down"]) == (0, 2)
+    world.plex.heal()
+    world.stash.library.scenes.pop(gone)
+    run_task(world, "health_check")
+    outage = status(world)["outages"][0]
+    output = run_task(world, "recover_outage_jobs", error_types="all", outage=outage["id"]).output
+    assert (output["recovered"], output["skipped_scene_missing"], output["scene_ids"]) == (1, 1, [there])
+
+
+@pytest.mark.parametrize("arguments", [{"error_types": "Nonsense"}, {"outage": "99"}, {"outage": "the last"}])
+def test_arguments_that_are_none_are_named(after_outage: PluginWorld, arguments: dict[str, str]) -> None:
+    run = run_task(after_outage, "recover_outage_jobs", **arguments)
+    assert run.error is not None
+    assert next(iter(arguments.values())) in run.error
+
+
+def move_into_outage(world: PluginWorld, outage: dict[str, Any]) -> None:
+    """Time travel: the dead letters failed while it lasted."""
+    at = outage["started_at"] + outage["duration_s"] / 2
+    with closing(sqlite3.connect(world.directory / "sync_state.db", timeout=10)) as database, database:
+        database.execute("UPDATE dead_letter SET failed_first_at = ?, failed_last_at = ?", (at, at))

@@ -1,0 +1,161 @@
+"""Every task, whatever is wrong with Plex, Stash, the disk or the state: one JSON object and a message, soon."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sim.plex import Fault
+from tests.support.task_runs import MODES, run_task
+from worker.intake import new_job
+from worker.job import Reason
+from worker.queue import JobQueue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.plugin.conftest import MakeWorld
+    from tests.support.plugin_world import PluginWorld
+
+FAULTS = (
+    Fault.refused(),
+    Fault.answer(503),
+    Fault.answer(500),
+    Fault.answer(401),
+    Fault.answer(429),
+    Fault.dropped(),
+    Fault.truncated(),
+)
+# No task waits longer than for a probe in the middle of a job of the worker.
+SOON_S = 45.0
+
+
+def name_of(fault: Fault) -> str:
+    return f"{fault.kind.value}-{fault.status}" if fault.status else fault.kind.value
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=name_of)
+def test_every_task_ends_while_plex_is_in_trouble(world: PluginWorld, fault: Fault) -> None:
+    scenes = world.add_scenes(3, title="waiting")
+    world.plex.fault(fault)
+    world.edit_at_once({scenes[0]: "edited"})
+    for mode in MODES:
+        run = run_task(world, mode)
+        assert run.took_s < SOON_S
+        assert run.error is None or "Plex" in run.error or "Stash" in run.error
+        assert run.said or mode == "restore_cleared", mode
+        if mode in {"sync_all", "process_queue"}:
+            assert run.output["stopped_by"], run
+    world.plex.heal()
+    world.wait_for_titles({scenes[1]: "waiting"})
+
+
+def test_health_check_tells_each_trouble_in_words(world: PluginWorld) -> None:
+    for fault, words in (
+        (Fault.refused(), "refused"),
+        (Fault.answer(401), "token"),
+        (Fault.answer(503), "start"),
+    ):
+        rule = world.plex.fault(fault)
+        output = run_task(world, "health_check").output
+        assert (output["ready"], words in output["message"]) == (False, True), output
+        world.plex.heal(rule)
+    world.configure(plex_library="Nonsense")
+    output = run_task(world, "health_check").output
+    assert (output["healthy"], output["libraries_missing"]) == (True, ["Nonsense"])
+    world.configure(plex_url=None)
+    output = run_task(world, "health_check").output
+    assert output["healthy"] is False
+    assert "plex_url" in output["message"]
+
+
+def test_health_check_after_an_outage_closes_the_circuit_by_itself(world: PluginWorld) -> None:
+    world.plex.fault(Fault.refused())
+    assert run_task(world, "health_check").output["circuit"] == "open"
+    world.wait_for_worker()  # somebody must go on probing
+    world.kill_worker()
+    world.plex.heal()
+    assert run_task(world, "health_check").output["circuit"] == "closed"
+    outages = run_task(world, "outage_summary").output
+    assert outages["count"] == 1
+    assert outages["outages"][0]["ended_at"] is not None
+
+
+def test_every_task_ends_where_stash_does_not_answer(world: PluginWorld) -> None:
+    world.stash.stop()
+    for mode in MODES:
+        run = run_task(world, mode)
+        assert run.took_s < SOON_S
+        assert run.said or run.error
+    assert "Stash" in str(run_task(world, "sync_all").error)
+    assert run_task(world, "process_queue").output["stopped_by"] == "stash"
+    world.stash.start()
+
+
+def test_status_works_in_an_empty_data_directory_with_all_the_contract_names(world: PluginWorld) -> None:
+    output = run_task(world, "queue_status").output
+    assert {
+        "queue", "circuit", "recovery", "outages", "reconciliation", "worker", "draining", "sync", "path_map_inferred",
+    } <= output.keys()  # fmt: skip
+    assert output["queue"]["pending"] == 0
+    assert output["worker"].keys() >= {"running", "pid", "since", "doing"}
+
+
+def test_status_works_with_damaged_state(world: PluginWorld) -> None:
+    run_task(world, "process_queue")
+    world.kill_worker()
+    names = ("circuit_breaker.json", "recovery_state.json", "outage_history.json", "worker.json", "sync_state.db")
+    for name in names:
+        for suffix in ("", "-wal", "-shm"):
+            path = world.directory / f"{name}{suffix}"
+            if path.exists() or not suffix:
+                path.write_bytes(b"\0{ not what it was" * 10)
+    run = run_task(world, "queue_status")
+    assert run.output["circuit"]["state"] == "closed"
+    assert "sync_state.db" in run.said
+
+
+def test_status_of_a_hundred_thousand_jobs_takes_less_than_a_second(world: PluginWorld) -> None:
+    world.configure(paused=True)
+    os.makedirs(world.directory / "queue", mode=0o700)
+    queue = JobQueue(str(world.directory / "queue"))
+    queue.add_all(new_job(scene_id, Reason.SYNC, 1.0) for scene_id in range(1, 100_001))
+    queue.close()
+    with world.no_worker():
+        runs = [run_task(world, "queue_status") for _ in range(3)]
+    assert runs[0].output["queue"]["pending"] == 100_000
+    assert min(run.took_s for run in runs) < 1
+
+
+def test_new_warnings_of_the_worker_are_shown_once(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1)
+    world.plex.fault(Fault.refused())
+    world.edit_at_once({scene: "edited"})
+    world.wait_until(lambda: "circuit OPEN" in world.log_text(), "the warning")
+    shown = [run_task(world, "outage_summary").said for _ in range(2)]
+    assert ["circuit OPEN" in text for text in shown] == [True, False]
+
+
+def test_hidden_paths_are_in_no_log(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.configure(hide_paths=True, debug_logging=True)
+    missing = world.stash.add_scene("/media/private name.mp4", 5, title="known")
+    world.edit_at_once({missing: "known too"})
+    world.wait_until(lambda: "NotInPlex" in world.log_text(), "the debug line about it")
+    said = run_task(world, "queue_status").said + run_task(world, "process_queue").said
+    assert "private name" not in world.log_text() + said
+    assert "<path " in world.log_text()
+
+
+def test_an_unwritable_data_directory_is_named(make_world: MakeWorld, tmp_path: Path) -> None:
+    blocked = tmp_path / "a file"
+    blocked.write_text("no folder")
+    world = make_world(env={"PLEXSYNC_DATA_DIR": str(blocked / "data")})
+    for mode in MODES:
+        began = time.monotonic()
+        run = run_task(world, mode)
+        assert time.monotonic() - began < SOON_S
+        assert str(blocked) in f"{run.said}{run.error}", (mode, run)
