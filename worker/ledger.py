@@ -106,6 +106,9 @@ class Ledger:
         with _storage(self._path, "opened"):
             self._db = sqlite3.connect(self._path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
+            # A kill loses nothing of it. After a power cut the last seconds may be missing: catch-up then finds that
+            # these scenes were never judged, and a push that finds all of it in Plex makes it PlexSync's again.
+            self._db.execute("PRAGMA synchronous = NORMAL")
             self._make_tables()
         self._begun_at: float | None = None
 
