@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 
     from reconciliation.state import Result
     from worker.commands import Command, Handler
-    from worker.loop import Parts
+    from worker.parts import Parts
 
 # What a task watches is written this often.
 TOLD_EVERY_S = 1.0
 # A schedule that meets an obstacle is looked at again after this long.
 OBSTACLE_RETRY_S = 60.0
+# A time-out or a broken answer, while Plex answers otherwise, is no reason to begin anew.
+MOST_STUMBLES = 3
+STUMBLE_WAIT_S = 5.0
 # A Stash that restarts is waited for; whoever asked for the run is not kept for ever.
 STASH_PATIENCE_S = 60.0
 
@@ -48,6 +51,8 @@ class Reconciler:
         self._run: Run | None = None
         self._told_at = 0.0
         self._not_before = 0.0
+        self._resume_at = 0.0
+        self._stumbles = 0
         self._stash_away_since: float | None = None
         # Left by a worker that was killed, or that an update of the plugin replaced.
         self._request = self._state.running.request if self._state.running else None
@@ -59,7 +64,7 @@ class Reconciler:
         if not self._parts.stash.is_known:
             return None
         if self._request:
-            return 0.0
+            return self._resume_at
         settings = self._parts.stash.settings
         if settings is None:
             return None
@@ -96,10 +101,17 @@ class Reconciler:
         if now - self._stash_away_since >= self._clock.interval(STASH_PATIENCE_S):
             self._fail(request, f"The reconciliation stopped, Stash does not answer: {text}. Run it again then.")
 
-    def break_off(self, why: str) -> None:
-        """End the run: what it queued stays queued."""
+    def break_off(self, why: str, *, is_passing: bool = False) -> None:
+        """End the run, what it queued stays queued; a failure that passes is waited out a few times first."""
         request, run = self._request, self._run
         if request is None:
+            return
+        if run and is_passing and self._stumbles < MOST_STUMBLES:
+            run.rewind()
+            wait_s = STUMBLE_WAIT_S * 2.0**self._stumbles
+            self._stumbles += 1
+            self._resume_at = self._clock.now() + self._clock.interval(wait_s)
+            self._parts.log.info("the reconciliation waits %.0f s and tries again: %s", wait_s, why)
             return
         has_begun = run is not None and run.checked > 0
         where = f" after {run.checked} of {run.total} scenes" if run and has_begun else " before it compared any scene"
@@ -178,6 +190,8 @@ class Reconciler:
             self._fail(request, str(refusal))
             return
         now = self._clock.now()
+        if run.checked:
+            self._stumbles = 0  # a page was compared; a sweep may stumble at the same page again and again
         if result:
             self._finish(request, run, timed(result, request.started_at, now))
         elif now - self._told_at >= TOLD_EVERY_S:
@@ -212,6 +226,7 @@ class Reconciler:
 
     def _drop_run(self) -> None:
         self._request = self._run = self._stash_away_since = None
+        self._stumbles, self._resume_at = 0, 0.0
         self._close_memory()
 
     def _close_memory(self) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
-from dataclasses import dataclass, replace
-from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -14,9 +11,11 @@ from plex.errors import PlexError, PlexSetup
 from stash.errors import StashRefused, StashUnavailable
 from worker.attempt import Attempt
 from worker.breaker import Circuit
+from worker.consequences import Consequences
 from worker.errors import LocalStorage
 from worker.log_settings import obey_log_settings
-from worker.policy import Action, Outcome, Verdict, decide, rules
+from worker.parts import Leave
+from worker.policy import Verdict
 from worker.probe import probe_result
 from worker.read_ahead import BATCH, ReadAhead
 from worker.recovery import PauseReason
@@ -26,22 +25,14 @@ from worker.transitions import Gate, GateKind, ProbeKind, ProbeResult
 from worker.worker_file import IDLE
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable, Mapping, Sequence
 
-    from local.clock import Clock
-    from stash.scene import Scene
     from stash.settings import Settings
     from worker.background import Background
     from worker.commands import Handler
-    from worker.intake import Intake
     from worker.job import Job
-    from worker.ledger import Ledger
-    from worker.plex_link import PlexLink
-    from worker.queue import JobQueue
-    from worker.resilience import Resilience
-    from worker.stash_link import StashLink
-    from worker.worker_file import WorkerFile
+    from worker.parts import Parts
+    from worker.policy import Outcome
 
 # The inbox is listed this often: 0.2 % of one CPU, and an edit waits no longer than a person notices.
 LOOK_S = 0.07
@@ -54,31 +45,6 @@ SETTINGS_QUIET_S = 1.0
 STASH_RETRY_S = 2.0
 STORAGE_RETRY_S = 1.0
 STASH_AWAY_LIMIT_S = 600.0
-
-
-class Leave(str, Enum):
-    """Why the worker ends."""
-
-    IDLE = "nothing is left to do"
-    STASH_AWAY = "Stash is away; what is pending waits for its return"
-    UPDATED = "the plugin was updated"
-    REMOVED = "the plugin was removed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the worker works with; all of it open and its own."""
-
-    directory: str
-    queue: JobQueue
-    ledger: Ledger
-    intake: Intake
-    stash: StashLink
-    plex: PlexLink
-    resilience: Resilience
-    worker_file: WorkerFile
-    clock: Clock
-    log: logging.Logger
 
 
 class SyncWorker:
@@ -102,6 +68,7 @@ class SyncWorker:
         self._linger_s = linger_s
         self._plugin_change = plugin_change
         self._report = Report(parts.log)
+        self._consequences = Consequences(parts, self._report)
         self._ahead = ReadAhead(parts.queue)
         self._attempt = Attempt(
             ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=self.probe, log=parts.log
@@ -180,9 +147,12 @@ class SyncWorker:
         # A trial asks Plex for nothing beyond its own job.
         next_jobs = [] if is_trial else self._queue.peek_ready(started_at, BATCH - 1)
         outcome, scene = self._attempt.run(job, next_jobs)
+        if outcome.verdict is Verdict.STASH_AWAY:
+            self._note_stash_away(outcome.text, self._clock.now())
+        else:
+            self._stash_away_since = None
         try:
-            outcome = self._record(job, outcome, ticket)
-            self._apply(job, outcome, scene)
+            outcome = self._consequences.draw(job, outcome, scene, ticket)
         finally:
             self._queue.keep(job.scene_id)  # in progress no more, even if the disk refused what was decided
         self._report.tell(job, outcome, scene, took_s=self._clock.now() - started_at)
@@ -223,8 +193,8 @@ class SyncWorker:
                 self._stash_away_since = None  # no job will find out that it is back
         except PlexError as error:
             outcome = self._attempt.judge(error)
-            self._record_at_server(outcome, ticket)
-            background.break_off(outcome.text)
+            self._consequences.record_at_server(outcome, ticket)
+            background.break_off(outcome.text, is_passing=outcome.verdict is Verdict.OWN_FAILURE)
         except (StashUnavailable, StashRefused, LocalStorage, sqlite3.Error, OSError):
             raise
         except Exception as error:
@@ -236,82 +206,6 @@ class SyncWorker:
         now = self._clock.now()
         times = [background.due_at(now) for background in self._backgrounds]
         return any(at is not None and at <= now for at in times)
-
-    # What a try means
-
-    def _record(self, job: Job, outcome: Outcome, ticket: int) -> Outcome:
-        """Tell breaker and pauses; the outcome as it counts for the job after that."""
-        now, text, verdict = self._clock.now(), outcome.text, outcome.verdict
-        if verdict is Verdict.STASH_AWAY:
-            self._note_stash_away(text, now)
-        else:
-            self._stash_away_since = None
-        if verdict is Verdict.OWN_FAILURE:
-            return self._record_own_failure(job, outcome, ticket, now)
-        if outcome.shows_health:
-            self._resilience.record_success(ticket, now, pushed=verdict is Verdict.PUSHED)
-        self._record_at_server(outcome, ticket)
-        return outcome
-
-    def _record_at_server(self, outcome: Outcome, ticket: int) -> None:
-        """What all jobs would meet now."""
-        now, text, verdict = self._clock.now(), outcome.text, outcome.verdict
-        if verdict is Verdict.OUTAGE:
-            self._resilience.record_outage(ticket, text, now)
-        elif verdict is Verdict.BUSY:
-            self._resilience.record_busy(outcome.retry_after_s, text, now)
-        elif verdict is Verdict.AUTH:
-            self._resilience.record_auth(text, now)
-        elif verdict is Verdict.SETUP:
-            self._resilience.record_setup(text, now)
-        elif verdict is Verdict.STORAGE:
-            self._resilience.record_storage(text, now)
-
-    def _record_own_failure(self, job: Job, outcome: Outcome, ticket: int, now: float) -> Outcome:
-        """One of several in a row is the server's failure after all: none of them is charged then, each job once."""
-        refunded = self._resilience.record_own_failure(
-            ticket, job.scene_id, outcome.error_class, outcome.text, now
-        )
-        for scene_id in refunded:
-            if scene_id != job.scene_id:
-                self._refund(scene_id)
-        if job.scene_id in refunded and not job.is_refunded:
-            self._queue.change(replace(job, is_refunded=True))
-            return replace(outcome, verdict=Verdict.OUTAGE)
-        return outcome
-
-    def _refund(self, scene_id: int) -> None:
-        job = self._queue.job(scene_id)
-        if job is None:
-            job = self._parts.ledger.exhume(scene_id, now=self._clock.now())
-            if job is None:
-                return
-            self._queue.add(job)
-        if not job.is_refunded:
-            attempts = max(0, job.attempts - 1)
-            self._queue.change(replace(job, attempts=attempts, not_before=0.0, is_refunded=True))
-
-    def _apply(self, job: Job, outcome: Outcome, scene: Scene | None) -> None:
-        """Carry the decision out: first store what is new, then settle the job."""
-        settings, ledger, now = self._parts.stash.settings, self._parts.ledger, self._clock.now()
-        job = self._queue.job(job.scene_id) or job
-        table = rules(
-            self._clock,
-            max_retries=settings.max_retries if settings else 1,
-            skip_missing=bool(settings and settings.skip_missing),
-        )
-        decision = decide(outcome, job, table, now=now, chance=random.random())  # noqa: S311 - spreads retries
-        if outcome.verdict is Verdict.GONE:
-            ledger.forget_scene(job.scene_id)
-        if decision.action is Action.BURY:
-            ledger.bury(decision.job, scene, now=now)
-        if decision.action is Action.MISSING and scene:
-            ledger.settle(scene, verdict="missing", fingerprint="", files="", now=now)
-        if decision.action in (Action.RETRY, Action.KEEP):
-            self._queue.put_back(decision.job)
-        else:
-            self._queue.settle(job.scene_id)
-        self._report.decided(decision, scene, now)
 
     # What surrounds the jobs
 

@@ -17,7 +17,8 @@ from worker.errors import LocalStorage
 from worker.intake import Intake
 from worker.judgements import Judgements
 from worker.ledger import Ledger
-from worker.loop import Leave, Parts, SyncWorker
+from worker.loop import SyncWorker
+from worker.parts import Leave, Parts
 from worker.plex_link import PlexLink
 from worker.queue import JobQueue
 from worker.resilience import Resilience

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from worker.commands import Command, Handler
-    from worker.loop import Parts
+    from worker.parts import Parts
     from worker.policy import Outcome
     from worker.transitions import Gate, ProbeResult
 
