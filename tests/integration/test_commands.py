@@ -200,3 +200,25 @@ def test_a_withdrawn_or_damaged_command_does_nothing(tmp_path: Path) -> None:
         made.commands.serve(entries)
         assert len(made.queue) == 1
         assert os.listdir(os.path.join(made.directory, "queue", "malformed")) == [".claimed-command-bad"]
+
+
+def test_a_command_that_was_answered_is_never_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[object] = []
+
+    def once(command: object) -> Mapping[str, object]:
+        done.append(command)
+        return {"times": len(done)}
+
+    def kill(_: str) -> None:
+        raise Killed
+
+    with office(tmp_path, more={"once": once}) as made, monkeypatch.context() as patch:
+        made.ask("a", "once")
+        patch.setattr(commands, "_unlink", kill)
+        with pytest.raises(Killed):
+            made.serve()
+        os.unlink(answer_path(made.directory, "a"))  # its task has fetched it
+    with office(tmp_path, more={"once": once}) as made:
+        assert made.serve() == 1
+        assert made.answer("a") == {"output": {"times": 1}}
+    assert len(done) == 1
