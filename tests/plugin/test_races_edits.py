@@ -76,8 +76,8 @@ def test_edits_of_a_scene_whose_batch_keeps_running(world: PluginWorld) -> None:
     assert world.problems() == []
 
 
-def test_scenes_of_one_item_never_push_against_what_was_read_before_each_other(world: PluginWorld) -> None:
-    """The item holds a file of each; the second has it as it was before the first's push in what was read ahead."""
+def test_scenes_of_one_item_in_one_batch_leave_it_to_the_scene_of_its_first_file(world: PluginWorld) -> None:
+    """Both are edited before a worker looks, the other one last: what it read ahead must not overwrite."""
     first = world.add_scene()
     second = world.stash.add_scene("/media/other.mp4", 77)
     world.plex.remove_item(world.keys[first])
@@ -91,7 +91,7 @@ def test_scenes_of_one_item_never_push_against_what_was_read_before_each_other(w
         world.stash.update_scene(second, details="more")
     world.fire_hook(second)
     world.wait_idle()
-    assert (world.plex.item(key).title, world.plex.item(key).summary) == ("b", "more")
+    assert (world.plex.item(key).title, world.plex.item(key).summary) == ("a", "")
 
 
 def test_nothing_is_left_lying_when_hooks_meet_a_worker_that_leaves(make_world: MakeWorld) -> None:

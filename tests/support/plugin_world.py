@@ -325,6 +325,12 @@ def kill_and_wait(pid: int) -> None:
     except ProcessLookupError:
         return
     deadline = time.monotonic() + PATIENCE_S
-    while read_proc(pid, "cmdline"):
+    while is_running(pid):
         assert time.monotonic() < deadline, f"process {pid} outlives SIGKILL"
         time.sleep(0.001)
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process still has its files and locks; its command line goes a little earlier."""
+    state = read_proc(pid, "stat").rpartition(b")")[2].split()[:1]
+    return state not in ([], [b"Z"], [b"X"])
