@@ -63,12 +63,15 @@ class Comparison:
         known = self._memory.compared(look.target.scene.id for look in looks)
         for look in looks:
             look.keys = tuple(key for key in look.keys if key in seen and self._library.has_item(seen[key]))
-            if not self._pusher.is_unwanted(look.target):
+            if not self._unwanted(look.target):
                 look.unread = [key for key in look.keys if not _is_known(look.target, key, seen[key], known)]
         before = self._pusher.plex.answered_at
         keys = dict.fromkeys(key for look in looks for key in look.unread)
         items, unreadable = read_apart(self._pusher.plex, tuple(keys))
         return [self._finding(look, items, unreadable, before) for look in looks]
+
+    def _unwanted(self, target: Target) -> str:
+        return self._pusher.is_unwanted(target) or ("" if target.files else "no file to look for in Plex")
 
     def _look(self, target: Target) -> _Look:
         return _Look(target, tuple(dict.fromkeys((*target.known_keys, *self._pusher.finder.known(target.files)))))
@@ -77,7 +80,7 @@ class Comparison:
         self, look: _Look, items: dict[int, PlexItem], unreadable: frozenset[int], before: int | None
     ) -> Finding:
         target = look.target
-        unwanted = self._pusher.is_unwanted(target)
+        unwanted = self._unwanted(target)
         if unwanted:
             return Finding(target=target, skipped=unwanted)
         if unreadable.intersection(look.unread):

@@ -59,6 +59,11 @@ class Reconciler:
 
     # What the loop asks
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a run is, also one that waits for a failure to pass."""
+        return self._request is not None
+
     def due_at(self, _now: float) -> float | None:
         """At once while a run is under way, else by the schedule, as far as the settings are known."""
         if not self._parts.stash.is_known:

@@ -131,6 +131,11 @@ class Memory:
         with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO compared VALUES (?, ?, ?)", states)
 
+    def forget_unseen(self) -> None:
+        """After the sweep: items that Plex no longer has."""
+        with self._transaction():
+            self._db.execute("DELETE FROM compared WHERE rating_key NOT IN (SELECT rating_key FROM seen)")
+
     def _count(self, sql: str, *values: object) -> int:
         with self._storage():
             return int(self._db.execute(sql, values).fetchone()[0])

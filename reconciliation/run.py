@@ -95,6 +95,11 @@ class Run:
         """Whether the settings are still those that the run began with."""
         return pusher is self._tools.pusher
 
+    def rewind(self) -> None:
+        """The last step failed: let the next one do the same again."""
+        if self._sweep:
+            self._sweep.rewind()
+
     def step(self) -> Result | None:
         """Do the next page; the result after the last.
 
@@ -189,6 +194,7 @@ class Run:
                 tally.changes.append({"scene_id": gap.scene_id, "type": gap.type.value, "fields": fields})
 
     def _end(self) -> Result:
+        self._tools.memory.forget_unseen()
         is_complete = isinstance(self._listing, AllScenes)
         if is_complete and self._tally.listed < self.total // 2:
             raise RunRefused(

@@ -33,7 +33,7 @@ class Sweep:
         self._newest = 0
 
     def step(self) -> bool:
-        """Read one page; whether it was the last. Raises PlexError, after which there is no next step."""
+        """Read one page; whether it was the last. Raises PlexError, after which `rewind` comes first."""
         if not self._left:
             return True
         section = self._left[0]
@@ -46,6 +46,10 @@ class Sweep:
         if len(items) < PAGE:
             self._end(section)
         return not self._left
+
+    def rewind(self) -> None:
+        """A page failed, and what follows it with it: begin the section anew."""
+        self._items = None
 
     def _end(self, section: Section) -> None:
         # A section that shows nothing at all may be one whose disk is away: what is known of it is not forgotten.

@@ -25,12 +25,16 @@ class Background(Protocol):
         Raises StashUnavailable and LocalStorage, after which the same step comes again, and PlexError.
         """
 
-    def break_off(self, why: str) -> None:
-        """A step could not ask Plex, or failed by a bug; the loop has taken care of the circuit."""
+    def break_off(self, why: str, *, is_passing: bool = False) -> None:
+        """A step failed. `is_passing`: Plex is well otherwise. The loop has taken care of the circuit."""
 
 
 class AskedWork(Background, Protocol):
     """Background work that tasks can ask for."""
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether there is more to do, if only later: the worker stays for it."""
 
     def commands(self) -> Mapping[str, Handler]:
         """What carries out the commands about it, by the command's word."""

@@ -72,7 +72,7 @@ class CatchUp:
         if len(listed) < PAGE or (times and times[-1] < current.down_to):
             self._end(current, now)
 
-    def break_off(self, why: str) -> None:
+    def break_off(self, why: str, *, is_passing: bool = False) -> None:  # noqa: ARG002 - it never asks Plex
         """By a bug: try again with the next turn, not at once."""
         self._log.error("looking for changes that came without an event failed: %s", why)
         self._pass, self._next_at = None, self._clock.now() + self._clock.interval(EVERY_S)

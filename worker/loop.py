@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from local import inbox
@@ -25,11 +24,10 @@ from worker.transitions import Gate, GateKind, ProbeKind, ProbeResult
 from worker.worker_file import IDLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from stash.settings import Settings
-    from worker.background import Background
-    from worker.commands import Handler
+    from worker.background import AskedWork, Background
     from worker.job import Job
     from worker.parts import Parts
     from worker.policy import Outcome
@@ -57,10 +55,11 @@ class SyncWorker:
         linger_s: float,
         plugin_change: Callable[[], Leave | None],
         backgrounds: Sequence[Background] = (),
-        handlers: Mapping[str, Handler] = MappingProxyType({}),
+        asked: AskedWork | None = None,
     ) -> None:
         self._parts = parts
-        self._backgrounds = backgrounds
+        self._backgrounds: Sequence[Background] = (*backgrounds, *([asked] if asked else []))
+        self._asked = asked
         self._had_background = False
         self._clock = parts.clock
         self._queue = parts.queue
@@ -73,7 +72,7 @@ class SyncWorker:
         self._attempt = Attempt(
             ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=self.probe, log=parts.log
         )
-        self._commands = commands_of(parts, self, handlers)
+        self._commands = commands_of(parts, self, asked.commands() if asked else {})
         self._entities: list[inbox.Entry] = []
         self._has_news = False
         self._idle_since = self._clock.monotonic()
@@ -339,6 +338,6 @@ class SyncWorker:
         """Nothing is pending, and nothing is in the way of taking in what may lie in the inbox."""
         if len(self._queue) or self._entities or self._resilience.breaker.state is not Circuit.CLOSED:
             return False
-        if self._is_background_due():
+        if self._is_background_due() or (self._asked and self._asked.is_under_way):
             return False
         return all(pause.reason is not PauseReason.STORAGE for pause in self._resilience.scheduler.pauses)

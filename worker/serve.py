@@ -85,13 +85,12 @@ def _run_once(  # noqa: PLR0917 - what `serve` was given
         with ExitStack() as open_parts:
             parts = _open_parts(directory, clock, log, redactor, open_parts)
             manifest = os.path.splitext(script)[0] + ".yml"
-            asked = more(parts) if more else None
             worker = SyncWorker(
                 parts,
                 linger_s=clock.interval(linger_s()),
                 plugin_change=watch_manifest(manifest, log),
-                backgrounds=(catch_up_of(parts), wake_of(parts), *([asked] if asked else [])),
-                handlers=asked.commands() if asked else {},
+                backgrounds=(catch_up_of(parts), wake_of(parts)),
+                asked=more(parts) if more else None,
             )
             leave = worker.run()
             if leave is Leave.UPDATED:

@@ -62,7 +62,7 @@ class Wake:
         except OSError as error:
             raise LocalStorage(str(error)) from error
 
-    def break_off(self, why: str) -> None:
+    def break_off(self, why: str, *, is_passing: bool = False) -> None:  # noqa: ARG002 - all the same here
         """The next turn comes soon enough."""
         self._log.debug("looking for new files in Plex failed: %s", why)
 

@@ -1,0 +1,150 @@
+"""Reconciliation where something is odd: passing failures, unreadable items, shared items, stopped tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sim.faults import Fault
+from tests.support.plugin_world import MEDIA
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import MakeWorld
+    from tests.support.plugin_world import PluginWorld
+
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> PluginWorld:
+    return make_world(time_scale=60)
+
+
+def fill(world: PluginWorld, count: int, **scene: Any) -> list[int]:
+    return world.add_scenes(count, **{"title": "Title", "details": "Details", "updated_at": LONG_AGO, **scene})
+
+
+def reconcile(world: PluginWorld, mode: str = "reconcile_all", **args: Any) -> Any:
+    return world.stash.operation(mode=mode, **args)
+
+
+def test_a_dropped_page_is_asked_for_again(world: PluginWorld) -> None:
+    fill(world, 5)
+    rule = world.plex.fault(Fault.dropped(), when=lambda request: request.first("sort") == "addedAt:asc", times=2)
+    assert reconcile(world)["gaps"]["empty"] == 5
+    assert rule.left == 0
+    assert "CLOSED" not in world.log_text()
+
+
+def test_a_page_that_fails_again_and_again_ends_the_run(world: PluginWorld) -> None:
+    fill(world, 5)
+    rule = world.plex.fault(Fault.dropped(), when=lambda request: request.first("sort") == "addedAt:asc")
+    with pytest.raises(Exception, match="stopped before it compared any scene"):
+        reconcile(world)
+    world.plex.heal(rule)
+    assert reconcile(world)["gaps"]["empty"] == 5
+
+
+def test_an_item_that_plex_cannot_show_spoils_no_other(world: PluginWorld) -> None:
+    *_, broken = fill(world, 9)
+    world.plex.fault(Fault.answer(500), path="/library/metadata/", rating_key=world.keys[broken])
+    found = reconcile(world, "reconcile_preview")
+    assert (found["gaps"]["empty"], found["skipped"]) == (8, 1)
+    assert broken not in [change["scene_id"] for change in found["changes"]]
+
+
+def test_a_scene_that_stash_cannot_describe_spoils_no_other(world: PluginWorld) -> None:
+    *_, broken = fill(world, 5)
+    world.stash.library.scene(broken).rating100 = "no number"  # type: ignore[assignment] # what a broken Stash tells
+    found = reconcile(world, "reconcile_preview")
+    assert (found["checked"], found["gaps"]["empty"], found["skipped"]) == (5, 4, 1)
+
+
+def test_a_scene_without_a_file_is_not_missing(world: PluginWorld) -> None:
+    fill(world, 1)
+    world.stash.add_scene(title="No file", updated_at=LONG_AGO)
+    found = reconcile(world)
+    assert (found["checked"], found["gaps"]["missing"], found["skipped"]) == (2, 0, 1)
+
+
+def test_an_item_of_two_scenes_is_a_gap_of_its_owner_alone(world: PluginWorld) -> None:
+    files = [(f"{MEDIA}/one.mp4", 11), (f"{MEDIA}/two.mp4", 12)]
+    owner, other = (world.stash.add_scene(*file, title=file[0], updated_at=LONG_AGO) for file in files)
+    key = world.plex.add_item(world.section, files=files)
+    reconcile(world)
+    world.wait_idle()
+    assert world.plex.item(key).title == files[0][0]
+    assert reconcile(world)["gaps"] == {"empty": 0, "stale": 0, "missing": 0}
+    world.plex.edit_by_hand(key, title="by hand")
+    found = reconcile(world, "reconcile_preview")
+    assert [change["scene_id"] for change in found["changes"]] == [owner]
+    assert other not in [change["scene_id"] for change in found["changes"]]
+
+
+def test_plex_is_asked_to_scan_for_what_is_missing_where_that_is_wanted(world: PluginWorld) -> None:
+    world.configure(scan_plex=True)
+    fill(world, 2)
+    path = f"{MEDIA}/new/scene.mp4"
+    missing = world.stash.add_scene(path, 77, title="Just scanned", updated_at=LONG_AGO)
+    world.plex.put_on_disk(world.section, files=[(path, 77)])
+    found = reconcile(world)
+    assert (found["gaps"]["missing"], found["queued"]["missing"]) == (1, 1)
+
+    def is_pushed() -> bool:
+        return "Just scanned" in {item.title for item in world.plex.items(world.section)}
+
+    world.wait_until(is_pushed, f"scene {missing} to be scanned and pushed")
+
+
+def test_missing_scenes_need_not_be_looked_for(world: PluginWorld) -> None:
+    world.configure(ignore_missing=True)
+    gone, *_ = fill(world, 2)
+    world.plex.remove_item(world.keys[gone])
+    assert reconcile(world)["gaps"] == {"empty": 1, "stale": 0, "missing": 0}
+
+
+def test_a_preview_shows_two_hundred_and_counts_all(world: PluginWorld) -> None:
+    fill(world, 210)
+    found = reconcile(world, "reconcile_preview")
+    assert (len(found["changes"]), found["gaps"]["empty"], found["checked"]) == (200, 210, 210)
+
+
+def test_a_stopped_task_stops_no_run(world: PluginWorld) -> None:
+    scenes = fill(world, 20)
+    world.plex.latency_s = 0.5
+    job = world.stash.start_task("Reconcile Library (All)")
+    world.wait_until(lambda: "reconciliation begins" in world.log_text(), "the run to begin")
+    world.stash.stop_job(job)
+    world.plex.latency_s = 0
+    world.wait_for_titles(dict.fromkeys(scenes, "Title"))
+    assert world.stash.operation(mode="queue_status")["reconciliation"]["gaps"]["empty"] == 20
+
+
+def test_a_task_shows_progress_and_says_what_it_found(world: PluginWorld) -> None:
+    fill(world, 3)
+    result = world.stash.run_task("Reconcile Library (All)")
+    assert result.progress == 1.0
+    assert result.output["gaps"]["empty"] == 3
+    said = [line.text for line in result.log]
+    assert any("3 scenes checked" in text and "3 empty" in text for text in said)
+
+
+def test_a_run_goes_on_under_changed_settings(world: PluginWorld) -> None:
+    fill(world, 3)
+    world.configure(skip_title=True, skip_summary=True)
+    assert reconcile(world)["gaps"] == {"empty": 0, "stale": 0, "missing": 0}
+    world.configure()
+    assert reconcile(world, "reconcile_preview")["gaps"]["empty"] == 3
+
+
+def test_an_edit_by_a_user_does_not_wait_for_a_run(world: PluginWorld) -> None:
+    edited, *_ = fill(world, 700)
+    world.plex.latency_s = 0.4
+    job = world.stash.start_task("Preview Reconciliation")
+    world.wait_until(lambda: "begins" in world.log_text(), "the run to begin")
+    world.stash.update_scene(edited, title="Edited")
+    world.wait_for_titles({edited: "Edited"})
+    assert "reconciliation ended" not in world.log_text()
+    world.plex.latency_s = 0
+    world.stash.wait_for_job(job)

@@ -1,0 +1,63 @@
+"""Which scenes a scope means, and when a run is due."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciliation.schedule import DAY_S, HOUR_S, RETRY_S, changed_since, chosen_scope, next_run_at
+
+NOW = 1_700_000_000.0
+
+
+def next_at(interval: str, last: float | None, failed: float | None = None, scale: float = 1.0) -> float | None:
+    return next_run_at(interval, last_run_at=last, failed_at=failed, scaled=lambda seconds: seconds / scale)
+
+
+@pytest.mark.parametrize(
+    ("given_scope", "scope"),
+    [(None, "24h"), ("", "24h"), ("ALL", "all"), ("7 days", None), ("7days", "7days"), ("7d", "7days"),
+     ("recent", "24h"), ("1d", "24h"), ("30d", "30d"), (" 24h ", "24h"), ("0d", None), ("-1d", None), (7, None),
+     ("week", None), ("99999d", None)],
+)  # fmt: skip
+def test_a_scope_is_one_of_the_words(given_scope: object, scope: str | None) -> None:
+    if scope is None:
+        with pytest.raises(ValueError, match="allowed is all, 24h, 7days"):
+            chosen_scope(given_scope, "24h")
+    else:
+        assert chosen_scope(given_scope, "24h") == scope
+
+
+@pytest.mark.parametrize(("scope", "days"), [("24h", 1), ("7days", 7), ("1d", 1), ("30d", 30), ("3650d", 3650)])
+def test_a_scope_reaches_back_as_far_as_it_says(scope: str, days: int) -> None:
+    assert changed_since(scope, NOW) == NOW - days * DAY_S
+
+
+def test_all_knows_no_time() -> None:
+    assert changed_since("all", NOW) is None
+
+
+@pytest.mark.parametrize("word", ["never", "", "sometimes"])
+def test_never_is_never_due(word: str) -> None:
+    assert next_at(word, None) is None
+    assert next_at(word, NOW, NOW) is None
+
+
+@pytest.mark.parametrize(("word", "hours"), [("hourly", 1), ("daily", 24), ("weekly", 168)])
+def test_the_next_run_comes_an_interval_after_the_last(word: str, hours: int) -> None:
+    assert next_at(word, NOW) == NOW + hours * HOUR_S
+    assert next_at(word, NOW, scale=60) == NOW + hours * 60
+
+
+def test_the_first_run_is_due_at_once() -> None:
+    assert next_at("weekly", None) == 0
+
+
+@given(st.sampled_from(["hourly", "daily", "weekly"]), st.none() | st.floats(0, NOW), st.floats(0, NOW))
+def test_a_failed_run_is_tried_again_but_not_at_once(word: str, last: float | None, failed: float) -> None:
+    at, planned = next_at(word, last, failed), next_at(word, last)
+    assert at is not None
+    assert planned is not None
+    assert at >= failed + RETRY_S
+    assert at in (planned, failed + RETRY_S)
