@@ -102,7 +102,7 @@ def test_nothing_is_left_lying_when_hooks_meet_a_worker_that_leaves(make_world: 
     seen = WorkerWatch(world)
     titles: dict[int, str] = {}
     with seen:
-        for count in range(24 * ENLARGED):
+        for count in range(16 * ENLARGED):
             burst = chance.sample(scenes, chance.randint(1, 4))
             titles |= {scene: f"{scene} in burst {count}" for scene in burst}
             world.edit_at_once({scene: titles[scene] for scene in burst})

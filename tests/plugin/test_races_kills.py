@@ -21,7 +21,7 @@ ENLARGED = 5 if os.environ.get("PLEXSYNC_TEST_LONG") else 1
 IN_FLIGHT = 2  # persist-queue's status of a job that was taken and not yet acknowledged
 
 
-@pytest.mark.parametrize("seed", range(8 * ENLARGED))
+@pytest.mark.parametrize("seed", range(5 * ENLARGED))
 def test_worker_killed_at_any_moment_and_one_unrelated_hook(world: PluginWorld, seed: int) -> None:
     chance = random.Random(seed)
     unrelated, *scenes = world.add_scenes(7)
@@ -35,13 +35,13 @@ def test_worker_killed_at_any_moment_and_one_unrelated_hook(world: PluginWorld, 
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_fifty_kills_between_claim_and_acknowledge_lose_nothing(world: PluginWorld, seed: int) -> None:
+def test_kills_between_claim_and_acknowledge_lose_nothing(world: PluginWorld, seed: int) -> None:
     chance = random.Random(seed)
     scenes = world.add_scenes(10)
     titles: dict[int, str] = {}
     were_in_flight = 0
     world.plex.latency_s = 0.003
-    for count in range(50 * ENLARGED):
+    for count in range(25 * ENLARGED):
         for scene in chance.sample(scenes, 2):
             titles[scene] = f"{scene} at {count}"
             world.stash.update_scene(scene, title=titles[scene])
@@ -55,7 +55,7 @@ def test_fifty_kills_between_claim_and_acknowledge_lose_nothing(world: PluginWor
     world.wait_idle()
     assert world.has_titles(titles)
     assert jobs_in_flight(world) == []
-    assert were_in_flight > 10, "the kills missed what they aim at"
+    assert were_in_flight > 5, "the kills missed what they aim at"
 
 
 def test_tag_sent_just_before_a_kill_leaves_plex_when_it_leaves_stash(world: PluginWorld) -> None:

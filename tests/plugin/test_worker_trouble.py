@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,50 +61,53 @@ def test_strange_folder_that_comes_again_and_again(world: PluginWorld) -> None:
     assert "ERROR" not in world.log_text()
 
 
-@pytest.mark.parametrize("name", ["scene-2", "tag-1", "batch-1", "connection", ".tmp-scene-2-1-1", ".claimed-tag-1"])
-def test_folder_with_the_name_of_an_entry(world: PluginWorld, name: str) -> None:
+def test_folders_with_the_names_of_entries(world: PluginWorld) -> None:
     scene = world.add_scene()
-    folder = os.path.join(inbox.folder(str(world.directory)), name)
-    os.makedirs(folder)
-    os.utime(folder, (1_700_000_000, 1_700_000_000))
+    for name in ("scene-2", "tag-1", "batch-1", "connection", ".tmp-scene-2-1-1", ".claimed-tag-1"):
+        folder = os.path.join(inbox.folder(str(world.directory)), name)
+        os.makedirs(folder)
+        os.utime(folder, (1_700_000_000, 1_700_000_000))
     world.stash.update_scene(scene, title="t")
     world.wait_for_titles({scene: "t"})
     world.wait_idle()
     assert "ERROR" not in world.log_text()
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"null", b"[]", b"\xff", b"5", b'{"server_connection":null}', b'{"server_connection":{"Port":"x"}}',
-     b'{"server_connection":{"Scheme":"gopher","Host":"x","Port":1}}', b"[" * 100_000],
-    ids=lambda content: repr(content[:40]),
+BROKEN_CONNECTIONS = (
+    b"", b"{", b"null", b"[]", b"\xff", b"5", b'{"server_connection":null}', b'{"server_connection":{"Port":"x"}}',
+    b'{"server_connection":{"Scheme":"gopher","Host":"x","Port":1}}', b"[" * 100_000,
 )  # fmt: skip
-def test_entry_with_broken_content_still_names_its_scene(world: PluginWorld, content: bytes) -> None:
-    broken, other = world.add_scenes(2, title="t")
-    path = put(world, f"scene-{broken}", content)
+
+
+def test_entries_with_broken_content_still_name_their_scenes(world: PluginWorld) -> None:
+    other, *broken = world.add_scenes(1 + len(BROKEN_CONNECTIONS), title="t")
     with world.no_worker():
         world.fire_hook(other)
-    os.utime(path)  # the newest is looked at first
-    world.fire_hook(other)
-    world.wait_for_titles({broken: "t", other: "t"})
+        for scene, content in zip(broken, BROKEN_CONNECTIONS, strict=True):
+            soon = time.time() + 60  # the newest is asked first for its connection
+            os.utime(put(world, f"scene-{scene}", content), (soon, soon))
+    world.run_script(world.hook_input(other))
+    world.wait_for_titles(dict.fromkeys([other, *broken], "t"))
     world.wait_idle()
     assert "ERROR" not in world.log_text()
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"[]", b"null", b'{"reason":"sync"}', b'{"reason":"x","scene_ids":[1]}',
-     b'{"reason":"sync","scene_ids":["x"]}', b'{"reason":"sync","scene_ids":5}', b"[" * 100_000,
-     b'{"reason":"sync","scene_ids":[1e400]}', b'{"reason":["sync"],"scene_ids":[1]}'],
-    ids=lambda content: repr(content[:40]),
+BROKEN_BATCHES = (
+    b"", b"{", b"[]", b"null", b'{"reason":"sync"}', b'{"reason":"x","scene_ids":[1]}',
+    b'{"reason":"sync","scene_ids":["x"]}', b'{"reason":"sync","scene_ids":5}', b"[" * 100_000,
+    b'{"reason":"sync","scene_ids":[1e400]}', b'{"reason":["sync"],"scene_ids":[1]}',
 )  # fmt: skip
-def test_broken_batch_is_set_aside(world: PluginWorld, content: bytes) -> None:
+
+
+def test_broken_batches_are_set_aside(world: PluginWorld) -> None:
     scene = world.add_scene()
-    put(world, "batch-7", content)
+    names = {f"batch-{number}" for number in range(len(BROKEN_BATCHES))}
+    for name, content in zip(sorted(names), BROKEN_BATCHES, strict=True):
+        put(world, name, content)
     world.stash.update_scene(scene, title="t")
     world.wait_for_titles({scene: "t"})
     world.wait_idle()
-    assert os.listdir(world.directory / "queue" / "malformed") == ["batch-7"]
+    assert set(os.listdir(world.directory / "queue" / "malformed")) == names
     assert "ERROR" not in world.log_text()
 
 
