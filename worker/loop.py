@@ -73,6 +73,8 @@ class SyncWorker:
             ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=self.probe, log=parts.log
         )
         self._commands = commands_of(parts, self, asked.commands() if asked else {})
+        # A worker died in the middle of a job: perhaps of one that was read ahead, and would again in every batch.
+        self._alone_left = BATCH if parts.queue.had_in_flight else 0
         self._entities: list[inbox.Entry] = []
         self._has_news = False
         self._idle_since = self._clock.monotonic()
@@ -144,7 +146,8 @@ class SyncWorker:
         ticket = self._resilience.ticket()
         self._parts.worker_file.tell("pushing", started_at)
         # A trial asks Plex for nothing beyond its own job.
-        next_jobs = [] if is_trial else self._queue.peek_ready(started_at, BATCH - 1)
+        next_jobs = [] if is_trial or self._alone_left else self._queue.peek_ready(started_at, BATCH - 1)
+        self._alone_left = max(0, self._alone_left - 1)
         outcome, scene = self._attempt.run(job, next_jobs)
         if outcome.verdict is Verdict.STASH_AWAY:
             self._note_stash_away(outcome.text, self._clock.now())

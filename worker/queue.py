@@ -62,12 +62,14 @@ class JobQueue:
         self._generations = itertools.count(1)
         self._settled = 0
         self.unreadable: list[str] = []
+        self.had_in_flight = False  # the worker before this one ended in the middle of a job
         with self._storage():
             self._load()
 
     def _load(self) -> None:
         rows = self._disk.queue()
         in_flight = [row for row in rows if str(row["status"]) == AckStatus.unack]
+        self.had_in_flight = bool(in_flight)
         ready = [row for row in rows if str(row["status"]) in (AckStatus.inited, AckStatus.ready)]
         for row in in_flight:
             self._disk.nack(id=row["id"])

@@ -37,6 +37,7 @@ LOG_BYTES, LOG_OLDER_FILES = 1_000_000, 4
 # An idle minute is cheaper than the start it may save. Where Stash is process 1 nobody reaps what its plugins
 # leave, and each worker that ends leaves a zombie: there it stays for hours.
 LINGER_S, LINGER_UNDER_STASH_S = 60.0, 6 * 3600.0
+TAKE_AGAIN_S = 1.0
 
 
 def serve(
@@ -53,7 +54,7 @@ def serve(
     while held is not None:
         leave = _run_once(directory, script, clock, log, redactor, more)
         lock.release(held)
-        held = _take_again(leave, directory)
+        held = _take_again(leave, directory, clock)
     if leave is Leave.UPDATED:
         start.start_worker(script, directory)
 
@@ -200,14 +201,18 @@ def watch_manifest(path: str, log: logging.Logger) -> Callable[[], Leave | None]
     return change
 
 
-def _take_again(leave: Leave | None, directory: str) -> int | None:
+def _take_again(leave: Leave | None, directory: str, clock: Clock) -> int | None:
     """The lock once more when something came in before it was released: whoever brought it saw it held.
 
-    Not after an error, an update or a removal: it would spin.
+    Not after an error, an update or a removal: it would spin. Tried for a moment, since a report may be probing the
+    lock; another worker keeps it.
     """
-    if leave in (Leave.IDLE, Leave.STASH_AWAY) and inbox.has_news(directory):
-        return lock.try_take(directory)
-    return None
+    if leave not in (Leave.IDLE, Leave.STASH_AWAY) or not inbox.has_news(directory):
+        return None
+    give_up_at = clock.monotonic() + TAKE_AGAIN_S
+    while (descriptor := lock.try_take(directory)) is None and clock.monotonic() < give_up_at:
+        clock.sleep(TAKE_AGAIN_S / 20)
+    return descriptor
 
 
 def _modified_ns(path: str) -> int | None:

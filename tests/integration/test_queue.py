@@ -119,7 +119,10 @@ def test_a_job_in_flight_when_the_worker_died_goes_last(tmp_path: Path) -> None:
         assert taken
         assert taken.scene_id == 1
     with opened(tmp_path) as queue:
+        assert queue.had_in_flight
         assert drain(queue) == [2, 3, 1]
+    with opened(tmp_path) as queue:
+        assert not queue.had_in_flight
 
 
 def test_a_settled_job_never_comes_back(tmp_path: Path) -> None:

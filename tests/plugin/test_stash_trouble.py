@@ -19,3 +19,21 @@ def test_a_scene_that_stash_alone_cannot_read_holds_up_no_other(world: PluginWor
     world.wait_until(lambda: "dead letters now (Bug" in world.log_text(), "the poisoned scene's dead letter")
     assert f"not about scene {poisoned}" in world.log_text()
     world.wait_idle()
+
+
+def test_a_scene_whose_read_kills_the_worker_starves_no_other(world: PluginWorld) -> None:
+    """It dies in a batch, while another scene's job is in progress, then alone, and goes last from then on."""
+    poisoned, *others = world.add_scenes(8)
+    hanging = world.stash.fail(Fault.hang(), when=lambda request: f"s{poisoned}:" in request.first("query"))
+    titles = {scene_id: f"title {scene_id}" for scene_id in others}
+    with world.no_worker():
+        world.edit_at_once({**titles, poisoned: "poison"})
+    for deaths in range(1, 4):
+        world.fire_hook(others[0])
+        world.wait_until(lambda at=deaths: hanging.hits >= at or world.has_titles(titles), "the titles or a death")  # type: ignore[misc]
+        if world.has_titles(titles):
+            break
+        world.kill_worker()
+    assert world.has_titles(titles)
+    world.stash.heal()
+    world.wait_for_titles({poisoned: "poison"})
