@@ -22,6 +22,8 @@ KINDS = (SCENE, *ENTITIES, CONNECTION, BATCH, COMMAND)
 TEMPORARY = ".tmp-"
 # What is worked on keeps a name of its own until it is done; the next event makes a new file beside it.
 CLAIMED = ".claimed-"
+# Stash's ids are those of its SQLite database; nothing here could store a larger one.
+LARGEST_ID = 2**63 - 1
 # A hook takes milliseconds; a temporary file this old was left by one that was killed.
 ABANDONED_AFTER_S = 60.0
 
@@ -129,7 +131,7 @@ def parse_name(name: str, path: str, at: float) -> Entry | None:
     kind, _, key = name.partition("-")
     if kind not in KINDS or not (key or kind == CONNECTION):
         return None
-    if kind in (SCENE, *ENTITIES) and not (key.isascii() and key.isdigit()):
+    if kind in (SCENE, *ENTITIES) and not (key.isascii() and key.isdigit() and int(key) <= LARGEST_ID):
         return None
     return Entry(kind=kind, key=key, path=path, at=at)
 

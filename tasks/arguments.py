@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local import inbox
 from tasks.context import TaskError
 from worker.dead_letters import ERROR_CLASSES
 
@@ -20,7 +21,7 @@ def scene_id_of(arguments: Mapping[str, object]) -> int:
     """`scene_id`, as text or number."""
     value = arguments.get("scene_id")
     number = _whole_number(value)
-    if number is None or number <= 0:
+    if number is None or not 0 < number <= inbox.LARGEST_ID:
         raise TaskError(f"scene_id is {_show(value)}; allowed is the number of a scene, for example 12.")
     return number
 

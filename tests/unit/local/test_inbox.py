@@ -48,6 +48,15 @@ def test_files_that_no_hook_writes_are_named_as_strangers(tmp_path: Path) -> Non
     assert len(strangers) == 5
 
 
+def test_an_id_that_no_database_can_hold_is_a_strangers(tmp_path: Path) -> None:
+    leave(tmp_path, f"scene-{2**63 - 1}")
+    leave(tmp_path, f"scene-{2**63}")
+    leave(tmp_path, f"tag-{10**30}")
+    entries, strangers = inbox.list_entries(str(tmp_path), NOW)
+    assert [entry.key for entry in entries] == [str(2**63 - 1)]
+    assert len(strangers) == 2
+
+
 def test_the_inbox_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     inbox.publish(str(tmp_path / "data"), "scene-1", b"cookie")
     assert {oct(p.stat().st_mode & 0o777) for p in (tmp_path / "data").rglob("*") if p.is_dir()} == {"0o700"}

@@ -12,7 +12,7 @@ def test_scene_ids_are_text_or_number(given: object, wanted: int) -> None:
     assert scene_id_of({"scene_id": given}) == wanted
 
 
-@pytest.mark.parametrize("given", [None, "", "x", 0, -1, "1.5", True, 1.5, "٣"])
+@pytest.mark.parametrize("given", [None, "", "x", 0, -1, "1.5", True, 1.5, "٣", 2**63])
 def test_what_is_no_scene_id_is_named(given: object) -> None:
     with pytest.raises(TaskError, match="scene_id is"):
         scene_id_of({"scene_id": given})
