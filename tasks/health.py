@@ -57,8 +57,8 @@ def _is_half_open(resilience: Resilience) -> bool:
 
 
 def _start_worker_if_needed(context: Context, resilience: Resilience) -> None:
-    """A circuit that is not closed must have somebody who goes on probing."""
-    if resilience.breaker.state.value != "closed":
+    """A circuit that is not closed must have somebody who goes on probing, and what is pending somebody who pushes."""
+    if resilience.breaker.state.value != "closed" or count_queue(context.directory, context.now).pending:
         start_worker_if_none(context)
 
 

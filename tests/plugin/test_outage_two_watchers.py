@@ -122,3 +122,15 @@ def test_health_check_ends_an_outage_without_a_worker(make_world: MakeWorld) -> 
         assert world.stash.operation(mode="health_check")["circuit"] == "closed"
     assert world.outages()[0]["ended_at"] is not None
     assert world.log_text().count("circuit OPEN") == 1
+
+
+def test_health_check_starts_the_worker_that_pending_scenes_lack(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    (scene,) = world.add_scenes(1)
+    world.plex.fault(Fault.starting())
+    world.stash.update_scene(scene, title="edited")
+    world.wait_circuit("open")
+    world.kill_worker()
+    world.plex.heal()
+    assert world.stash.operation(mode="health_check")["circuit"] == "closed"
+    world.wait_for_titles({scene: "edited"}, timeout_s=10)
