@@ -13,7 +13,8 @@ from reconciliation.state import COMMAND, State, result_path, state_file
 from tasks.context import TaskError
 from tasks.plex_and_stash import need_packages
 from tasks.relay import relay_worker_log
-from tasks.worker_link import WorkerLink
+from tasks.worker_link import WorkerLink, told_by_worker
+from worker.worker_file import DOING_STASH_AWAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,8 @@ LINE_S = 5.0
 SWEPT = 0.05
 # A run that has ended has left its answer just before; one that is not there then was lost.
 LOST_AFTER_S = 10.0
+# Stash may be busy for a moment.
+STASH_PATIENCE_S = 5.0
 
 
 def reconcile_all(context: Context) -> Mapping[str, object]:
@@ -75,10 +78,12 @@ class _Watch:
         self._file: StateFile[State] = state_file(context.directory, clock=context.clock, log=context.log)
         self._line_at = context.clock.monotonic() + LINE_S
         self._lost_since: float | None = None
+        self._stash_away_since: float | None = None
 
     def until_it_ends(self) -> Mapping[str, object]:
         """The output. Raises TaskError with what the run was refused or broken off for."""
         while (answer := self._answer()) is None:
+            self._end_while_stash_is_away()
             self._link.keep_alive()
             self._show(self._file.read())
             self._context.clock.sleep(LOOK_S)
@@ -98,6 +103,19 @@ class _Watch:
         except FileNotFoundError:
             return None
         return answer
+
+    def _end_while_stash_is_away(self) -> None:
+        """A worker that waits for Stash ends after a while, and the next one waits again: not for a task to watch."""
+        now = self._context.clock.monotonic()
+        if told_by_worker(self._context.directory).get("doing") != DOING_STASH_AWAY:
+            self._stash_away_since = None
+            return
+        self._stash_away_since = self._stash_away_since or now
+        if now - self._stash_away_since >= STASH_PATIENCE_S:
+            raise TaskError(
+                "Stash does not answer PlexSync's worker. Is Stash running, and does it take its own session? The "
+                "reconciliation goes on by itself when Stash answers; View Queue Status shows its result."
+            )
 
     def _show(self, state: State) -> None:
         running, now = state.running, self._context.clock.monotonic()

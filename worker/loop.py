@@ -14,23 +14,23 @@ from worker.consequences import Consequences
 from worker.errors import LocalStorage
 from worker.log_settings import obey_log_settings
 from worker.parts import Leave
-from worker.policy import Verdict
+from worker.policy import Outcome, Verdict
 from worker.probe import probe_result
 from worker.read_ahead import BATCH, ReadAhead
 from worker.recovery import PauseReason
 from worker.report import Report
 from worker.task_commands import commands_of
 from worker.transitions import Gate, GateKind, ProbeKind, ProbeResult
-from worker.worker_file import IDLE
+from worker.worker_file import DOING_STASH_AWAY, IDLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from stash.scene import Scene
     from stash.settings import Settings
     from worker.background import AskedWork, Background
     from worker.job import Job
     from worker.parts import Parts
-    from worker.policy import Outcome
 
 # The inbox is listed this often: 0.2 % of one CPU, and an edit waits no longer than a person notices.
 LOOK_S = 0.07
@@ -154,13 +154,24 @@ class SyncWorker:
         else:
             self._stash_away_since = None
         try:
-            outcome = self._consequences.draw(job, outcome, scene, ticket)
+            outcome = self._draw(job, outcome, scene, ticket)
         finally:
             self._queue.keep(job.scene_id)  # in progress no more, even if the disk refused what was decided
         self._report.tell(job, outcome, scene, took_s=self._clock.now() - started_at)
         self._idle_since = self._clock.monotonic()
         self._parts.worker_file.jobs_done += 1
         return outcome
+
+    def _draw(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
+        """What follows of the outcome; a bug there is the job's as well, or each worker would die of it anew."""
+        try:
+            return self._consequences.draw(job, outcome, scene, ticket)
+        except (LocalStorage, sqlite3.Error, OSError):
+            raise
+        except Exception as error:
+            self._parts.log.debug("the traceback behind the next message", exc_info=True)
+            bug = Outcome(verdict=Verdict.BUG, text=f"{type(error).__name__}: {error}")
+            return self._consequences.draw(job, bug, None, ticket)
 
     # What is done beside the jobs
 
@@ -303,7 +314,7 @@ class SyncWorker:
         return self._stash_away_since is not None and now < self._stash_retry_at
 
     def _note_stash_away(self, text: str, now: float) -> None:
-        self._parts.worker_file.tell("waiting: stash", now)
+        self._parts.worker_file.tell(DOING_STASH_AWAY, now)
         if self._stash_away_since is None:
             self._stash_away_since = now
             self._parts.log.warning("Stash does not answer: %s. Pending scenes wait for it.", text)

@@ -8,6 +8,7 @@ in between leaves the circuit not closed, or a probe planned that is not needed,
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,9 @@ class Resilience:
     def start(self, now: float) -> None:
         """A worker starts (it holds `worker.lock`): Plex is being watched from now on."""
         self._change(lambda state: transitions.on_start(state, now, self._clock.interval), now)
+        for file in (self._circuit, self._schedule):
+            with suppress(LocalStorage):  # the first change will say so
+                file.make()
         notice = notice_at_start(self.gate(now), now)
         if notice is not None:
             self._tell(notice)

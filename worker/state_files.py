@@ -64,6 +64,13 @@ class StateFile(Generic[T]):
             with self.locked():
                 return self._read_or_set_aside()
 
+    def make(self) -> None:
+        """Write the default where there is no file yet, so that whoever looks finds one."""
+        if not os.path.exists(self._path):
+            with self.locked():
+                if not os.path.exists(self._path):
+                    self._write(self._default)
+
     def update(self, change: Callable[[T], T]) -> T:
         """Read, change and write under the lock; returns the new value. What `change` leaves equal is not written."""
         with self.locked():

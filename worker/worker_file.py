@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 NAME = "worker.json"
 # An idle worker writes nothing, so that disks may sleep.
 IDLE = "idle"
+DOING_STASH_AWAY = "waiting: stash"
 # Followed by the reason, one of the contract's `stopped_by`: tasks that watch the worker end at it.
 STOPPED = "waiting: "
 HEARTBEAT_S = 60.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -148,3 +149,13 @@ def test_an_edit_by_a_user_does_not_wait_for_a_run(world: PluginWorld) -> None:
     assert "reconciliation ended" not in world.log_text()
     world.plex.latency_s = 0
     world.stash.wait_for_job(job)
+
+
+def test_a_stash_that_is_away_ends_the_task_in_words_and_soon(world: PluginWorld) -> None:
+    (scene_id,) = world.add_scenes(1)
+    given = json.loads(world.hook_input(scene_id))
+    world.stash.stop()
+    given["args"] = {"mode": "reconcile_all"}
+    answer = world.run_script(json.dumps(given).encode())
+    assert "Stash does not answer" in answer.json["error"]
+    assert answer.took_s < 40
