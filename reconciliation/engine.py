@@ -61,8 +61,8 @@ class Reconciler:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether a run is, also one that waits for a failure to pass."""
-        return self._request is not None
+        """Whether a run is, also one that waits for a failure to pass. Who knows no way to Stash gets on with none."""
+        return self._request is not None and self._parts.stash.is_known
 
     def due_at(self, _now: float) -> float | None:
         """At once while a run is under way, else by the schedule, as far as the settings are known."""
