@@ -63,7 +63,7 @@ def test_api_key_carries_on_when_every_session_has_expired(world: PluginWorld) -
     for scene in scenes:
         world.stash.update_scene(scene, title="t")
     world.wait_until(lambda: len(world.jobs()) == 3 and not world.inbox_names(), "the jobs")
-    world.wait_until(lambda: world.stash.requests[-1].by == "key", "the API key")
+    world.wait_until(lambda: [each.by for each in world.stash.requests][-1:] == ["key"], "the API key")
     pid = world.wait_for_worker()
     world.stash.expire_sessions()
     world.configure()
