@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 LOOK_S = 0.2
 LOOK_SHARE = 10
 LINE_S = 5.0
-STASH_PATIENCE_S = 2.0
 _SAID: tuple[tuple[str, str], ...] = (
     ("pushed", "pushed"),
     ("unchanged", "unchanged"),
@@ -68,7 +67,6 @@ def watch_drain(
 class _Watch:
     def __init__(self, context: Context, since: float, queued: Iterable[int], from_fraction: float) -> None:
         self._context = context
-        self._stash_away_since: float | None = None
         self._since = since
         self._from = from_fraction
         self._overview = Overview(context.directory)
@@ -128,13 +126,7 @@ class _Watch:
         told = told_by_worker(self._context.directory)
         if float(told.get("heartbeat_at") or 0) < self._since:
             return None  # of a worker before
-        stop = stop_told(told)
-        if stop is None or stop.by != "stash":
-            self._stash_away_since = None
-            return stop
-        # One that has just taken over from a killed worker has yet to be told where Stash is.
-        self._stash_away_since = self._stash_away_since or now
-        return stop if now - self._stash_away_since >= STASH_PATIENCE_S else None
+        return stop_told(told)
 
     def _close(self, standing: Standing, stop: Stop | None) -> Mapping[str, object]:
         context, tally = self._context, self._drain.tally

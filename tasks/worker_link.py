@@ -41,7 +41,6 @@ class WorkerLink:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._starts = 0
-        self._introduced_to: object = None
         self._looked_at = float("-inf")
         self._started_at = float("-inf")
 
@@ -53,7 +52,6 @@ class WorkerLink:
             return
         self._looked_at = now
         if not lock.is_free(self._context.directory):
-            self._introduce()
             return
         # One that was just started has to load before it takes the lock.
         if now - self._started_at < min(2.0**self._starts, 10.0):
@@ -63,13 +61,6 @@ class WorkerLink:
         self._starts += 1
         self._started_at = now
         start_worker_if_none(self._context)
-
-    def _introduce(self) -> None:
-        """Tell a worker that is new to this task where Stash is: the one before it may have been told, and killed."""
-        pid = told_by_worker(self._context.directory).get("pid")
-        if pid != self._introduced_to:
-            self._introduced_to = pid
-            inbox.publish(self._context.directory, inbox.CONNECTION, self._context.connection_entry)
 
     def ask(self, what: str, arguments: Mapping[str, object] | None = None) -> Mapping[str, Any]:
         """What the worker answers. Raises TaskError: with its words, or because no answer comes."""

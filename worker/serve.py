@@ -94,8 +94,6 @@ def _run_once(  # noqa: PLR0917 - what `serve` was given
                 asked=more(parts) if more else None,
             )
             leave = worker.run()
-            if leave is Leave.UPDATED:
-                parts.stash.leave_connection(directory)
             log.log(logging.DEBUG if leave is Leave.IDLE else logging.INFO, "the worker ends: %s.", leave.value)
             return leave
     except (LocalStorage, sqlite3.Error, OSError) as error:
@@ -119,7 +117,7 @@ def _open_parts(
     open_parts.callback(ledger.close)
     queue = JobQueue(os.path.join(directory, "queue"))
     open_parts.callback(queue.close)
-    stash = StashLink(log=log, redactor=redactor)
+    stash = StashLink(directory=directory, log=log, redactor=redactor)
     open_parts.callback(stash.close)
     plex = PlexLink(directory=directory, ledger=ledger, clock=clock, log=log)
     open_parts.callback(plex.close)

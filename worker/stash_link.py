@@ -1,4 +1,8 @@
-"""The worker's way to Stash: the newest connection that a hook or task brought, and the settings behind it."""
+"""The worker's way to Stash: the newest connection that a hook or task brought, and the settings behind it.
+
+The connection is kept in `stash_connection.json`: a worker that takes over from a killed one, or from one of an older
+version, is started by no event that says where Stash is.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from local import inbox
+from local.files import write_atomically
 from stash.client import StashClient
 from stash.connection import parse_connection
 from stash.errors import StashUnavailable
@@ -19,21 +23,32 @@ if TYPE_CHECKING:
     from stash.connection import StashConnection
     from stash.settings import Settings
 
+NAME = "stash_connection.json"
+
 
 class StashLink:
     """Holds one client of Stash at a time; knows what the user set."""
 
-    def __init__(self, *, log: logging.Logger, redactor: Redactor) -> None:
+    def __init__(self, *, directory: str, log: logging.Logger, redactor: Redactor) -> None:
+        self._path = os.path.join(directory, NAME)
         self._log = log
         self._redactor = redactor
         self._connection: StashConnection | None = None
-        self._content = b""
         self._client: StashClient | None = None
         self._problems: tuple[str, ...] = ()
         self.settings: Settings | None = None  # as last read
+        self._take(_read(self._path))
 
     def offer(self, content: bytes) -> bool:
-        """Take the connection of an inbox entry; whether it was one."""
+        """Take and keep the connection of an inbox entry; whether it was one."""
+        before = self._connection
+        if not self._take(content):
+            return False
+        if self._connection != before:
+            self._keep(content)
+        return True
+
+    def _take(self, content: bytes) -> bool:
         try:
             data = json.loads(content)
             connection = parse_connection(data.get("server_connection") if isinstance(data, dict) else None)
@@ -42,18 +57,19 @@ class StashLink:
         self._redactor.add(connection.cookie_value)
         if connection != self._connection:
             self._close_client()
-            self._connection, self._content = connection, content
+            self._connection = connection
         return True
+
+    def _keep(self, content: bytes) -> None:
+        try:
+            write_atomically(self._path, content, sync=False)
+        except OSError:
+            pass  # this worker knows it; the next event tells the next one
 
     @property
     def is_known(self) -> bool:
         """Whether an event has said yet where Stash is."""
         return self._connection is not None
-
-    def leave_connection(self, directory: str) -> None:
-        """Put the connection back into the inbox, for a worker that no event starts. Raises OSError."""
-        if self._content:
-            inbox.publish(directory, inbox.CONNECTION, self._content)
 
     def client(self) -> StashClient:
         """The client of the newest connection. Raises StashUnavailable before any was offered."""
@@ -88,3 +104,11 @@ class StashLink:
         if self._client:
             self._client.close()
         self._client = None
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local import inbox
+from local.start import start_worker
 from sim.faults import Fault
 
 if TYPE_CHECKING:
@@ -56,6 +57,18 @@ def test_kills_between_claim_and_acknowledge_lose_nothing(world: PluginWorld, se
     assert world.has_titles(titles)
     assert jobs_in_flight(world) == []
     assert were_in_flight > 5, "the kills missed what they aim at"
+
+
+def test_worker_that_takes_over_from_a_killed_one_knows_where_stash_is(world: PluginWorld) -> None:
+    """Two may be started for one event; the first takes the event in, and the connection that came with it."""
+    scene = world.add_scene(title="old")
+    world.configure(paused=True)
+    world.stash.update_scene(scene, title="new")
+    world.wait_until(lambda: len(world.jobs()) == 1 and not world.inbox_names(), "the job")
+    world.kill_worker()
+    world.configure(paused=False)
+    start_worker(str(world.script), str(world.directory))
+    world.wait_for_titles({scene: "new"})
 
 
 def test_tag_sent_just_before_a_kill_leaves_plex_when_it_leaves_stash(world: PluginWorld) -> None:

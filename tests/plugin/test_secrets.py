@@ -1,4 +1,5 @@
-"""Plex token, API key and session cookie: in no log, answer, process list, nor any file but the inbox's entries."""
+"""Plex token, API key and session cookie: in no log, answer, process list, nor any file but the two kinds that hold the
+connection to Stash, the inbox's entries and the one that is kept for the next worker."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import pytest
 from sim.faults import Fault
 from sim.stash import GraphQLRefusedError
 from tests.support.plugin_world import all_pids, read_proc
+from worker.stash_link import NAME as CONNECTION_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,10 +88,10 @@ def context_of(content: bytes, needle: bytes) -> bytes:
 
 
 def everything(world: PluginWorld) -> Iterator[tuple[str, bytes]]:
-    """All that PlexSync wrote or shows to others; the inbox's entries hold the connection and are the owner's."""
+    """All that PlexSync wrote or shows to others; what holds the connection is the owner's alone, as all is."""
     for path in files_below(world.directory):
         assert path.stat().st_mode & 0o777 == 0o600, path
-        if path.parent.name != "inbox":
+        if path.parent.name != "inbox" and path.name != CONNECTION_FILE:
             yield str(path), path.read_bytes()
     for each in world.stash.invocations:
         yield f"stdout of {each.why}", each.stdout
