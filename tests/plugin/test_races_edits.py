@@ -108,8 +108,13 @@ def test_nothing_is_left_lying_when_hooks_meet_a_worker_that_leaves(make_world: 
             world.edit_at_once({scene: titles[scene] for scene in burst})
             # Nothing else is fired: what a burst left lying would stay.
             world.wait_for_titles({scene: titles[scene] for scene in burst})
-            # Most come while the worker thinks of leaving, every third when it is on its way out.
-            time.sleep(chance.uniform(0.0, 0.25) if count % 3 else chance.uniform(0.95, 1.25))
+            if count % 6 == 0:
+                world.wait_until_worker_left()
+                continue
+            # Most come while the worker thinks of leaving, every third when it is on its way out: a second after the
+            # last push, or two where catch-up looked at it once more.
+            on_its_way = chance.choice((1.05, 2.15)) + chance.uniform(-0.1, 0.1)
+            time.sleep(chance.uniform(0.0, 0.25) if count % 3 else on_its_way)
     world.wait_idle()
     assert world.has_titles(titles)
     assert seen.most_at_once == 1
