@@ -146,7 +146,7 @@ class Story:
         """What a task writes to Stash's log."""
         self.screen.head(heading)
         result = self.stash.run_task(task, timeout_s=ARRIVES_WITHIN_S)
-        if result.error is not None and "not available yet" not in result.error:
+        if result.error is not None:
             raise NotArrivedError(f"the task {task} answered: {result.error}")
         for line in result.log:
             self.screen.quote(line.text)
