@@ -49,6 +49,7 @@ _MOST_CANDIDATES = 200
 _REQUEST_LINE_BYTES = 8_000
 _REJECTION_CHARACTERS = 200
 _SUCCESSES = (200, 201, 204)  # those that plexapi knows
+_OPERATORS = "=<>! "  # with blanks between them
 _MARK_UP = re.compile(r"<[^>]*>")
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
 _FIELD_END = re.compile(r"[.\[]")
@@ -133,10 +134,10 @@ class PlexClient:
         """
         return self._filtered(section, filter_text(file_name))
 
-    def find_by_path(self, section: Section, path: str) -> tuple[LeanItem, ...] | None:
-        """As `find_by_name`, for a name that many files share: with as much of the folders as has one spelling."""
-        text = _stretches(path)[-1]
-        return self._filtered(section, text) if base_name(text) != text else None
+    def find_by_path(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
+        """As `find_by_name`, for a name that many files share: candidates with this text in their path, as spelled."""
+        *_, last = stretches = [stretch.lstrip(_OPERATORS).rstrip() for stretch in text.split(",")]
+        return self._filtered(section, last if "/" in last or "\\" in last else max(stretches, key=len))
 
     def _filtered(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
         if not text:
@@ -353,7 +354,7 @@ def _stretches(text: str) -> list[str]:
         "," if unicodedata.normalize("NFD", letter) != letter or not letter.isprintable() else letter
         for letter in unicodedata.normalize("NFC", text)
     )
-    return [stretch.lstrip("=<>! ").rstrip() for stretch in plain.split(",")]
+    return [stretch.lstrip(_OPERATORS).rstrip() for stretch in plain.split(",")]
 
 
 def divide(parameters: Sequence[tuple[str, str]], room: int) -> Iterator[tuple[tuple[str, str], ...]]:

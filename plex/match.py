@@ -61,9 +61,14 @@ class Found:
     rivals: tuple[Match, ...] = ()
 
 
-def match_scene(files: Sequence[File], items: Sequence[LeanItem], rules: PathRules) -> Found:
-    """The items for all files of a scene. Rivals of one file do not matter when another file has its item."""
-    found = [match_file(file, items, rules) for file in files]
+def match_scene(
+    files: Sequence[File], items: Sequence[LeanItem], rules: PathRules, *, are_all: bool = True
+) -> Found:
+    """The items for all files of a scene. Rivals of one file do not matter when another file has its item.
+
+    `are_all`: no other item of Plex has files of these names; else no match is called the sole one.
+    """
+    found = [match_file(file, items, rules, are_all=are_all) for file in files]
     matches: dict[int, Match] = {}
     for match in (match for each in found for match in each.matches):
         known = matches.get(match.item.rating_key)
@@ -73,14 +78,20 @@ def match_scene(files: Sequence[File], items: Sequence[LeanItem], rules: PathRul
     return Found(matches=tuple(matches.values()), rivals=() if matches else tuple(rivals.values()))
 
 
-def match_file(file: File, items: Sequence[LeanItem], rules: PathRules) -> Found:
+def are_found_by_path(files: Sequence[File], items: Iterable[LeanItem], rules: PathRules) -> bool:
+    """Whether each of the files is there by its full path."""
+    parts = [part for item in items for part in item.parts]
+    return bool(files) and all(any(is_full_path(file, part, rules) for part in parts) for file in files)
+
+
+def match_file(file: File, items: Sequence[LeanItem], rules: PathRules, *, are_all: bool = True) -> Found:
     """Every item with the file's full path, else the one whose file has its name, size and longest shared tail."""
     by_path = tuple(
         Match(item=item, grade=Grade.PATH, reason=_path_reason(file, part, rules), stash_path=file[0],
               plex_path=part.path, is_sole=False)
         for item, part in _first_parts(items, lambda part: is_full_path(file, part, rules))
     )  # fmt: skip
-    return Found(matches=by_path) if by_path else _match_twins(file, items)
+    return Found(matches=by_path) if by_path else _match_twins(file, items, are_all=are_all)
 
 
 def is_full_path(file: File, part: PartFile, rules: PathRules) -> bool:
@@ -103,7 +114,7 @@ def holds_one_of(parts: Iterable[PartFile], files: Sequence[File], rules: PathRu
     return any(is_full_path(file, part, rules) or is_twin(file, part) for part in parts for file in files)
 
 
-def _match_twins(file: File, items: Sequence[LeanItem]) -> Found:
+def _match_twins(file: File, items: Sequence[LeanItem], *, are_all: bool) -> Found:
     """Several items may hold one path, as two libraries over one folder do: rivals differ in their path."""
     path, _size = file
     twins = [(shared_tail(path, part.path), item, part) for item in items for part in item.parts if is_twin(file, part)]
@@ -111,7 +122,7 @@ def _match_twins(file: File, items: Sequence[LeanItem]) -> Found:
         return Found()
     longest = max(tail for tail, _, _ in twins)
     best = [(item, part) for tail, item, part in twins if tail == longest]
-    is_sole = len({_identity(part.path) for _, _, part in twins}) == 1
+    is_sole = are_all and len({_identity(part.path) for _, _, part in twins}) == 1
     is_decided = len({_identity(part.path) for _, part in best}) == 1
     grade = Grade.TAIL if longest > 1 else Grade.NAME
     matches = tuple(

@@ -223,6 +223,17 @@ def test_files_are_found_whatever_their_names(
         look_up(finder, ("/data/none.mp4", 1))
 
 
+@pytest.mark.parametrize("rules", [(), (("/data", "/media"),)])
+@pytest.mark.parametrize("name", ["x.mp4", "비디오.mp4", "a, b.mp4", "Take 1.mp4"])
+def test_one_of_very_many_files_of_a_name_is_found_by_its_folders_and_without_a_sweep(
+    sim: PlexSim, client: PlexClient, index: Index, name: str, rules: tuple[tuple[str, str], ...]
+) -> None:
+    keys = [sim.add_item(1, files=[(f"/media/part {n}, {n}/{name}", 7)]) for n in range(250)]
+    finder = Finder(client, index, clock=Clock(), log=LOG, rules=rules)
+    assert look_up(finder, (f"/data/part 30, 30/{name}", 7)) == [keys[30]]
+    assert all(request.first("file") for request in sim.requests if request.path.endswith("/all"))
+
+
 def test_a_filter_that_answers_with_an_error_is_replaced_by_a_sweep(
     sim: PlexSim, client: PlexClient, index: Index, key: int
 ) -> None:

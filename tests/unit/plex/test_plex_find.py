@@ -39,14 +39,15 @@ def lean(rating_key: int, *paths: str, section: int = 1, updated_at: int = 5, si
 class Library:
     """Listings in memory that counts what is asked of it."""
 
-    def __init__(self, *items: LeanItem, filters: bool = True) -> None:
+    def __init__(self, *items: LeanItem, filters: bool = True, folder: str = "") -> None:
         self.items = list(items)
+        self.locations = (folder,) if folder else ()
         self.filters = self.narrows = filters
         self.asked = Counter[str]()
         self.breaks_after: int | None = None
 
     def sections(self) -> tuple[Section, ...]:
-        return tuple(Section(key=key, title=str(key), type="movie", locations=()) for key in (1, 2))
+        return tuple(Section(key=key, title=str(key), type="movie", locations=self.locations) for key in (1, 2))
 
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None:
         self.asked["file"] += 1
@@ -231,11 +232,65 @@ def test_a_sweep_that_breaks_off_hides_nothing_from_the_next(make: MakeFinder, c
     assert look_up(finder, ("/a.mp4", 1)) == [1]
 
 
-def test_a_name_that_too_many_share_is_looked_up_with_its_folders(make: MakeFinder) -> None:
-    library = Library(lean(1, "/media/a/x.mp4"), lean(2, "/media/b/x.mp4"), filters=False)
+def common_name(*items: LeanItem, folder: str = "") -> Library:
+    """A library where the name alone finds too many."""
+    library = Library(*items, filters=False, folder=folder)
     library.narrows = True
-    assert look_up(make(library, ("/data", "/media")), ("/data/b/x.mp4", 1)) == [2]
-    assert library.asked["sweep"] == 1  # of the second library, which does not have it
+    return library
+
+
+@pytest.mark.parametrize("folder", ["", "/media"])
+@pytest.mark.parametrize("rules", [(), (("/data", "/media"),)])
+def test_a_name_that_too_many_share_is_looked_up_with_its_folders(
+    make: MakeFinder, rules: tuple[tuple[str, str], ...], folder: str
+) -> None:
+    library = common_name(lean(1, "/media/a/x.mp4"), lean(2, "/media/b/x.mp4"), folder=folder)
+    assert look_up(make(library, *rules), ("/data/b/x.mp4", 1)) == [2]
+    assert library.asked["sweep"] == 0
+
+
+def test_a_common_name_at_the_root_is_looked_up_by_the_whole_name(make: MakeFinder) -> None:
+    library = common_name(lean(1, "/media/1.mp4"), lean(2, "/media/21.mp4"), lean(3, "/media/b/21.mp4", section=2))
+    assert look_up(make(library), ("/data/1.mp4", 1)) == [1]
+    assert library.asked["sweep"] == 0
+
+
+def test_a_server_with_other_separators_is_asked_with_them(make: MakeFinder) -> None:
+    library = common_name(lean(1, "D:\\m\\a\\x.mp4"), lean(2, "D:\\m\\b\\x.mp4"), folder="D:\\m")
+    assert look_up(make(library), ("/data/b/x.mp4", 1)) == [2]
+    assert library.asked["sweep"] == 0
+
+
+@pytest.mark.parametrize(("stash", "plex"), [("NFC", "NFC"), ("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_name_of_letters_with_several_spellings_costs_no_sweep(make: MakeFinder, stash: Any, plex: Any) -> None:
+    spelled = unicodedata.normalize(plex, "/media/b/비디오.mp4")
+    library = common_name(lean(1, spelled.replace("/b/", "/a/")), lean(2, spelled), folder="/media")
+    finder = make(library, ("/data", "/media"))
+    assert look_up(finder, (unicodedata.normalize(stash, "/data/b/비디오.mp4"), 1)) == [2]
+    assert library.asked["sweep"] == 0
+
+
+def test_rivals_with_one_end_in_two_libraries_are_both_seen(make: MakeFinder) -> None:
+    library = common_name(lean(1, "/media/b/x.mp4"), lean(2, "/other/b/x.mp4", section=2))
+    with pytest.raises(Ambiguous):
+        look_up(make(library), ("/data/b/x.mp4", 1))
+
+
+def test_where_folders_do_not_tell_a_common_name_is_looked_for_in_all_of_the_library(make: MakeFinder) -> None:
+    library = common_name(lean(1, "/media/other/x.mp4", size=7), lean(2, "/media/a/x.mp4"))
+    assert look_up(make(library), ("/data/b/x.mp4", 7)) == [1]
+    assert library.asked["sweep"] == 0  # the name is whole there, and only one has the size
+    library.narrows = False
+    assert look_up(make(library), ("/data/c/x.mp4", 7)) == [1]
+    assert library.asked["sweep"] == 2
+
+
+def test_what_folders_alone_tell_is_no_evidence_for_a_path_map(make: MakeFinder) -> None:
+    items = [lean(number, f"/media/{number}/x.mp4", size=number) for number in range(AGREEING_FILES)]
+    finder = make(common_name(*items))
+    for number in range(1, AGREEING_FILES):
+        look_up(finder, (f"/data/{number}/x.mp4", number))
+    assert finder.index.evidence() == []
 
 
 def test_rivals_are_named_and_none_is_taken_unless_the_user_wants_the_first(make: MakeFinder) -> None:
