@@ -112,7 +112,6 @@ class Reconciler:
         if request is None:
             return
         if run and is_passing and self._stumbles < MOST_STUMBLES:
-            run.rewind()
             wait_s = STUMBLE_WAIT_S * 2.0**self._stumbles
             self._stumbles += 1
             self._resume_at = self._clock.now() + self._clock.interval(wait_s)

@@ -95,11 +95,6 @@ class Run:
         """Whether the settings are still those that the run began with."""
         return pusher is self._tools.pusher
 
-    def rewind(self) -> None:
-        """The last step failed: let the next one do the same again."""
-        if self._sweep:
-            self._sweep.rewind()
-
     def step(self) -> Result | None:
         """Do the next page; the result after the last.
 
@@ -110,11 +105,8 @@ class Run:
             self._begin()
         elif not self._is_swept:
             self._is_swept = self._sweep.step()
-            if self._is_swept and not self._tools.memory.count_seen():
-                raise RunRefused(
-                    "Plex lists no item in the libraries that PlexSync may use. Nothing was queued. If that is wrong, "
-                    "look whether Plex's disks are there; if it is right, there is nothing to reconcile."
-                )
+            if self._is_swept:
+                self._refuse_empty(self._sweep.empty)
         elif not self._compare_page():
             return self._end()
         return None
@@ -143,8 +135,22 @@ class Run:
             raise PlexSetup(words_for_missing(found, missing))
         return chosen
 
+    def _refuse_empty(self, empty: Sequence[Section]) -> None:
+        """Raises RunRefused when a library that held something, or all that the run is about, shows no item."""
+        assert self._library is not None  # noqa: S101 - set by the first step
+        index, sections = self._tools.pusher.finder.index, self._library.sections
+        empty = [section for section in empty if section in sections]
+        lost = [section for section in empty if index.section(section.key).newest]
+        if lost or len(empty) == len(sections):
+            raise RunRefused(
+                f"Plex lists no item in {', '.join(section.title for section in lost or empty)}. Nothing was queued. "
+                "If that is wrong, look whether Plex's disks are there; if it is right, name the other libraries in "
+                "plex_library, or one of them as the argument library."
+            )
+
     def _make_listing(self) -> Listing:
-        since = changed_since(self._request.scope, self._tools.clock.now())
+        # Since the run was asked for: one that a killed worker left may be taken up much later.
+        since = changed_since(self._request.scope, min(self._request.started_at, self._tools.clock.now()))
         return AllScenes(PAGE) if since is None else RecentScenes(since, PAGE)
 
     def _compare_page(self) -> bool:
@@ -196,7 +202,7 @@ class Run:
     def _end(self) -> Result:
         self._tools.memory.forget_unseen()
         is_complete = isinstance(self._listing, AllScenes)
-        if is_complete and self._tally.listed < self.total // 2:
+        if is_complete and are_too_few(self._tally.listed, self.total):
             raise RunRefused(
                 f"Stash listed {self._tally.listed} scenes and had told of {self.total}. What was found in these is "
                 "queued; run it again when Stash is well."
@@ -209,6 +215,11 @@ class Run:
             skipped=self._tally.skipped,
             unclaimed=self._tools.memory.count_unclaimed(self._library.keys) if is_complete else None,
         )
+
+
+def are_too_few(listed: int, total: int) -> bool:
+    """Whether so many scenes can hardly have been deleted since they were counted."""
+    return 2 * listed < total or total - listed > max(10, total // 10)
 
 
 def _shown(value: str | tuple[str, ...]) -> str | list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -159,3 +160,35 @@ def test_a_stash_that_is_away_ends_the_task_in_words_and_soon(world: PluginWorld
     answer = world.run_script(json.dumps(given).encode())
     assert "Stash does not answer" in answer.json["error"]
     assert answer.took_s < 40
+
+
+def test_a_library_that_is_suddenly_empty_is_refused_and_the_others_are_not(world: PluginWorld) -> None:
+    other = world.plex.add_section("Other", locations=["/other"])
+    fill(world, 2)
+    scenes = [world.stash.add_scene(f"/other/{size}.mp4", size, title="Title", updated_at=LONG_AGO) for size in (1, 2)]
+    keys = [world.plex.add_item(other, files=[(f"/other/{size}.mp4", size)]) for size in (1, 2)]
+    reconcile(world)
+    world.wait_idle()
+    for key in keys:
+        world.plex.remove_item(key)
+    for library in ("", "Other"):
+        with pytest.raises(Exception, match=r"Plex lists no item in Other\. Nothing was queued"):
+            reconcile(world, library=library)
+    found = reconcile(world, library="Movies")
+    assert (found["checked"], found["gaps"]) == (2, {"empty": 0, "stale": 0, "missing": 0})
+    assert [job for job in world.jobs() if job["scene_id"] in scenes] == []
+
+
+def test_a_stash_that_stops_listing_its_scenes_is_refused(world: PluginWorld) -> None:
+    fill(world, 30)
+    nothing = Fault.answer(200, body=b'{"data": {"findScenes": {"count": 0, "scenes": []}}}')
+    asked: list[bool] = []
+
+    def is_listing(request: Any) -> bool:
+        asked.append("count scenes" in request.first("query"))
+        return asked[-1] and sum(asked) > 1
+
+    world.stash.fail(replace(nothing, content_type="application/json"), when=is_listing)
+    with pytest.raises(Exception, match="Stash listed 0 scenes and had told of 30"):
+        reconcile(world)
+    assert world.jobs() == []
