@@ -16,6 +16,7 @@ from reconciliation.run import Run, Tools, timed
 from reconciliation.schedule import chosen_scope, next_run_at
 from reconciliation.state import COMMAND, Progress, Request, result_path, state_file
 from stash.errors import StashRefused, StashUnavailable
+from worker.background import planned
 from worker.errors import CommandRefused
 from worker.judgements import Judgements
 from worker.sharing import Sharing
@@ -34,6 +35,7 @@ OBSTACLE_RETRY_S = 60.0
 # A time-out or a broken answer, while Plex answers otherwise, is no reason to begin anew.
 MOST_STUMBLES = 3
 STUMBLE_WAIT_S = 5.0
+LONGEST_WAIT_S = STUMBLE_WAIT_S * 2.0**MOST_STUMBLES
 # A Stash that restarts is waited for; whoever asked for the run is not kept for ever.
 STASH_PATIENCE_S = 60.0
 
@@ -64,22 +66,24 @@ class Reconciler:
         """Whether a run is, also one that waits for a failure to pass. Who knows no way to Stash gets on with none."""
         return self._request is not None and self._parts.stash.is_known
 
-    def due_at(self, _now: float) -> float | None:
+    def due_at(self, now: float) -> float | None:
         """At once while a run is under way, else by the schedule, as far as the settings are known."""
         if not self._parts.stash.is_known:
             return None
         if self._request:
-            return self._resume_at
+            return planned(self._resume_at, now, self._clock.interval(LONGEST_WAIT_S))
         settings = self._parts.stash.settings
         if settings is None:
             return None
         at = next_run_at(
             settings.reconcile_interval,
+            now=now,
             last_run_at=self._state.last_run_at,
             failed_at=self._state.failed_at,
             scaled=self._clock.interval,
         )
-        return None if at is None else max(at, self._not_before)
+        not_before = planned(self._not_before, now, self._clock.interval(OBSTACLE_RETRY_S))
+        return None if at is None else max(at, not_before)
 
     def step(self, now: float, obstacle: str | None) -> None:
         """Do one page of the run, or begin the one that is due."""
@@ -141,7 +145,7 @@ class Reconciler:
         if self._request and not self._request.is_scheduled:
             raise CommandRefused(f"{self._describe_running()} Only one runs at a time: try again when it has ended.")
         finished = self._state.finished
-        if finished and finished.request.is_like(request) and command.at <= finished.ended_at:
+        if finished and finished.request.is_like(request) and command.at <= finished.ended_at <= now:
             return {"run": finished.request.id}  # asked for while that one was under way
         self._drop_run()
         self._begin(request)
@@ -198,7 +202,7 @@ class Reconciler:
             self._stumbles = 0  # a page was compared; a sweep may stumble at the same page again and again
         if result:
             self._finish(request, run, timed(result, request.started_at, now))
-        elif now - self._told_at >= TOLD_EVERY_S:
+        elif abs(now - self._told_at) >= TOLD_EVERY_S:
             self._tell(Progress(request=request, checked=run.checked, total=run.total), now)
 
     def _tell(self, progress: Progress, now: float) -> None:

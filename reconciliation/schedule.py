@@ -16,6 +16,8 @@ DAY_S = 24 * HOUR_S
 INTERVALS_S: Final[Mapping[str, float]] = {"hourly": HOUR_S, "daily": DAY_S, "weekly": 7 * DAY_S}
 # A scheduled run that was refused or broken off is tried again after this long.
 RETRY_S = 600.0
+# Clocks are corrected by seconds all the time. A run that was further ahead than that was timed by a wrong one.
+_CORRECTED_S = 60.0
 
 ALL = "all"
 _ALIASES: Final[Mapping[str, str]] = {"recent": "24h", "7d": "7days", "1d": "24h"}
@@ -43,14 +45,22 @@ def changed_since(scope: str, now: float) -> float | None:
 
 
 def next_run_at(
-    interval: str, *, last_run_at: float | None, failed_at: float | None, scaled: Callable[[float], float]
+    interval: str,
+    *,
+    now: float,
+    last_run_at: float | None,
+    failed_at: float | None,
+    scaled: Callable[[float], float],
 ) -> float | None:
     """When the next scheduled run is due; None for never. A run by hand counts like any other.
 
-    `failed_at`: when the last scheduled run failed, if none succeeded since.
+    `failed_at`: when the last scheduled run failed, if none succeeded since. Times still to come are of a clock that
+    was put back since, and count for nothing.
     """
     period_s = INTERVALS_S.get(interval)
     if period_s is None:
         return None
-    due_at = 0.0 if last_run_at is None else last_run_at + scaled(period_s)
-    return due_at if failed_at is None else max(due_at, failed_at + scaled(RETRY_S))
+    waits = ((last_run_at, period_s), (failed_at, RETRY_S))
+    return max(
+        (at + scaled(wait_s) for at, wait_s in waits if at is not None and at <= now + _CORRECTED_S), default=0.0
+    )

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from worker.commands import Handler
 
 
+def planned(at: float, now: float, most_s: float) -> float:
+    """`at`, which was planned for `most_s` ahead or less; `now` where the clock was put back since."""
+    return at if at - now <= most_s else now
+
+
 class Background(Protocol):
     """Work that is done step by step by the loop, which is also served between the steps."""
 

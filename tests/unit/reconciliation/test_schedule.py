@@ -11,8 +11,10 @@ from reconciliation.schedule import DAY_S, HOUR_S, RETRY_S, changed_since, chose
 NOW = 1_700_000_000.0
 
 
-def next_at(interval: str, last: float | None, failed: float | None = None, scale: float = 1.0) -> float | None:
-    return next_run_at(interval, last_run_at=last, failed_at=failed, scaled=lambda seconds: seconds / scale)
+def next_at(
+    interval: str, last: float | None, failed: float | None = None, scale: float = 1.0, now: float = NOW
+) -> float | None:
+    return next_run_at(interval, now=now, last_run_at=last, failed_at=failed, scaled=lambda seconds: seconds / scale)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,23 @@ def test_the_next_run_comes_an_interval_after_the_last(word: str, hours: int) ->
 
 def test_the_first_run_is_due_at_once() -> None:
     assert next_at("weekly", None) == 0
+
+
+@pytest.mark.parametrize("word", ["hourly", "daily", "weekly"])
+def test_times_of_a_clock_that_was_put_back_count_for_nothing(word: str) -> None:
+    assert next_at(word, NOW + HOUR_S) == 0
+    assert next_at(word, NOW + 2, NOW + HOUR_S) == next_at(word, NOW + 2)  # two seconds are a correction
+    assert next_at(word, NOW + HOUR_S, NOW - 1) == NOW - 1 + RETRY_S
+
+
+@given(st.sampled_from(["hourly", "daily", "weekly"]), st.floats(0, 2 * NOW), st.floats(0, 2 * NOW))
+def test_whatever_the_clock_does_the_next_run_is_no_further_than_one_interval(
+    word: str, last: float, failed: float
+) -> None:
+    at, longest = next_at(word, last, failed), next_at(word, NOW)
+    assert at is not None
+    assert longest is not None
+    assert at <= longest + 60
 
 
 @given(st.sampled_from(["hourly", "daily", "weekly"]), st.none() | st.floats(0, NOW), st.floats(0, NOW))
