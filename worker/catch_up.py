@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stash.times import epoch_of
+from worker.background import planned
 from worker.intake import new_job
 from worker.job import Reason
 
@@ -56,9 +57,11 @@ class CatchUp:
         self._next_at = 0.0
         self._pass: _Pass | None = None
 
-    def due_at(self, _now: float) -> float | None:
+    def due_at(self, now: float) -> float | None:
         """At once at the start, then every 10 minutes; never before it is known where Stash is."""
-        return self._next_at if self._link.is_known else None
+        if not self._link.is_known:
+            return None
+        return planned(self._next_at, now, self._clock.interval(EVERY_S))
 
     def step(self, now: float, _obstacle: str | None) -> None:
         """Look at one page; Plex is not asked. Raises StashUnavailable, StashRefused and LocalStorage."""
@@ -66,7 +69,7 @@ class CatchUp:
         listed = self._link.client().list_updates(page=current.page, per_page=PAGE)
         self._queue_changed(listed, current, now)
         times = [at for _, text in listed if (at := epoch_of(text)) is not None]
-        current.newest = max([current.newest, *times])
+        current.newest = max([current.newest, *(at for at in times if at <= now)])
         current.page += 1
         self._pass = current
         if len(listed) < PAGE or (times and times[-1] < current.down_to):
@@ -79,10 +82,12 @@ class CatchUp:
 
     def _begin(self, now: float) -> _Pass:
         installed_at = self._judgements.moment(INSTALLED)
-        if installed_at is None:
+        if installed_at is None or installed_at > now:  # or the clock was wrong then
             self._judgements.store_moment(INSTALLED, now)
             installed_at = now
-        newest = self._judgements.moment(WATERMARK) or installed_at
+        newest = self._judgements.moment(WATERMARK)
+        if newest is None or newest > now:
+            newest = installed_at
         return _Pass(installed_at=installed_at, down_to=newest - MARGIN_S, newest=newest)
 
     def _queue_changed(self, listed: list[tuple[int, str]], current: _Pass, now: float) -> None:
