@@ -39,7 +39,8 @@ def checked(connection: PlexConnection) -> PlexConnection:
     """The connection with address and token trimmed. Raises PlexSetup, which quotes neither: both may hold secrets."""
     url, token = connection.url.strip().rstrip("/"), connection.token.strip()
     if not url or not token:
-        raise PlexSetup(f"{'plex_token' if url else 'plex_url'} is not set; enter it in the plugin's settings.")
+        missing, what = ("plex_token", "a token") if url else ("plex_url", "an address")
+        raise PlexSetup(f"{missing} is not set, or not to {what}; enter it in the plugin's settings.")
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise PlexSetup(COPY_AGAIN)
     try:

@@ -9,14 +9,17 @@ from tasks.worker_link import start_worker_if_none
 from worker.overview import Overview, count_queue
 from worker.recovery import SECOND_PROBE_S
 from worker.resilience import Resilience
-from worker.words import duration_in_words
+from worker.transitions import GateKind
+from worker.words import duration_in_words, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from plex.errors import PlexError
     from plex.health import Health
     from stash.settings import Settings
     from tasks.context import Context
+    from worker.transitions import Gate
 
 
 def health_check(context: Context) -> Mapping[str, object]:
@@ -84,18 +87,35 @@ def _answer(context: Context, health: Health | None, resilience: Resilience) -> 
 def _message(health: Health | None, resilience: Resilience, now: float) -> str:
     if health is None:
         return (
-            "PlexSync does not know where Plex is: enter plex_url, for example http://192.168.1.10:32400, in the "
-            "plugin's settings. Changes wait until then."
+            "PlexSync does not know where Plex is: plex_url is not set, or not to an address such as "
+            "http://192.168.1.10:32400; enter it in the plugin's settings. Changes wait until then."
         )
     if health.error is None:
         names = ", ".join(health.libraries)
         said = f"Plex {health.version} is well: it answers in {health.latency_ms or 0:.0f} ms. Libraries: {names}."
     else:
-        what = "answers but is not ready" if health.healthy else "does not answer"
-        said = f"Plex {what if not health.ready else 'answers'}: {health.reason}"
-    state = resilience.breaker.state.value
-    if state == "closed":
-        return said
-    next_at = resilience.next_check_at()
-    when = f"; the next check comes in {duration_in_words(next_at - now)}" if next_at else ""
-    return f"{said} The circuit is {state.upper()}: jobs wait{when}."
+        said = f"{_what_is_wrong(health, health.error)}: {sentence(health.reason)}"
+    return f"{said} {_waiting(resilience.gate(now), now, reason_told=health.error is not None)}".rstrip()
+
+
+def _waiting(gate: Gate, now: float, *, reason_told: bool) -> str:
+    """What it means for the jobs."""
+    if gate.kind is not GateKind.WAIT:
+        return ""
+    when = duration_in_words(gate.until - now) if gate.until else ""
+    if gate.stopped_by == "busy":
+        return f"Jobs go on in {when}, as Plex has asked for."
+    stopped = "The circuit is OPEN: jobs wait" if gate.stopped_by == "circuit" else "Jobs wait"
+    then = f"{stopped}; the next check comes in {when}." if when else f"{stopped}."
+    return then if reason_told else f"{then} {sentence(gate.message or '')}"
+
+
+def _what_is_wrong(health: Health, error: PlexError) -> str:
+    """What fails, or what has to change: whoever refuses or asks for a pause does answer."""
+    from plex.errors import PlexBusy, ServerFailure  # noqa: PLC0415 - needs packages
+
+    if isinstance(error, PlexBusy):
+        return "Plex is busy"
+    if isinstance(error, ServerFailure):
+        return "Plex answers but is not ready" if health.healthy else "Plex does not answer as it should"
+    return "Plex cannot be used now"

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 def plex_connection(settings: Settings, directory: str) -> PlexConnection:
     """What the settings say about Plex. Raises PlexSetup when the address is missing."""
     if not settings.plex_url:
-        raise PlexSetup("plex_url is not set: enter Plex's address, as in http://host:32400, in the plugin's settings")
+        raise PlexSetup(
+            "plex_url is not set, or not to an address: enter Plex's, as in http://host:32400, in the plugin's settings"
+        )
     return PlexConnection(
         url=settings.plex_url,
         token=settings.plex_token,

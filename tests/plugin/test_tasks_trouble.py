@@ -53,23 +53,27 @@ def test_every_task_ends_while_plex_is_in_trouble(world: PluginWorld, fault: Fau
     world.wait_for_titles({scenes[1]: "waiting"})
 
 
-def test_health_check_tells_each_trouble_in_words(world: PluginWorld) -> None:
+def test_health_check_tells_each_trouble_in_words(make_world: MakeWorld) -> None:
+    world = make_world(time_scale=1)
     for fault, words in (
-        (Fault.refused(), "refused"),
-        (Fault.answer(401), "token"),
-        (Fault.answer(503), "start"),
+        (Fault.refused(), "does not answer as it should"),
+        (Fault.answer(401), "cannot be used now: Plex rejected the token"),
+        (Fault.starting(), "answers but is not ready"),
+        (Fault.busy("20"), "Plex is busy"),
     ):
         rule = world.plex.fault(fault)
         output = run_task(world, "health_check").output
         assert (output["ready"], words in output["message"]) == (False, True), output
         world.plex.heal(rule)
+    assert "as Plex has asked for" in run_task(world, "health_check").output["message"]  # well again, but told to wait
     world.configure(plex_library="Nonsense")
     output = run_task(world, "health_check").output
     assert (output["healthy"], output["libraries_missing"]) == (True, ["Nonsense"])
-    world.configure(plex_url=None)
-    output = run_task(world, "health_check").output
-    assert output["healthy"] is False
-    assert "plex_url" in output["message"]
+    for bad in ({"plex_url": None}, {"plex_url": "htp//nowhere"}, {"plex_token": "two words"}):
+        world.configure(**bad)
+        output = run_task(world, "health_check").output
+        assert output["healthy"] is False
+        assert f"{next(iter(bad))} is not set, or not to" in output["message"]
 
 
 def test_health_check_after_an_outage_closes_the_circuit_by_itself(world: PluginWorld) -> None:
