@@ -2,24 +2,24 @@
 
 All SQL of that file is here. One writer, the worker; every method is one short transaction. What is there may be of
 yesterday: an item is read before it is written to. Nothing here says that a file is absent. A cache: deleting the file
-costs a sweep. Raises IndexFileError for anything that SQLite or the disk refuses.
+costs a sweep. Raises LocalStorage for anything that SQLite or the disk refuses.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import sqlite3
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from local.storage import Database
 from plex.model import LeanItem, PartFile
 from plex.paths import base_name, normal_form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    import sqlite3
+    from collections.abc import Iterable, Sequence
 
 NAME = "plex_index.db"
 # Evidence for inferred rules is kept of so many files: enough to see that they agree, few enough to compare all.
@@ -68,10 +68,6 @@ WHERE i.rating_key IN (
 """
 
 
-class IndexFileError(OSError):
-    """The disk or the file system does not let the index be."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A file to look for: its path as Plex would see it, and its size in bytes."""
@@ -93,38 +89,11 @@ class Index:
     """The open index of a data directory. `scope`: server and libraries; what is about others is forgotten."""
 
     def __init__(self, directory: str, scope: str) -> None:
-        self._path = os.path.join(directory, NAME)
-        with self._storage():
-            try:
-                self._db = self._open()
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError:  # not a database any more
-                self._set_aside()
-                self._db = self._open()
-            if self._db.execute("SELECT text FROM scope").fetchall() != [(scope,)]:
-                self._clear(scope)
-
-    def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._path, isolation_level=None)
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")  # a cache: what a power cut takes is read again
-            database.executescript(_SCHEMA)
-        except sqlite3.Error:
-            database.close()
-            raise
-        return database
-
-    def _set_aside(self) -> None:
-        os.replace(self._path, f"{self._path}.corrupt")
-        for ending in ("-wal", "-shm"):  # SQLite would put what they hold into the new file
-            if os.path.exists(self._path + ending):
-                os.unlink(self._path + ending)
+        self._file = Database(os.path.join(directory, NAME), lambda database: _prepare(database, scope))
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
+        self._file.close()
 
     # Items
 
@@ -133,8 +102,8 @@ class Index:
         items: dict[int, LeanItem] = {}
         for file in files:
             hashes = {"path": path_hash(file.path), "name": name_hash(file.path), "size": file.size}
-            with self._storage():
-                rows = self._db.execute(_ITEMS, hashes).fetchall()
+            with self._file.access("read") as database:
+                rows = database.execute(_ITEMS, hashes).fetchall()
             for head, group in groupby(rows, key=lambda row: row[:5]):
                 items[head[0]] = LeanItem(
                     rating_key=head[0], section_key=head[1], title=head[2], updated_at=head[3], added_at=head[4],
@@ -145,13 +114,13 @@ class Index:
     def take(self, items: Sequence[LeanItem], *, now: float) -> None:
         """Remember items as they are, and note which awaited files they have."""
         keys = [(item.rating_key,) for item in items]
-        with self._transaction():
-            self._db.executemany("DELETE FROM part WHERE rating_key = ?", keys)
-            self._db.executemany(
+        with self._file.transaction() as database:
+            database.executemany("DELETE FROM part WHERE rating_key = ?", keys)
+            database.executemany(
                 "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?)",
                 [(i.rating_key, i.section_key, i.title, i.updated_at, i.added_at, now) for i in items],
             )
-            self._db.executemany(
+            database.executemany(
                 "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)",
                 [
                     (item.rating_key, place, part.path, part.size, path_hash(part.path), name_hash(part.path))
@@ -159,8 +128,8 @@ class Index:
                     for place, part in enumerate(item.parts)
                 ],
             )
-            if self._db.execute("SELECT 1 FROM awaited LIMIT 1").fetchone():
-                self._db.executemany(
+            if database.execute("SELECT 1 FROM awaited LIMIT 1").fetchone():
+                database.executemany(
                     "UPDATE awaited SET is_seen = 1 WHERE name_hash = ? AND (path_hash = ? OR size = ?)",
                     [
                         (name_hash(part.path), path_hash(part.path), part.size)
@@ -171,33 +140,29 @@ class Index:
 
     def drop(self, rating_key: int) -> None:
         """The item is gone, or has other files now."""
-        with self._transaction():
-            self._drop([(rating_key,)])
+        with self._file.transaction() as database:
+            _drop(database, [(rating_key,)])
 
     def drop_unseen(self, section_key: int, since: float) -> None:
         """After a whole sweep: forget what it did not show."""
-        with self._transaction():
-            gone = self._db.execute(
+        with self._file.transaction() as database:
+            gone = database.execute(
                 "SELECT rating_key FROM item WHERE section_key = ? AND seen_at < ?", (section_key, since)
             ).fetchall()
-            self._drop(gone)
-
-    def _drop(self, keys: Sequence[tuple[int]]) -> None:
-        self._db.executemany("DELETE FROM item WHERE rating_key = ?", keys)
-        self._db.executemany("DELETE FROM part WHERE rating_key = ?", keys)
+            _drop(database, gone)
 
     def section(self, section_key: int) -> SectionState:
         """How up to date the section is."""
-        with self._storage():
-            row = self._db.execute(
+        with self._file.access("read") as database:
+            row = database.execute(
                 "SELECT newest, swept_at, refreshed_at FROM section WHERE section_key = ?", (section_key,)
             ).fetchone()
         return SectionState(newest=row[0], swept_at=row[1], refreshed_at=row[2]) if row else SectionState()
 
     def store_section(self, section_key: int, state: SectionState) -> None:
         """Note how up to date the section is now."""
-        with self._transaction():
-            self._db.execute(
+        with self._file.transaction() as database:
+            database.execute(
                 "INSERT OR REPLACE INTO section VALUES (?, ?, ?, ?)",
                 (section_key, state.newest, state.swept_at, state.refreshed_at),
             )
@@ -206,56 +171,56 @@ class Index:
 
     def await_files(self, scene_id: int, files: Iterable[Wanted]) -> None:
         """Remember to note when an item with one of these files is seen."""
-        with self._transaction():
-            self._db.executemany(
+        with self._file.transaction() as database:
+            database.executemany(
                 "INSERT OR REPLACE INTO awaited VALUES (?, ?, ?, ?, 0)",
                 [(scene_id, path_hash(file.path), name_hash(file.path), file.size) for file in files],
             )
 
     def awaits_any(self) -> bool:
         """Whether Plex lacks any scene, as far as it was asked for."""
-        with self._storage():
-            return self._db.execute("SELECT 1 FROM awaited LIMIT 1").fetchone() is not None
+        with self._file.access("read") as database:
+            return database.execute("SELECT 1 FROM awaited LIMIT 1").fetchone() is not None
 
     def seen_scenes(self) -> list[int]:
         """The awaited scenes of which a file was seen."""
-        with self._storage():
-            rows = self._db.execute("SELECT DISTINCT scene_id FROM awaited WHERE is_seen").fetchall()
+        with self._file.access("read") as database:
+            rows = database.execute("SELECT DISTINCT scene_id FROM awaited WHERE is_seen").fetchall()
         return [scene_id for (scene_id,) in rows]
 
     def await_no_more(self, scene_ids: Iterable[int]) -> None:
         """These scenes are looked at again."""
-        with self._transaction():
-            self._db.executemany("DELETE FROM awaited WHERE scene_id = ?", [(scene_id,) for scene_id in scene_ids])
+        with self._file.transaction() as database:
+            database.executemany("DELETE FROM awaited WHERE scene_id = ?", [(scene_id,) for scene_id in scene_ids])
 
     # Inferred rules
 
     def rules(self) -> tuple[tuple[str, str], ...]:
         """The inferred rules: (Stash's prefix, Plex's prefix)."""
-        with self._storage():
-            return tuple(self._db.execute("SELECT stash, plex FROM rule ORDER BY place").fetchall())
+        with self._file.access("read") as database:
+            return tuple(database.execute("SELECT stash, plex FROM rule ORDER BY place").fetchall())
 
     def store_rules(self, rules: Iterable[tuple[str, str]]) -> None:
         """Replace the inferred rules."""
-        with self._transaction():
-            self._db.execute("DELETE FROM rule")
-            self._db.executemany(
+        with self._file.transaction() as database:
+            database.execute("DELETE FROM rule")
+            database.executemany(
                 "INSERT INTO rule VALUES (?, ?, ?)", [(place, *rule) for place, rule in enumerate(rules)]
             )
 
     def evidence(self) -> list[tuple[str, str]]:
         """The newest files that were recognized by name and size alone: (path in Stash, path in Plex)."""
-        with self._storage():
-            return self._db.execute("SELECT stash, plex FROM evidence ORDER BY rowid").fetchall()
+        with self._file.access("read") as database:
+            return database.execute("SELECT stash, plex FROM evidence ORDER BY rowid").fetchall()
 
     def add_evidence(self, pairs: Sequence[tuple[str, str]]) -> bool:
         """Remember these files; whether any of them is news."""
         known = set(self.evidence()) if pairs else set()
         news = [pair for pair in pairs if pair not in known]
         if news:
-            with self._transaction():
-                self._db.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?)", news)
-                self._db.execute(
+            with self._file.transaction() as database:
+                database.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?)", news)
+                database.execute(
                     "DELETE FROM evidence WHERE rowid NOT IN (SELECT rowid FROM evidence ORDER BY rowid DESC LIMIT ?)",
                     (_MOST_EVIDENCE,),
                 )
@@ -265,45 +230,29 @@ class Index:
 
     def scan_asked_at(self, folder: str) -> float:
         """When Plex was last asked to scan the folder, epoch seconds; 0: never."""
-        with self._storage():
-            row = self._db.execute("SELECT asked_at FROM scan WHERE folder = ?", (folder,)).fetchone()
+        with self._file.access("read") as database:
+            row = database.execute("SELECT asked_at FROM scan WHERE folder = ?", (folder,)).fetchone()
         return row[0] if row else 0.0
 
     def note_scan(self, folder: str, now: float, *, forget_before: float) -> None:
         """Plex is asked to scan the folder now; older notes are of no use any more."""
-        with self._transaction():
-            self._db.execute("DELETE FROM scan WHERE asked_at < ?", (forget_before,))
-            self._db.execute("INSERT OR REPLACE INTO scan VALUES (?, ?)", (folder, now))
+        with self._file.transaction() as database:
+            database.execute("DELETE FROM scan WHERE asked_at < ?", (forget_before,))
+            database.execute("INSERT OR REPLACE INTO scan VALUES (?, ?)", (folder, now))
 
-    # Inside
 
-    def _clear(self, scope: str) -> None:
-        with self._transaction():
-            for table in _TABLES:
-                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-            self._db.execute("INSERT INTO scope VALUES (?)", (scope,))
+def _prepare(database: sqlite3.Connection, scope: str) -> None:
+    database.executescript(_SCHEMA)
+    if database.execute("SELECT text FROM scope").fetchall() != [(scope,)]:
+        clear = "".join(f"DELETE FROM {table};" for table in _TABLES)  # noqa: S608 - our own names
+        database.executescript(f"BEGIN IMMEDIATE; {clear} COMMIT")
+        # Only now: a kill in between makes the next start clear once more.
+        database.execute("INSERT INTO scope VALUES (?)", (scope,))
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._storage():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite has rolled back itself when the disk is full
-                    self._db.execute("ROLLBACK")
-                raise
 
-    @contextmanager
-    def _storage(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise IndexFileError(
-                f"{self._path}: {error}. Check that the disk is not full and that Stash may write there; "
-                "PlexSync goes on by itself then."
-            ) from error
+def _drop(database: sqlite3.Connection, keys: Sequence[tuple[int]]) -> None:
+    database.executemany("DELETE FROM item WHERE rating_key = ?", keys)
+    database.executemany("DELETE FROM part WHERE rating_key = ?", keys)
 
 
 def path_hash(path: str) -> int:

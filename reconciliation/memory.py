@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.errors import LocalStorage
+from local.storage import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    import sqlite3
+    from collections.abc import Iterable, Sequence
 
     from plex.model import LeanItem
 
@@ -48,48 +47,26 @@ class Memory:
     """The open file of a data directory, and the sweep of one run."""
 
     def __init__(self, directory: str) -> None:
-        self._path = os.path.join(directory, NAME)
-        with self._storage():
-            try:
-                self._db = self._open()
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError:  # not a database any more
-                for ending in ("", "-wal", "-shm"):
-                    if os.path.exists(self._path + ending):
-                        os.unlink(self._path + ending)
-                self._db = self._open()
-
-    def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._path, isolation_level=None)
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
-            database.execute("PRAGMA temp_store = FILE")
-            database.executescript(_SCHEMA)
-        except sqlite3.Error:
-            database.close()
-            raise
-        return database
+        self._file = Database(os.path.join(directory, NAME), _prepare)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
+        self._file.close()
 
     # The sweep
 
     def see(self, items: Sequence[LeanItem]) -> None:
         """Note items that the sweep showed."""
         rows = [(item.rating_key, item.section_key, item.updated_at, item.rating) for item in items]
-        with self._transaction():
-            self._db.executemany(
+        with self._file.transaction() as database:
+            database.executemany(
                 "INSERT OR REPLACE INTO seen (rating_key, section_key, updated_at, rating) VALUES (?, ?, ?, ?)", rows
             )
 
     def seen(self, rating_keys: Iterable[int]) -> dict[int, Seen]:
         """What the sweep showed of these items; those that it did not show are absent."""
-        with self._storage():
-            rows = self._db.execute(
+        with self._file.access("read") as database:
+            rows = database.execute(
                 "SELECT rating_key, section_key, updated_at, rating FROM seen"
                 " WHERE rating_key IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(rating_keys)),),
@@ -102,8 +79,8 @@ class Memory:
 
     def claim(self, rating_keys: Iterable[int]) -> None:
         """These items hold a file of a scene."""
-        with self._transaction():
-            self._db.execute(
+        with self._file.transaction() as database:
+            database.execute(
                 "UPDATE seen SET is_claimed = 1 WHERE rating_key IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(rating_keys)),),
             )
@@ -119,8 +96,8 @@ class Memory:
 
     def compared(self, scene_ids: Iterable[int]) -> dict[tuple[int, int], str]:
         """The states in which scenes and items, by both their keys, were found equal."""
-        with self._storage():
-            rows = self._db.execute(
+        with self._file.access("read") as database:
+            rows = database.execute(
                 "SELECT scene_id, rating_key, state FROM compared WHERE scene_id IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(scene_ids)),),
             ).fetchall()
@@ -128,36 +105,19 @@ class Memory:
 
     def store_compared(self, states: Iterable[tuple[int, int, str]]) -> None:
         """Remember them: (scene id, rating key, state)."""
-        with self._transaction():
-            self._db.executemany("INSERT OR REPLACE INTO compared VALUES (?, ?, ?)", states)
+        with self._file.transaction() as database:
+            database.executemany("INSERT OR REPLACE INTO compared VALUES (?, ?, ?)", states)
 
     def forget_unseen(self) -> None:
         """After the sweep: items that Plex no longer has."""
-        with self._transaction():
-            self._db.execute("DELETE FROM compared WHERE rating_key NOT IN (SELECT rating_key FROM seen)")
+        with self._file.transaction() as database:
+            database.execute("DELETE FROM compared WHERE rating_key NOT IN (SELECT rating_key FROM seen)")
 
     def _count(self, sql: str, *values: object) -> int:
-        with self._storage():
-            return int(self._db.execute(sql, values).fetchone()[0])
+        with self._file.access("read") as database:
+            return int(database.execute(sql, values).fetchone()[0])
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._storage():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite has rolled back itself when the disk is full
-                    self._db.execute("ROLLBACK")
-                raise
 
-    @contextmanager
-    def _storage(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise LocalStorage(
-                f"{self._path}: {error}. Check that the disk is not full and that Stash may write there; PlexSync "
-                "goes on by itself then."
-            ) from error
+def _prepare(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA temp_store = FILE")
+    database.executescript(_SCHEMA)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from local.storage import LocalStorage
 from tasks.context import TaskError
-from worker.errors import LocalStorage
 from worker.resilience import Resilience
 from worker.words import duration_in_words
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local.clock import clock_from_environment
 from local.hide_paths import PathHider
 from local.redact import Redactor
+from local.storage import LocalStorage
 from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line
 from tasks.clear import clear_dlq, clear_queue, purge_dlq, recover_outage_jobs, restore_cleared, sync_scene
 from tasks.context import Context, TaskError
@@ -23,7 +24,6 @@ from tasks.relay import relay_worker_log
 from tasks.status import queue_status
 from tasks.sync import sync_all, sync_recent
 from tasks.worker_link import start_worker_if_none
-from worker.errors import LocalStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local import lock
+from local.storage import LocalStorage
 from tasks.process import stop_told
 from tasks.status_lines import status_lines
 from tasks.worker_link import PACKAGES_NOTE, told_by_worker
-from worker.errors import LocalStorage
 from worker.overview import Overview
 from worker.resilience import Resilience
 

@@ -71,12 +71,9 @@ RESERVED = (
     ),
     Reserved(
         what="opens databases",
-        names=("sqlite3", "persistqueue"),
-        # attempt.py only tells a failing disk from other errors; serve.py does so too, and probes the file system.
-        allowed=(
-            "worker/queue.py", "worker/ledger.py", "worker/overview.py", "worker/attempt.py", "worker/serve.py",
-            "plex/index.py", "worker/loop.py", "worker/statistics.py", "reconciliation/memory.py",
-        ),
+        names=("sqlite3.connect", "persistqueue"),
+        # serve.py probes the file system.
+        allowed=("local/storage.py", "worker/queue.py", "worker/overview.py", "worker/serve.py"),
     ),
     Reserved(what="locks state files", names=("filelock",), allowed=("worker/state_files.py",)),
     Reserved(
@@ -87,8 +84,8 @@ RESERVED = (
             "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today",
             "threading.Timer",
         ),
-        # Names of temporary files carry the time.
-        allowed=("local/clock.py", "local/files.py", "local/inbox.py"),
+        # Names of temporary files, and of those set aside, carry the time.
+        allowed=("local/clock.py", "local/files.py", "local/inbox.py", "local/storage.py"),
     ),
     Reserved(
         what="asks this machine's system",
@@ -305,7 +302,7 @@ def test_rule_holds_everywhere(rule: Callable[[Source], Iterator[str]], sources:
         (only_some_rooms_import_packages, "worker/a.py", "import pydantic"),
         (what_is_reserved_is_used_where_it_belongs, "plex/a.py", "import requests.exceptions"),
         (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "from http import client"),
-        (what_is_reserved_is_used_where_it_belongs, "tasks/a.py", "import sqlite3 as s"),
+        (what_is_reserved_is_used_where_it_belongs, "tasks/a.py", "import sqlite3 as s\ns.connect('x')"),
         (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "import time\ntime.sleep(1)"),
         (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "import time as t\nt.monotonic()"),
         (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "from time import time"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
 
+from local.storage import LocalStorage
 from plex.errors import (
     Ambiguous,
     NotInPlex,
@@ -17,7 +17,6 @@ from plex.errors import (
     ServerFailure,
 )
 from stash.errors import StashRefused, StashUnavailable
-from worker.errors import LocalStorage
 from worker.pictures import PictureFailed
 from worker.policy import Outcome, Verdict
 from worker.transitions import ProbeKind
@@ -65,7 +64,7 @@ class Attempt:
             return self._judge_cover(error) if isinstance(error, PictureFailed) else self.judge(error), scene
         except StashUnavailable as error:
             return Outcome(verdict=Verdict.STASH_AWAY, text=str(error)), scene
-        except (LocalStorage, sqlite3.Error, OSError) as error:
+        except (LocalStorage, OSError) as error:
             return Outcome(verdict=Verdict.STORAGE, text=str(error)), scene
         except Exception as error:  # noqa: BLE001 - around one job: see the next line
             # One poisoned job must not stop the others.

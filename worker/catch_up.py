@@ -1,7 +1,8 @@
 """Catch-up: what changed in Stash without an event (auto tag, merge, the plugin switched off) becomes dirty too.
 
 At a worker's start and every 10 minutes after that, the scenes are listed newest first, down to where the last pass
-began less one day. Those that were not judged as they are now are queued, as bulk work.
+began less one day. Those that were not judged as they are now are queued, as bulk work. After the queue was lost all
+scenes are listed, and those that were ever judged are queued with them: what was pending is not known.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ MARGIN_S = 86_400.0
 # Stash's times are whole seconds: a second change within one bears the same text.
 SAME_SECOND_S = 2.0
 
-INSTALLED, WATERMARK = "installed", "caught_up_to"
+INSTALLED, WATERMARK, QUEUE_LOST = "installed", "caught_up_to", "queue_lost"
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class _Pass:
     installed_at: float
     down_to: float
     newest: float
+    queue_lost: bool
     page: int = 1
     queued: int = 0
 
@@ -88,19 +90,24 @@ class CatchUp:
         newest = self._judgements.moment(WATERMARK)
         if newest is None or newest > now:
             newest = installed_at
-        return _Pass(installed_at=installed_at, down_to=newest - MARGIN_S, newest=newest)
+        queue_lost = self._judgements.moment(QUEUE_LOST) is not None
+        down_to = float("-inf") if queue_lost else newest - MARGIN_S
+        return _Pass(installed_at=installed_at, down_to=down_to, newest=newest, queue_lost=queue_lost)
 
     def _queue_changed(self, listed: list[tuple[int, str]], current: _Pass, now: float) -> None:
         idle = [(scene_id, text) for scene_id, text in listed if self._queue.job(scene_id) is None]
         judged = self._judgements.of(scene_id for scene_id, _ in idle)
         for scene_id, text in idle:
-            if is_unjudged(text, judged.get(scene_id), installed_at=current.installed_at, now=now):
+            is_lost = current.queue_lost and scene_id in judged
+            if is_lost or is_unjudged(text, judged.get(scene_id), installed_at=current.installed_at, now=now):
                 self._queue.add(new_job(scene_id, Reason.CATCH_UP, now))
                 current.queued += 1
 
     def _end(self, done: _Pass, now: float) -> None:
         if done.newest != self._judgements.moment(WATERMARK):
             self._judgements.store_moment(WATERMARK, done.newest)
+        if done.queue_lost:
+            self._judgements.forget_moment(QUEUE_LOST)
         if done.queued:
             self._log.info("%d scenes changed in Stash without an event and were queued", done.queued)
         self._pass, self._next_at = None, now + self._clock.interval(EVERY_S)
@@ -111,7 +118,7 @@ def is_unjudged(updated_at: str, judged: Judged | None, *, installed_at: float, 
     at = epoch_of(updated_at)
     if at is None:
         return judged is not None and judged.updated_at not in ("", updated_at)
-    if at <= installed_at:
+    if at < int(installed_at):  # Stash's times are whole seconds: a change within the very second may have come after
         return False
     if judged is None:
         return True

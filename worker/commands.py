@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from local import inbox
 from local.files import write_atomically
+from local.storage import LocalStorage
 from stash.errors import StashRefused, StashUnavailable
-from worker.errors import CommandRefused, LocalStorage
+from worker.errors import CommandRefused
 
 if TYPE_CHECKING:
     import logging

@@ -11,11 +11,6 @@ if TYPE_CHECKING:
 
     from worker.ledger import Ledger
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS moment (
-    name TEXT PRIMARY KEY, at REAL NOT NULL  -- epoch seconds
-) WITHOUT ROWID
-"""
 _JUDGED = """
 SELECT value, coalesce(updated_at, ''), coalesce(settled_at, 0), coalesce(cleared_at, 0)
 FROM json_each(?) LEFT JOIN scene ON scene.scene_id = value LEFT JOIN cleared ON cleared.scene_id = value
@@ -39,8 +34,6 @@ class Judgements:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        with ledger.transaction() as database:
-            database.execute(_SCHEMA)
 
     def of(self, scene_ids: Iterable[int]) -> dict[int, Judged]:
         """How these scenes were judged; those that never were are absent."""
@@ -69,3 +62,8 @@ class Judgements:
         """Remember a time, in place of the one before."""
         with self._ledger.transaction() as database:
             database.execute("INSERT OR REPLACE INTO moment (name, at) VALUES (?, ?)", (name, at))
+
+    def forget_moment(self, name: str) -> None:
+        """As if it had never been stored."""
+        with self._ledger.transaction() as database:
+            database.execute("DELETE FROM moment WHERE name = ?", (name,))

@@ -1,27 +1,26 @@
 """`sync_state.db`: what PlexSync knows of each scene, and what it put into which Plex item.
 
-The schema of that file is here; the SQL of dead letters, statistics and commands stands in modules of those names.
-One writer, the worker; every method is one short transaction. Raises LocalStorage for anything that SQLite or the
-disk refuses.
+The schema of that file is here; what else is asked of its tables stands in modules named by their subject. One writer,
+the worker; every method is one short transaction. Raises LocalStorage for anything that SQLite or the disk refuses.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sqlite3
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from local.storage import Database
 from plex.plan import Field, Owned
 from worker import statistics
-from worker.errors import LocalStorage
 from worker.job import Job, job_from_data, job_to_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from plex.plan import Value, Values
     from stash.scene import Scene
@@ -78,6 +77,23 @@ CREATE TABLE IF NOT EXISTS cleared (
     scene_id INTEGER PRIMARY KEY, cleared_at REAL NOT NULL  -- changes before it stay unpushed until restored
 );
 CREATE INDEX IF NOT EXISTS scene_by_settled ON scene (settled_at);
+CREATE TABLE IF NOT EXISTS left_to (  -- items that a scene leaves to another one, said already
+    scene_id INTEGER NOT NULL, rating_key INTEGER NOT NULL, owner INTEGER NOT NULL,
+    PRIMARY KEY (scene_id, rating_key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cover (
+    scene_id INTEGER PRIMARY KEY,
+    updated_at TEXT NOT NULL,      -- Stash's own text, as it was when the cover was looked at
+    etag TEXT NOT NULL, digest TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS upload (
+    rating_key INTEGER NOT NULL, kind TEXT NOT NULL,
+    state TEXT NOT NULL,           -- JSON of an Upload
+    PRIMARY KEY (rating_key, kind)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS moment (
+    name TEXT PRIMARY KEY, at REAL NOT NULL  -- epoch seconds
+) WITHOUT ROWID;
 """
 _VERSION = 2
 # From each older version to the next; what is new altogether the schema makes.
@@ -101,22 +117,11 @@ class SceneRecord:
 class Ledger:
     """The open ledger of a data directory."""
 
-    def __init__(self, directory: str) -> None:
-        self._path = os.path.join(directory, NAME)
-        with _storage(self._path, "opened"):
-            self._db = sqlite3.connect(self._path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            # A kill loses nothing of it. After a power cut the last seconds may be missing: catch-up then finds that
-            # these scenes were never judged, and a push that finds all of it in Plex makes it PlexSync's again.
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._make_tables()
+    def __init__(self, directory: str, *, on_damage: Callable[[], object] = lambda: None) -> None:
+        # After a power cut the last seconds may be missing: catch-up then finds that these scenes were never judged,
+        # and a push that finds all of it in Plex makes it PlexSync's again.
+        self._file = Database(os.path.join(directory, NAME), _make_tables, on_damage=on_damage)
         self._begun_at: float | None = None
-
-    def _make_tables(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        known_version = version or _VERSION  # 0: the file is new
-        changes = "".join(_MIGRATIONS[old] for old in range(known_version, _VERSION))
-        self._db.executescript(f"BEGIN IMMEDIATE; {changes} {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
 
     def begin_job(self, now: float) -> None:
         """A try begins: the next settlement counts its seconds from here."""
@@ -124,15 +129,15 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
+        self._file.close()
 
     def record(self, scene_id: int) -> SceneRecord | None:
         """What is known of the scene; None for one never judged."""
-        with self.storage("read"):
-            row = self._db.execute(
+        with self.storage("read") as database:
+            row = database.execute(
                 "SELECT updated_at, verdict, fingerprint, files FROM scene WHERE scene_id = ?", (scene_id,)
             ).fetchone()
-            items = self._db.execute(
+            items = database.execute(
                 "SELECT rating_key, pushed, intents FROM item WHERE scene_id = ?", (scene_id,)
             ).fetchall()
         if row is None and not items:
@@ -151,8 +156,8 @@ class Ledger:
         if intent in owned.intents:
             return
         intents = json.dumps([_jsonable(values) for values in (*owned.intents, intent)])
-        with self.transaction():
-            self._db.execute(
+        with self.transaction() as database:
+            database.execute(
                 "INSERT INTO item (scene_id, rating_key, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, 0)"
                 " ON CONFLICT DO UPDATE SET intents = excluded.intents",
                 (scene_id, rating_key, json.dumps(_jsonable(owned.pushed)), intents),
@@ -160,8 +165,8 @@ class Ledger:
 
     def store_pushed(self, scene_id: int, rating_key: int, pushed: Values, *, now: float) -> None:
         """What is PlexSync's in this item from now on; settles every intent."""
-        with self.transaction():
-            self._db.execute(
+        with self.transaction() as database:
+            database.execute(
                 "INSERT OR REPLACE INTO item (scene_id, rating_key, pushed, intents, pushed_at)"
                 " VALUES (?, ?, ?, '[]', ?)",
                 (scene_id, rating_key, json.dumps(_jsonable(pushed)), now),
@@ -169,8 +174,8 @@ class Ledger:
 
     def owners(self, rating_key: int) -> dict[int, Owned]:
         """By scene, what was put into the item."""
-        with self.storage("read"):
-            rows = self._db.execute(
+        with self.storage("read") as database:
+            rows = database.execute(
                 "SELECT scene_id, pushed, intents FROM item WHERE rating_key = ?", (rating_key,)
             ).fetchall()
         return {scene_id: owned_from(pushed, intents) for scene_id, pushed, intents in rows}
@@ -178,42 +183,42 @@ class Ledger:
     def hand_over(self, rating_key: int, scene_id: int, owned: Owned) -> None:
         """All that was put into the item is this scene's now."""
         intents = json.dumps([_jsonable(values) for values in owned.intents])
-        with self.transaction():
-            self._db.execute("DELETE FROM item WHERE rating_key = ?", (rating_key,))
-            self._db.execute(
+        with self.transaction() as database:
+            database.execute("DELETE FROM item WHERE rating_key = ?", (rating_key,))
+            database.execute(
                 "INSERT INTO item (scene_id, rating_key, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, 0)",
                 (scene_id, rating_key, json.dumps(_jsonable(owned.pushed)), intents),
             )
 
     def settle(self, scene: Scene, *, verdict: str, fingerprint: str, files: str, now: float) -> None:
         """Store how the scene, as it was read, was judged; a dead letter of it is answered by that."""
-        with self.transaction():
-            self._store_scene((scene.id, scene.updated_at, now, verdict, fingerprint, files))
-            self._db.execute("DELETE FROM entity WHERE scene_id = ?", (scene.id,))
-            self._db.executemany(
+        with self.transaction() as database:
+            self._store_scene(database, (scene.id, scene.updated_at, now, verdict, fingerprint, files))
+            database.execute("DELETE FROM entity WHERE scene_id = ?", (scene.id,))
+            database.executemany(
                 "INSERT OR IGNORE INTO entity (kind, entity_id, scene_id) VALUES (?, ?, ?)",
                 [(kind, entity_id, scene.id) for kind, entity_id in entities_of(scene)],
             )
-            self._db.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene.id,))
-            statistics.count(self._db, verdict, now=now, took_s=self._seconds_of_job(now))
+            database.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene.id,))
+            statistics.count(database, verdict, now=now, took_s=self._seconds_of_job(now))
 
     def forget_items(self, scene_id: int, rating_keys: Iterable[int]) -> None:
         """These items no longer hold a file of the scene."""
-        with self.transaction():
-            self._db.executemany(
+        with self.transaction() as database:
+            database.executemany(
                 "DELETE FROM item WHERE scene_id = ? AND rating_key = ?", [(scene_id, key) for key in rating_keys]
             )
 
     def forget_scene(self, scene_id: int) -> None:
         """Stash no longer has the scene."""
-        with self.transaction():
+        with self.transaction() as database:
             for table in ("scene", "item", "entity", "dead_letter", "cleared"):
-                self._db.execute(f"DELETE FROM {table} WHERE scene_id = ?", (scene_id,))  # noqa: S608 - our own names
+                database.execute(f"DELETE FROM {table} WHERE scene_id = ?", (scene_id,))  # noqa: S608 - our own names
 
     def scene_ids_of(self, kind: str, entity_id: int, *, after: int, count: int) -> list[int]:
         """Scenes that had this tag, performer, studio or group when they were last judged: the next ones by id."""
-        with self.storage("read"):
-            rows = self._db.execute(
+        with self.storage("read") as database:
+            rows = database.execute(
                 "SELECT scene_id FROM entity WHERE kind = ? AND entity_id = ? AND scene_id > ?"
                 " ORDER BY scene_id LIMIT ?",
                 (kind, entity_id, after, count),
@@ -222,8 +227,8 @@ class Ledger:
 
     def with_entity(self, kind: str, entity_id: int, scene_ids: Iterable[int]) -> set[int]:
         """Those of these scenes that had it when they were last judged."""
-        with self.storage("read"):
-            rows = self._db.execute(
+        with self.storage("read") as database:
+            rows = database.execute(
                 "SELECT scene_id FROM entity WHERE kind = ? AND entity_id = ?"
                 " AND scene_id IN (SELECT value FROM json_each(?))",
                 (kind, entity_id, json.dumps(list(scene_ids))),
@@ -236,8 +241,8 @@ class Ledger:
         if scene:
             title, updated_at = scene.title, scene.updated_at
             path = scene.files[0].path if scene.files else ""
-        with self.transaction():
-            self._db.execute(
+        with self.transaction() as database:
+            database.execute(
                 "INSERT OR REPLACE INTO dead_letter (scene_id, title, path, error_class, error_text, attempts,"
                 " failed_first_at, failed_last_at, outage_id, job) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -245,57 +250,46 @@ class Ledger:
                     job.failed_first_at, now, job.outage_id, json.dumps(job_to_data(job)),
                 ),
             )  # fmt: skip
-            self._store_scene((job.scene_id, updated_at, now, DEAD, "", ""))
-            statistics.count(self._db, DEAD, now=now)
+            self._store_scene(database, (job.scene_id, updated_at, now, DEAD, "", ""))
+            statistics.count(database, DEAD, now=now)
 
     def exhume(self, scene_id: int, *, now: float) -> Job | None:
         """Take the scene's dead letter out again; the job in it."""
-        with self.transaction():
-            row = self._db.execute("SELECT job FROM dead_letter WHERE scene_id = ?", (scene_id,)).fetchone()
-            self._db.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene_id,))
+        with self.transaction() as database:
+            row = database.execute("SELECT job FROM dead_letter WHERE scene_id = ?", (scene_id,)).fetchone()
+            database.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene_id,))
             if row:
-                statistics.count(self._db, DEAD, now=now, by=-1)
+                statistics.count(database, DEAD, now=now, by=-1)
         return job_from_data(json.loads(row[0])) if row else None
 
     def _seconds_of_job(self, now: float) -> float:
         return max(0.0, now - self._begun_at) if self._begun_at is not None else 0.0
 
-    def _store_scene(self, row: tuple[int, str, float, str, str, str]) -> None:
-        self._db.execute(
+    @staticmethod
+    def _store_scene(database: sqlite3.Connection, row: tuple[int, str, float, str, str, str]) -> None:
+        database.execute(
             "INSERT OR REPLACE INTO scene (scene_id, updated_at, settled_at, verdict, fingerprint, files)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             row,
         )
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """All of it or nothing; the connection is for SQL of this room."""
-        with self.storage("written"):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite may have rolled back already: when the disk is full, for one
-                    self._db.execute("ROLLBACK")
-                raise
+        return self._file.transaction()
 
-    @contextmanager
-    def storage(self, what: str) -> Iterator[sqlite3.Connection]:
+    def storage(self, what: str) -> AbstractContextManager[sqlite3.Connection]:
         """Whatever is refused in here could not be `what`, for example `read`."""
-        with _storage(self._path, what):
-            yield self._db
+        return self._file.access(what)
 
 
-@contextmanager
-def _storage(path: str, what: str) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise LocalStorage(
-            f"{path} could not be {what}: {error}. Check that the disk is not full and that Stash "
-            "may write there; PlexSync goes on by itself then."
-        ) from error
+def _make_tables(database: sqlite3.Connection) -> None:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    known_version = version or _VERSION  # 0: the file is new
+    changes = "".join(_MIGRATIONS[old] for old in range(known_version, _VERSION))
+    # Never back: a version to come has made its changes already.
+    database.executescript(
+        f"BEGIN IMMEDIATE; {changes} {_SCHEMA} PRAGMA user_version = {max(known_version, _VERSION)}; COMMIT"
+    )
 
 
 def entities_of(scene: Scene) -> list[tuple[str, int]]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
 
 from local import inbox
+from local.storage import LocalStorage
 from plex.errors import PlexError, PlexSetup
 from stash.errors import StashRefused, StashUnavailable
 from worker.attempt import Attempt
 from worker.breaker import Circuit
 from worker.consequences import Consequences
-from worker.errors import LocalStorage
 from worker.log_settings import obey_log_settings
 from worker.parts import Leave
 from worker.policy import Outcome, Verdict
@@ -108,7 +107,7 @@ class SyncWorker:
             return self._until_next_check(self._drain_step(now), now)
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
-        except (LocalStorage, sqlite3.Error, OSError) as error:
+        except (LocalStorage, OSError) as error:
             self._resilience.record_storage(str(error), now)
             # Deaf to the inbox: what lies there and cannot be taken in would end any other wait at once.
             self._clock.sleep(self._clock.interval(STORAGE_RETRY_S))
@@ -166,7 +165,7 @@ class SyncWorker:
         """What follows of the outcome; a bug there is the job's as well, or each worker would die of it anew."""
         try:
             return self._consequences.draw(job, outcome, scene, ticket)
-        except (LocalStorage, sqlite3.Error, OSError):
+        except (LocalStorage, OSError):
             raise
         except Exception as error:
             self._parts.log.debug("the traceback behind the next message", exc_info=True)
@@ -208,7 +207,7 @@ class SyncWorker:
             outcome = self._attempt.judge(error)
             self._consequences.record_at_server(outcome, ticket)
             background.break_off(outcome.text, is_passing=outcome.verdict is Verdict.OWN_FAILURE)
-        except (StashUnavailable, StashRefused, LocalStorage, sqlite3.Error, OSError):
+        except (StashUnavailable, StashRefused, LocalStorage, OSError):
             raise
         except Exception as error:
             # As around one job: a bug here must not stop the jobs.

@@ -1,4 +1,4 @@
-"""What the ledger's database holds of covers and uploads; all SQL of these tables is here."""
+"""What the ledger's database holds of covers and uploads."""
 
 from __future__ import annotations
 
@@ -13,32 +13,12 @@ if TYPE_CHECKING:
     from plex.model import PictureKind
     from worker.ledger import Ledger
 
-_TABLES = (
-    """
-    CREATE TABLE IF NOT EXISTS cover (
-        scene_id INTEGER PRIMARY KEY,
-        updated_at TEXT NOT NULL,  -- Stash's own text, as it was when the cover was looked at
-        etag TEXT NOT NULL,
-        digest TEXT NOT NULL
-    )""",
-    """
-    CREATE TABLE IF NOT EXISTS upload (
-        rating_key INTEGER NOT NULL,
-        kind TEXT NOT NULL,
-        state TEXT NOT NULL,       -- JSON of an Upload
-        PRIMARY KEY (rating_key, kind)
-    ) WITHOUT ROWID""",
-)
-
 
 class PictureStore:
     """Uploads belong to the item, whatever scene they came from: no picture is sent twice. Raises LocalStorage."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        with ledger.transaction() as database:
-            for table in _TABLES:
-                database.execute(table)
 
     def cover(self, scene_id: int) -> Cover | None:
         """The scene's cover as last seen; None for one never seen."""

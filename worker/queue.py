@@ -4,6 +4,7 @@ The disk is persist-queue's SQLiteAckQueue, opened by the holder of `worker.lock
 neither priority nor delay nor key, so all of it is loaded at the start, one job a scene, and jobs are
 taken by an id that is known to be ready (it would hand out settled ones again). Every method that writes
 raises LocalStorage when the disk refuses; memory changes after the disk, so that nothing is forgotten then.
+A damaged file is set aside, and written anew from memory if it was loaded by then.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ import json
 import os
 import sqlite3
 from collections import deque
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from persistqueue import AckStatus, SQLiteAckQueue
 
-from worker.errors import LocalStorage
+from local.storage import is_damage, refusals, set_aside
 from worker.job import Job, job_from_data, job_to_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 # Settled rows stay in persist-queue's table until they are cleared.
 CLEAR_AFTER_SETTLED = 1000
@@ -46,12 +47,10 @@ class _Row:
 class JobQueue:
     """At most one job for each scene; user edits first, else in the order of arrival."""
 
-    def __init__(self, folder: str) -> None:
-        # The queue comes back as it was left: rows in flight are those that a killed worker had.
+    def __init__(self, folder: str, *, on_damage: Callable[[], object] = lambda: None) -> None:
+        """`on_damage` is called before jobs are lost, with a damaged file that cannot be loaded."""
+        self._folder = folder
         self._path = os.path.join(folder, "data.db")
-        with self._storage():
-            self._disk = SQLiteAckQueue(folder, auto_resume=False, serializer=json)
-            self._flush_each_write(False)
         self._rows: dict[int, _Row] = {}
         # Lines of (place, scene id), each in order; an entry whose job went elsewhere is passed over.
         self._user_line: deque[tuple[int, int]] = deque()
@@ -63,8 +62,22 @@ class JobQueue:
         self._settled = 0
         self.unreadable: list[str] = []
         self.had_in_flight = False  # the worker before this one ended in the middle of a job
-        with self._storage():
-            self._load()
+        self._disk: Any = None  # persist-queue is not typed
+        with refusals(self._path, "opened"):
+            try:
+                self._disk = self._open()
+                self._load()
+            except (sqlite3.DatabaseError, ValueError) as error:  # ValueError: a row that is no JSON
+                if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
+                    raise
+                on_damage()
+                self._begin_anew()
+
+    def _open(self) -> Any:
+        # The queue comes back as it was left: rows in flight are those that a killed worker had.
+        disk = SQLiteAckQueue(self._folder, auto_resume=False, serializer=json)
+        _flush_each_write(disk, False)
+        return disk
 
     def _load(self) -> None:
         rows = self._disk.queue()
@@ -104,9 +117,9 @@ class JobQueue:
             self._save(row, row.job.merged_with(job))
             return
         with self._storage():
-            self._flush_each_write(True)
+            _flush_each_write(self._disk, True)
             row_id = self._disk.put(job_to_data(job)) or 0
-            self._flush_each_write(False)
+            _flush_each_write(self._disk, False)
         self._rows[job.scene_id] = row = _Row(row_id, job, next(self._generations))
         self._line_up(row)
 
@@ -276,21 +289,33 @@ class JobQueue:
         with closing(sqlite3.connect(self._path)) as database, database:
             yield database
 
-    def _flush_each_write(self, flush: bool) -> None:
-        """Whether writes are on the disk when they return, and not with the system alone: jobs are, as their inbox file
-        goes then. What a power cut takes of the rest makes a job run twice at most, and a kill takes nothing of it;
-        on a hard disk each flush costs a job 10 ms.
-        """
-        # persist-queue has no setting for it. Takes effect at once, outside of any transaction.
-        connection: Any = self._disk._putter  # noqa: SLF001
-        connection.execute(f"PRAGMA synchronous = {'FULL' if flush else 'NORMAL'}")
-
     @contextmanager
     def _storage(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise LocalStorage(
-                f"{self._path} could not be read or written: {error}. Make room on that disk, or make the folder "
-                "writable for the user that runs Stash; PlexSync goes on by itself then."
-            ) from error
+        with refusals(self._path, "read or written"):
+            try:
+                yield
+            except sqlite3.DatabaseError as error:
+                if is_damage(error):
+                    self._begin_anew()
+                raise
+
+    def _begin_anew(self) -> None:
+        """With what is in memory: all of it once it was loaded."""
+        if self._disk is not None:
+            with suppress(sqlite3.Error):
+                self._disk.close()
+        set_aside(self._path)
+        self._disk = self._open()
+        for row in self._rows.values():
+            row.row_id = self._disk.put(job_to_data(row.job)) or 0
+            if row.is_taken:
+                self._disk.get(block=False, id=row.row_id)
+
+
+def _flush_each_write(disk: Any, flush: bool) -> None:
+    """Whether writes are on the disk when they return, and not with the system alone: jobs are, as their inbox file
+    goes then. What a power cut takes of the rest makes a job run twice at most, and a kill takes nothing of it;
+    on a hard disk each flush costs a job 10 ms.
+    """
+    # persist-queue has no setting for it. Takes effect at once, outside of any transaction.
+    disk._putter.execute(f"PRAGMA synchronous = {'FULL' if flush else 'NORMAL'}")  # noqa: SLF001

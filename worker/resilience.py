@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from local.storage import LocalStorage
 from worker import breaker, outages, recovery, transitions
 from worker.breaker import Circuit, CircuitBreaker
-from worker.errors import LocalStorage
 from worker.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter
 from worker.notices import Notice, notice_at_start, notice_of
 from worker.outages import Outage, OutageFigures, OutageHistory

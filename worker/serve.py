@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from local import compiled, inbox, lock, start
 from local.hide_paths import PathHider
 from local.redact import Redactor
-from worker.catch_up import CatchUp
-from worker.errors import LocalStorage
+from local.storage import LocalStorage
+from worker.catch_up import QUEUE_LOST, CatchUp
 from worker.intake import Intake
 from worker.judgements import Judgements
 from worker.ledger import Ledger
@@ -38,6 +38,15 @@ LOG_BYTES, LOG_OLDER_FILES = 1_000_000, 4
 # leave, and each worker that ends leaves a zombie: there it stays for hours.
 LINGER_S, LINGER_UNDER_STASH_S = 60.0, 6 * 3600.0
 TAKE_AGAIN_S = 1.0
+LEDGER_DAMAGED = (
+    "sync_state.db in %s is damaged: it is set aside there and begun anew. Nothing that is pending is lost, but dead "
+    "letters are, and the memory of what PlexSync put into Plex: what is removed in Stash may stay in Plex. "
+    "Reconcile Library (All) looks at everything once more."
+)
+QUEUE_DAMAGED = (
+    "queue/data.db in %s is damaged: it is set aside there and begun anew. What was pending is not known any more, so "
+    "every scene that PlexSync knows is looked at once more."
+)
 
 
 def serve(
@@ -96,7 +105,7 @@ def _run_once(  # noqa: PLR0917 - what `serve` was given
             leave = worker.run()
             log.log(logging.DEBUG if leave is Leave.IDLE else logging.INFO, "the worker ends: %s.", leave.value)
             return leave
-    except (LocalStorage, sqlite3.Error, OSError) as error:
+    except (LocalStorage, OSError) as error:
         log.error(  # noqa: TRY400 - a full disk needs no traceback
             "the worker cannot use its data directory %s: %s. Set PLEXSYNC_DATA_DIR to a folder on a local disk with "
             "room. What is pending stays where it is.",
@@ -113,9 +122,11 @@ def _open_parts(
 ) -> Parts:
     check_storage(directory)
     inbox.prepare(directory)
-    ledger = Ledger(directory)
+    ledger = Ledger(directory, on_damage=lambda: log.error(LEDGER_DAMAGED, directory))
     open_parts.callback(ledger.close)
-    queue = JobQueue(os.path.join(directory, "queue"))
+    queue = JobQueue(
+        os.path.join(directory, "queue"), on_damage=lambda: _note_queue_damage(ledger, directory, clock, log)
+    )
     open_parts.callback(queue.close)
     stash = StashLink(directory=directory, log=log, redactor=redactor)
     open_parts.callback(stash.close)
@@ -133,6 +144,11 @@ def _open_parts(
         clock=clock,
         log=log,
     )
+
+
+def _note_queue_damage(ledger: Ledger, directory: str, clock: Clock, log: logging.Logger) -> None:
+    Judgements(ledger).store_moment(QUEUE_LOST, clock.now())
+    log.error(QUEUE_DAMAGED, directory)
 
 
 def catch_up_of(parts: Parts) -> CatchUp:

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from plex.model import PlexItem
     from worker.ledger import Ledger
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS left_to (  -- items that a scene leaves to another one, said already
-    scene_id INTEGER NOT NULL, rating_key INTEGER NOT NULL, owner INTEGER NOT NULL,
-    PRIMARY KEY (scene_id, rating_key)
-) WITHOUT ROWID
-"""
 _SAID = "SELECT owner FROM left_to WHERE scene_id = ? AND rating_key = ?"
 
 
@@ -34,8 +28,6 @@ class Sharing:
     def __init__(self, ledger: Ledger, log: logging.Logger) -> None:
         self._ledger = ledger
         self._log = log
-        with ledger.transaction() as database:
-            database.execute(_SCHEMA)
 
     def own_ones(
         self, scene_id: int, files: Sequence[File], items: Sequence[PlexItem], rules: PathRules

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from local.files import replace_patiently, write_atomically
-from worker.errors import LocalStorage
+from local.storage import LocalStorage
 from worker.state_json import from_json, to_json
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from plex.errors import NotInPlex
 from plex.sweep import REFRESH_EVERY_S
 from worker.dead_letters import DeadLetters
-from worker.errors import LocalStorage
 from worker.intake import new_job
 from worker.job import Reason
 from worker.policy import Action
@@ -57,10 +56,7 @@ class Wake:
         settings = self._stash.last_settings()
         if obstacle or settings.paused:
             return
-        try:
-            self._look(self._plex.pusher(settings).finder, now)
-        except OSError as error:
-            raise LocalStorage(str(error)) from error
+        self._look(self._plex.pusher(settings).finder, now)
 
     def break_off(self, why: str, *, is_passing: bool = False) -> None:  # noqa: ARG002 - all the same here
         """The next turn comes soon enough."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.storage import LocalStorage
 from plex.plan import Field, Owned
 from tests.support.full_disk import full_disk
-from worker.errors import LocalStorage
 from worker.ledger import Ledger
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.clock import Clock
+from local.storage import LocalStorage
 from plex.errors import PlexServerError
-from plex.index import NAME, Index, IndexFileError, Wanted
+from plex.index import NAME, Index, Wanted
 from plex.model import LeanItem, PartFile, Section
 from plex.scan import SCAN_AGAIN_S, Scans
 from plex.sweep import Sweeper
@@ -71,13 +72,13 @@ def test_what_is_no_database_is_set_aside_and_begun_anew(tmp_path: Path) -> None
     index = Index(str(tmp_path), "one")
     index.take([lean(1, "/media/a.mp4")], now=1)
     assert known(index, "/media/a.mp4") == [1]
-    assert (tmp_path / f"{NAME}.corrupt").exists()
+    assert len(list(tmp_path.glob(f"{NAME}.corrupt-*[0-9]"))) == 1
     index.close()
 
 
 def test_a_full_disk_is_told_as_the_disks_fault_and_passes(tmp_path: Path) -> None:
     index = Index(str(tmp_path), "one")
-    with full_disk(), pytest.raises(IndexFileError, match="Check that the disk is not full"):
+    with full_disk(), pytest.raises(LocalStorage, match="Make room on that disk"):
         index.take([lean(key, f"/media/{key}.mp4") for key in range(1, 500)], now=1)
     index.take([lean(1, "/media/a.mp4")], now=1)
     assert known(index, "/media/a.mp4") == [1]

@@ -11,8 +11,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from local.storage import LocalStorage
 from tests.support.full_disk import full_disk
-from worker.errors import LocalStorage
 from worker.job import Job, Reason
 from worker.queue import CLEAR_AFTER_SETTLED, JobQueue
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from local.storage import LocalStorage
 from tests.support import outage_story
 from tests.support.clocks import SetClock
 from worker.breaker import Circuit
-from worker.errors import LocalStorage
 from worker.resilience import Resilience
 from worker.transitions import GateKind, ProbeKind, ProbeResult
 

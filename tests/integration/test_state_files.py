@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from local.storage import LocalStorage
 from tests.support.clocks import SetClock
 from worker import state_files
-from worker.errors import LocalStorage
 from worker.state_files import StateFile
 from worker.state_json import from_json, to_json
 

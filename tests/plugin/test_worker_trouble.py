@@ -13,6 +13,7 @@ import pytest
 
 from local import inbox
 from sim.faults import Fault
+from tests.support.damage import damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,6 +165,45 @@ def spoil_first_row(path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("UPDATE ack_queue_default SET data = ?", (json.dumps({"scene_id": "x"}),))
     database.close()
+
+
+@pytest.mark.parametrize("first_byte", [0, 4_096])
+def test_what_was_pending_in_a_damaged_queue_reaches_plex(world: PluginWorld, first_byte: int) -> None:
+    scenes = world.add_scenes(3)
+    performer = world.stash.add_entity("performer", "Before")
+    renamed = world.add_scene(title="r", performers=("Before",))
+    world.stash.update_scene(renamed, performer_ids=[str(performer)])
+    world.wait_until(lambda: world.item(renamed).actors == ("Before",), "the performer")
+    world.wait_idle()
+    world.configure(paused=True)
+    for scene in scenes:
+        world.stash.update_scene(scene, title="t")
+    world.stash.update("performer", performer, name="After")
+    world.wait_until(lambda: len(world.jobs()) == 4 and not world.inbox_names(), "the jobs")
+    world.stop_workers()
+    damage(world.directory / "queue" / "data.db", first_byte=first_byte)
+    world.configure(paused=False)
+    world.stash.operation(mode="queue_status")  # any invocation
+    world.wait_for_titles(dict.fromkeys(scenes, "t"))
+    world.wait_until(lambda: world.item(renamed).actors == ("After",), "the new name")
+    world.wait_idle()
+    assert "queue/data.db" in world.log_text()
+    assert len(list((world.directory / "queue").glob("data.db.corrupt-*[0-9]"))) == 1
+
+
+@pytest.mark.parametrize("first_byte", [0, 8_192])
+def test_a_damaged_ledger_stops_no_edit(world: PluginWorld, first_byte: int) -> None:
+    first, second = world.add_scenes(2)
+    world.stash.update_scene(first, title="before")
+    world.wait_for_titles({first: "before"})
+    world.wait_idle()
+    world.stop_workers()
+    damage(world.directory / "sync_state.db", first_byte=first_byte)
+    world.stash.update_scene(first, title="after")
+    world.stash.update_scene(second, title="other")
+    world.wait_for_titles({first: "after", second: "other"})
+    world.wait_idle()
+    assert "Reconcile Library (All)" in world.log_text()
 
 
 @pytest.mark.parametrize("status", [400, 404, 418])

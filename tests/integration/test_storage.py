@@ -1,0 +1,104 @@
+"""SQLite files that are damaged before they are opened, and while they are open."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.storage import Database, LocalStorage
+from tests.support.damage import damage
+from worker.intake import new_job
+from worker.job import Reason
+from worker.queue import JobQueue
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+ROWS = 2_000
+
+
+def prepare(database: sqlite3.Connection) -> None:
+    database.execute("CREATE TABLE IF NOT EXISTS word (number INTEGER PRIMARY KEY, text TEXT)")
+
+
+def fill(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.executemany("INSERT INTO word VALUES (?, ?)", [(number, "w" * 100) for number in range(ROWS)])
+
+
+def count(database: Database) -> int:
+    with database.access("read") as connection:
+        return int(connection.execute("SELECT COUNT(*) FROM word WHERE text <> ''").fetchone()[0])
+
+
+@pytest.mark.parametrize("first_byte", [0, 8_192])
+def test_a_file_that_is_damaged_when_it_is_opened_is_begun_anew(tmp_path: Path, first_byte: int) -> None:
+    path = tmp_path / "words.db"
+    with closing(Database(str(path), prepare)) as database:
+        fill(database)
+    damage(path, first_byte=first_byte)
+    told: list[bool] = []
+    with closing(Database(str(path), prepare, on_damage=lambda: told.append(path.exists()))) as database:
+        if first_byte:  # only reading it shows it
+            with pytest.raises(LocalStorage, match=r"words\.db could not be read: .*malformed.* begun anew"):
+                count(database)
+        assert count(database) == 0
+        fill(database)
+        assert count(database) == ROWS
+    assert told == [True], "told before it is set aside"
+    assert len(list(tmp_path.glob("words.db.corrupt-*[0-9]"))) == 1
+
+
+def test_a_transaction_that_meets_damage_leaves_a_file_that_works(tmp_path: Path) -> None:
+    path = tmp_path / "words.db"
+    with closing(Database(str(path), prepare)) as database:
+        fill(database)
+        damage(path, first_byte=4_096)
+        with pytest.raises(LocalStorage, match="begun anew"), database.transaction() as connection:
+            connection.execute("UPDATE word SET text = 'x'")
+        fill(database)
+        assert count(database) == ROWS
+
+
+def test_an_error_that_passes_sets_nothing_aside(tmp_path: Path) -> None:
+    path = tmp_path / "words.db"
+    with closing(Database(str(path), prepare)) as database:
+        with pytest.raises(LocalStorage, match="Make room"), database.access("read") as connection:
+            connection.execute("SELECT * FROM no_such_table")
+        fill(database)
+    assert list(tmp_path.glob("*.corrupt-*")) == []
+
+
+def test_a_queue_damaged_while_it_is_open_is_written_anew_from_memory(tmp_path: Path) -> None:
+    jobs = [new_job(scene_id, Reason.SYNC, 1.0) for scene_id in range(1, 500)]
+    lost: list[bool] = []
+    with closing(JobQueue(str(tmp_path), on_damage=lambda: lost.append(True))) as queue:
+        queue.add_all(jobs)
+        assert queue.take(now=2.0)
+        damage(tmp_path / "data.db", first_byte=4_096)
+        with pytest.raises(LocalStorage, match=r"data\.db could not be read or written: .* begun anew"):
+            queue.settle_all(range(2, 500))
+        queue.settle(1)
+        left = {job.scene_id for job in queue.jobs()}
+        assert len(left) > 400
+    with closing(JobQueue(str(tmp_path))) as queue:
+        assert {job.scene_id for job in queue.jobs()} == left
+        assert not queue.had_in_flight
+    assert lost == []
+
+
+@pytest.mark.parametrize("first_byte", [0, 4_096])
+def test_a_queue_that_cannot_be_loaded_says_so_and_is_begun_anew(tmp_path: Path, first_byte: int) -> None:
+    with closing(JobQueue(str(tmp_path))) as queue:
+        queue.add_all(new_job(scene_id, Reason.SYNC, 1.0) for scene_id in range(1, 500))
+    damage(tmp_path / "data.db", first_byte=first_byte)
+    lost: list[bool] = []
+    with closing(JobQueue(str(tmp_path), on_damage=lambda: lost.append(True))) as queue:
+        assert len(queue) == 0
+        queue.add(new_job(7, Reason.HOOK, 2.0))
+    with closing(JobQueue(str(tmp_path))) as queue:
+        assert [job.scene_id for job in queue.jobs()] == [7]
+    assert lost == [True]
