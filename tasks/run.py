@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-# Every mode of the manifest and of the page inside Stash; None: not there yet.
-TASKS: tuple[tuple[str, Callable[[Context], object] | None], ...] = (
+# Every mode of the manifest and of the page inside Stash.
+TASKS: tuple[tuple[str, Callable[[Context], object]], ...] = (
     ("process_queue", process_queue),
     ("health_check", health_check),
     ("queue_status", queue_status),
@@ -108,10 +108,7 @@ def _task(mode: str) -> Callable[[Context], object]:
     known = dict(TASKS)
     if mode not in known:
         raise TaskError(f"PlexSync knows no task {mode!r}. It knows {', '.join(known)}.")
-    task = known[mode]
-    if task is None:
-        raise TaskError(f"{mode} is not available yet.")
-    return task
+    return known[mode]
 
 
 def _words_for(error: OSError, directory: str) -> str:
