@@ -1,15 +1,17 @@
-"""How fast a full queue drains, against a plain script that does the same in the same run."""
+"""How fast Sync All Scenes brings a library into Plex, against a plain script that does the same in the same run."""
 
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.world import ROOT, environment, wait
-from local import inbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,18 +41,36 @@ class Drain:
         return self.requests / self.scenes
 
 
-def measure_worker(world: World, title: str) -> Drain:
-    """All scenes change and are queued while no worker lives; then one is started."""
+def measure_sync(world: World, title: str) -> Drain:
+    """All scenes change while no worker lives; then the task is started."""
     world.end_worker()
     change(world, world.scenes, title)
-    for scene_id in world.scenes:
-        inbox.publish(world.data, f"{inbox.SCENE}-{scene_id}", world.connection())
     world.plex.clear_requests()
     began = time.time()
-    world.start_worker()
-    world.wait_until_idle()
+    sync_all(world)
     check(world, world.scenes, title)
     return read_requests(world, len(world.scenes), began)
+
+
+def measure_unchanged_ms(world: World) -> float:
+    """Sync All once more: milliseconds of CPU that worker and task take for each scene. Linux only."""
+    before_s = own_cpu_s(world)
+    sync_all(world)
+    return 1000 * (own_cpu_s(world) - before_s) / len(world.scenes)
+
+
+def sync_all(world: World) -> None:
+    """The task, until nothing is pending any more."""
+    world.stash.run_task("Sync All Scenes")
+    world.wait_until_idle()
+
+
+def own_cpu_s(world: World) -> float:
+    """Of the worker as far as it has come, and of all tasks and hooks that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    fields = Path(f"/proc/{world.worker_pid()}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    worker_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return worker_s + ended.ru_utime + ended.ru_stime
 
 
 def measure_naive(world: World, title: str) -> Drain:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from local import inbox, lock
 from sim.plex import PlexSim
 from sim.stash import StashSim
 from worker.overview import count_queue
+from worker.worker_file import NAME as WORKER_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +52,11 @@ class World:
         descriptor = take_over(self.data)
         if descriptor is not None:
             lock.release(descriptor)
+
+    def worker_pid(self) -> int:
+        """The worker's process id, as it says."""
+        with open(os.path.join(self.data, WORKER_FILE), encoding="utf-8") as file:
+            return int(json.load(file)["pid"])
 
     def start_worker(self) -> None:
         """In the environment of the tests, for hooks that run in one without packages."""
