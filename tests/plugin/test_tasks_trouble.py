@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from typing import TYPE_CHECKING
 
@@ -129,9 +130,17 @@ def test_status_of_a_hundred_thousand_jobs_takes_less_than_a_second(world: Plugi
     queue.add_all(new_job(scene_id, Reason.SYNC, 1.0) for scene_id in range(1, 100_001))
     queue.close()
     with world.no_worker():
-        runs = [run_task(world, "queue_status") for _ in range(3)]
-    assert runs[0].output["queue"]["pending"] == 100_000
-    assert min(run.took_s for run in runs) < 1
+        before_s = cpu_s_of_children()
+        run = run_task(world, "queue_status")
+        took_s = cpu_s_of_children() - before_s
+    assert run.output["queue"]["pending"] == 100_000
+    assert took_s < 1
+
+
+def cpu_s_of_children() -> float:
+    """It waits for nothing but its own CPU; what the clock says depends on what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_new_warnings_of_the_worker_are_shown_once(world: PluginWorld) -> None:
