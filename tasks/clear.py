@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.arguments import days_of, error_types_of, outage_of, scene_id_of
 from tasks.worker_link import WorkerLink
+from worker.words import counted
+from worker.worker_file import read_told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tasks.context import Context
 
@@ -31,7 +33,7 @@ def purge_dlq(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of Purge Old Dead Letters."""
     days = days_of(context.input.args)
     answer = WorkerLink(context).ask("purge_dlq", {"days": days})
-    _say_cleared(context, answer["purged"], f"dead letter older than {days:g} days", answer)
+    _say_cleared(context, answer["purged"], "dead letter", answer, f" older than {days:g} days")
     return answer
 
 
@@ -41,18 +43,16 @@ def restore_cleared(context: Context) -> Mapping[str, object]:
     if answer["backup"] is None:
         context.log.info("There is no backup that was not restored yet: nothing to bring back.")
     else:
-        context.log.info("Brought back %d from %s.", answer["restored"], answer["backup"])
+        context.log.info("Brought back what %s held: %d in all.", answer["backup"], answer["restored"])
     return answer
 
 
 def recover_outage_jobs(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of Recover Outage Jobs."""
-    arguments = {
-        "error_types": list(error_types_of(context.input.args)),
-        "outage": outage_of(context.input.args),
-    }
+    error_types = error_types_of(context.input.args)
+    arguments = {"error_types": list(error_types), "outage": outage_of(context.input.args)}
     answer = WorkerLink(context).ask("recover_outage_jobs", arguments)
-    for line in _recovery_lines(answer):
+    for line in _recovery_lines(answer, error_types):
         context.log.info("%s", line)
     return answer
 
@@ -60,28 +60,30 @@ def recover_outage_jobs(context: Context) -> Mapping[str, object]:
 def sync_scene(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of `sync_scene`."""
     scene_id = scene_id_of(context.input.args)
+    context.hider.is_on = read_told(context.directory).hide_paths
     answer = WorkerLink(context).ask("sync_scene", {"scene_id": scene_id})
     reason = f" ({answer['message']})" if answer.get("message") else ""
     context.log.info("scene %d: %s%s", scene_id, answer["verdict"], reason)
     return answer
 
 
-def _say_cleared(context: Context, count: int, what: str, answer: Mapping[str, Any]) -> None:
+def _say_cleared(context: Context, count: int, what: str, answer: Mapping[str, Any], more: str = "") -> None:
     if not count:
-        context.log.info("There is no %s: nothing was set aside.", what)
+        context.log.info("There is no %s%s: nothing was set aside.", what, more)
         return
-    nouns = what if count == 1 else what.replace("job", "jobs").replace("letter", "letters")
-    context.log.info(
-        "Set aside %d %s. Restore Cleared Jobs brings them back; they lie in %s.", count, nouns, answer["backup"]
-    )
+    text = "Set aside %s%s. Restore Cleared Jobs brings back what lies in %s."
+    context.log.info(text, counted(count, what), more, answer["backup"])
 
 
-def _recovery_lines(answer: Mapping[str, Any]) -> list[str]:
-    lines = [f"{answer['recovered']} jobs are queued again."]
+def _recovery_lines(answer: Mapping[str, Any], error_types: Sequence[str]) -> list[str]:
+    if answer["outage"] is None:
+        return ["No outage is on record: there is nothing to recover."]
+    lines = [f"{counted(answer['recovered'], 'job')} of outage {answer['outage']} queued again."]
     said = (
-        ("skipped_already_queued", "were queued already"),
-        ("skipped_scene_missing", "are no longer in Stash"),
-        ("skipped_plex_down", f"stay dead letters since Plex is not well now: {answer.get('message', '')}"),
+        ("skipped_already_queued", "queued already"),
+        ("skipped_scene_missing", "no longer in Stash"),
+        ("skipped_plex_down", f"left as dead letters since Plex is not well now: {answer.get('message', '')}"),
         ("failed", "could not be queued"),
+        ("other_types", f"of other classes than {', '.join(error_types)}: error_types names more, or all"),
     )
     return lines + [f"{answer[key]} {words}" for key, words in said if answer[key]]

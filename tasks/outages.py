@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from local.storage import LocalStorage
 from tasks.context import TaskError
 from worker.resilience import Resilience
-from worker.words import duration_in_words
+from worker.words import counted, duration_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,9 +50,10 @@ def outage_line(outage: Outage, now: float) -> str:
     """`#3, 2 h ago, lasted 5 min: connection refused; 12 jobs waited, 12 pushed after it`."""
     began = _ago(outage.started_at, now)
     lasted = "still going on" if outage.duration_s is None else f"lasted {duration_in_words(outage.duration_s)}"
-    jobs = f"{outage.jobs_affected} {'job' if outage.jobs_affected == 1 else 'jobs'} waited"
+    jobs = f"{counted(outage.jobs_affected, 'job')} waited"
     after = f", {outage.jobs_pushed} pushed in the recovery" if outage.jobs_pushed else ""
-    return f"#{outage.id}, {began}, {lasted}: {outage.cause.rstrip('.')}; {jobs}{after}, {outage.probes} probes"
+    probes = counted(outage.probes, "probe")
+    return f"#{outage.id}, {began}, {lasted}: {outage.cause.rstrip('.')}; {jobs}{after}, {probes}"
 
 
 def _reliability(figures: OutageFigures, now: float) -> Iterator[str]:

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.drain import Drain
 from tasks.relay import relay_worker_log
-from tasks.worker_link import WorkerLink, WorkerSilent, told_by_worker
+from tasks.worker_link import WorkerLink, WorkerSilent
 from worker.overview import Overview
 from worker.resilience import Resilience
 from worker.transitions import GateKind
 from worker.words import duration_in_words, sentence
-from worker.worker_file import STOPPED
+from worker.worker_file import STOPPED, read_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tasks.context import Context
     from tasks.drain import Standing
+    from worker.worker_file import Told
 
 # Looks come this often, and less often where a look itself takes long: with 100,000 jobs.
 LOOK_S = 0.2
@@ -123,8 +124,8 @@ class _Watch:
         gate = self._resilience.gate(now)
         if gate.kind is GateKind.WAIT:
             return Stop(by=gate.stopped_by or "circuit", message=gate.message or "", until=gate.until)
-        told = told_by_worker(self._context.directory)
-        if float(told.get("heartbeat_at") or 0) < self._since:
+        told = read_told(self._context.directory)
+        if (told.heartbeat_at or 0.0) < self._since:
             return None  # of a worker before
         return stop_told(told)
 
@@ -157,10 +158,10 @@ class _Watch:
         }
 
 
-def stop_told(told: Mapping[str, Any]) -> Stop | None:
+def stop_told(told: Told) -> Stop | None:
     """What `worker.json` says of a stop that stands in no other file."""
     words = {f"{STOPPED}paused": ("paused", _PAUSED), f"{STOPPED}stash": ("stash", _STASH)}
-    by, message = words.get(str(told.get("doing")), ("", ""))
+    by, message = words.get(told.doing or "", ("", ""))
     return Stop(by=by, message=message) if by else None
 
 

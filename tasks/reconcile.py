@@ -13,8 +13,8 @@ from reconciliation.state import COMMAND, State, result_path, state_file
 from tasks.context import TaskError
 from tasks.plex_and_stash import need_packages
 from tasks.relay import relay_worker_log
-from tasks.worker_link import WorkerLink, told_by_worker
-from worker.worker_file import DOING_STASH_AWAY
+from tasks.worker_link import WorkerLink
+from worker.worker_file import DOING_STASH_AWAY, read_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,7 +107,7 @@ class _Watch:
     def _end_while_stash_is_away(self) -> None:
         """A worker that waits for Stash ends after a while, and the next one waits again: not for a task to watch."""
         now = self._context.clock.monotonic()
-        if told_by_worker(self._context.directory).get("doing") != DOING_STASH_AWAY:
+        if read_told(self._context.directory).doing != DOING_STASH_AWAY:
             self._stash_away_since = None
             return
         self._stash_away_since = self._stash_away_since or now

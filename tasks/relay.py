@@ -41,7 +41,7 @@ def _stored_place(directory: str) -> Mapping[str, int]:
         with open(os.path.join(directory, STATE_NAME), encoding="utf-8") as file:
             place = json.load(file)
         return {"file": int(place["file"]), "offset": int(place["offset"])}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return {"file": 0, "offset": 0}
 
 

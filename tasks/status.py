@@ -5,18 +5,19 @@ Needs no package that must be installed, so that it works before anything else d
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local import lock
 from local.storage import LocalStorage
+from reconciliation.state import State, state_file
 from tasks.process import stop_told
 from tasks.status_lines import status_lines
-from tasks.worker_link import PACKAGES_NOTE, told_by_worker
+from tasks.worker_link import PACKAGES_NOTE
 from worker.overview import Overview
 from worker.resilience import Resilience
+from worker.worker_file import Told, read_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 # Of dead letters, for each class; of outages in the log (the JSON has all 30).
 EXAMPLES = 3
-RECONCILIATION_FILE = "reconciliation_state.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Status:
     sync: Mapping[str, Any]
     resilience: Resilience
     outages: tuple[Outage, ...]
-    reconciliation: Mapping[str, Any]
+    reconciliation: State
     worker: Mapping[str, Any]
     draining: Mapping[str, Any]
     path_map_inferred: Sequence[str]
@@ -50,8 +50,8 @@ class Status:
 def queue_status(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of View Queue Status."""
     now = context.now
-    told = told_by_worker(context.directory)
-    context.hider.is_on = bool(told.get("hide_paths"))
+    told = read_told(context.directory)
+    context.hider.is_on = told.hide_paths
     status = _look(context, told, now)
     for line in status_lines(status, now):
         context.log.info("%s", line)
@@ -60,9 +60,11 @@ def queue_status(context: Context) -> Mapping[str, object]:
     return _answer(status, now)
 
 
-def _look(context: Context, told: Mapping[str, Any], now: float) -> Status:
+def _look(context: Context, told: Told, now: float) -> Status:
     overview = Overview(context.directory)
     resilience = Resilience(context.directory, clock=context.clock, logger=context.log)
+    if told.recovery_rate and told.recovery_minutes:
+        resilience.set_pace(rate_per_s=told.recovery_rate, minutes=told.recovery_minutes)
     resilience.refresh(now)
     worker = _worker(context.directory, told)
     counts, examples, sync = overview.counts(now), overview.examples(EXAMPLES), overview.statistics(now)
@@ -72,9 +74,9 @@ def _look(context: Context, told: Mapping[str, Any], now: float) -> Status:
         sync=sync,
         resilience=resilience,
         outages=_outages(resilience, overview.problems),
-        reconciliation=_reconciliation(context.directory),
+        reconciliation=_reconciliation(context, overview.problems),
         worker=worker,
-        draining=_draining(resilience, told if worker["running"] else {}, now),
+        draining=_draining(resilience, told if worker["running"] else Told(), now),
         path_map_inferred=overview.inferred_path_map(),
         problems=[*overview.problems, *_missing_packages(context.directory)],
     )
@@ -100,7 +102,13 @@ def _answer(status: Status, now: float) -> Mapping[str, object]:
         },
         "recovery": _recovery(resilience, now),
         "outages": [_outage(outage) for outage in status.outages],
-        "reconciliation": status.reconciliation,
+        "reconciliation": {
+            "last_run_at": status.reconciliation.last_run_at,
+            "scope": status.reconciliation.scope,
+            "checked": status.reconciliation.checked,
+            "gaps": status.reconciliation.gaps.as_mapping(),
+            "queued": status.reconciliation.queued.as_mapping(),
+        },
         "worker": status.worker,
         "draining": status.draining,
         "sync": status.sync,
@@ -154,24 +162,24 @@ def _recovery(resilience: Resilience, now: float) -> Mapping[str, object]:
     }
 
 
-def _worker(directory: str, told: Mapping[str, Any]) -> Mapping[str, Any]:
+def _worker(directory: str, told: Told) -> Mapping[str, Any]:
     """Whether it lives is what the lock says; a Windows lock cannot be asked without disturbing it."""
     try:
-        running = not lock.is_free(directory) if os.name == "posix" else bool(told)
+        running = not lock.is_free(directory) if os.name == "posix" else told != Told()
     except OSError:
         running = False
     if not running:
         return {"running": False, "pid": None, "since": None, "doing": None, "jobs_done": None}
     return {
         "running": True,
-        "pid": told.get("pid"),
-        "since": told.get("started_at"),
-        "doing": told.get("doing"),
-        "jobs_done": told.get("jobs_done"),
+        "pid": told.pid,
+        "since": told.started_at,
+        "doing": told.doing,
+        "jobs_done": told.jobs_done,
     }
 
 
-def _draining(resilience: Resilience, told: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+def _draining(resilience: Resilience, told: Told, now: float) -> Mapping[str, Any]:
     gate = resilience.gate(now)
     if gate.stopped_by:
         return {"stopped_by": gate.stopped_by, "message": gate.message, "until": gate.until}
@@ -179,27 +187,17 @@ def _draining(resilience: Resilience, told: Mapping[str, Any], now: float) -> Ma
     return {"stopped_by": stop.by if stop else None, "message": stop.message if stop else None, "until": None}
 
 
-def _reconciliation(directory: str) -> Mapping[str, Any]:
-    """The last run as its state file tells it; what is missing there is unknown."""
+def _reconciliation(context: Context, problems: list[str]) -> State:
     try:
-        with open(os.path.join(directory, RECONCILIATION_FILE), encoding="utf-8") as file:
-            told = json.load(file)
-    except (OSError, ValueError):
-        told = {}
-    told = told if isinstance(told, dict) else {}
-    none = {"empty": 0, "stale": 0, "missing": 0}
-    return {
-        "last_run_at": told.get("last_run_at"),
-        "scope": told.get("scope"),
-        "checked": told.get("checked", 0),
-        "gaps": told.get("gaps", none),
-        "queued": told.get("queued", none),
-    }
+        return state_file(context.directory, clock=context.clock, log=context.log).read()
+    except LocalStorage as error:
+        problems.append(str(error))
+        return State()
 
 
 def _missing_packages(directory: str) -> list[str]:
     try:
-        with open(os.path.join(directory, PACKAGES_NOTE), encoding="utf-8") as file:
+        with open(os.path.join(directory, PACKAGES_NOTE), encoding="utf-8", errors="replace") as file:
             return [file.read().strip()]
     except OSError:
         return []

@@ -6,11 +6,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tasks.outages import outage_line
-from worker.words import duration_in_words, sentence
+from worker.words import counted, duration_in_words, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from reconciliation.state import State
     from tasks.status import Status
 
 SHOWN_OUTAGES = 3
@@ -59,7 +60,7 @@ def _dead_letters(status: Status) -> Iterator[str]:
         yield f"- {name}: {shown[0].advice}"
         for letter in shown:
             title = f'"{letter.title}" (scene {letter.scene_id})' if letter.title else f"scene {letter.scene_id}"
-            yield f"- - {title}, {letter.attempts} tries: {_short(letter.error_text)}"
+            yield f"- - {title}, {counted(letter.attempts, 'try')}: {_short(letter.error_text)}"
 
 
 def _drain(status: Status, now: float) -> str:
@@ -73,7 +74,7 @@ def _drain(status: Status, now: float) -> str:
 def _circuit(status: Status, now: float) -> str:
     breaker = status.resilience.breaker
     since = f" for {duration_in_words(now - breaker.opened_at)}" if breaker.opened_at is not None else ""
-    failures = f", {breaker.failure_count} failures in a row" if breaker.failure_count else ""
+    failures = f", {counted(breaker.failure_count, 'failure')} in a row" if breaker.failure_count else ""
     return _line("Circuit", f"{breaker.state.value.upper()}{since}{failures}")
 
 
@@ -101,7 +102,7 @@ def _worker(status: Status, now: float) -> str:
     if isinstance(worker["since"], (int, float)):
         parts.append(f"running for {duration_in_words(now - worker['since'])}")
     if worker["jobs_done"]:
-        parts.append(f"{worker['jobs_done']} jobs done")
+        parts.append(f"{counted(worker['jobs_done'], 'job')} done")
     return _line("Worker", ", ".join(parts))
 
 
@@ -124,14 +125,12 @@ def _outages(status: Status, now: float) -> Iterator[str]:
         yield f"- {outage_line(outage, now)}"
 
 
-def _reconciliation(told: Mapping[str, Any], now: float) -> str:
-    if not isinstance(told["last_run_at"], (int, float)):
+def _reconciliation(last: State, now: float) -> str:
+    if last.last_run_at is None:
         return _line("Reconciliation", "never ran")
-    gaps = ", ".join(f"{count} {name}" for name, count in told["gaps"].items())
-    return _line(
-        "Reconciliation",
-        f"{_ago(told['last_run_at'], now)}, scope {told['scope']}: {told['checked']} checked; gaps: {gaps}",
-    )
+    gaps = ", ".join(f"{count} {name}" for name, count in last.gaps.as_mapping().items())
+    when = _ago(last.last_run_at, now)
+    return _line("Reconciliation", f"{when}, scope {last.scope}: {last.checked} checked; gaps: {gaps}")
 
 
 def _mean(seconds: float) -> str:

@@ -303,7 +303,11 @@ class SyncWorker:
         if settings != before:
             self._ahead.forget()
             obey_log_settings(self._parts.log, settings)
-            self._parts.worker_file.hide_paths = settings.hide_paths
+            self._parts.worker_file.settings = {
+                "hide_paths": settings.hide_paths,
+                "recovery_rate": settings.recovery_rate,
+                "recovery_minutes": settings.recovery_minutes,
+            }
             self._resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
             if before is not None:
                 self._resilience.settings_changed(now)

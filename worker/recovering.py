@@ -47,16 +47,26 @@ class Recovering:
         self._clock = clock
 
     def recover_outage_jobs(self, command: Command) -> Mapping[str, object]:
-        """Arguments: `error_types` (list of class names), `outage` (id, or null for the last one)."""
+        """Arguments: `error_types` (list of class names), `outage` (id, or null for the last one).
+
+        Answers beside the counts which `outage` it was, and how many of its dead letters are of `other_types`.
+        """
         classes = command.arguments.get("error_types")
         outage = chosen_outage(self._resilience.outages(), command.arguments.get("outage"))
         if outage is None:
-            return _report()
-        wanted = [
+            return {**_report(), "outage": None, "other_types": 0}
+        open_letters = [
             letter for letter in self._dead_letters.all()
-            if isinstance(classes, list) and letter.error_class in classes and belongs_to(letter, outage)
-            and (letter.recovered_at is None or letter.recovered_by == command.id)
+            if belongs_to(letter, outage) and (letter.recovered_at is None or letter.recovered_by == command.id)
         ]  # fmt: skip
+        wanted = [letter for letter in open_letters if isinstance(classes, list) and letter.error_class in classes]
+        return {
+            **self._recover_if_well(command, wanted),
+            "outage": outage.id,
+            "other_types": len(open_letters) - len(wanted),
+        }
+
+    def _recover_if_well(self, command: Command, wanted: Sequence[DeadLetter]) -> Mapping[str, object]:
         if not wanted:
             return _report()
         ticket = self._resilience.ticket()

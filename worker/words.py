@@ -20,6 +20,13 @@ def duration_in_words(seconds: float) -> str:
     return f"{whole} s"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 job`, `2 jobs`, `3 tries`."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
+
+
 def sentence(text: str) -> str:
     """`text` with what ends a sentence."""
     text = text.strip()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.files import write_atomically
+from worker.state_json import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,12 +22,37 @@ STOPPED = "waiting: "
 HEARTBEAT_S = 60.0
 # What it is doing changes with every job; a report does not need each of them.
 QUIET_S = 1.0
+_SETTINGS = ("hide_paths", "recovery_rate", "recovery_minutes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the worker of now, or the last one, has told. Times are epoch seconds; None: nothing that can be read."""
+
+    pid: int | None = None
+    started_at: float | None = None
+    heartbeat_at: float | None = None
+    doing: str | None = None
+    jobs_done: int | None = None
+    # Settings, for reports that cannot ask Stash.
+    hide_paths: bool = False
+    recovery_rate: float | None = None  # jobs a second
+    recovery_minutes: float | None = None
+
+
+def read_told(directory: str) -> Told:
+    """What `worker.json` says; of a file that is damaged nothing."""
+    try:
+        with open(os.path.join(directory, NAME), "rb") as file:
+            return from_json(Told, json.load(file))
+    except (OSError, ValueError, RecursionError):
+        return Told()
 
 
 class WorkerFile:
     """Written by the worker alone. A disk that refuses is no reason to stop: nothing depends on this file.
 
-    `hide_paths`: the setting, for reports that cannot ask Stash.
+    `settings`: those in Told.
     """
 
     def __init__(self, directory: str, *, started_at: float) -> None:
@@ -34,7 +61,8 @@ class WorkerFile:
         self._told = ""
         self._written_at = 0.0
         self.jobs_done = 0
-        self.hide_paths = False
+        before = read_told(directory)  # until they are read, those of the worker before
+        self.settings: Mapping[str, object] = {name: getattr(before, name) for name in _SETTINGS}
 
     def tell(self, doing: str, now: float, **more: object) -> None:
         """Say what is done from now on, in a word or two."""
@@ -48,7 +76,7 @@ class WorkerFile:
             "heartbeat_at": now,
             "doing": doing,
             "jobs_done": self.jobs_done,
-            "hide_paths": self.hide_paths,
+            **self.settings,
             **more,
         }
         try:

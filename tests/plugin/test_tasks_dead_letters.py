@@ -82,11 +82,13 @@ def test_dead_letters_of_an_outage_are_recovered_once(after_outage: PluginWorld)
     outage = status(world)["outages"][-1]
     assert run_task(world, "recover_outage_jobs", error_types="all").output["recovered"] == 0  # failed after it
     move_into_outage(world, outage)
-    assert run_task(world, "recover_outage_jobs").output["recovered"] == 0  # of PlexServerDown there is none
+    none = run_task(world, "recover_outage_jobs")  # of PlexServerDown there is none
+    assert (none.output["recovered"], none.output["outage"], none.output["other_types"]) == (0, outage["id"], 2)
+    assert "2 of other classes than PlexServerDown" in none.said
     first = run_task(world, "recover_outage_jobs", error_types="plexservererror", outage=str(outage["id"]))
     assert (first.output["recovered"], sorted(first.output["scene_ids"])) == (2, sorted(scenes))
     second = run_task(world, "recover_outage_jobs", error_types="all").output
-    assert second["recovered"] == 0
+    assert (second["recovered"], second["other_types"]) == (0, 0)
     world.wait_for_titles(dict.fromkeys(scenes, "poisoned"))
     assert status(world)["queue"]["dead_letters"] == 0
 

@@ -30,6 +30,10 @@ FAULTS = (
     Fault.dropped(),
     Fault.truncated(),
 )
+STATE_FILES = (
+    "circuit_breaker.json", "recovery_state.json", "outage_history.json", "reconciliation_state.json", "worker.json",
+    "relayed.json", "sync_state.db",
+)  # fmt: skip
 # No task waits longer than for a probe in the middle of a job of the worker.
 SOON_S = 45.0
 
@@ -54,13 +58,12 @@ def test_every_task_ends_while_plex_is_in_trouble(world: PluginWorld, fault: Fau
     world.wait_for_titles({scenes[1]: "waiting"})
 
 
-def test_health_check_tells_each_trouble_in_words(make_world: MakeWorld) -> None:
-    world = make_world(time_scale=1)
+def test_health_check_tells_each_trouble_in_words(world: PluginWorld) -> None:
     for fault, words in (
         (Fault.refused(), "does not answer as it should"),
         (Fault.answer(401), "cannot be used now: Plex rejected the token"),
         (Fault.starting(), "answers but is not ready"),
-        (Fault.busy("20"), "Plex is busy"),
+        (Fault.busy("600"), "Plex is busy"),
     ):
         rule = world.plex.fault(fault)
         output = run_task(world, "health_check").output
@@ -109,18 +112,40 @@ def test_status_works_in_an_empty_data_directory_with_all_the_contract_names(wor
     assert output["worker"].keys() >= {"running", "pid", "since", "doing"}
 
 
-def test_status_works_with_damaged_state(world: PluginWorld) -> None:
+NAN = b'{"version": 1, "last_run_at": NaN, "checked": Infinity, "started_at": NaN, "file": Infinity, "offset": 0}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0{ not what it was" * 10, b"[1, 2]", b"[" * 100_000, NAN],
+    ids=["empty", "no JSON", "list", "deep", "NaN"],
+)
+def test_status_works_with_damaged_state(world: PluginWorld, content: bytes) -> None:
     run_task(world, "process_queue")
-    world.kill_worker()
-    names = ("circuit_breaker.json", "recovery_state.json", "outage_history.json", "worker.json", "sync_state.db")
-    for name in names:
+    world.stop_workers()
+    for name in STATE_FILES:
         for suffix in ("", "-wal", "-shm"):
             path = world.directory / f"{name}{suffix}"
             if path.exists() or not suffix:
-                path.write_bytes(b"\0{ not what it was" * 10)
-    run = run_task(world, "queue_status")
+                path.write_bytes(content)
+    with world.no_worker():
+        run = run_task(world, "queue_status")
     assert run.output["circuit"]["state"] == "closed"
-    assert "sync_state.db" in run.said
+    assert (run.output["reconciliation"]["last_run_at"], run.output["worker"]["since"]) == (None, None)
+    assert "sync_state.db" in run.said or not content
+
+
+def test_status_tells_the_pace_that_the_settings_ask_for(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1)
+    world.configure(recovery_rate=7, recovery_minutes=30)
+    world.plex.fault(Fault.refused())
+    world.edit_at_once({scene: "edited"})
+    world.wait_until(lambda: "circuit OPEN" in world.log_text(), "the outage")
+    world.plex.heal()
+    world.wait_for_titles({scene: "edited"})
+    recovery = run_task(world, "queue_status").output["recovery"]
+    assert recovery["rate_per_s"] in {7, 14, 28}
+    assert recovery["recovery_until"] - recovery["last_recovery_at"] == pytest.approx(30)
 
 
 def test_status_of_a_hundred_thousand_jobs_takes_less_than_a_second(world: PluginWorld) -> None:
@@ -158,7 +183,8 @@ def test_hidden_paths_are_in_no_log(make_world: MakeWorld) -> None:
     missing = world.stash.add_scene("/media/private name.mp4", 5, title="known")
     world.edit_at_once({missing: "known too"})
     world.wait_until(lambda: "NotInPlex" in world.log_text(), "the debug line about it")
-    said = run_task(world, "queue_status").said + run_task(world, "process_queue").said
+    runs = [run_task(world, mode) for mode in ("queue_status", "process_queue")]
+    said = "".join(run.said for run in [*runs, run_task(world, "sync_scene", scene_id=missing)])
     assert "private name" not in world.log_text() + said
     assert "<path " in world.log_text()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.words import duration_in_words
+from worker.words import counted, duration_in_words
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,9 @@ def test_durations_are_worded_in_their_two_largest_units(seconds: float, words: 
 def test_no_unit_overflows_into_the_next(seconds: float) -> None:
     assert not any(words in duration_in_words(seconds) for words in (" 60 s", " 60 min", " 24 h", "1.0"))
     assert duration_in_words(seconds) not in ("60 s", "60 min", "24 h")
+
+
+def test_nouns_agree_with_their_count() -> None:
+    assert [counted(1, "job"), counted(0, "job"), counted(1, "try"), counted(3, "try")] == [
+        "1 job", "0 jobs", "1 try", "3 tries",
+    ]  # fmt: skip
