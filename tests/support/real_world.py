@@ -1,0 +1,109 @@
+"""PlexSync inside a real Stash, beside a simulated Plex that holds the same files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local import lock
+from sim.plex import PlexSim
+from tests.support.real_stash import RealStash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TOKEN = "plex-token-of-the-test"
+PLUGIN = "plexsync"
+# An edit is there within 2 s; a busy test machine gets more, and what was measured is asserted where it matters.
+PATIENCE_S = 20.0
+
+
+class RealWorld:
+    """A real Stash with the plugin, and a simulated Plex."""
+
+    def __init__(self, stash: RealStash, plex: PlexSim, data: Path) -> None:
+        self.stash, self.plex, self.data = stash, plex, data
+        self.section = plex.add_section("Movies", locations=[str(stash.media)])
+        self.keys: dict[int, int] = {}
+        self.note_scenes()
+
+    def note_scenes(self) -> None:
+        """Put into Plex what Stash has and Plex has not."""
+        query = '{ findScenes(filter: {per_page: -1, sort: "id"}) { scenes { id files { path size } } } }'
+        for scene in self.stash.gql(query)["findScenes"]["scenes"]:
+            if int(scene["id"]) not in self.keys:
+                file = scene["files"][0]
+                key = self.plex.add_item(self.section, files=[(file["path"], file["size"])], title="as Plex found it")
+                self.keys[int(scene["id"])] = key
+
+    def item(self, scene_id: int) -> Any:
+        """The scene's item in Plex as it is now."""
+        return self.plex.item(self.keys[scene_id])
+
+    def wait_until(self, condition: Callable[[], bool]) -> float:
+        """Seconds until the condition held."""
+        started = time.monotonic()
+        while not condition():
+            assert time.monotonic() - started < PATIENCE_S, self.log()
+            time.sleep(0.01)
+        return time.monotonic() - started
+
+    def log(self) -> str:
+        """The worker's log."""
+        path = self.data / "plexsync.log"
+        return path.read_text() if path.exists() else "no log"
+
+    def change(self, mutation: str, input_type: str, value: object, answer: str = "{ id }") -> Any:
+        """A mutation that takes an `input`; what it answers."""
+        query = f"mutation($i: {input_type}) {{ {mutation}(input: $i) {answer} }}"
+        return self.stash.gql(query, {"i": value})[mutation]
+
+    def create(self, kind: str, name: str) -> str:
+        """The id of a new tag, performer or studio."""
+        made = self.change(f"{kind}Create", f"{kind.capitalize()}CreateInput!", {"name": name})
+        return str(made["id"])
+
+    def configure(self, **settings: object) -> None:
+        """The plugin's settings: where Plex is, and these."""
+        self.stash.configure_plugin(PLUGIN, plex_url=self.plex.url, plex_token=TOKEN, **settings)
+
+    def switch_plugin(self, *, on: bool) -> None:
+        """As on Stash's page of plugins."""
+        query = "mutation($on: BoolMap!) { setPluginsEnabled(enabledMap: $on) }"
+        self.stash.gql(query, {"on": {PLUGIN: on}})
+
+    def operation(self, mode: str, **args: object) -> Any:
+        """The output of one of the plugin's operations."""
+        return self.stash.operation(PLUGIN, mode=mode, **args)
+
+    def wait_until_worker_left(self) -> None:
+        """Until nobody works with the data directory."""
+        self.wait_until(lambda: lock.is_free(str(self.data)))
+
+
+@contextmanager
+def real_world(folder: Path, *, scenes: int, **env: str) -> Iterator[RealWorld]:
+    """So many scenes on both sides; no process is left behind."""
+    data = folder / "data"
+    env = {"PLEXSYNC_DATA_DIR": str(data), "PLEXSYNC_NO_INSTALL": "1", **env}
+    plugin = folder / PLUGIN  # the checkout under the name that a user gives the plugin's folder
+    plugin.symlink_to(ROOT)
+    with PlexSim(token=TOKEN) as plex, RealStash(folder / "home", plugins=[plugin], scenes=scenes, env=env) as stash:
+        world = RealWorld(stash, plex, data)
+        world.configure()
+        try:
+            yield world
+        finally:
+            _stop_worker(data)
+
+
+def _stop_worker(data: Path) -> None:
+    """The worker of a test has no business after it."""
+    if (data / "worker.json").exists() and not lock.is_free(str(data)):
+        os.kill(json.loads((data / "worker.json").read_text())["pid"], signal.SIGKILL)
