@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plex.errors import Ambiguous, NotInPlex
+from plex.index import Wanted
 from plex.look_up import LookUp, wanted_files
-from plex.match import are_found_by_path, holds_one_of, match_scene
+from plex.match import are_found_by_path, holds_one_of, is_full_path, match_scene
 from plex.path_map import PathMap
+from plex.paths import is_inside
 from plex.sweep import Sweeper
 
 if TYPE_CHECKING:
@@ -91,6 +93,10 @@ class Finder:
         """Whether an item that was found for these files still has one of them."""
         return holds_one_of(parts, files, self.rules)
 
+    def is_by_path(self, parts: Iterable[PartFile], files: Sequence[File]) -> bool:
+        """Whether an item has one of the files for certain, by its full path."""
+        return any(is_full_path(file, part, self.rules) for part in parts for file in files)
+
     def forget(self, rating_key: int) -> None:
         """An item is gone or has other files now: the next look-up asks Plex."""
         self.index.drop(rating_key)
@@ -98,6 +104,19 @@ class Finder:
     def await_files(self, scene_id: int, files: Sequence[File]) -> None:
         """Plex lacks the scene: note when one of its files is seen."""
         self.index.await_files(scene_id, wanted_files(files, self.rules))
+
+    def await_paths(self, scene_id: int, files: Sequence[File]) -> None:
+        """Something alike was taken for the scene: note when a library has one of its files where it should be."""
+        folders = [folder for section in self._client.sections() for folder in section.locations]
+        paths = [self.rules.map(path) for path, _size in files]
+        expected = [path for path in paths if any(is_inside(path, folder) for folder in folders)]
+        # No file has 0 bytes: only its path will do.
+        self.index.await_files(scene_id, [Wanted(path=path, size=0) for path in expected])
+
+    def await_no_more(self, scene_id: int) -> None:
+        """All of the scene's files that Plex has are where they should be."""
+        if self.index.awaits_any():
+            self.index.await_no_more([scene_id])
 
     def _alike(self, files: Sequence[File]) -> tuple[LeanItem, ...]:
         return self.index.alike(wanted_files(files, self.rules))

@@ -54,11 +54,14 @@ class Locator:
         """
         keys = dict.fromkeys((*target.known_keys, *(self._finder.known(target.files) if target.known_keys else ())))
         current = self._read(target, tuple(keys), ahead)
-        if keys and len(current) == len(keys):
+        is_right = len(current) == len(keys)
+        if keys and is_right and all(self._finder.is_by_path(item.parts, target.files) for item in current):
             return self._own_ones(target, current)
+        # The right item may have come since another was taken for it: they are read already.
+        ahead |= {item.rating_key: item for item in current}
         try:
-            # What was known is wrong: only what Plex says from now on counts.
-            return self._look_up(target, ahead, since=math.inf if keys else job.last_event_at)
+            # Where what was known is wrong, only what Plex says from now on counts.
+            return self._look_up(target, ahead, since=job.last_event_at if is_right else math.inf)
         except NotInPlex:
             self._note_missing(job, target)
             raise
@@ -75,7 +78,14 @@ class Locator:
             lost = set(target.record.items) - {item.rating_key for item in current}
             self._ledger.forget_items(target.scene.id, lost)
             self._on_lost(lost)
-        return self._own_ones(target, current)
+        own = self._own_ones(target, current)
+        if any(self._finder.is_by_path(item.parts, target.files) for item in current):
+            self._finder.await_no_more(target.scene.id)
+        elif own:
+            self._finder.await_paths(target.scene.id, target.files)
+        else:  # what only looks alike is another scene's
+            raise NotInPlex([self._finder.rules.map(path) for path, _size in target.files])
+        return own
 
     def _own_ones(self, target: Target, items: Sequence[PlexItem]) -> list[PlexItem]:
         return self._sharing.own_ones(target.scene.id, target.files, items, self._finder.rules)

@@ -14,6 +14,7 @@ from plex.sweep import REFRESH_EVERY_S
 from worker.dead_letters import DeadLetters
 from worker.intake import new_job
 from worker.job import Reason
+from worker.ledger import DEAD
 from worker.policy import Action
 
 if TYPE_CHECKING:
@@ -91,8 +92,10 @@ class Wake:
                 self._queue.change(replace(job, not_before=0.0))
             return is_waiting
         record = self._ledger.record(scene_id)
+        if not is_dead and (record is None or record.verdict == DEAD):
+            return False
+        # A dead letter goes with the next settlement, whatever it is. A scene that was pushed went to an item that only
+        # looked like its own, which nothing but a look at Plex can tell.
         is_missing = record is not None and record.verdict == Action.MISSING.value
-        if is_dead or is_missing:
-            # The dead letter goes with the next settlement, whatever it is.
-            self._queue.add(new_job(scene_id, Reason.RECOVERY if is_dead else Reason.SYNC, now))
-        return is_dead or is_missing
+        self._queue.add(new_job(scene_id, Reason.SYNC if is_missing and not is_dead else Reason.RECOVERY, now))
+        return True

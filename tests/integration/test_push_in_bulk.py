@@ -139,10 +139,25 @@ def test_of_two_scenes_in_one_item_the_one_of_its_first_file_has_it(
 
 def test_a_file_recognized_by_its_size_takes_no_item_from_another_scene(bulk: Bulk) -> None:
     bulk.sim.add_item(1, files=[("/media/a/x.mp4", 1)])
-    for scene in (a_scene(1, ("/media/a/x.mp4", 1)), a_scene(2, ("/media/new/x.mp4", 1))):
-        (job,) = bulk.read_ahead([scene])
+    (job,) = bulk.read_ahead([a_scene(1, ("/media/a/x.mp4", 1))])
+    bulk.push(job)
+    (job,) = bulk.read_ahead([a_scene(2, ("/media/new/x.mp4", 1))])
+    with pytest.raises(NotInPlex):
         bulk.push(job)
     assert bulk.sim.item(1).title == "Title 1"
+
+
+def test_an_item_that_only_looked_alike_is_left_for_the_right_one(bulk: Bulk) -> None:
+    bulk.sim.add_item(1, files=[("/media/other/x.mp4", 1)])
+    (job,) = bulk.read_ahead([a_scene(1, ("/media/a/x.mp4", 1))])
+    assert bulk.push(job).rating_keys == (1,)
+    bulk.queue.settle(1)
+    key = bulk.sim.add_item(1, files=[("/media/a/x.mp4", 1)])
+    bulk.pusher.finder.sweeper.sweep_all()
+    assert bulk.pusher.finder.index.seen_scenes() == [1]
+    (job,) = bulk.read_ahead([a_scene(1, ("/media/a/x.mp4", 1), tags=(Named(id=1, name="news"),))])
+    assert bulk.push(job).rating_keys == (key,)
+    assert not bulk.pusher.finder.index.awaits_any()
 
 
 def test_a_batch_that_cannot_be_read_is_read_singly(bulk: Bulk) -> None:

@@ -104,12 +104,16 @@ def test_a_scene_found_missing_and_a_dead_letter_are_queued_again(woken: Woken) 
     assert sorted(job.scene_id for job in woken.queue.jobs()) == [7, 8]
 
 
-def test_what_was_pushed_meanwhile_is_left_alone(woken: Woken) -> None:
+def test_what_went_to_an_item_that_only_looked_alike_is_read_again_when_its_own_comes(woken: Woken) -> None:
     woken.ledger.settle(a_scene(7, *FILES), verdict="pushed", fingerprint="x", files="", now=NOW)
-    woken.lack(7)
-    woken.file_comes()
+    woken.plex.pusher(woken.stash.last_settings()).finder.await_paths(7, FILES)
+    woken.sim.add_item(1, files=[("/media/other/late.mp4", 5)], added_at=int(NOW))
     woken.step(REFRESH_EVERY_S)
     assert list(woken.queue.jobs()) == []
+    woken.file_comes()
+    woken.step(REFRESH_EVERY_S + MISSING_EVERY_S)
+    (job,) = woken.queue.jobs()
+    assert job.reason.reads_always
 
 
 def test_plex_is_asked_only_where_something_waits_and_rarely_where_nobody_does(woken: Woken) -> None:
