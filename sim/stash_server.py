@@ -124,7 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _decide(self, service: Service, request: Request, body: bytes, *, is_own: bool) -> tuple[Reply, float]:
         """The reply and the share of its body to send."""
-        question = (("query", request.query),) if request.query else ()
+        asked = (("query", request.query), ("variables", json.dumps(request.variables)))
+        question = asked if request.query else ()
         seen = faults.Request(
             method=request.method, path=request.path, query=question, body_bytes=len(body), at=request.at
         )

@@ -42,6 +42,8 @@ SETTINGS_QUIET_S = 1.0
 STASH_RETRY_S = 2.0
 STORAGE_RETRY_S = 1.0
 STASH_AWAY_LIMIT_S = 600.0
+# A Stash that fails to name the scenes of one tag is asked again when the worker has lived for so much longer.
+REFUSED_RETRY_S = 600.0
 
 
 class SyncWorker:
@@ -75,6 +77,7 @@ class SyncWorker:
         # A worker died in the middle of a job: perhaps of one that was read ahead, and would again in every batch.
         self._alone_left = BATCH if parts.queue.had_in_flight else 0
         self._entities: list[inbox.Entry] = []
+        self._refused: dict[tuple[str, float], float] = {}  # entries whose scenes Stash fails to name, until when
         self._has_news = False
         self._idle_since = self._clock.monotonic()
         self._settings: Settings | None = None  # that the loop goes by; others read them too
@@ -226,7 +229,8 @@ class SyncWorker:
         if claimed.commands:
             self._commands.serve(claimed.commands)
             claimed = self._parts.intake.claim()  # a command may have taken entries away
-        self._entities = claimed.entities
+        now = self._clock.now()
+        self._entities = [each for each in claimed.entities if self._refused.get((each.path, each.at), 0.0) <= now]
         self._has_news = claimed.count > len(claimed.entities)
         if self._has_news:
             self._idle_since = self._clock.monotonic()
@@ -240,7 +244,20 @@ class SyncWorker:
     def _fan_out(self) -> None:
         """One page, so that edits and commands are served between the pages."""
         entity = self._entities[0]
-        if self._parts.intake.fan_out(entity):
+        try:
+            is_done = self._parts.intake.fan_out(entity)
+        except (StashUnavailable, StashRefused) as error:
+            self._read_settings(self._clock.now())  # raises if it is not about this entity alone
+            # Nothing else shall wait for it.
+            self._entities.pop(0)
+            self._refused[entity.path, entity.at] = self._clock.now() + self._clock.interval(REFUSED_RETRY_S)
+            self._parts.log.warning(
+                "%s %s changed, but Stash fails to name its scenes (%s). Those that PlexSync knows of are queued; the "
+                "others are asked for again later.", entity.kind, entity.key, error,
+            )  # fmt: skip
+            return
+        self._refused.pop((entity.path, entity.at), None)
+        if is_done:
             self._entities.pop(0)
             self._parts.log.debug("%s %s changed: its scenes are queued", entity.kind, entity.key)
         self._stash_away_since = None
@@ -353,7 +370,7 @@ class SyncWorker:
 
     def _is_idle(self) -> bool:
         """Nothing is pending, and nothing is in the way of taking in what may lie in the inbox."""
-        if len(self._queue) or self._entities or self._resilience.breaker.state is not Circuit.CLOSED:
+        if len(self._queue) or self._entities or self._refused or self._resilience.breaker.state is not Circuit.CLOSED:
             return False
         if self._is_background_due() or (self._asked and self._asked.is_under_way):
             return False

@@ -1,13 +1,18 @@
-"""A Stash that fails for one scene alone, while it answers for all others."""
+"""A Stash that fails for one scene or tag alone, while it answers for all others."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from sim.faults import Fault
 
 if TYPE_CHECKING:
     from tests.support.plugin_world import PluginWorld
+
+REFUSAL = replace(Fault.answer(200, body=b'{"errors": [{"message": "no"}]}'), content_type="application/json")
 
 
 def test_a_scene_that_stash_alone_cannot_read_holds_up_no_other(world: PluginWorld) -> None:
@@ -37,3 +42,24 @@ def test_a_scene_whose_read_kills_the_worker_starves_no_other(world: PluginWorld
     assert world.has_titles(titles)
     world.stash.heal()
     world.wait_for_titles({poisoned: "poison"})
+
+
+@pytest.mark.parametrize("fault", [Fault.answer(500), REFUSAL])
+def test_a_tag_whose_scenes_stash_cannot_name_holds_up_nothing(world: PluginWorld, fault: Fault) -> None:
+    tag, other = (world.stash.add_entity("tag", name) for name in ("bad", "good"))
+    bad, good, last = world.add_scenes(3)
+    world.stash.update_scene(good, tag_ids=[str(other)])
+    world.wait_until(lambda: world.item(good).genres == ("good",), "the tag")
+    world.wait_idle()
+    world.stash.library.scene(bad).tag_ids = [tag]  # of which PlexSync knows nothing
+    about_the_tag = f'"value": ["{tag}"], "modifier": "INCLUDES"'
+    world.stash.fail(fault, when=lambda request: about_the_tag in request.first("variables"))
+    world.stash.update("tag", tag, name="bad still")
+    world.stash.update("tag", other, name="better")
+    world.wait_until(lambda: world.item(good).genres == ("better",), "the other tag")
+    world.wait_until(lambda: f"tag {tag} changed, but Stash fails to name its scenes" in world.log_text(), "a word")
+    world.stash.update_scene(last, title="edited")
+    world.wait_for_titles({last: "edited"})
+    world.stash.heal()
+    world.wait_until(lambda: world.item(bad).genres == ("bad still",), "the tag that failed")
+    world.wait_idle()
