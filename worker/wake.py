@@ -1,4 +1,4 @@
-"""Wakes scenes that Plex lacked as soon as one of their files is seen there.
+"""Wakes scenes that Plex lacked as soon as one of their files is seen there, or is to be looked for elsewhere.
 
 While a job waits for its file, all such jobs share one look at what changed in Plex; what it shows also wakes the
 scenes that bulk work found missing, and the dead letters that came of it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from plex.errors import NotInPlex
+from plex.errors import Ambiguous, NotInPlex
 from plex.sweep import REFRESH_EVERY_S
 from worker.dead_letters import DeadLetters
 from worker.intake import new_job
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # Scenes that are missing without a job: nobody waits for them.
 MISSING_EVERY_S = 600.0
+_UNFOUND = (NotInPlex.__name__, Ambiguous.__name__)
 
 
 class Wake:
@@ -46,6 +47,7 @@ class Wake:
         self._log = log
         self._next_at = 0.0
         self._next_for_missing_at = 0.0
+        self._ways: tuple[object, ...] | None = None  # how files were looked for the last time
 
     def due_at(self, _now: float) -> float | None:
         """At once at the start, then every REFRESH_EVERY_S; never before the settings are known."""
@@ -57,7 +59,12 @@ class Wake:
         settings = self._stash.last_settings()
         if obstacle or settings.paused:
             return
-        self._look(self._plex.pusher(settings).finder, now)
+        finder = self._plex.pusher(settings).finder
+        ways = (finder.rules, settings.plex_library, settings.allow_ambiguous)
+        if self._ways not in (None, ways):
+            self._try_again(now)
+        self._ways = ways
+        self._look(finder, now)
 
     def break_off(self, why: str, *, is_passing: bool = False) -> None:  # noqa: ARG002 - all the same here
         """The next turn comes soon enough."""
@@ -75,6 +82,18 @@ class Wake:
             count = self._wake(seen, now)
             finder.index.await_no_more(seen)
             self._log.info("Plex has new files: %d scenes that it lacked are looked at again", count)
+
+    def _try_again(self, now: float) -> None:
+        """Another path map, perhaps a better inferred one, or other libraries: what was not found may be found now."""
+        dead = [
+            letter.scene_id
+            for letter in DeadLetters(self._ledger).all()
+            if letter.error_class in _UNFOUND and letter.recovered_at is None
+        ]
+        waiting = [job.scene_id for job in self._queue.jobs() if job.error_class in _UNFOUND]
+        count = sum(self._wake_scene(scene_id, now, is_dead=True) for scene_id in dict.fromkeys([*waiting, *dead]))
+        if count:
+            self._log.info("files are looked for in other ways now: %d scenes are looked at again", count)
 
     def _wake(self, scene_ids: Sequence[int], now: float) -> int:
         dead = {

@@ -11,6 +11,7 @@ import pytest
 from plex.errors import NotInPlex
 from plex.sweep import REFRESH_EVERY_S
 from sim.plex import PlexSim
+from stash.setting_values import PathRule
 from stash.settings import parse_settings
 from tests.support.clocks import SetClock
 from tests.support.scenes import a_scene
@@ -114,6 +115,23 @@ def test_what_went_to_an_item_that_only_looked_alike_is_read_again_when_its_own_
     woken.step(REFRESH_EVERY_S + MISSING_EVERY_S)
     (job,) = woken.queue.jobs()
     assert job.reason.reads_always
+
+
+def test_what_was_not_found_is_looked_for_again_by_another_path_map(woken: Woken) -> None:
+    woken.queue.add(WAITING)
+    woken.ledger.bury(replace(WAITING, scene_id=8, error_class="Ambiguous"), a_scene(8, *FILES), now=NOW)
+    woken.ledger.bury(replace(WAITING, scene_id=9, error_class="Rejected"), a_scene(9, *FILES), now=NOW)
+    woken.step(30)
+    assert woken.queue.peek_ready(woken.clock.now(), 3) == []
+    assert woken.stash.settings
+    rules = (PathRule(stash="/data", plex="/media"),)
+    woken.stash.settings = replace(woken.stash.settings, path_map=rules)
+    woken.step(60)
+    assert sorted(job.scene_id for job in woken.queue.peek_ready(woken.clock.now(), 3)) == [7, 8]
+    for scene_id in (7, 8):
+        woken.queue.settle(scene_id)
+    woken.step(90)
+    assert list(woken.queue.jobs()) == []
 
 
 def test_plex_is_asked_only_where_something_waits_and_rarely_where_nobody_does(woken: Woken) -> None:
