@@ -28,15 +28,20 @@ class Consequences:
 
     def draw(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
         """Tell breaker and pauses, then carry the decision out; the outcome as it counted for the job."""
-        now = self._clock.now()
+        now, outage_id = self._clock.now(), self._outage_id()  # a success may end it
         if outcome.verdict is Verdict.OWN_FAILURE:
             outcome = self._record_own_failure(job, outcome, ticket, now)
         elif outcome.shows_health:
             self._resilience.record_success(ticket, now, pushed=outcome.verdict is Verdict.PUSHED)
         else:
             self.record_at_server(outcome, ticket)
-        self._apply(job, outcome, scene)
+        self._apply(job, outcome, scene, outage_id or self._outage_id())
         return outcome
+
+    def _outage_id(self) -> int:
+        """The outage under way; 0 for none."""
+        outage = self._resilience.breaker.outage
+        return outage.id if outage else 0
 
     def record_at_server(self, outcome: Outcome, ticket: int) -> None:
         """What all jobs would meet now."""
@@ -76,7 +81,7 @@ class Consequences:
             attempts = max(0, job.attempts - 1)
             self._queue.change(replace(job, attempts=attempts, not_before=0.0, is_refunded=True))
 
-    def _apply(self, job: Job, outcome: Outcome, scene: Scene | None) -> None:
+    def _apply(self, job: Job, outcome: Outcome, scene: Scene | None, outage_id: int) -> None:
         """Carry the decision out: first store what is new, then settle the job."""
         settings, ledger, now = self._stash.settings, self._ledger, self._clock.now()
         job = self._queue.job(job.scene_id) or job
@@ -85,7 +90,8 @@ class Consequences:
             max_retries=settings.max_retries if settings else 1,
             skip_missing=bool(settings and settings.skip_missing),
         )
-        decision = decide(outcome, job, table, now=now, chance=random.random())  # noqa: S311 - spreads retries
+        chance = random.random()  # noqa: S311 - spreads retries
+        decision = decide(outcome, job, table, now=now, chance=chance, outage_id=outage_id)
         if outcome.verdict is Verdict.GONE:
             ledger.forget_scene(job.scene_id)
         if decision.action is Action.BURY:

@@ -97,8 +97,10 @@ def rules(clock: Clock, *, max_retries: int, skip_missing: bool) -> Rules:
     )
 
 
-def decide(outcome: Outcome, job: Job, rules: Rules, *, now: float, chance: float) -> Decision:
-    """What happens with `job` after `outcome`; `chance` in [0, 1) spreads the retries."""
+def decide(
+    outcome: Outcome, job: Job, rules: Rules, *, now: float, chance: float, outage_id: int = 0
+) -> Decision:
+    """What happens with `job` after `outcome`; `chance` in [0, 1) spreads the retries. `outage_id`: that of now."""
     verdict = outcome.verdict
     if verdict in (Verdict.PUSHED, Verdict.UNCHANGED, Verdict.SKIPPED, Verdict.GONE):
         return Decision(action=Action.SETTLE, job=job)
@@ -109,6 +111,7 @@ def decide(outcome: Outcome, job: Job, rules: Rules, *, now: float, chance: floa
         error_class=outcome.error_class or verdict.value,
         error_text=outcome.text,
         failed_first_at=job.failed_first_at or now,
+        outage_id=outage_id or job.outage_id,
     )
     if verdict is Verdict.NOT_IN_PLEX:
         return _decide_missing(failed, rules, now)

@@ -110,7 +110,10 @@ def chosen_outage(outages: Sequence[Outage], wanted: object) -> Outage | None:
 
 
 def belongs_to(letter: DeadLetter, outage: Outage) -> bool:
-    """Whether the outage may be behind this dead letter: from the first failure that led to it until it ended."""
+    """Whether the outage may be behind this dead letter: from the first failure that led to it until it ended.
+
+    A job knows the outage that was under way when it failed; those that failed just before it opened are told by time.
+    """
     end = outage.ended_at if outage.ended_at is not None else float("inf")
     return letter.outage_id == outage.id or letter.failed_within(outage.started_at, end)
 

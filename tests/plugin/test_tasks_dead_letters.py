@@ -93,6 +93,22 @@ def test_dead_letters_of_an_outage_are_recovered_once(after_outage: PluginWorld)
     assert status(world)["queue"]["dead_letters"] == 0
 
 
+def test_a_dead_letter_bears_the_outage_in_which_it_failed(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1)
+    world.configure(max_retries=1)
+    world.plex.fault(Fault.answer(500), rating_key=world.keys[scene])
+    down = world.plex.fault(Fault.refused())
+    world.edit_at_once({scene: "poisoned"})
+    world.wait_until(lambda: status(world)["circuit"]["state"] == "open", "the outage")
+    world.plex.heal(down)
+    world.wait_until(lambda: status(world)["queue"]["dead_letters"] == 1, "the failed trial")
+    told = status(world)
+    assert told["dead_letter_examples"][0]["outage_id"] == told["outages"][-1]["id"]
+    world.plex.heal()
+    assert run_task(world, "recover_outage_jobs", error_types="PlexServerError").output["scene_ids"] == [scene]
+    world.wait_for_titles({scene: "poisoned"})
+
+
 def test_recovery_skips_scenes_that_are_gone_and_a_plex_that_is_down(after_outage: PluginWorld) -> None:
     world = after_outage
     gone, there = bury(world, 2)

@@ -92,3 +92,11 @@ def test_the_time_scale_shortens_every_pause() -> None:
     fast = rules(Clock(scale=60), max_retries=5, skip_missing=False)
     assert back_off_s(1, fast, 1.0) == pytest.approx(5 / 60)
     assert decide(Outcome(verdict=Verdict.NOT_IN_PLEX), job(), fast, now=NOW, chance=0.5).job.not_before == NOW + 0.5
+
+
+def test_a_failure_bears_the_outage_that_was_under_way_and_keeps_it() -> None:
+    own = Outcome(verdict=Verdict.OWN_FAILURE)
+    failed = decide(own, job(), RULES, now=NOW, chance=0.0, outage_id=3).job
+    assert failed.outage_id == 3
+    assert decide(own, failed, RULES, now=NOW, chance=0.0).job.outage_id == 3
+    assert decide(Outcome(verdict=Verdict.OUTAGE), job(), RULES, now=NOW, chance=0.0, outage_id=3).job.outage_id == 0
