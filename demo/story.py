@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from demo.world import LOOK_S, TIME_SCALE, LogTail, circuit_state
+from demo.world import LOOK_S, TIME_SCALE, LogTail, circuit_state, worker_doing
 from sim.faults import Fault
 
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ class Story:
 
         self._wait(is_drained, "the edits made during the outage", within_s=DRAINED_WITHIN_S)
         self._wait(lambda: circuit_state(self.world.data) == "closed", "the closing of the circuit")
+        # What the reports of the next acts count is complete then.
+        self._wait(lambda: worker_doing(self.world.data) == "idle", "the end of the worker's work")
 
     def show_task(self, heading: str, task: str) -> None:
         """What a task writes to Stash's log."""

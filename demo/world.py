@@ -85,11 +85,20 @@ def take_over(data: str) -> int | None:
 
 def circuit_state(data: str) -> str:
     """As `circuit_breaker.json` has it."""
+    return _told(data, "circuit_breaker.json", "state", "closed")
+
+
+def worker_doing(data: str) -> str:
+    """As `worker.json` has it."""
+    return _told(data, "worker.json", "doing", "")
+
+
+def _told(data: str, name: str, key: str, default: str) -> str:
     try:
-        with open(os.path.join(data, "circuit_breaker.json"), encoding="utf-8") as file:
-            return str(json.load(file)["state"])
+        with open(os.path.join(data, name), encoding="utf-8") as file:
+            return str(json.load(file)[key])
     except FileNotFoundError:
-        return "closed"
+        return default
 
 
 class LogTail:

@@ -33,7 +33,7 @@ _SAID: tuple[tuple[str, str], ...] = (
     ("unchanged", "unchanged"),
     ("skipped", "left alone"),
     ("missing", "not in Plex"),
-    ("gone", "gone from Stash"),
+    ("gone", "gone from Stash or cleared"),
     ("dead", "given up (dead letters)"),
 )
 _PAUSED = "paused is switched on in the plugin's settings"

@@ -94,7 +94,7 @@ class SyncWorker:
         while not leave:
             self._wait(self._round())
             leave = self._reason_to_leave()
-        self._resilience.leave(self._clock.now())
+        self._resilience.store_counts(self._clock.now())
         return leave
 
     # One round of the loop
@@ -302,6 +302,8 @@ class SyncWorker:
         return self._seconds_until(gate.until, now)
 
     def _wait_for_due(self, now: float) -> float:
+        if not len(self._queue):
+            self._resilience.store_counts(now)
         self._parts.worker_file.tell("waiting for what is due" if len(self._queue) else IDLE, now)
         if self._stash_away_since is not None and len(self._queue):
             self._read_settings(now)  # no job will find out whether it is back

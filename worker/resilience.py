@@ -226,8 +226,8 @@ class Resilience:
         self.record_probe(ticket, result, self._clock.now(), jobs_waiting=jobs_waiting)
         return result
 
-    def leave(self, now: float) -> None:
-        """The worker ends: store what is counted but not yet stored."""
+    def store_counts(self, now: float) -> None:
+        """All is done, or the worker ends: store what is counted and not yet stored."""
         self._flush(now, at_once=True)
 
     # How it is stored

@@ -62,7 +62,7 @@ def test_worker_without_trouble_drains_and_writes_nothing_more(tmp_path: Path) -
         assert resilience.take_token(NOW + second) == 0
         assert not resilience.probe_due(NOW + second)
         resilience.record_success(resilience.ticket(), NOW + second)
-    resilience.leave(NOW + 100)
+    resilience.store_counts(NOW + 100)
     assert {path.name: path.stat() for path in tmp_path.iterdir()} == before
 
 
@@ -194,7 +194,7 @@ def test_pushed_jobs_are_counted_for_their_outage_with_few_writes(tmp_path: Path
         resilience.refresh(NOW + tick / 10)
         resilience.record_success(resilience.ticket(), NOW + tick / 10, pushed=tick % 2 == 0)
         versions.add((tmp_path / "outage_history.json").stat().st_mtime_ns)
-    resilience.leave(NOW + 20)
+    resilience.store_counts(NOW + 20)
     (outage,) = resilience.outages()
     assert outage.jobs_pushed == 1 + 99
     assert len(versions) <= 6
@@ -203,7 +203,7 @@ def test_pushed_jobs_are_counted_for_their_outage_with_few_writes(tmp_path: Path
 def test_jobs_after_the_recovery_are_not_counted(tmp_path: Path) -> None:
     resilience = recovered_at(tmp_path, NOW)
     resilience.record_success(resilience.ticket(), NOW + 301)
-    resilience.leave(NOW + 302)
+    resilience.store_counts(NOW + 302)
     assert resilience.outages()[0].jobs_pushed == 1
 
 

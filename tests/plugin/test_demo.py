@@ -40,7 +40,11 @@ TOLD_IN_ORDER = (
     "40 of 40 in Plex",
     "5. What the user sees",
     "Circuit: CLOSED",
+    "40 jobs waited",
+    "pushed in the recovery",
     "6. And the task Outage Summary Report",
+    "40 jobs waited",
+    "pushed in the recovery",
     "Everything arrived.",
 )
 

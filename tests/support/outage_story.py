@@ -29,7 +29,7 @@ def live(directory: str) -> None:
     resilience.record_probe(resilience.ticket(), OK, NOW + 17, jobs_waiting=4)
     resilience.record_success(resilience.ticket(), NOW + 18)
     resilience.record_success(resilience.ticket(), NOW + 19)
-    resilience.leave(NOW + 20)
+    resilience.store_counts(NOW + 20)
     for scene_id in range(1, 6):
         resilience.record_own_failure(resilience.ticket(), scene_id, "PlexTimeout", "30 s", NOW + 30 + scene_id)
     resilience.record_probe(resilience.ticket(), OK, NOW + 40, jobs_waiting=9)
