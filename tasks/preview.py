@@ -32,6 +32,7 @@ def preview(context: Context) -> Mapping[str, object]:
     from plex.client import PlexClient  # noqa: PLC0415 - needs packages
     from plex.errors import Ambiguous, NotInPlex, PlexError  # noqa: PLC0415 - as above
     from worker.plex_link import plex_connection  # noqa: PLC0415 - as above
+    from worker.wanted import why_left_alone  # noqa: PLC0415 - as above
 
     with open_stash(context) as (stash, settings):
         scene = stash.read_scenes([scene_id]).get(scene_id)
@@ -47,8 +48,9 @@ def preview(context: Context) -> Mapping[str, object]:
             plex.close()
     except PlexError as error:
         raise TaskError(str(error)) from error
-    if settings.only_organized and not scene.organized:
-        message = "the scene is not marked as organized, and only_organized is on: it would not be pushed"
+    was_pushed = scene_id in Overview(context.directory).known([scene_id]).pushed
+    if reason := why_left_alone(scene, settings, was_pushed=was_pushed):
+        message = f"The scene would not be pushed: {reason}."
     return {"scene_id": scene_id, "items": items, "message": message}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.wanted import fingerprint_of, has_nothing_to_push, plex_files, wanted_of
+from worker.wanted import fingerprint_of, plex_files, wanted_of, why_left_alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,20 +28,13 @@ def compare(scenes: Iterable[Scene], settings: Settings, known: Known) -> Compar
     """What a sync of these scenes has to do."""
     different, unchanged, skipped = [], 0, 0
     for scene in scenes:
-        if is_left_alone(scene, settings, was_pushed=scene.id in known.pushed):
+        if why_left_alone(scene, settings, was_pushed=scene.id in known.pushed):
             skipped += 1
         elif known.fingerprints.get(scene.id) == _fingerprint(scene, settings):
             unchanged += 1
         else:
             different.append(scene.id)
     return Comparison(different=tuple(different), unchanged=unchanged, skipped=skipped)
-
-
-def is_left_alone(scene: Scene, settings: Settings, *, was_pushed: bool) -> bool:
-    """Whether nothing of the scene is pushed: not organized, or nothing but a file."""
-    if settings.only_organized and not scene.organized:
-        return True
-    return has_nothing_to_push(scene) and not was_pushed
 
 
 def _fingerprint(scene: Scene, settings: Settings) -> str:

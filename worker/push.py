@@ -15,7 +15,7 @@ from worker.locate import Locator
 from worker.picture_store import PictureStore
 from worker.pictures import PicturePusher
 from worker.policy import Outcome, Verdict
-from worker.wanted import digest, fingerprint_of, has_nothing_to_push, plex_files, wanted_of
+from worker.wanted import digest, fingerprint_of, plex_files, wanted_of, why_left_alone
 
 if TYPE_CHECKING:
     import logging
@@ -99,12 +99,8 @@ class Pusher:
 
     def is_unwanted(self, target: Target) -> str:
         """Why the scene is not pushed at all; "" when it is."""
-        if self.settings.only_organized and not target.scene.organized:
-            return "not marked as organized"
         was_pushed = target.record is not None and bool(target.record.items)
-        if has_nothing_to_push(target.scene) and not was_pushed:
-            return "nothing but a file yet"
-        return ""
+        return why_left_alone(target.scene, self.settings, was_pushed=was_pushed)
 
     def needs_plex(self, job: Job, target: Target) -> bool:
         """Whether the push would ask Plex anything."""

@@ -73,6 +73,17 @@ def has_nothing_to_push(scene: Scene) -> bool:
     )  # fmt: skip
 
 
+def why_left_alone(scene: Scene, settings: Settings, *, was_pushed: bool) -> str:
+    """Why nothing of the scene is pushed, "" when it is. Plex cannot have a scene without a file."""
+    if settings.only_organized and not scene.organized:
+        return "not marked as organized"
+    if not scene.files:
+        return "without a file"
+    if has_nothing_to_push(scene) and not was_pushed:
+        return "nothing but a file yet"
+    return ""
+
+
 def plex_files(scene: Scene, settings: Settings) -> tuple[tuple[str, int], ...]:
     """(path as Plex sees it, bytes) of each file of the scene."""
     rules = [(rule.stash, rule.plex) for rule in settings.path_map]

@@ -49,6 +49,15 @@ def test_a_scene_that_plex_lacks_has_no_item_and_a_reason(world: PluginWorld) ->
     assert "no item" in str(answer["message"])
 
 
+def test_a_scene_that_would_not_be_pushed_has_a_reason(world: PluginWorld) -> None:
+    (untouched,) = world.add_scenes(1)
+    assert "nothing but a file" in str(preview(world, untouched)["message"])
+    without_file = world.stash.add_scene(title="T")
+    assert "without a file" in str(preview(world, without_file)["message"])
+    answer = world.stash.operation(mode="sync_scene", scene_id=without_file)
+    assert answer["verdict"] == "skipped"
+
+
 @pytest.mark.parametrize("scene", [99, "x"])
 def test_a_scene_that_does_not_exist_is_an_error(world: PluginWorld, scene: int | str) -> None:
     with pytest.raises(GraphQLRefusedError, match="scene"):
