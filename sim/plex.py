@@ -20,7 +20,8 @@ from sim.plex_edits import Edit
 from sim.plex_library import File, Library, Version, as_edit
 from sim.plex_model import VALUE_FIELDS, VALUE_TAGS, ItemView, Values
 from sim.plex_routes import Quirks, Routes
-from sim.plex_server import HOST, Listener, Service
+from sim.plex_server import PlexHandler, Service
+from sim.port import HOST, Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -48,10 +49,10 @@ class PlexSim:
         identifier = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
         self._routes = Routes(self._library, name=name, machine_identifier=identifier, version=VERSION)
         self._service = Service(self._routes, token=token, clock=clock)
-        self._listener = Listener(self._service)
+        self._port = Port(PlexHandler, daemon_threads=False)
 
     def __enter__(self) -> PlexSim:  # noqa: PYI034 - Python 3.10 has no typing.Self
-        self._listener.open()
+        self._port.open(self._service)
         return self
 
     def __exit__(
@@ -61,15 +62,14 @@ class PlexSim:
 
     def stop(self) -> None:
         """End everything, also what hangs."""
-        self._listener.close()
-        self._listener.release()
+        self._port.release()
 
     # --- where it is
 
     @property
     def port(self) -> int:
         """The same from the beginning to the end, also while nobody listens at it."""
-        return self._listener.port
+        return self._port.number
 
     @property
     def url(self) -> str:
@@ -209,7 +209,7 @@ class PlexSim:
         if fault.kind is Kind.REFUSED:
             if when or path or method or rating_key is not None or times is not None:
                 raise ValueError("a closed port refuses everybody: Fault.refused() takes no conditions")
-            self._listener.close()
+            self._port.close()
             return rule
         self._service.faults.add(rule)
         return rule
@@ -218,7 +218,7 @@ class PlexSim:
         """End one fault, or all, and let go of what hangs in it; a closed port opens again."""
         self._service.faults.heal(rule)
         if rule is None or rule.fault.kind is Kind.REFUSED:
-            self._listener.open()
+            self._port.open(self._service)
 
 
 def _condition(

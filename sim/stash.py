@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from graphql import build_schema
 
 from sim.faults import FaultRule
+from sim.port import HOST, Port
 from sim.stash_access import Access
 from sim.stash_administration import Administration
 from sim.stash_disk import Disk
@@ -33,7 +34,7 @@ from sim.stash_pictures import Pictures
 from sim.stash_plugins import Address, Call, Plugins
 from sim.stash_queries import Queries
 from sim.stash_scene_edits import SceneEdits
-from sim.stash_server import HOST, Port, Service
+from sim.stash_server import Service, StashHandler
 from sim.stash_user import GraphQLRefusedError, StashUser
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class StashSim(StashUser):
         os.makedirs(self.home, exist_ok=True)
         self.log: list[LogLine] = []
         self.library = Library() if zone is None else Library(zone=zone)
-        self._port, self._access, self._jobs = Port(), Access(), JobQueue()
+        self._port, self._access, self._jobs = Port(StashHandler, daemon_threads=True), Access(), JobQueue()
         super().__init__(self._port.number, secrets.token_urlsafe())
         whole_env = {**os.environ, **(env or {})}
         self._host = PluginHost(python=python, cwd=self.home, env=whole_env, heard=self.log.append)
@@ -147,7 +148,7 @@ class StashSim(StashUser):
         """Ends it for good and gives back its port and its own folder."""
         self.stop()
         self._jobs.close()
-        self._port.give_back()
+        self._port.release()
         if self._own_home:
             shutil.rmtree(self._own_home, ignore_errors=True)
 

@@ -1,7 +1,4 @@
-"""The simulated Stash's port: GraphQL, pictures and login over HTTP/1.1, with credentials and faults.
-
-It can stop listening and come back at the same address; a second socket keeps the port for it meanwhile.
-"""
+"""What the simulated Stash's port serves: GraphQL, pictures and login, with credentials and faults."""
 
 from __future__ import annotations
 
@@ -9,16 +6,15 @@ import hashlib
 import json
 import select
 import socket
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from sim import faults
+from sim.port import HOST, Handler, Server
 from sim.stash_access import COOKIE_NAME, Visitor
 from sim.stash_gojson import encode, without_whole_floats
 from sim.stash_plugins import Call
@@ -29,9 +25,7 @@ if TYPE_CHECKING:
     from sim.stash_access import Access
     from sim.stash_execute import Answer
 
-HOST = "127.0.0.1"
 TEST_HEADER = "X-Sim-Test"  # the tests' own requests: no faults, and not in the log of requests
-POLL_S = 0.02
 YEAR = "private, max-age=31536000, immutable"
 
 
@@ -90,14 +84,14 @@ class _LostError(Exception):
     """The fault asks for the connection to end here."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "Stash", ""
-    disable_nagle_algorithm = True
-    wbufsize = -1  # an answer leaves in one piece
-    server: _Server
+class StashHandler(Handler):
+    """A stop waits for none of its connections: a hook that runs in one may ask Stash back."""
+
+    server: Server
+    server_version = "Stash"
 
     def do_GET(self) -> None:
+        """Every method goes the same way."""
         service, target = self.server.service, urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(method=self.command, path=target.path, at=time.time())
@@ -234,78 +228,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(reply.body[: int(len(reply.body) * share)])
-
-    def handle(self) -> None:
-        # The client may go away at any time, and a stop cuts every connection.
-        with suppress(ConnectionError, TimeoutError):
-            super().handle()
-
-    def finish(self) -> None:
-        with suppress(OSError):
-            super().finish()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
-        """Nothing goes to stderr; the log of requests has it all."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, service: Service, port: int) -> None:
-        self.service = service
-        self._open: set[Any] = set()
-        self._guard = threading.Lock()
-        super().__init__((HOST, port), _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._guard:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._guard:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def cut_connections(self) -> None:
-        with self._guard:
-            for connection in self._open:
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-
-
-class Port:
-    """Listens and stops listening; its number stays."""
-
-    def __init__(self) -> None:
-        self._reservation = socket.socket()
-        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reservation.bind((HOST, 0))
-        self.number: int = self._reservation.getsockname()[1]
-        self._server: _Server | None = None
-
-    def open(self, service: Service) -> None:
-        """Listens; nothing happens when it does."""
-        if self._server is None:
-            service.faults.uncut()
-            self._server = _Server(service, self.number)
-            threading.Thread(target=self._server.serve_forever, args=(POLL_S,), name="stash", daemon=True).start()
-
-    def close(self) -> None:
-        """Connections are refused from now on, and those that are open are cut."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.shutdown()
-            server.server_close()
-            server.service.faults.cut()
-            server.cut_connections()
-
-    def give_back(self) -> None:
-        """Closes for good; the number is free for others."""
-        self.close()
-        self._reservation.close()
 
 
 def _error(message: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from sim.stash_server import HOST, TEST_HEADER
+from sim.port import HOST
+from sim.stash_server import TEST_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
