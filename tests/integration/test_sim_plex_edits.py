@@ -11,20 +11,13 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plexapi.exceptions import BadRequest, NotFound, Unauthorized
-from plexapi.server import PlexServer
 
 from sim.plex import PlexSim
 from sim.plex_model import Role
+from tests.support.plex_by_plexapi import TOKEN, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-TOKEN = "right"
-
-
-def connect(plex: PlexSim) -> Any:
-    untyped: Any = PlexServer
-    return untyped(plex.url, TOKEN)
 
 
 @pytest.fixture

@@ -11,20 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from plexapi.exceptions import BadRequest
-from plexapi.server import PlexServer
 
 from sim.faults import PROXY_PAGE, Fault
 from sim.plex import PlexSim
+from tests.support.plex_by_plexapi import TOKEN, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-TOKEN = "right"
-
-
-def connect(plex: PlexSim) -> Any:
-    untyped: Any = PlexServer
-    return untyped(plex.url, TOKEN)
 
 
 @pytest.fixture

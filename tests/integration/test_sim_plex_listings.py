@@ -9,19 +9,12 @@ from xml.etree import ElementTree as ET
 import pytest
 import requests
 from plexapi.exceptions import NotFound
-from plexapi.server import PlexServer
 
 from sim.plex import PlexSim
+from tests.support.plex_by_plexapi import TOKEN, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-TOKEN = "right"
-
-
-def connect(plex: PlexSim) -> Any:
-    untyped: Any = PlexServer
-    return untyped(plex.url, TOKEN)
 
 
 @pytest.fixture
