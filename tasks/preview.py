@@ -12,6 +12,7 @@ from tasks.arguments import scene_id_of
 from tasks.context import TaskError
 from tasks.plex_and_stash import need_packages, open_stash
 from worker.overview import Overview
+from worker.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,10 +48,11 @@ def preview(context: Context) -> Mapping[str, object]:
         finally:
             plex.close()
     except PlexError as error:
-        raise TaskError(str(error)) from error
+        raise TaskError(f"Plex does not show what it has: {error}") from error
     was_pushed = scene_id in Overview(context.directory).known([scene_id]).pushed
     if reason := why_left_alone(scene, settings, was_pushed=was_pushed):
         message = f"The scene would not be pushed: {reason}."
+    context.log.info("scene %d: %s%s", scene_id, counted(len(items), "item"), f" ({message})" if message else "")
     return {"scene_id": scene_id, "items": items, "message": message}
 
 
