@@ -15,6 +15,7 @@ from reconciliation.memory import Memory
 from reconciliation.run import Run, Tools, timed
 from reconciliation.schedule import chosen_scope, next_run_at
 from reconciliation.state import COMMAND, Progress, Request, result_path, state_file
+from reconciliation.words import words_for_break_off
 from stash.errors import StashRefused, StashUnavailable
 from worker.background import planned
 from worker.errors import CommandRefused
@@ -101,14 +102,14 @@ class Reconciler:
             else:
                 self._step_run(self._run, request)
         except (StashUnavailable, StashRefused) as error:
-            self._note_stash_away(request, str(error), now)
+            self._note_stash_away(str(error), now)
             raise
         self._stash_away_since = None
 
-    def _note_stash_away(self, request: Request, text: str, now: float) -> None:
+    def _note_stash_away(self, text: str, now: float) -> None:
         self._stash_away_since = self._stash_away_since or now
         if now - self._stash_away_since >= self._clock.interval(STASH_PATIENCE_S):
-            self._fail(request, f"The reconciliation stopped, Stash does not answer: {text}. Run it again then.")
+            self.break_off(f"Stash does not answer: {text}")
 
     def break_off(self, why: str, *, is_passing: bool = False) -> None:
         """End the run, what it queued stays queued; a failure that passes is waited out a few times first."""
@@ -121,14 +122,8 @@ class Reconciler:
             self._resume_at = self._clock.now() + self._clock.interval(wait_s)
             self._parts.log.info("the reconciliation waits %.0f s and tries again: %s", wait_s, why)
             return
-        has_begun = run is not None and run.checked > 0
-        where = f" after {run.checked} of {run.total} scenes" if run and has_begun else " before it compared any scene"
-        again = "It is started again by itself." if request.is_scheduled else "Run it again then."
-        self._fail(
-            request,
-            f"The reconciliation stopped{where}: {why.rstrip('.')}. What it had found is queued and goes out once that "
-            f"is over. {again} What was compared and does not change is not read again.",
-        )
+        checked, total = (run.checked, run.total) if run else (0, 0)
+        self._fail(request, words_for_break_off(request, why, checked=checked, total=total))
 
     def commands(self) -> Mapping[str, Handler]:
         """What tasks may ask."""

@@ -52,7 +52,7 @@ def choose_library(configured: tuple[Section, ...], name: str, rules: PathRules)
     if not chosen:
         names = ", ".join(section.title for section in configured)
         raise RunRefused(
-            f"Plex has no library {name!r} among those that PlexSync may use: {names}. Correct the argument, or "
+            f"Plex has no library {name[:80]!r} among those that PlexSync may use: {names}. Correct the argument, or "
             "plex_library in the settings."
         )
     return Library(sections=chosen, is_all=len(chosen) == len(configured), rules=rules)

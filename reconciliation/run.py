@@ -204,8 +204,9 @@ class Run:
         is_complete = isinstance(self._listing, AllScenes)
         if is_complete and are_too_few(self._tally.listed, self.total):
             raise RunRefused(
-                f"Stash listed {self._tally.listed} scenes and had told of {self.total}. What was found in these is "
-                "queued; run it again when Stash is well."
+                f"Stash listed {self._tally.listed} scenes and had told of {self.total}. "
+                f"{'What was found in these is queued' if self._tools.closing else 'Nothing was queued'}; run it again "
+                "when Stash is well."
             )
         assert self._library is not None  # noqa: S101 - set by the first step
         return Result(

@@ -28,7 +28,8 @@ def chosen_scope(value: object, default: str) -> str:
     if value in (None, ""):
         return default
     try:
-        scope = parse_scope(_ALIASES.get(str(value).strip().lower(), value))
+        text = str(value).strip().lower()
+        scope = parse_scope(_ALIASES.get(text, text))
     except BadValue as error:
         raise ValueError(f"scope is {str(value)[:40]!r}; allowed is {error.allowed}") from None
     return _ALIASES.get(scope, scope)

@@ -21,7 +21,7 @@ def next_at(
     ("given_scope", "scope"),
     [(None, "24h"), ("", "24h"), ("ALL", "all"), ("7 days", None), ("7days", "7days"), ("7d", "7days"),
      ("recent", "24h"), ("1d", "24h"), ("30d", "30d"), (" 24h ", "24h"), ("0d", None), ("-1d", None), (7, None),
-     ("week", None), ("99999d", None)],
+     ("week", None), ("99999d", None), (True, None), ([], None), (["all"], None)],
 )  # fmt: skip
 def test_a_scope_is_one_of_the_words(given_scope: object, scope: str | None) -> None:
     if scope is None:
