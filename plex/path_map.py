@@ -41,7 +41,8 @@ class PathMap:
         if not self._index.add_evidence(pairs):
             return
         evidence = self._index.evidence()
-        old, new = self.rules.rules, infer_rules(evidence)
+        old = self.rules.rules
+        new = infer_rules(evidence, old)
         if new == old:
             return
         self._index.store_rules(new)
@@ -57,21 +58,23 @@ class PathMap:
                 )  # fmt: skip
 
     def _tell_dropped(self, rule: Rule, evidence: Sequence[Pair]) -> None:
-        against = next((pair for pair in evidence if disagrees(rule, pair)), ("", ""))
-        self._log.warning(
-            "Plex does not see %s as %s after all: the file %s seems to be %s there. The inferred rule is dropped; "
-            "set path_map.", *rule, *against,
-        )  # fmt: skip
+        against = next((pair for pair in evidence if disagrees(rule, pair)), None)
+        if against:  # else a shorter rule says the same
+            self._log.warning(
+                "Plex does not see %s as %s after all: the file %s seems to be %s there. The inferred rule is dropped; "
+                "set path_map.", *rule, *against,
+            )  # fmt: skip
 
 
-def infer_rules(pairs: Sequence[Pair]) -> tuple[Rule, ...]:
+def infer_rules(pairs: Sequence[Pair], known: Sequence[Rule] = ()) -> tuple[Rule, ...]:
     """The rules that at least AGREEING_FILES files follow and none below their prefix contradicts.
 
-    The shortest prefixes that hold: no rule is needed below another.
+    The shortest prefixes that hold: no rule is needed below another. `known`: rules that had that before; what spoke
+    for them need not be among `pairs`, since files that follow a rule are no news.
     """
     votes = Counter(rule for pair in pairs for rule in _explanations(pair))
     rules: list[Rule] = []
-    for rule in sorted(rule for rule, count in votes.items() if count >= AGREEING_FILES):
+    for rule in sorted({*known, *(rule for rule, count in votes.items() if count >= AGREEING_FILES)}):
         is_covered = any(is_inside(rule[0], adopted[0]) for adopted in rules)
         if not is_covered and not any(disagrees(rule, pair) for pair in pairs):
             rules.append(rule)

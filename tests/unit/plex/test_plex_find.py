@@ -348,6 +348,20 @@ def test_a_contradiction_drops_an_inferred_rule_and_says_so(
     assert finder.rules.rules == ()
 
 
+def test_files_that_follow_no_rule_do_not_wear_an_inferred_one_out(
+    make: MakeFinder, caplog: pytest.LogCaptureFixture
+) -> None:
+    library, scenes = mirrored(SWEEP_FROM)
+    strange = range(1000, 1300)
+    library.items += [lean(number, f"/media/{number}/{number}.mp4", size=number) for number in strange]
+    finder = make(library)
+    finder.prepare(scenes)
+    caplog.clear()
+    finder.prepare([[(f"/flat/{number}.mp4", number)] for number in strange])
+    assert finder.rules.rules == (("/data", "/media"),)
+    assert caplog.text == ""
+
+
 def test_a_configured_path_map_is_never_joined_by_inferred_rules(make: MakeFinder) -> None:
     library, scenes = mirrored(SWEEP_FROM)
     finder = make(library, ("/other", "/x"))

@@ -48,6 +48,13 @@ def test_paths_that_are_the_same_need_no_rule_and_speak_against_others() -> None
     )
 
 
+def test_a_rule_that_was_found_stays_until_a_file_contradicts_it() -> None:
+    known, others = (("/data", "/media"),), pairs(5, "/other", "/mnt")
+    assert infer_rules([], known) == known
+    assert infer_rules(others, known) == (*known, ("/other", "/mnt"))
+    assert infer_rules([*others, ("/data/x.mp4", "/elsewhere/x.mp4")], known) == (("/other", "/mnt"),)
+
+
 @pytest.mark.parametrize(
     ("stash", "plex"), [("/data", "C:\\films"), ("\\\\nas\\films", "/mnt"), ("/", "/mnt"), ("/mnt", "/"), ("D:", "/d")]
 )
