@@ -6,6 +6,7 @@ It lives in the worker, of which there is one for all processes: that is what ma
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.files import write_atomically
@@ -136,6 +137,7 @@ class Reconciler:
         now = self._clock.now()
         request = _request_of(command, now)
         if self._request and self._request.is_like(request):
+            self._await(self._request)
             return {"run": self._request.id}
         if self._request and not self._request.is_scheduled:
             raise CommandRefused(f"{self._describe_running()} Only one runs at a time: try again when it has ended.")
@@ -145,6 +147,13 @@ class Reconciler:
         self._drop_run()
         self._begin(request)
         return {"run": request.id}
+
+    def _await(self, request: Request) -> None:
+        """A task waits for it from now on: one by schedule gives way to no other any more."""
+        if request.is_scheduled:
+            self._request = replace(request, is_scheduled=False)
+            checked, total = (self._run.checked, self._run.total) if self._run else (0, 0)
+            self._tell(Progress(request=self._request, checked=checked, total=total), self._clock.now())
 
     def _describe_running(self) -> str:
         checked, total = (self._run.checked, self._run.total) if self._run else (0, 0)

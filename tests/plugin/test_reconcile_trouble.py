@@ -192,3 +192,19 @@ def test_a_stash_that_stops_listing_its_scenes_is_refused(world: PluginWorld) ->
     with pytest.raises(Exception, match="Stash listed 0 scenes and had told of 30"):
         reconcile(world)
     assert world.jobs() == []
+
+
+def test_a_run_by_schedule_that_a_task_waits_for_gives_way_to_no_other(world: PluginWorld) -> None:
+    scenes = fill(world, 1500)  # pages enough for the worker to listen between them
+    world.configure(reconcile_interval="weekly", reconcile_scope="all")
+    world.plex.latency_s = 0.4
+    world.fire_hook(scenes[0])
+    world.wait_until(lambda: "by schedule" in world.log_text(), "the run to begin")
+    job = world.stash.start_task("Reconcile Library (All)")
+    state = world.directory / "reconciliation_state.json"
+    world.wait_until(lambda: '"is_scheduled": false' in state.read_text(), "the task to join")
+    with pytest.raises(Exception, match="Only one runs at a time"):
+        reconcile(world, "reconcile_recent")
+    world.plex.latency_s = 0
+    world.stash.wait_for_job(job)
+    assert world.log_text().count("reconciliation begins") == 1
