@@ -1,4 +1,4 @@
-"""The ids of the scenes that a run looks at, page by page; a page that failed is asked for again."""
+"""The ids of the scenes that a run or a sync looks at, page by page; a page that failed is asked for again."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Listing(Protocol):
     """A scope's scenes."""
 
+    rest: int  # how many come after the last page, as far as it is known
+
     def next_page(self, stash: StashClient) -> list[int] | None:
         """More ids, perhaps none; None at the end. Raises StashUnavailable and StashRefused."""
 
@@ -25,6 +27,7 @@ class AllScenes:
     def __init__(self, page: int) -> None:
         self._page = page
         self._after = 0
+        self.rest = 0
 
     def next_page(self, stash: StashClient) -> list[int] | None:
         """See Listing."""
@@ -32,6 +35,7 @@ class AllScenes:
         if not ids and count:
             raise StashUnavailable(f"Stash lists none of {count} scenes after scene {self._after}")
         self._after = max(ids, default=self._after)
+        self.rest = count - len(ids)
         return ids or None
 
 
@@ -42,6 +46,7 @@ class RecentScenes:
         self._since = since
         self._size = page
         self._page: int | None = 1
+        self.rest = 0
         self._last: frozenset[int] = frozenset()
 
     def next_page(self, stash: StashClient) -> list[int] | None:
@@ -54,6 +59,7 @@ class RecentScenes:
         # Sorted as text, so other offsets are out of order by less than a day.
         is_over = len(listed) < self._size or (bool(known) and known[-1] < self._since - MARGIN_S)
         self._page = None if is_over else self._page + 1
+        self.rest = 0 if is_over else self._size
         # A change meanwhile moves the end of a page to the next one.
         again, self._last = self._last, frozenset(scene_id for scene_id, _ in times)
         # One whose time cannot be read is looked at: it costs little.

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local import inbox
+from reconciliation.listing import AllScenes, RecentScenes
 from stash.errors import StashRefused
-from stash.times import epoch_of
 from tasks.plex_and_stash import need_packages, open_stash
 from tasks.process import LINE_S, watch_drain
 from worker.compare import compare
@@ -24,6 +24,7 @@ from worker.overview import Overview
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from reconciliation.listing import Listing
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
@@ -69,8 +70,8 @@ def _sync(context: Context, *, since_s: float | None) -> Mapping[str, object]:
     began_at = context.now
     counts = Counts()
     with open_stash(context) as (client, settings):
-        pages = _all_pages(client) if since_s is None else _recent_pages(client, began_at - since_s)
-        _compare_pages(context, settings, pages, counts)
+        listing = AllScenes(PAGE) if since_s is None else RecentScenes(began_at - since_s, PAGE)
+        _compare_pages(context, settings, _pages(client, listing), counts)
     context.log.info(
         "%d scenes compared: %d queued, %d unchanged, %d left alone (nothing to push).",
         counts.checked, len(counts.queued), counts.unchanged, counts.skipped,
@@ -111,30 +112,10 @@ def _queue(context: Context, scene_ids: Sequence[int]) -> None:
         inbox.publish(context.directory, name, batch_content(scene_ids, Reason.SYNC))
 
 
-def _all_pages(client: StashClient) -> Iterator[Page]:
-    """By id: what is edited or deleted meanwhile moves no scene out of sight."""
-    last_id = 0
-    while True:
-        ids, count = client.list_ids(after=last_id, limit=PAGE)
-        if not ids:
-            return
-        yield _read(client, ids, rest=count - len(ids))
-        last_id = ids[-1]
-
-
-def _recent_pages(client: StashClient, since: float) -> Iterator[Page]:
-    """Newest first, until they are older than `since`. Whoever is edited meanwhile has a hook of its own."""
-    seen: set[int] = set()
-    number = 1
-    while True:
-        listed = client.list_updates(page=number, per_page=PAGE)
-        ids = [scene_id for scene_id, updated_at in listed if is_after(updated_at, since) and scene_id not in seen]
-        seen.update(ids)
+def _pages(client: StashClient, listing: Listing) -> Iterator[Page]:
+    while (ids := listing.next_page(client)) is not None:
         if ids:
-            yield _read(client, ids, rest=PAGE)
-        if len(listed) < PAGE or not is_after(listed[-1][1], since):
-            return
-        number += 1
+            yield _read(client, ids, rest=listing.rest)
 
 
 def _read(client: StashClient, ids: Sequence[int], *, rest: int) -> Page:
@@ -154,9 +135,3 @@ def _read_singly(client: StashClient, ids: Sequence[int], *, rest: int) -> Page:
         except StashRefused:  # noqa: PERF203 - one try each is the point
             failed.append(scene_id)
     return Page(scenes=scenes, failed=failed, rest=rest)
-
-
-def is_after(updated_at: str, since: float) -> bool:
-    """Whether Stash's text is a time after `since` (epoch seconds); what cannot be read counts as one."""
-    at = epoch_of(updated_at)
-    return at is None or at > since

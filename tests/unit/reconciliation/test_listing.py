@@ -60,6 +60,19 @@ def test_all_scenes_come_once_in_pages() -> None:
     assert ids_of(AllScenes(3), Shelf({})) == []
 
 
+def test_how_many_are_left_is_known_page_by_page() -> None:
+    shelf = Shelf(dict.fromkeys(range(1, 8), "2023-11-15T22:13:20Z"))
+    left = list[int]()
+    listing = AllScenes(3)
+    ids_of(listing, shelf, lambda _page: left.append(listing.rest))
+    assert left == [4, 1, 0]
+    recent = RecentScenes(SINCE, 4)
+    recent.next_page(cast("StashClient", shelf))
+    assert recent.rest
+    recent.next_page(cast("StashClient", shelf))
+    assert recent.rest == 0
+
+
 def test_a_scene_that_is_deleted_meanwhile_hides_no_other() -> None:
     shelf = Shelf(dict.fromkeys(range(1, 8), ""))
 
