@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from plex.errors import Ambiguous, NotInPlex
 from plex.index import Wanted
 from plex.look_up import LookUp, wanted_files
-from plex.match import are_found_by_path, holds_one_of, is_full_path, match_scene
+from plex.match import holds_one_of, is_full_path, match_scene
 from plex.path_map import PathMap
 from plex.paths import is_inside
 from plex.sweep import Sweeper
@@ -126,7 +126,7 @@ class Finder:
 
     def _is_settled(self, files: Sequence[File], items: Sequence[LeanItem], found: Found, since: float) -> bool:
         """Whether the index is enough. Rivals are not: one of them may be gone."""
-        if are_found_by_path(files, items, self.rules):
+        if self._look_up.is_all_known(files, items, self.rules):
             return True
         return not found.rivals and self.sweeper.is_fresh(since)
 

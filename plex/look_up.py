@@ -77,6 +77,24 @@ class LookUp:
                     answers[section.key] = self._ask_all_of(section, files, rules)
         return _match(files, answers, rules)
 
+    def is_all_known(self, files: Sequence[File], items: Sequence[LeanItem], rules: PathRules) -> bool:
+        """Whether these items of the index are all that have one of the files by its full path.
+
+        The index may have seen one by the way, when something else was looked up, and not its double in a library
+        that was not asked then.
+        """
+        return are_found_by_path(files, items, rules) and all(
+            self._index.section(section.key).swept_at
+            or are_found_by_path([file], [item for item in items if item.section_key == section.key], rules)
+            for file in files
+            for section in self._sections_for(rules.map(file[0]))
+        )
+
+    def _sections_for(self, path: str) -> Sequence[Section]:
+        """Those below whose folders it lies; all of them when there are none."""
+        sections = self._client.sections()
+        return [section for section in sections if _is_below(section, path)] or sections
+
     def _ask_section(self, section: Section, files: Sequence[File], rules: PathRules) -> _Answer:
         items: dict[int, LeanItem] = {}
         complete_from: dict[str, int] = {}

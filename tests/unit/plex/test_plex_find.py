@@ -136,6 +136,16 @@ def test_few_scenes_are_looked_up_and_many_swept_once(make: MakeFinder) -> None:
     assert library.asked == {"sweep": 2}
 
 
+def test_a_double_in_another_library_is_found_though_one_was_seen_by_the_way(make: MakeFinder) -> None:
+    library = Library(lean(1, "/media/a.mp4"), lean(2, "/media/a.mp4", section=2), folder="/media")
+    finder = make(library)
+    finder.sweeper.take(library.items[:1])
+    assert look_up(finder, ("/media/a.mp4", 1)) == [1, 2]
+    library.asked.clear()
+    assert look_up(finder, ("/media/a.mp4", 1)) == [1, 2]
+    assert library.asked == {}
+
+
 def test_what_was_seen_is_known_to_the_next_finder_too(make: MakeFinder) -> None:
     library = Library(lean(1, "/a.mp4"))
     make(library).prepare(MANY)
