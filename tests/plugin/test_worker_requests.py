@@ -61,6 +61,7 @@ def test_bulk_edit_costs_one_put_each_and_a_few_gets(warm: PluginWorld) -> None:
     titles = dict.fromkeys(scenes, "first")
     warm.stash.bulk_update(scenes, title="first")
     warm.wait_for_titles(titles)
+    warm.wait_idle()  # killed in the middle of a job, the next worker would read them one by one
     warm.stop_workers()
     with warm.no_worker():
         warm.stash.bulk_update(scenes, title="second")
