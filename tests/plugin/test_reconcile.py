@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from tests.support.plugin_world import PluginWorld
 
 LONG_AGO = "2020-01-01T00:00:00Z"
-SCENES = 5000 if os.environ.get("PLEXSYNC_TEST_LONG") else 300
+IS_LONG = bool(os.environ.get("PLEXSYNC_TEST_LONG"))
+SCENES = 5000 if IS_LONG else 300
 DRAIN_S = 900.0
 NO_GAPS = {"empty": 0, "stale": 0, "missing": 0}
 
@@ -291,6 +293,28 @@ def test_a_killed_worker_starts_the_run_over(world: PluginWorld) -> None:
     world.plex.latency_s = 0
     world.wait_idle(DRAIN_S)
     assert {world.item(scene).title for scene in scenes} == {"Title"}
+
+
+@pytest.mark.skipif(not IS_LONG, reason="takes a quarter of a minute")
+def test_workers_killed_at_each_stage_are_followed_by_one_that_ends_the_run(world: PluginWorld) -> None:
+    scenes = fill(world, 260)  # two pages
+    world.plex.latency_s = 0.5
+    state = world.directory / "reconciliation_state.json"
+
+    def is_comparing() -> bool:
+        running = json.loads(state.read_text())["running"]
+        return bool(running and running["checked"])
+
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(reconcile, world)
+        world.wait_until(lambda: "reconciliation begins" in world.log_text(), "the run to begin")
+        assert world.kill_worker()
+        world.wait_until(is_comparing, "the run to have compared a page")
+        assert world.kill_worker()
+        found = run.result()
+    assert found["gaps"] == found["queued"] == {"empty": len(scenes), "stale": 0, "missing": 0}
+    world.plex.latency_s = 0
+    world.wait_for_titles(dict.fromkeys(scenes, "Title"))
 
 
 def test_missing_scenes_are_counted_not_retried_and_found_once_plex_has_them(world: PluginWorld) -> None:
