@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.arguments import days_of, error_types_of, outage_of, scene_id_of
+from tasks.plex_and_stash import need_packages
 from tasks.worker_link import WorkerLink
 from worker.words import counted
 from worker.worker_file import read_told
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 def clear_queue(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of Clear Pending Queue."""
-    answer = WorkerLink(context).ask("clear_queue")
+    answer = _ask(context, "clear_queue")
     _say_cleared(context, answer["cleared"], "pending job", answer)
     return answer
 
 
 def clear_dlq(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of Clear Dead Letter Queue."""
-    answer = WorkerLink(context).ask("clear_dlq")
+    answer = _ask(context, "clear_dlq")
     _say_cleared(context, answer["cleared"], "dead letter", answer)
     return answer
 
@@ -32,14 +33,14 @@ def clear_dlq(context: Context) -> Mapping[str, object]:
 def purge_dlq(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of Purge Old Dead Letters."""
     days = days_of(context.input.args)
-    answer = WorkerLink(context).ask("purge_dlq", {"days": days})
+    answer = _ask(context, "purge_dlq", {"days": days})
     _say_cleared(context, answer["purged"], "dead letter", answer, f" older than {days:g} days")
     return answer
 
 
 def restore_cleared(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of Restore Cleared Jobs."""
-    answer = WorkerLink(context).ask("restore_cleared")
+    answer = _ask(context, "restore_cleared")
     if answer["backup"] is None:
         context.log.info("There is no backup that was not restored yet: nothing to bring back.")
     else:
@@ -51,7 +52,7 @@ def recover_outage_jobs(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of Recover Outage Jobs."""
     error_types = error_types_of(context.input.args)
     arguments = {"error_types": list(error_types), "outage": outage_of(context.input.args)}
-    answer = WorkerLink(context).ask("recover_outage_jobs", arguments)
+    answer = _ask(context, "recover_outage_jobs", arguments)
     for line in _recovery_lines(answer, error_types):
         context.log.info("%s", line)
     return answer
@@ -61,10 +62,16 @@ def sync_scene(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of `sync_scene`."""
     scene_id = scene_id_of(context.input.args)
     context.hider.is_on = read_told(context.directory).hide_paths
-    answer = WorkerLink(context).ask("sync_scene", {"scene_id": scene_id})
+    answer = _ask(context, "sync_scene", {"scene_id": scene_id})
     reason = f" ({answer['message']})" if answer.get("message") else ""
     context.log.info("scene %d: %s%s", scene_id, answer["verdict"], reason)
     return answer
+
+
+def _ask(context: Context, what: str, arguments: Mapping[str, object] | None = None) -> Mapping[str, Any]:
+    """What the worker answers, which cannot live without the packages."""
+    need_packages(context)
+    return WorkerLink(context).ask(what, arguments)
 
 
 def _say_cleared(context: Context, count: int, what: str, answer: Mapping[str, Any], more: str = "") -> None:

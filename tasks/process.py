@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.drain import Drain
+from tasks.plex_and_stash import need_packages
 from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink, WorkerSilent
 from worker.overview import Overview
@@ -51,6 +52,7 @@ class Stop:
 
 def process_queue(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of Process Queue."""
+    need_packages(context)  # the worker cannot live without them
     return watch_drain(context, since=context.now)
 
 

@@ -163,13 +163,17 @@ class Overview:
         path = os.path.join(self._directory, name)
         if not os.path.exists(path):
             return []
+        # Even a reader makes SQLite a file beside it, unless it takes the database for one that nobody changes.
+        may_write = os.access(self._directory, os.W_OK) or os.path.exists(f"{path}-wal")
+        options = "mode=ro" if may_write else "mode=ro&immutable=1"
         try:
-            with closing(sqlite3.connect(f"file:{pathname2url(path)}?mode=ro", uri=True, timeout=5)) as database:
+            with closing(sqlite3.connect(f"file:{pathname2url(path)}?{options}", uri=True, timeout=5)) as database:
                 return list(database.execute(sql, values))
         except sqlite3.Error as error:
             # A file that is just being made has no tables; one of an older version gets its new columns by the worker.
-            if "no such" not in str(error):
-                self.problems.append(f"{path} cannot be read: {error}")
+            problem = f"{path} cannot be read: {error}"
+            if "no such" not in str(error) and problem not in self.problems:
+                self.problems.append(problem)
             return []
 
 

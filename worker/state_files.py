@@ -84,8 +84,13 @@ class StateFile(Generic[T]):
     def locked(self) -> Iterator[None]:
         """Keep other processes from changing the file. May be nested; `read` and `update` work inside."""
         # Imported here: a report only reads, and must work before any package is installed.
-        from filelock import FileLock, Timeout  # noqa: PLC0415
-
+        try:
+            from filelock import FileLock, Timeout  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise LocalStorage(
+                f"{self._path} cannot be used, nor begun anew before the package filelock is installed: run Health "
+                "Check."
+            ) from error
         if self._lock is None:
             # The mode is explicit since the lock files are made with 0666 otherwise.
             self._lock = FileLock(f"{self._path}.lock", mode=0o600)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
+import subprocess
 import time
+import venv
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sim.plex import Fault
-from tests.support.task_runs import MODES, run_task
+from tests.support.task_runs import MODES, run_task, task_input
 from worker.intake import new_job
 from worker.job import Reason
 from worker.queue import JobQueue
@@ -198,3 +201,20 @@ def test_an_unwritable_data_directory_is_named(make_world: MakeWorld, tmp_path: 
         run = run_task(world, mode)
         assert time.monotonic() - began < SOON_S
         assert str(blocked) in f"{run.said}{run.error}", (mode, run)
+
+
+def test_without_packages_reports_work_and_all_else_names_them_soon(world: PluginWorld, tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
+    os.makedirs(world.directory)
+    for name in STATE_FILES:
+        (world.directory / name).write_bytes(b"{ not what it was")
+    for mode in ("queue_status", "process_queue", "clear_queue", "sync_all"):
+        command = [str(tmp_path / "bare" / "bin" / "python"), "-S", str(world.script)]
+        given, env = task_input(world, mode), {**os.environ, **world.env}
+        done = subprocess.run(command, input=given, env=env, check=True, capture_output=True, timeout=SOON_S / 3)
+        answer = json.loads(done.stdout)
+        if mode == "queue_status":
+            assert answer["output"]["queue"]["pending"] == 0
+        else:
+            assert "filelock" in answer["error"]
+            assert "pip install" in answer["error"]

@@ -1,0 +1,42 @@
+"""What others read of queue and ledger, where they may not write."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from worker.intake import new_job
+from worker.job import Reason
+from worker.overview import Overview
+from worker.queue import JobQueue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_a_queue_is_counted_in_a_folder_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = JobQueue(str(tmp_path / "queue"))
+    queue.add(new_job(7, Reason.HOOK, 1.0))
+    queue.close()
+    folders = (tmp_path, tmp_path / "queue")
+    for folder in folders:
+        folder.chmod(0o500)
+    if os.geteuid() == 0:  # may write everywhere: this shows only that the other way of reading reads the same
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    overview = Overview(str(tmp_path))
+    try:
+        assert (overview.counts(2.0).pending, overview.problems) == (1, [])
+        assert sorted(os.listdir(tmp_path / "queue")) == ["data.db"]
+    finally:
+        for folder in folders:
+            folder.chmod(0o700)
+
+
+def test_a_damaged_database_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "sync_state.db").write_bytes(b"no database " * 100)
+    overview = Overview(str(tmp_path))
+    overview.counts(1.0)
+    overview.statistics(1.0)
+    assert len(overview.problems) == 1
