@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # One scan finds all that is in the folder; Plex needs minutes for a large one.
 SCAN_AGAIN_S = 600.0
+# When a scene's own scan was asked for is remembered as long as a job may wait for its file.
+_REMEMBER_S = 48 * 3600.0
 
 
 class ScansFolders(Protocol):
@@ -36,24 +38,25 @@ class Scans:
         self._clock = clock
         self._log = log
 
-    def ask(self, paths: Sequence[str]) -> None:
+    def ask(self, paths: Sequence[str], *, since: float) -> None:
         """Have the folders of these files scanned, as Plex sees them, by the libraries that they belong to.
 
-        What Plex answers changes nothing for the files, so an error is only logged.
+        Not where Plex was asked to after `since` (epoch seconds), when the files were there already. What Plex answers
+        changes nothing for the files, so an error is only logged.
         """
         for folder in dict.fromkeys(without_tail(path, 1) for path in paths):
             sections = [section for section in self._client.sections() if _belongs(folder, section)]
             if not sections:
                 self._log.info("no library of Plex has the folder %s: it cannot be scanned for new files", folder)
             for section in sections:
-                self._ask(section, folder)
+                self._ask(section, folder, since)
 
-    def _ask(self, section: Section, folder: str) -> None:
+    def _ask(self, section: Section, folder: str, since: float) -> None:
         now, name = self._clock.now(), f"{section.key}:{normal_form(folder)}"
-        again_s = self._clock.interval(SCAN_AGAIN_S)
-        if now - self._index.scan_asked_at(name) < again_s:
+        asked_at = self._index.scan_asked_at(name)
+        if asked_at > since or now - asked_at < self._clock.interval(SCAN_AGAIN_S):
             return
-        self._index.note_scan(name, now, forget_before=now - again_s)
+        self._index.note_scan(name, now, forget_before=now - self._clock.interval(_REMEMBER_S))
         try:
             self._client.scan(section, folder)
         except PlexError as error:

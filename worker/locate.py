@@ -115,6 +115,6 @@ class Locator:
 
     def _note_missing(self, job: Job, target: Target) -> None:
         self._finder.await_files(target.scene.id, target.files)
-        if self._scans is None or job.missing_since:
-            return  # asked for at the first miss
-        self._scans.ask([self._finder.rules.map(path) for path, _size in target.files])
+        if self._scans:  # one of moments ago may have come before the file: a later try makes up for it
+            paths = [self._finder.rules.map(path) for path, _size in target.files]
+            self._scans.ask(paths, since=job.first_event_at)

@@ -112,14 +112,27 @@ def test_a_folder_is_scanned_once_in_ten_minutes_whoever_asks(tmp_path: Path, pa
     for after_s in (0.0, SCAN_AGAIN_S - 1, SCAN_AGAIN_S):
         clock.set(SetClock().now() + after_s)
         index = Index(str(tmp_path), "one")
-        Scans(movies, index, clock=clock, log=logging.getLogger("test")).ask([path, path.replace("x.mp4", "y.mp4")])
+        scans = Scans(movies, index, clock=clock, log=logging.getLogger("test"))
+        scans.ask([path, path.replace("x.mp4", "y.mp4")], since=clock.now())
         index.close()
     assert movies.scanned == [(1, path[:-6])] * 2
 
 
+def test_a_file_gets_a_scan_after_its_event_and_only_one(tmp_path: Path) -> None:
+    movies, index, clock = Movies(), Index(str(tmp_path), "one"), SetClock()
+    began_at, scans = clock.now(), Scans(movies, index, clock=clock, log=logging.getLogger("test"))
+    scans.ask(["/media/a/early.mp4"], since=began_at - 1)
+    for after_s in (60, SCAN_AGAIN_S, 2 * SCAN_AGAIN_S, 3 * SCAN_AGAIN_S):  # tries for a file that came after 50 s
+        clock.set(began_at + after_s)
+        scans.ask(["/media/a/late.mp4"], since=began_at + 50)
+        scans.ask(["/media/b/other.mp4"], since=began_at - 1)  # notes a scan, and forgets those of long ago
+    assert movies.scanned == [(1, "/media/a"), (1, "/media/b"), (1, "/media/a")]
+    index.close()
+
+
 def test_a_folder_outside_of_every_library_is_not_scanned(tmp_path: Path) -> None:
     movies, index = Movies(), Index(str(tmp_path), "one")
-    Scans(movies, index, clock=SetClock(), log=logging.getLogger("test")).ask(["/elsewhere/x.mp4"])
+    Scans(movies, index, clock=SetClock(), log=logging.getLogger("test")).ask(["/elsewhere/x.mp4"], since=0)
     assert movies.scanned == []
     index.close()
 
@@ -127,6 +140,6 @@ def test_a_folder_outside_of_every_library_is_not_scanned(tmp_path: Path) -> Non
 def test_a_scan_that_plex_refuses_is_only_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     movies, index = Movies(), Index(str(tmp_path), "one")
     movies.refuses = True
-    Scans(movies, index, clock=SetClock(), log=logging.getLogger("test")).ask(["/media/x.mp4"])
+    Scans(movies, index, clock=SetClock(), log=logging.getLogger("test")).ask(["/media/x.mp4"], since=0)
     assert "could not be asked to scan /media" in caplog.text
     index.close()
