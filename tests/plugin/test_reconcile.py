@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LONG_AGO = "2020-01-01T00:00:00Z"
 IS_LONG = bool(os.environ.get("PLEXSYNC_TEST_LONG"))
-SCENES = 5000 if IS_LONG else 300
+SCENES = 5000 if IS_LONG else 100
 DRAIN_S = 900.0
 NO_GAPS = {"empty": 0, "stale": 0, "missing": 0}
 
