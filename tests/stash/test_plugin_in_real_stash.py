@@ -67,7 +67,7 @@ def test_form_saves_a_bulk_edit_and_an_array_edit_are_all_in_plex_at_once(world:
             and [world.item(scene_id).title for scene_id in (1, 6, 7)] == ["form 5", "array 6", "array 7"]
         )
     )
-    assert took_s < 2
+    assert took_s < 5
 
 
 def test_no_save_waits_for_the_plugin(world: RealWorld) -> None:
