@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from reconciliation.compare import Finding
     from worker.judgements import Judgements
     from worker.ledger import Ledger
-    from worker.push import Pusher, Target
+    from worker.locate import Target
+    from worker.push import Pusher
     from worker.queue import JobQueue
 
 # The ledger's verdict of a scene that Plex lacks.

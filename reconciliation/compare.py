@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from reconciliation.library import Library
     from reconciliation.memory import Memory, Seen
     from stash.scene import Scene
-    from worker.push import Pusher, Target
+    from worker.locate import Target
+    from worker.push import Pusher
     from worker.sharing import Sharing
 
 # Items of one request: 250 keys of 7 digits make 2 kB of address; items have 5 to 50 kB.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from plex.match import PathRules
     from plex.model import Section
     from reconciliation.memory import Seen
-    from worker.push import Target
+    from worker.locate import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

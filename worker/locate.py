@@ -6,6 +6,7 @@ No item is believed in without having been read: it may be gone, or have other f
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plex.errors import NotInPlex
@@ -18,10 +19,37 @@ if TYPE_CHECKING:
     from plex.client import PlexClient
     from plex.find import Finder
     from plex.model import PlexItem
+    from plex.plan import Wanted
     from plex.scan import Scans
+    from stash.scene import Scene
     from worker.job import Job
-    from worker.ledger import Ledger
-    from worker.push import Target
+    from worker.ledger import Ledger, SceneRecord
+
+Files = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a scene shall look like, and where: everything known without asking Plex."""
+
+    scene: Scene
+    wanted: Wanted
+    files: Files  # as Stash sees them
+    fingerprint: str
+    files_digest: str
+    record: SceneRecord | None
+
+    @property
+    def known_keys(self) -> tuple[int, ...]:
+        """The items of the last push, while the scene's files are those it was found by."""
+        if self.record is None or self.record.files != self.files_digest:
+            return ()
+        return tuple(self.record.items)
+
+    @property
+    def is_in_plex(self) -> bool:
+        """Whether Plex has all of it already, as far as PlexSync knows."""
+        return self.record is not None and self.record.fingerprint == self.fingerprint
 
 
 class Locator:

@@ -6,12 +6,11 @@ edit is sent, and what was pushed is stored before the job is settled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plex.errors import Rejected
 from plex.plan import Owned, lost_names, plan
-from worker.locate import Locator
+from worker.locate import Locator, Target
 from worker.picture_store import PictureStore
 from worker.pictures import PicturePusher
 from worker.policy import Outcome, Verdict
@@ -25,40 +24,13 @@ if TYPE_CHECKING:
     from plex.client import PlexClient
     from plex.find import Finder
     from plex.model import PlexItem
-    from plex.plan import Plan, Wanted
+    from plex.plan import Plan
     from plex.scan import Scans
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
     from worker.job import Job
-    from worker.ledger import Ledger, SceneRecord
-
-Files = tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What a scene shall look like, and where: everything known without asking Plex."""
-
-    scene: Scene
-    wanted: Wanted
-    files: Files  # as Stash sees them
-    fingerprint: str
-    files_digest: str
-    record: SceneRecord | None
-
-    @property
-    def known_keys(self) -> tuple[int, ...]:
-        """The items of the last push, while the scene's files are those it was found by."""
-        if self.record is None or self.record.files != self.files_digest:
-            return ()
-        return tuple(self.record.items)
-
-    @property
-    def is_in_plex(self) -> bool:
-        """Whether Plex has all of it already, as far as PlexSync knows."""
-        return self.record is not None and self.record.fingerprint == self.fingerprint
-
+    from worker.ledger import Ledger
 
 class Pusher:
     """Pushes scenes under one set of settings and one connection to Plex."""
