@@ -180,7 +180,8 @@ class PlexClient:
             start += len(container)
             total = _total(container)
             first_total = total if first_total is None else first_total
-            if not len(container) and start < (first_total or 0) // 2:
+            announced = total if total is not None else first_total or 0
+            if not len(container) and (start < announced or announced < (first_total or 0) // 2):
                 # Not even a person deletes so much meanwhile; what is not listed must not count as missing.
                 raise PlexServerError(
                     f"{self._address}: the listing of {section.title} ends after {start} of {first_total} items"

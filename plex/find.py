@@ -70,7 +70,7 @@ class Finder:
 
     def known(self, files: Sequence[File]) -> tuple[int, ...]:
         """The rating keys that the index has for these files, without asking Plex. None known says nothing."""
-        return tuple(match.item.rating_key for match in self._match_known(files).matches)
+        return tuple(match.item.rating_key for match in self._taken(self._match_known(files)))
 
     def find(self, files: Sequence[File], *, since: float) -> tuple[Match, ...]:
         """Every item that holds one of the files; Plex is asked where the index was not brought up to date after
@@ -81,13 +81,14 @@ class Finder:
         if not self._is_settled(files, items, found, since):
             found = self._look_up.ask(files, self.rules)
         self._paths.learn(found.matches)
-        if found.matches:
-            return found.matches
-        if found.rivals and self._allow_ambiguous:
-            return found.rivals[:1]
+        if taken := self._taken(found):
+            return taken
         if found.rivals:
             raise Ambiguous([_words(match) for match in found.rivals])
         raise NotInPlex([self.rules.map(path) for path, _size in files])
+
+    def _taken(self, found: Found) -> tuple[Match, ...]:
+        return found.matches or (found.rivals[:1] if self._allow_ambiguous else ())
 
     def holds_one_of(self, parts: Iterable[PartFile], files: Sequence[File]) -> bool:
         """Whether an item that was found for these files still has one of them."""

@@ -57,18 +57,27 @@ class Sweeper:
         self.note_swept(section, self.take(self._client.sweep(section)), began_at)
 
     def note_swept(self, section: Section, newest: int, began_at: float) -> None:
-        """All items of the section were taken since `began_at`; `newest`: the last change among them."""
+        """All items of the section were taken since `began_at`; `newest`: the last change among them, 0 for none."""
         self._index.drop_unseen(section.key, began_at)
         state = self._index.section(section.key)
+        # Of a library that is suddenly empty it stays known that it held something.
         self._index.store_section(
-            section.key, replace(state, newest=newest, swept_at=began_at, refreshed_at=began_at)
+            section.key, replace(state, newest=newest or state.newest, swept_at=began_at, refreshed_at=began_at)
         )
 
-    def refresh(self) -> None:
-        """Read what changed since the last look, in each section whose last look is older than REFRESH_EVERY_S."""
-        for section in self._client.sections():
-            if self._clock.now() - self._index.section(section.key).refreshed_at >= self.refresh_every_s:
-                self.refresh_section(section)
+    def refresh(self) -> bool:
+        """Read what changed since the last look, in each section whose last look is older than REFRESH_EVERY_S.
+
+        Whether there was one.
+        """
+        sections = self._client.sections()
+        old = [each for each in sections if self._age_s(each) >= self.refresh_every_s]
+        for section in old:
+            self.refresh_section(section)
+        return bool(old)
+
+    def _age_s(self, section: Section) -> float:
+        return self._clock.now() - self._index.section(section.key).refreshed_at
 
     def refresh_section(self, section: Section) -> None:
         """Read what changed in the section since the last look, however new that is."""

@@ -122,10 +122,11 @@ class Ledger:
         # and a push that finds all of it in Plex makes it PlexSync's again.
         self._file = Database(os.path.join(directory, NAME), _make_tables, on_damage=on_damage)
         self._begun_at: float | None = None
+        self._event_at = float("inf")
 
-    def begin_job(self, now: float) -> None:
-        """A try begins: the next settlement counts its seconds from here."""
-        self._begun_at = now
+    def begin_job(self, now: float, *, event_at: float) -> None:
+        """A try begins: the next settlement counts its seconds from here. `event_at`: the job's last event."""
+        self._begun_at, self._event_at = now, event_at
 
     def close(self) -> None:
         """Let go of the file."""
@@ -193,6 +194,7 @@ class Ledger:
     def settle(self, scene: Scene, *, verdict: str, fingerprint: str, files: str, now: float) -> None:
         """Store how the scene, as it was read, was judged; a dead letter of it is answered by that."""
         with self.transaction() as database:
+            is_counted = verdict == "unchanged" and self._was_settled(database, scene.id)
             self._store_scene(database, (scene.id, scene.updated_at, now, verdict, fingerprint, files))
             database.execute("DELETE FROM entity WHERE scene_id = ?", (scene.id,))
             database.executemany(
@@ -200,7 +202,8 @@ class Ledger:
                 [(kind, entity_id, scene.id) for kind, entity_id in entities_of(scene)],
             )
             database.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene.id,))
-            statistics.count(database, verdict, now=now, took_s=self._seconds_of_job(now))
+            if not is_counted:
+                statistics.count(database, verdict, now=now, took_s=self._seconds_of_job(now))
 
     def forget_items(self, scene_id: int, rating_keys: Iterable[int]) -> None:
         """These items no longer hold a file of the scene."""
@@ -242,6 +245,7 @@ class Ledger:
             title, updated_at = scene.title, scene.updated_at
             path = scene.files[0].path if scene.files else ""
         with self.transaction() as database:
+            is_counted = self._was_buried(database, job.scene_id)
             database.execute(
                 "INSERT OR REPLACE INTO dead_letter (scene_id, title, path, error_class, error_text, attempts,"
                 " failed_first_at, failed_last_at, outage_id, job) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -251,7 +255,8 @@ class Ledger:
                 ),
             )  # fmt: skip
             self._store_scene(database, (job.scene_id, updated_at, now, DEAD, "", ""))
-            statistics.count(database, DEAD, now=now)
+            if not is_counted:
+                statistics.count(database, DEAD, now=now)
 
     def exhume(self, scene_id: int, *, now: float) -> Job | None:
         """Take the scene's dead letter out again; the job in it."""
@@ -261,6 +266,19 @@ class Ledger:
             if row:
                 statistics.count(database, DEAD, now=now, by=-1)
         return job_from_data(json.loads(row[0])) if row else None
+
+    # A worker killed before the queue knew leaves its last job to the next one; it counts once all the same.
+
+    def _was_settled(self, database: sqlite3.Connection, scene_id: int) -> bool:
+        return self._has_row(database, "scene WHERE scene_id = ? AND settled_at >= ?", scene_id)
+
+    def _was_buried(self, database: sqlite3.Connection, scene_id: int) -> bool:
+        open_letter = "dead_letter WHERE scene_id = ? AND failed_last_at >= ? AND recovered_at IS NULL"
+        return self._has_row(database, open_letter, scene_id)
+
+    def _has_row(self, database: sqlite3.Connection, what: str, scene_id: int) -> bool:
+        sql = f"SELECT 1 FROM {what}"  # noqa: S608 - our own words
+        return database.execute(sql, (scene_id, self._event_at)).fetchone() is not None
 
     def _seconds_of_job(self, now: float) -> float:
         return max(0.0, now - self._begun_at) if self._begun_at is not None else 0.0

@@ -141,10 +141,10 @@ class SyncWorker:
     def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
         """Take the next due job, or this scene's, through one try to its decision. The only place for that."""
         started_at = self._clock.now()
-        self._parts.ledger.begin_job(started_at)
         job = self._queue.take(started_at) if scene_id is None else self._queue.take_scene(scene_id)
         if job is None:
             return None
+        self._parts.ledger.begin_job(started_at, event_at=job.last_event_at)
         ticket = self._resilience.ticket()
         self._parts.worker_file.tell("pushing", started_at)
         # A trial asks Plex for nothing beyond its own job.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from plex.errors import Ambiguous, NotInPlex
 from plex.sweep import REFRESH_EVERY_S
+from worker.background import planned
 from worker.dead_letters import DeadLetters
 from worker.intake import new_job
 from worker.job import Reason
@@ -49,9 +50,10 @@ class Wake:
         self._next_for_missing_at = 0.0
         self._ways: tuple[object, ...] | None = None  # how files were looked for the last time
 
-    def due_at(self, _now: float) -> float | None:
+    def due_at(self, now: float) -> float | None:
         """At once at the start, then every REFRESH_EVERY_S; never before the settings are known."""
-        return self._next_at if self._stash.settings else None
+        every_s = self._clock.interval(REFRESH_EVERY_S)
+        return planned(self._next_at, now, every_s) if self._stash.settings else None
 
     def step(self, now: float, obstacle: str | None) -> None:
         """Look at what changed in Plex if a scene waits for it. Raises PlexError and LocalStorage."""
@@ -74,9 +76,10 @@ class Wake:
         if not finder.index.awaits_any():
             return
         waits = any(job.error_class == NotInPlex.__name__ for job in self._queue.jobs())
-        if waits or now >= self._next_for_missing_at:
-            self._next_for_missing_at = now + self._clock.interval(MISSING_EVERY_S)
-            finder.sweeper.refresh()
+        every_s = self._clock.interval(MISSING_EVERY_S)
+        # A look that somebody else has just had is waited for, not counted: what has come since is to be seen too.
+        if (waits or now >= planned(self._next_for_missing_at, now, every_s)) and finder.sweeper.refresh():
+            self._next_for_missing_at = now + every_s
         seen = finder.index.seen_scenes()
         if seen:
             count = self._wake(seen, now)

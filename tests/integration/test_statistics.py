@@ -39,12 +39,29 @@ def a_job(scene_id: int) -> Job:
 
 def test_each_settlement_counts_once_with_the_seconds_of_a_push(tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path))
-    ledger.begin_job(NOW)
+    ledger.begin_job(NOW, event_at=NOW)
     settle(ledger, 1, "pushed", NOW + 2)
     settle(ledger, 2, "unchanged", NOW + 60)
     settle(ledger, 3, "skipped", NOW + 60)
     ledger.bury(a_job(4), None, now=NOW + 60)
     assert sums(tmp_path) == (1, 1, 1, 2.0)
+
+
+def test_a_job_that_a_killed_worker_leaves_to_the_next_counts_once(tmp_path: Path) -> None:
+    """The ledger knew of its end, the queue did not."""
+    for _ in range(2):
+        with closing(Ledger(str(tmp_path))) as ledger:
+            ledger.begin_job(NOW + 1, event_at=NOW)
+            settle(ledger, 1, "unchanged", NOW + 2)
+            ledger.bury(a_job(4), None, now=NOW + 3)
+    assert sums(tmp_path)[:3] == (0, 1, 1)
+    with closing(Ledger(str(tmp_path))) as ledger:
+        ledger.begin_job(NOW + 10, event_at=NOW + 9)
+        settle(ledger, 1, "unchanged", NOW + 11)
+        ledger.bury(a_job(4), None, now=NOW + 12)
+        assert ledger.exhume(4, now=NOW + 13)
+        ledger.bury(a_job(4), None, now=NOW + 14)
+    assert sums(tmp_path)[:3] == (0, 2, 2)
 
 
 def test_an_exhumed_job_has_not_failed(tmp_path: Path) -> None:

@@ -134,6 +134,18 @@ def test_what_was_not_found_is_looked_for_again_by_another_path_map(woken: Woken
     assert list(woken.queue.jobs()) == []
 
 
+def test_a_look_just_before_the_worker_started_does_not_stand_for_its_first_one(woken: Woken) -> None:
+    woken.ledger.settle(a_scene(7, *FILES), verdict="missing", fingerprint="", files="", now=NOW)
+    woken.lack(7)
+    woken.plex.pusher(woken.stash.last_settings()).finder.sweeper.refresh()
+    woken.clock.set(NOW + 1)
+    woken.file_comes()
+    woken.step(1)
+    assert list(woken.queue.jobs()) == []
+    woken.step(1 + REFRESH_EVERY_S)
+    assert [job.scene_id for job in woken.queue.jobs()] == [7]
+
+
 def test_plex_is_asked_only_where_something_waits_and_rarely_where_nobody_does(woken: Woken) -> None:
     woken.step(0)
     assert woken.sim.requests == []

@@ -7,6 +7,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -259,6 +260,19 @@ def test_a_listing_that_ends_early_makes_nothing_missing(world: PluginWorld) -> 
     empty = Fault.answer(200, body=b'<MediaContainer size="0" totalSize="12"/>')
     world.plex.fault(empty, path="/library/sections/1/all", when=lambda request: request.first("sort") != "")
     assert "ends after 0 of 12" in refusal(world)
+
+
+@pytest.mark.parametrize("body", [b'<MediaContainer size="0" totalSize="2100"/>', b'<MediaContainer size="0"/>'])
+def test_a_page_that_comes_back_empty_in_the_middle_makes_nothing_missing(world: PluginWorld, body: bytes) -> None:
+    for number in range(2_100):
+        world.plex.add_item(world.section, files=[(f"/media/other {number}.mp4", number)])
+    fill(world, 3)
+    pages = count(1)
+    world.plex.fault(
+        Fault.answer(200, body=body), when=lambda request: request.first("sort") != "" and next(pages) == 3
+    )
+    assert reconcile(world)["gaps"]["missing"] == 0
+    assert "ends after 2000 of 2103" in world.log_text()
 
 
 def test_two_invocations_at_once_are_one_run(world: PluginWorld) -> None:
