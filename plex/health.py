@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from plex.client import PlexClient, PlexConnection, choose_sections, words_for_missing
-from plex.errors import PlexAuthError, PlexError, PlexSetup
+from plex.errors import PlexAuthError, PlexError, PlexSetup, Rejected
 
 if TYPE_CHECKING:
     from local.clock import Clock
@@ -80,4 +80,5 @@ def _look_deeper(client: PlexClient, connection: PlexConnection, health: Health)
 
 def _failed(health: Health, error: PlexError) -> Health:
     token_ok = False if isinstance(error, PlexAuthError) else health.token_ok
-    return replace(health, token_ok=token_ok, error=error, reason=str(error))
+    hint = " Is plex_url that of a Plex server?" if isinstance(error, Rejected) and not health.healthy else ""
+    return replace(health, token_ok=token_ok, error=error, reason=f"{error}{hint}")

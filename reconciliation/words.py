@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from worker.words import sentence
+
 if TYPE_CHECKING:
     from reconciliation.state import Request
 
@@ -14,8 +16,7 @@ _MANY_KEYS = re.compile(r"(\d+,\d+,\d+)(?:,\d+)+")
 
 def words_for_break_off(request: Request, why: str, *, checked: int, total: int) -> str:
     """`checked` and `total` are scenes, 0 of 0 before they are counted."""
-    reason = _MANY_KEYS.sub(r"\1,…", why).rstrip(".")
-    reason += "" if reason.endswith(("?", "!")) else "."
+    reason = sentence(_MANY_KEYS.sub(r"\1,…", why))
     again = "It is started again by itself." if request.is_scheduled else "Run it again once that is over."
     if not checked:
         return f"The reconciliation stopped before it compared any scene: {reason} Nothing was queued. {again}"

@@ -8,7 +8,6 @@ from tasks.arguments import days_of, error_types_of, outage_of, scene_id_of
 from tasks.plex_and_stash import need_packages
 from tasks.worker_link import WorkerLink
 from worker.words import counted
-from worker.worker_file import read_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +60,6 @@ def recover_outage_jobs(context: Context) -> Mapping[str, object]:
 def sync_scene(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of `sync_scene`."""
     scene_id = scene_id_of(context.input.args)
-    context.hider.is_on = read_told(context.directory).hide_paths
     answer = _ask(context, "sync_scene", {"scene_id": scene_id})
     reason = f" ({answer['message']})" if answer.get("message") else ""
     context.log.info("scene %d: %s%s", scene_id, answer["verdict"], reason)

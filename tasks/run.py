@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from local.clock import clock_from_environment
-from local.hide_paths import PathHider
+from local.hide_paths import PathHider, hide_paths
 from local.redact import Redactor
 from local.storage import LocalStorage
 from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line
@@ -24,6 +24,7 @@ from tasks.relay import relay_worker_log
 from tasks.status import queue_status
 from tasks.sync import sync_all, sync_recent
 from tasks.worker_link import start_worker_if_none
+from worker.worker_file import read_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,20 +58,27 @@ PROGRESS_STEP = 0.001
 def run_task(data: bytes, *, directory: str, script: str) -> None:
     """Answer the input of a task or operation. Never raises: what went wrong is the answer."""
     redactor, hider = Redactor(), PathHider()
+    hider.is_on = read_told(directory).hide_paths  # until this task has asked Stash itself
     stream = os.fdopen(os.dup(2), "wb", buffering=0)
     log = _log_to_stash(stream, redactor, hider)
     try:
         context = _context(data, directory, script, log, redactor, hider, stream)
         answer = answer_output(_run(context))
     except (TaskError, LocalStorage, ValueError) as error:
-        answer = answer_error(redactor.clean(str(error)))
+        answer = _error_answer(str(error), redactor, hider)
     except OSError as error:
-        answer = answer_error(redactor.clean(_words_for(error, directory)))
+        answer = _error_answer(_words_for(error, directory), redactor, hider)
     except Exception as error:
         log.debug("the traceback behind the answer", exc_info=True)
-        answer = answer_error(redactor.clean(f"PlexSync failed: {type(error).__name__}: {error}"))
+        answer = _error_answer(f"PlexSync failed: {type(error).__name__}: {error}", redactor, hider)
     sys.stdout.buffer.write(answer)
     sys.stdout.flush()
+
+
+def _error_answer(text: str, redactor: Redactor, hider: PathHider) -> bytes:
+    """Stash logs it."""
+    text = redactor.clean(text)
+    return answer_error(hide_paths(text) if hider.is_on else text)
 
 
 def _context(  # noqa: PLR0917 - what run_task has made

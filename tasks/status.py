@@ -51,7 +51,6 @@ def queue_status(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of View Queue Status."""
     now = context.now
     told = read_told(context.directory)
-    context.hider.is_on = told.hide_paths
     status = _look(context, told, now)
     for line in status_lines(status, now):
         context.log.info("%s", line)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from local import inbox, lock, start
 from tasks.context import TaskError
 from worker.commands import answer_path, command_content, command_entry
-from worker.worker_file import NAME as WORKER_FILE
+from worker.worker_file import read_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,20 +99,10 @@ def start_worker_if_none(context: Context) -> None:
         start.start_worker(context.script, context.directory)
 
 
-def told_by_worker(directory: str) -> Mapping[str, Any]:
-    """What `worker.json` says; empty where it says nothing that can be read."""
-    try:
-        with open(os.path.join(directory, WORKER_FILE), encoding="utf-8") as file:
-            told = json.load(file)
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
 def why_missing(directory: str) -> str:
     """Why no worker stays alive, as far as it is known."""
     try:
-        with open(os.path.join(directory, PACKAGES_NOTE), encoding="utf-8") as file:
+        with open(os.path.join(directory, PACKAGES_NOTE), encoding="utf-8", errors="replace") as file:
             return file.read().strip()
     except OSError:
         return (
@@ -150,7 +140,7 @@ def _removed(path: str) -> bool:
 
 
 def _silence(directory: str, command_id: str) -> str:
-    doing = told_by_worker(directory).get("doing") or "unknown"
+    doing = read_told(directory).doing or "unknown"
     if _withdraw(directory, command_id):
         return (
             f"PlexSync's worker has not answered within {ANSWER_WAIT_S:.0f} s (it says: {doing}). Nothing was changed; "

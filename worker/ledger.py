@@ -91,6 +91,7 @@ CREATE TABLE IF NOT EXISTS upload (
     state TEXT NOT NULL,           -- JSON of an Upload
     PRIMARY KEY (rating_key, kind)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ways (text TEXT NOT NULL);  -- one row: how files were looked for the last time, JSON
 CREATE TABLE IF NOT EXISTS moment (
     name TEXT PRIMARY KEY, at REAL NOT NULL  -- epoch seconds
 ) WITHOUT ROWID;
@@ -237,6 +238,18 @@ class Ledger:
                 (kind, entity_id, json.dumps(list(scene_ids))),
             ).fetchall()
         return {scene_id for (scene_id,) in rows}
+
+    def ways(self) -> str:
+        """How files were looked for the last time; "" before the first one."""
+        with self.storage("read") as database:
+            row = database.execute("SELECT text FROM ways").fetchone()
+        return str(row[0]) if row else ""
+
+    def store_ways(self, ways: str) -> None:
+        """How files are looked for from now on."""
+        with self.transaction() as database:
+            database.execute("DELETE FROM ways")
+            database.execute("INSERT INTO ways VALUES (?)", (ways,))
 
     def bury(self, job: Job, scene: Scene | None, *, now: float) -> None:
         """Keep the job as a dead letter, in place of an older one of the same scene."""

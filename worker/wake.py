@@ -6,6 +6,7 @@ scenes that bulk work found missing, and the dead letters that came of it.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ class Wake:
         self._log = log
         self._next_at = 0.0
         self._next_for_missing_at = 0.0
-        self._ways: tuple[object, ...] | None = None  # how files were looked for the last time
+        self._ways: str | None = None  # the ledger's, once it was read
 
     def due_at(self, now: float) -> float | None:
         """At once at the start, then every REFRESH_EVERY_S; never before the settings are known."""
@@ -62,10 +63,7 @@ class Wake:
         if obstacle or settings.paused:
             return
         finder = self._plex.pusher(settings).finder
-        ways = (finder.rules, settings.plex_library, settings.allow_ambiguous)
-        if self._ways not in (None, ways):
-            self._try_again(now)
-        self._ways = ways
+        self._note_ways(json.dumps([finder.rules.rules, settings.plex_library, settings.allow_ambiguous]), now)
         self._look(finder, now)
 
     def break_off(self, why: str, *, is_passing: bool = False) -> None:  # noqa: ARG002 - all the same here
@@ -85,6 +83,14 @@ class Wake:
             count = self._wake(seen, now)
             finder.index.await_no_more(seen)
             self._log.info("Plex has new files: %d scenes that it lacked are looked at again", count)
+
+    def _note_ways(self, ways: str, now: float) -> None:
+        before = self._ledger.ways() if self._ways is None else self._ways
+        if before and before != ways:
+            self._try_again(now)
+        if before != ways:
+            self._ledger.store_ways(ways)
+        self._ways = ways
 
     def _try_again(self, now: float) -> None:
         """Another path map, perhaps a better inferred one, or other libraries: what was not found may be found now."""

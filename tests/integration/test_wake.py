@@ -134,6 +134,18 @@ def test_what_was_not_found_is_looked_for_again_by_another_path_map(woken: Woken
     assert list(woken.queue.jobs()) == []
 
 
+def test_a_path_map_that_changed_while_no_worker_lived_counts_too(woken: Woken) -> None:
+    woken.step(0)
+    woken.ledger.bury(WAITING, a_scene(7, *FILES), now=NOW)
+    assert woken.stash.settings
+    woken.stash.settings = replace(woken.stash.settings, path_map=(PathRule(stash="/data", plex="/media"),))
+    next_one = Wake(
+        queue=woken.queue, ledger=woken.ledger, stash=woken.stash, plex=woken.plex, clock=woken.clock, log=LOG  # type: ignore[arg-type]
+    )  # fmt: skip
+    next_one.step(NOW + 30, None)
+    assert [job.scene_id for job in woken.queue.jobs()] == [7]
+
+
 def test_a_look_just_before_the_worker_started_does_not_stand_for_its_first_one(woken: Woken) -> None:
     woken.ledger.settle(a_scene(7, *FILES), verdict="missing", fingerprint="", files="", now=NOW)
     woken.lack(7)
