@@ -6,45 +6,27 @@ Needs no package that must be installed, so that it works before anything else d
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local import lock
 from local.storage import LocalStorage
 from reconciliation.state import State, state_file
 from tasks.process import stop_told
-from tasks.status_lines import status_lines
+from tasks.status_lines import Status, status_lines
 from tasks.worker_link import PACKAGES_NOTE
 from worker.overview import Overview
 from worker.resilience import Resilience
 from worker.worker_file import Told, read_told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tasks.context import Context
     from worker.dead_letters import DeadLetter
     from worker.outages import Outage
-    from worker.overview import QueueCounts
 
 # Of dead letters, for each class; of outages in the log (the JSON has all 30).
 EXAMPLES = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """All that the report tells."""
-
-    counts: QueueCounts
-    examples: Sequence[DeadLetter]
-    sync: Mapping[str, Any]
-    resilience: Resilience
-    outages: tuple[Outage, ...]
-    reconciliation: State
-    worker: Mapping[str, Any]
-    draining: Mapping[str, Any]
-    path_map_inferred: Sequence[str]
-    problems: Sequence[str]
 
 
 def queue_status(context: Context) -> Mapping[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,32 @@ from tasks.outages import outage_line
 from worker.words import counted, duration_in_words, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from reconciliation.state import State
-    from tasks.status import Status
+    from worker.dead_letters import DeadLetter
+    from worker.outages import Outage
+    from worker.overview import QueueCounts
+    from worker.resilience import Resilience
 
 SHOWN_OUTAGES = 3
 SHOWN_ERROR = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """All that the report tells."""
+
+    counts: QueueCounts
+    examples: Sequence[DeadLetter]
+    sync: Mapping[str, Any]
+    resilience: Resilience
+    outages: tuple[Outage, ...]
+    reconciliation: State
+    worker: Mapping[str, Any]
+    draining: Mapping[str, Any]
+    path_map_inferred: Sequence[str]
+    problems: Sequence[str]
 
 
 def status_lines(status: Status, now: float) -> Iterator[str]:
