@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -307,15 +307,19 @@ def read_proc(pid: int, name: str) -> bytes:
         return b""
 
 
-def open_files(pid: int) -> set[str]:
-    """What the process has open; empty when it is gone."""
-    found = set()
-    try:
-        for name in os.listdir(f"/proc/{pid}/fd"):
-            found.add(os.readlink(f"/proc/{pid}/fd/{name}"))
-    except OSError:
-        pass  # closed or gone meanwhile
+def descriptors_of(pid: int) -> dict[int, str]:
+    """What the process has open, by number; empty when it is gone."""
+    folder, found = f"/proc/{pid}/fd", {}
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            with suppress(OSError):  # closed meanwhile
+                found[int(name)] = os.readlink(f"{folder}/{name}")
     return found
+
+
+def open_files(pid: int) -> set[str]:
+    """What the process has open."""
+    return set(descriptors_of(pid).values())
 
 
 def kill_and_wait(pid: int) -> None:
