@@ -8,7 +8,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
-from bench import drain, edits, hooks
+from bench import drain, edits, hooks, reconcile
 from bench.world import open_world
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ TARGET_SCENES_PER_S, TARGET_REQUESTS = 60, 1.1
 
 def main() -> int:
     print(f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} CPUs\n")
-    for part in (report_hooks, report_edits, report_drain):
+    for part in (report_hooks, report_edits, report_drain, report_reconciliation):
         for line in part():
             print(f"  {line}".rstrip(), flush=True)
         print()
@@ -75,7 +75,14 @@ def report_drain() -> Iterator[str]:
     yield _row("PlexSync, never pushed before", _drain(first, naive), target)
     yield _row("PlexSync, pushed before", _drain(again, naive), target)
     yield _row(f"a plain script ({naive.scenes} of them)", _drain(naive, naive))
-    yield _row("PlexSync's own CPU where nothing changed", f"{unchanged_ms:.2f} ms a scene", "1 ms")
+    yield _row("once more, nothing changed", f"{unchanged_ms:.2f} ms of PlexSync's own CPU a scene", "1 ms")
+
+
+def report_reconciliation() -> Iterator[str]:
+    yield "Reconcile Library (All), nothing to do: first run, then second"
+    for size in reconcile.SIZES:
+        for line in reconcile.lines(reconcile.measure(size)):
+            yield f"  {line}"
 
 
 def _pairs(name: str, pairs: Pairs, target: float) -> str:
