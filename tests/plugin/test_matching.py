@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ NAMES = (
     "a=b?c;d.mp4", "%2C%20.mp4", "ünï, cödé & 50%.mp4", f"{'long name ' * 24}x.mp4", "name.with.dots.v2.mp4",
 )  # fmt: skip
 COUNT = 2000
+LARGE = 100_000 if os.environ.get("PLEXSYNC_TEST_LONG") else 3_000
 FOLDERS = 150
 SYNC_S = 180.0
 
@@ -103,7 +105,7 @@ def test_without_a_path_map_it_is_inferred_and_no_scene_reaches_anothers_item(ma
 
 def test_an_edit_on_a_cold_start_sweeps_no_library(world: PluginWorld) -> None:
     world.configure(path_map=f"{STASH_ROOT} => /media")
-    for number in range(3000):  # 300 of them end in 7.mp4
+    for number in range(LARGE):  # a tenth of them end in 7.mp4
         world.plex.add_item(world.section, files=[(f"/media/{number}.mp4", number)])
     scene_id = world.stash.add_scene(f"{STASH_ROOT}/7.mp4", 7)
     world.keys[scene_id] = 8
