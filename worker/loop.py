@@ -230,7 +230,9 @@ class SyncWorker:
             self._commands.serve(claimed.commands)
             claimed = self._parts.intake.claim()  # a command may have taken entries away
         now = self._clock.now()
-        self._entities = [each for each in claimed.entities if self._refused.get((each.path, each.at), 0.0) <= now]
+        there = {(each.path, each.at): each for each in claimed.entities}
+        self._refused = {key: until for key, until in self._refused.items() if key in there}  # or replaced, or cleared
+        self._entities = [each for key, each in there.items() if self._refused.get(key, 0.0) <= now]
         self._has_news = claimed.count > len(claimed.entities)
         if self._has_news:
             self._idle_since = self._clock.monotonic()
