@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from worker.job import Job
     from worker.ledger import Ledger
 
+
 class Pusher:
     """Pushes scenes under one set of settings and one connection to Plex."""
 
