@@ -118,7 +118,7 @@ def is_unjudged(updated_at: str, judged: Judged | None, *, installed_at: float, 
     at = epoch_of(updated_at)
     if at is None:
         return judged is not None and judged.updated_at not in ("", updated_at)
-    if at < int(installed_at):  # Stash's times are whole seconds: a change within the very second may have come after
+    if at <= installed_at:
         return False
     if judged is None:
         return True

@@ -40,13 +40,9 @@ def test_fractions_of_a_second_are_dropped() -> None:
 
 
 def test_nothing_of_before_the_installation_is_queued() -> None:
-    assert not is_due(text_of(INSTALLED - 1), None)
+    assert not is_due(text_of(INSTALLED), None)
     assert not is_due(text_of(INSTALLED - 1), Judged(updated_at="x", settled_at=INSTALLED - 5))
     assert is_due(text_of(INSTALLED + 1), None)
-
-
-def test_an_edit_within_the_second_of_the_installation_may_have_come_after_it() -> None:
-    assert is_unjudged(text_of(INSTALLED), None, installed_at=INSTALLED + 0.4, now=INSTALLED + 5)
 
 
 def test_an_edit_of_a_judged_scene_is_queued_whatever_its_offset() -> None:
