@@ -71,8 +71,7 @@ def _begun_in_a_drain(world: OutageWorld, trouble: Trouble, scenes: list[int]) -
 def _begun_in_a_put(world: OutageWorld, trouble: Trouble, scenes: list[int]) -> None:
     world.plex.clear_requests()
     titles = {scenes[2]: "edited in the last moment"}
-    world.edit_at_once(titles)
-    end = trouble.begin_in_a_put(world)
+    end = trouble.begin_in_a_put(world, lambda: world.edit_at_once(titles))
     titles[scenes[3]] = "edited after that"
     world.stash.update_scene(scenes[3], title=titles[scenes[3]])
     _wait_until_it_shows(world, trouble)

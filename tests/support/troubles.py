@@ -44,8 +44,10 @@ class Trouble:
         rule = world.plex.fault(self.fault)
         return lambda: world.plex.heal(rule)
 
-    def begin_in_a_put(self, world: PluginWorld) -> Callable[[], None]:
-        """From the next PUT on, whose effect Plex keeps while its answer is lost; returns when that PUT has come."""
+    def begin_in_a_put(self, world: PluginWorld, edit: Callable[[], None]) -> Callable[[], None]:
+        """From the PUT of this edit on, whose effect Plex keeps while its answer is lost; returns when it has
+        come.
+        """
         begun = threading.Event()
 
         def from_now_on(request: Request) -> bool:
@@ -55,9 +57,11 @@ class Trouble:
 
         if self.fault and self.fault.kind is not Kind.REFUSED:
             rule = world.plex.fault(replace(self.fault, after=True), when=from_now_on)
+            edit()
             assert begun.wait(30), "no PUT has come"
             return lambda: world.plex.heal(rule)
         held = world.plex.fault(Fault.hang(after=True), method="PUT", times=1)
+        edit()
         assert world.plex.wait_for_requests(1, timeout_s=30, when=lambda request: request.method == "PUT")
         end = self.begin(world)
         world.plex.heal(held)
