@@ -7,6 +7,7 @@ scenes are listed, and those that were ever judged are queued with them: what wa
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,9 @@ from stash.times import epoch_of
 from worker.background import planned
 from worker.intake import new_job
 from worker.job import Reason
+from worker.words import counted
 
 if TYPE_CHECKING:
-    import logging
-
     from local.clock import Clock
     from worker.judgements import Judged, Judgements
     from worker.queue import JobQueue
@@ -35,14 +35,15 @@ INSTALLED, WATERMARK, QUEUE_LOST = "installed", "caught_up_to", "queue_lost"
 
 @dataclass(slots=True)
 class _Pass:
-    """A pass under way. Times are epoch seconds; `newest`: of all that it has seen."""
+    """A pass under way. Times are epoch seconds; `newest`: of all that it has seen; `again`: queued once more."""
 
     installed_at: float
     down_to: float
     newest: float
     queue_lost: bool
     page: int = 1
-    queued: int = 0
+    unannounced: int = 0
+    again: int = 0
 
 
 class CatchUp:
@@ -101,15 +102,22 @@ class CatchUp:
             is_lost = current.queue_lost and scene_id in judged
             if is_lost or is_unjudged(text, judged.get(scene_id), installed_at=current.installed_at, now=now):
                 self._queue.add(new_job(scene_id, Reason.CATCH_UP, now))
-                current.queued += 1
+                if scene_id in judged and (is_lost or judged[scene_id].updated_at == text):
+                    current.again += 1
+                else:
+                    current.unannounced += 1
 
     def _end(self, done: _Pass, now: float) -> None:
         if done.newest != self._judgements.moment(WATERMARK):
             self._judgements.store_moment(WATERMARK, done.newest)
         if done.queue_lost:
             self._judgements.forget_moment(QUEUE_LOST)
-        if done.queued:
-            self._log.info("%d scenes changed in Stash without an event and were queued", done.queued)
+        if done.unannounced:
+            self._log.info("%s changed in Stash without an event; queued", counted(done.unannounced, "scene"))
+        if done.again:
+            why = "the queue was lost" if done.queue_lost else "pushed within the second of an edit"
+            level = logging.INFO if done.queue_lost else logging.DEBUG
+            self._log.log(level, "%s queued for another look: %s", counted(done.again, "scene"), why)
         self._pass, self._next_at = None, now + self._clock.interval(EVERY_S)
 
 

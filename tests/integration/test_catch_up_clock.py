@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from tests.support.clocks import SetClock
+from tests.support.scenes import a_scene
 from worker.catch_up import EVERY_S, PAGE, CatchUp
 from worker.judgements import Judgements
 from worker.ledger import Ledger
@@ -45,6 +46,7 @@ class Desk:
     """One living worker's catch-up."""
 
     queue: JobQueue
+    ledger: Ledger
     judgements: Judgements
     shelf: Shelf = field(default_factory=Shelf)
     clock: SetClock = field(default_factory=SetClock)
@@ -72,7 +74,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     ledger, queue = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue"))
-    yield Desk(queue=queue, judgements=Judgements(ledger))
+    yield Desk(queue=queue, ledger=ledger, judgements=Judgements(ledger))
     queue.close()
     ledger.close()
 
@@ -118,3 +120,20 @@ def test_a_change_of_stashs_offset_hides_nothing(desk: Desk, hours: int) -> None
     desk.shelf.times[2] = desk.jump(60)
     desk.jump(60)
     assert desk.look(desk.start()) == [1, 2]
+
+
+def test_an_edit_that_had_its_event_is_not_said_to_have_come_without_one(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    catch_up = desk.start()
+    desk.look(catch_up)
+    edited_at = desk.jump(60)
+    desk.shelf.times |= {1: edited_at, 2: edited_at}
+    ((_, updated_at),) = desk.shelf.list_updates(page=1, per_page=1)
+    desk.ledger.settle(
+        a_scene(1, updated_at=updated_at), verdict="pushed", fingerprint="f", files="f", now=edited_at + 0.5
+    )
+    desk.jump(EVERY_S)
+    assert desk.look(catch_up) == [1, 2]
+    assert caplog.messages == ["1 scene changed in Stash without an event; queued"]
