@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from worker.commands import answer_path
 from worker.state_files import StateFile
+from worker.words import counted
 
 if TYPE_CHECKING:
     import logging
@@ -79,7 +80,7 @@ class Result:
     def in_words(self) -> str:
         """For the log and the user."""
         gaps, queued = self.gaps, self.queued
-        unclaimed = "" if self.unclaimed is None else f"; {self.unclaimed} Plex items belong to no scene"
+        unclaimed = "" if self.unclaimed is None else f"; {counted(self.unclaimed, 'item')} of Plex without a scene"
         return (
             f"{self.checked} scenes checked; gaps: {gaps.empty} empty, {gaps.stale} stale, {gaps.missing} missing; "
             f"queued: {queued.empty} empty, {queued.stale} stale, {queued.missing} missing; "

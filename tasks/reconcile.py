@@ -14,6 +14,7 @@ from tasks.context import TaskError
 from tasks.plex_and_stash import need_packages
 from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink
+from worker.words import counted
 from worker.worker_file import DOING_STASH_AWAY, read_told
 
 if TYPE_CHECKING:
@@ -141,4 +142,4 @@ def in_words(output: Mapping[str, Any]) -> str:
         f"{gaps['stale']} stale, {gaps['missing']} missing in Plex. Queued: {queued['empty']} empty, "
         f"{queued['stale']} stale, {queued['missing']} for a scan. {output['skipped']} skipped."
     )
-    return text if unclaimed is None else f"{text} {unclaimed} items of Plex belong to no scene."
+    return text if unclaimed is None else f"{text} {counted(unclaimed, 'item')} of Plex without a scene."

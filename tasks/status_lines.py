@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tasks.outages import outage_line
-from worker.words import counted, duration_in_words, sentence
+from worker.words import counted, duration_in_words, named, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -79,8 +79,8 @@ def _dead_letters(status: Status) -> Iterator[str]:
         shown = list(letters)
         yield f"- {name}: {shown[0].advice}"
         for letter in shown:
-            title = f'"{letter.title}" (scene {letter.scene_id})' if letter.title else f"scene {letter.scene_id}"
-            yield f"- - {title}, {counted(letter.attempts, 'try')}: {_short(letter.error_text)}"
+            scene = named(letter.title, letter.scene_id)
+            yield f"- - {scene}, {counted(letter.attempts, 'try')}: {_short(letter.error_text)}"
 
 
 def _drain(status: Status, now: float) -> str:

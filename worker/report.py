@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.policy import Action, Verdict
-from worker.words import duration_in_words
+from worker.words import duration_in_words, named
 
 if TYPE_CHECKING:
     import logging
@@ -51,5 +51,4 @@ class Report:
 
 def describe(job: Job, scene: Scene | None) -> str:
     """`"Title" (scene 12)`."""
-    title = scene.title if scene else ""
-    return f'"{title}" (scene {job.scene_id})' if title else f"scene {job.scene_id}"
+    return named(scene.title if scene else "", job.scene_id)

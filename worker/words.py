@@ -1,10 +1,14 @@
-"""Lengths of time as people say them; every log line, status and report words them alike."""
+"""Lengths of time, numbers and scenes as people say them; every log line, status and report words them alike."""
 
 from __future__ import annotations
+
+import re
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 _SHOWN_AS_A_SECOND_S = 0.95
 _UNITS = (("d", _DAY_S), ("h", _HOUR_S), ("min", _MINUTE_S), ("s", 1))
+# What would end a line of the log, garble it in a terminal or turn its direction; joiners of emoji are none of these.
+_UNFIT_FOR_A_LINE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 
 
 def duration_in_words(seconds: float) -> str:
@@ -25,6 +29,12 @@ def counted(count: int, noun: str) -> str:
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
+
+
+def named(title: str, scene_id: int) -> str:
+    """`"Title" (scene 12)` on one line, whatever characters the title holds; `scene 12` when it has none."""
+    title = _UNFIT_FOR_A_LINE.sub(" ", title).strip()
+    return f'"{title}" (scene {scene_id})' if title else f"scene {scene_id}"
 
 
 def sentence(text: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.words import counted, duration_in_words
+from worker.words import counted, duration_in_words, named
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,17 @@ def test_nouns_agree_with_their_count() -> None:
     assert [counted(1, "job"), counted(0, "job"), counted(1, "try"), counted(3, "try")] == [
         "1 job", "0 jobs", "1 try", "3 tries",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("title", ["a\nb", "a\x00\x07b", "a\u202e b", "\ta\u2028b\r\n"])
+def test_a_scene_is_named_on_one_line_that_reads_from_left_to_right(title: str) -> None:
+    assert named(title, 12) == '"a b" (scene 12)'
+
+
+def test_letters_of_all_scripts_and_joined_emoji_stay_in_a_scenes_name() -> None:
+    assert named("שלום é 👩\u200d👧", 12) == '"שלום é 👩\u200d👧" (scene 12)'
+
+
+@pytest.mark.parametrize("title", ["", " ", "\n"])
+def test_a_scene_without_a_title_is_named_by_its_number(title: str) -> None:
+    assert named(title, 12) == "scene 12"
