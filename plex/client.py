@@ -17,7 +17,7 @@ import requests
 from plexapi.server import PlexServer
 
 from plex.connection import PlexConnection, checked, open_session, shown_address
-from plex.errors import PlexServerError, PlexSetup, Rejected, error_for_status, is_refusal, translated
+from plex.errors import PlexServerError, PlexSetup, Rejected, error_for_status, is_refusal, named_request, translated
 from plex.model import (
     Identity,
     LeanItem,
@@ -276,7 +276,7 @@ class PlexClient:
         headers: Mapping[str, str] | None = None,
     ) -> Element | None:
         query = _query(parameters)
-        asked = f"{method.__name__.upper()} {self._address}{path}"
+        asked = named_request(method.__name__, self._address, path)
         with translated(asked):
             answer: Element | None = self._server.query(  # type: ignore[no-untyped-call]
                 f"{path}?{query}" if query else path, method=method, headers=headers, allow_redirects=False
@@ -294,7 +294,7 @@ class PlexClient:
         content: bytes = b"",
     ) -> None:
         """Where Plex may answer with nothing or a line of text, which plexapi would take for broken XML."""
-        query, asked = _query(parameters), f"{method.__name__.upper()} {self._address}{path}"
+        query, asked = _query(parameters), named_request(method.__name__, self._address, path)
         with translated(asked):
             response = method(
                 f"{self._connection.url}{path}{'?' if query else ''}{query}",
@@ -316,7 +316,7 @@ class PlexClient:
         text = _start_of(response, self._connection.token) if is_refusal(status) else ""
         raise error_for_status(
             status,
-            f"{response.request.method} {self._address}{urlsplit(response.url).path}",
+            named_request(str(response.request.method), self._address, urlsplit(response.url).path),
             text=text,
             retry_after=response.headers.get("Retry-After"),
             date=response.headers.get("Date"),

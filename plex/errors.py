@@ -20,6 +20,7 @@ A message says what happened, to what, and what to do. None holds the token, a t
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
@@ -32,6 +33,8 @@ import urllib3.exceptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+_MANY_KEYS = re.compile(r"(\d+,\d+,\d+)(?:,\d+)+")
 
 
 class PlexError(Exception):
@@ -117,6 +120,11 @@ _CHECK_URL = "check plex_url (like http://host:32400)"
 def is_refusal(status: int) -> bool:
     """Whether HTTP blames the request (4xx)."""
     return status in _REFUSALS
+
+
+def named_request(method: str, address: str, path: str) -> str:
+    """The request as messages name it: of many items, up to 250, three say which one it was."""
+    return f"{method.upper()} {address}" + _MANY_KEYS.sub(r"\1,…", path)
 
 
 def error_for_status(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from worker.words import sentence
@@ -10,13 +9,10 @@ from worker.words import sentence
 if TYPE_CHECKING:
     from reconciliation.state import Request
 
-# One request names up to 250 items: three of them say which one it was.
-_MANY_KEYS = re.compile(r"(\d+,\d+,\d+)(?:,\d+)+")
-
 
 def words_for_break_off(request: Request, why: str, *, checked: int, total: int) -> str:
     """`checked` and `total` are scenes, 0 of 0 before they are counted."""
-    reason = sentence(_MANY_KEYS.sub(r"\1,…", why))
+    reason = sentence(why)
     again = "It is started again by itself." if request.is_scheduled else "Run it again once that is over."
     if not checked:
         return f"The reconciliation stopped before it compared any scene: {reason} Nothing was queued. {again}"

@@ -26,6 +26,7 @@ from plex.errors import (
     Rejected,
     ServerFailure,
     error_for_status,
+    named_request,
     retry_after_s,
     translate,
     translated,
@@ -238,3 +239,15 @@ def test_a_header_error_does_not_carry_the_token_along() -> None:
     assert "sEcReT" not in str(raised.value)
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/library/metadata/1,22,3", "/library/metadata/1,22,3"),
+        ("/library/metadata/1,22,3,4,5", "/library/metadata/1,22,3,…"),
+        ("/library/sections/1/all", "/library/sections/1/all"),
+    ],
+)
+def test_a_message_names_three_of_the_items_that_were_asked_for(path: str, shown: str) -> None:
+    assert named_request("get", "http://plex:32400", path) == f"GET http://plex:32400{shown}"

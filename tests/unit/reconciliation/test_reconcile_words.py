@@ -29,7 +29,5 @@ def test_only_what_nobody_asked_for_is_started_again_by_itself() -> None:
         assert word in words_for_break_off(request, "x", checked=1, total=2).partition("queued")[2]
 
 
-def test_a_reason_is_one_sentence_and_no_list_of_items() -> None:
+def test_a_reason_is_one_sentence() -> None:
     assert "is Plex running? Nothing" in words_for_break_off(BY_HAND, "is Plex running?", checked=0, total=0)
-    said = words_for_break_off(BY_HAND, "GET /library/metadata/1,22,3,4,5: 429", checked=1, total=2)
-    assert "/1,22,3,…: 429. " in said
