@@ -70,8 +70,8 @@ class Sharing:
         with self._ledger.transaction() as database:
             database.execute("INSERT OR REPLACE INTO left_to VALUES (?, ?, ?)", row)
         self._log.warning(
-            "Plex holds files of the scenes %d and %d in one item (%d); it shows scene %d. Split the item in Plex to "
-            "have both.", owner, scene_id, rating_key, owner,
+            "Plex holds files of the scenes %d and %d in one item (%d); it shows scene %d. Unless they were merged in "
+            "Stash, split the item in Plex to have both.", owner, scene_id, rating_key, owner,
         )  # fmt: skip
 
 
