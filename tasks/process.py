@@ -15,7 +15,7 @@ from tasks.worker_link import WorkerLink, WorkerSilent
 from worker.overview import Overview
 from worker.resilience import Resilience
 from worker.transitions import GateKind
-from worker.words import duration_in_words, sentence
+from worker.words import counted, duration_in_words, sentence
 from worker.worker_file import STOPPED, read_told
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ class _Watch:
         standing = self._note()
         if self._drain.found:
             self._context.log.info(
-                "%d scenes are pending. The worker pushes them also when this task is stopped; to stop that, switch "
+                "%s pending. The worker pushes them also when this task is stopped; to stop that, switch "
                 "paused on in the settings.",
-                self._drain.found,
+                counted(self._drain.found, "scene"),
             )
         line_at = self._context.clock.monotonic() + LINE_S
         while standing.due and stop is None:

@@ -51,6 +51,7 @@ def _look(context: Context, told: Told, now: float) -> Status:
     counts, examples, sync = overview.counts(now), overview.examples(EXAMPLES), overview.statistics(now)
     return Status(
         counts=counts,
+        waiting_by_error=overview.waiting_by_error(now) if counts.waiting else {},
         examples=examples,
         sync=sync,
         resilience=resilience,
@@ -69,6 +70,7 @@ def _answer(status: Status, now: float) -> Mapping[str, object]:
         "queue": {
             "pending": counts.pending,
             "waiting": counts.waiting,
+            "waiting_by_error": dict(status.waiting_by_error),
             "in_progress": counts.in_progress,
             "next_due_at": counts.next_due_at,
             "dead_letters": sum(counts.dead_letters.values()),

@@ -27,6 +27,7 @@ class Status:
     """All that the report tells."""
 
     counts: QueueCounts
+    waiting_by_error: Mapping[str, int]
     examples: Sequence[DeadLetter]
     sync: Mapping[str, Any]
     resilience: Resilience
@@ -64,7 +65,8 @@ def _queue(status: Status, now: float) -> str:
         parts.append(f"{counts.in_progress} in progress")
     if counts.waiting:
         due = f", the next due {_in(counts.next_due_at, now)}" if counts.next_due_at else ""
-        parts.append(f"{counts.waiting} waiting for another try{due}")
+        why = f" ({_by_class(status.waiting_by_error)})" if status.waiting_by_error else ""
+        parts.append(f"{counts.waiting} waiting for another try{why}{due}")
     return _line("Queue", ", ".join(parts))
 
 
@@ -73,14 +75,17 @@ def _dead_letters(status: Status) -> Iterator[str]:
     if not counts:
         yield _line("Dead letters", "none")
         return
-    by_class = ", ".join(f"{count} {name}" for name, count in counts.items())
-    yield _line("Dead letters", f"{sum(counts.values())} ({by_class})")
+    yield _line("Dead letters", f"{sum(counts.values())} ({_by_class(counts)})")
     for name, letters in groupby(status.examples, key=lambda letter: letter.error_class):
         shown = list(letters)
         yield f"- {name}: {shown[0].advice}"
         for letter in shown:
             scene = named(letter.title, letter.scene_id)
             yield f"- - {scene}, {counted(letter.attempts, 'try')}: {_short(letter.error_text)}"
+
+
+def _by_class(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
 def _drain(status: Status, now: float) -> str:

@@ -38,6 +38,10 @@ SELECT COUNT(DISTINCT scene_id), COALESCE(SUM(status = 2), 0),
 FROM (SELECT json_extract(data, '$.scene_id') AS scene_id, json_extract(data, '$.not_before') AS not_before, status
       FROM ack_queue_default WHERE status < 5)
 """
+_WAITING = """
+SELECT json_extract(data, '$.error_class') AS error_class, COUNT(*) FROM ack_queue_default
+WHERE status < 2 AND json_extract(data, '$.not_before') > ? AND error_class <> '' GROUP BY 1 ORDER BY 2 DESC, 1
+"""
 _OF_THESE = """
 SELECT COUNT(DISTINCT json_extract(data, '$.scene_id')) FROM ack_queue_default
 WHERE status < 5 AND json_extract(data, '$.scene_id') IN (SELECT value FROM json_each(?))
@@ -105,6 +109,10 @@ class Overview:
             next_due_at=next_due_at,
             dead_letters=dict(self._rows(LEDGER_FILE, _DEAD)),
         )
+
+    def waiting_by_error(self, now: float) -> Mapping[str, int]:
+        """Why the waiting ones wait: error class of the last try -> how many, the most frequent first."""
+        return dict(self._rows(QUEUE_FILE, _WAITING, (now,)))
 
     def pending(self, now: float) -> Pending:
         """The inbox is looked at first: what leaves it is in the queue by then."""

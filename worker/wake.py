@@ -18,6 +18,7 @@ from worker.intake import new_job
 from worker.job import Reason
 from worker.ledger import DEAD
 from worker.policy import Action
+from worker.words import counted
 
 if TYPE_CHECKING:
     import logging
@@ -82,7 +83,7 @@ class Wake:
         if seen:
             count = self._wake(seen, now)
             finder.index.await_no_more(seen)
-            self._log.info("Plex has new files: %d scenes that it lacked are looked at again", count)
+            self._log.info("Plex has new files: another look at %s that it lacked", counted(count, "scene"))
 
     def _note_ways(self, ways: str, now: float) -> None:
         before = self._ledger.ways() if self._ways is None else self._ways

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from worker.intake import new_job
@@ -40,3 +41,13 @@ def test_a_damaged_database_is_named_once(tmp_path: Path) -> None:
     overview.counts(1.0)
     overview.statistics(1.0)
     assert len(overview.problems) == 1
+
+
+def test_waiting_jobs_are_counted_by_the_error_of_their_last_try(tmp_path: Path) -> None:
+    queue = JobQueue(str(tmp_path / "queue"))
+    tries = [(1, "NotInPlex", 9.0), (2, "PlexTimeout", 9.0), (3, "NotInPlex", 9.0), (4, "NotInPlex", 2.0), (5, "", 9.0)]
+    for scene_id, error_class, not_before in tries:
+        job = new_job(scene_id, Reason.HOOK, 1.0)
+        queue.add(replace(job, error_class=error_class, not_before=not_before))
+    queue.close()
+    assert list(Overview(str(tmp_path)).waiting_by_error(3.0).items()) == [("NotInPlex", 2), ("PlexTimeout", 1)]
