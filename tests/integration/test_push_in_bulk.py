@@ -134,7 +134,7 @@ def test_of_two_scenes_in_one_item_the_one_of_its_first_file_has_it(
     item = bulk.sim.item(1)
     assert item.title == "Title 1"
     assert item.genres == ("A",)  # what the other scene had put there left with it
-    assert caplog.text.count("Split the item") == 1
+    assert caplog.text.count("split the item") == 1
 
 
 def test_a_file_recognized_by_its_size_takes_no_item_from_another_scene(bulk: Bulk) -> None:
