@@ -173,6 +173,27 @@ def test_a_dropped_connection_is_a_server_that_is_down() -> None:
     assert type(error_from(lambda _head, _connection: None)) is PlexServerDown
 
 
+def test_a_kept_connection_that_was_given_up_costs_no_read_and_no_edit_is_sent_twice() -> None:
+    def answer_once(_head: bytes, connection: socket.socket) -> None:
+        connection.sendall(answer("200 OK", XML).replace(b"Connection: close\r\n", b""))
+        connection.recv(65536)  # the next request is taken and left without an answer
+
+    with RawServer(answer_once) as server:
+        client = client_for(server.url)
+        client.identity()
+        client.identity()
+        with pytest.raises(PlexServerDown):
+            client.edit(an_item(), [("title.value", "A")])
+        client.close()
+
+
+def test_a_request_on_a_new_connection_is_not_repeated() -> None:
+    with RawServer(lambda _head, _connection: None) as server:
+        with pytest.raises(PlexServerDown):
+            client_for(server.url).identity()
+        assert len(server.heads) == 1
+
+
 def test_a_reset_connection_is_a_server_that_is_down() -> None:
     def reset(_head: bytes, connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
