@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from plex.errors import PlexServerError
+from plex.errors import PlexServerError, Rejected
 from reconciliation.gaps import Gap, GapType, changes_of, gap_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from plex.client import PlexClient
     from plex.model import PlexItem
@@ -126,6 +126,17 @@ def _state(target: Target, updated_at: int, rating: str) -> str:
     return f"{updated_at} {rating} {target.fingerprint}"
 
 
+def _still_open(batch: Sequence[int], found: Container[int]) -> list[Sequence[int]]:
+    """What to ask again after an answer: only a single one says that an item is gone, a longer one may be cut off."""
+    absent = [key for key in batch if key not in found]
+    if len(batch) == 1 or not absent:
+        return []
+    if len(absent) < len(batch):
+        return [absent]
+    half = len(batch) // 2
+    return [batch[:half], batch[half:]]
+
+
 def read_apart(plex: PlexClient, keys: Sequence[int]) -> tuple[dict[int, PlexItem], frozenset[int]]:
     """The items by key, and the keys of those that spoil whatever answer they are part of.
 
@@ -139,13 +150,14 @@ def read_apart(plex: PlexClient, keys: Sequence[int]) -> tuple[dict[int, PlexIte
     while batches:
         batch = batches.pop()
         try:
-            items |= plex.read_items(batch, at_once=ITEMS_AT_ONCE)
-        except PlexServerError:
-            if len(batch) > 1:
-                half = len(batch) // 2
-                batches += [batch[:half], batch[half:]]
+            found = plex.read_items(batch, at_once=ITEMS_AT_ONCE)
+        except (PlexServerError, Rejected):
+            if len(batch) == 1:
+                unreadable.add(batch[0])
+                if len(unreadable) > MOST_UNREADABLE:
+                    raise
                 continue
-            unreadable.add(batch[0])
-            if len(unreadable) > MOST_UNREADABLE:
-                raise
+            found = {}
+        items |= found
+        batches += _still_open(batch, found)
     return items, frozenset(unreadable)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from local.clock import Clock
 from plex.client import PlexClient, PlexConnection
-from plex.errors import PlexServerError
+from plex.errors import PlexServerError, Rejected
 from plex.find import Finder
 from plex.index import Index
 from reconciliation.compare import MOST_UNREADABLE, Comparison, read_apart
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from plex.model import PlexItem
     from reconciliation.compare import Finding
     from stash.scene import Scene
 
@@ -157,6 +158,29 @@ def test_unreadable_items_are_told_apart_and_many_of_them_are_an_error(sides: Si
     sides.sim.fault(Fault.answer(500), path="/library/metadata/")
     with pytest.raises(PlexServerError):
         read_apart(sides.pusher.plex, keys)
+
+
+class _Reading:
+    """A Plex whose answer to many keys is cut off after `at_most` items, or refused when that is 0."""
+
+    def __init__(self, plex: PlexClient, at_most: int) -> None:
+        self._plex = plex
+        self._at_most = at_most
+
+    def read_items(self, rating_keys: Sequence[int], *, at_once: int) -> dict[int, PlexItem]:
+        if len(rating_keys) > 1 and not self._at_most:
+            raise Rejected(400, "")
+        answered = rating_keys if len(rating_keys) == 1 else rating_keys[: self._at_most]
+        return self._plex.read_items(answered, at_once=at_once)
+
+
+@pytest.mark.parametrize("at_most", [0, 1, 3])
+def test_only_an_answer_for_one_item_says_that_it_is_gone(sides: Sides, at_most: int) -> None:
+    keys = [sides.add() for _ in range(8)]
+    plex = cast("PlexClient", _Reading(sides.pusher.plex, at_most))
+    items, unreadable = read_apart(plex, [*keys, 987654])
+    assert sorted(items) == sorted(keys)
+    assert not unreadable
 
 
 def test_items_that_no_scene_holds_are_counted(sides: Sides) -> None:
