@@ -59,12 +59,14 @@ RUN_TIME: Final = (
     Needed(package="plexapi", module="plexapi.server", text=b"class PlexServer"),
     Needed(package="stashapp-tools", module="stashapi.classes", text=b"class GQLWrapper"),
     Needed(package="filelock", module="filelock", text=b"FileLock"),
-    Needed(package="requests", module="requests.sessions", text=b"class Session("),
+    # From 2.32 on: earlier ones do not tell whether a connection was kept.
+    Needed(package="requests", module="requests.adapters", text=b"def get_connection_with_tls_context"),
     # `update(item, id)` keeps a job's attempts; queues before it have nowhere to put them.
     Needed(package="persist-queue", module="persistqueue.sqlackqueue", text=b"def update("),
     Needed(package="certifi", module="certifi"),
     Needed(package="idna", module="idna"),
-    Needed(package="urllib3", module="urllib3"),
+    # From 2 on: earlier ones do not tell a name that is not found from other failures.
+    Needed(package="urllib3", module="urllib3.exceptions", text=b"class NameResolutionError"),
 )
 
 

@@ -372,3 +372,25 @@ def test_each_real_package_is_looked_for_where_it_is_and_pinned() -> None:
     }
     for module, symbol in symbols.items():
         assert hasattr(importlib.import_module(module), symbol)
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "old", "new"),
+    [
+        ("requests", "requests/adapters.py", "class HTTPAdapter: ...", "def get_connection_with_tls_context(): ..."),
+        ("urllib3", "urllib3/exceptions.py", "class HTTPError: ...", "class NameResolutionError: ..."),
+        ("persist-queue", "persistqueue/sqlackqueue.py", "class SQLiteAckQueue: ...", "def update(): ..."),
+    ],
+)
+def test_a_version_that_is_too_old_counts_as_missing(
+    tmp_path: Path, package: str, module: str, old: str, new: str
+) -> None:
+    """As Debian 12 has them."""
+    needed = [each for each in RUN_TIME if each.package == package]
+    file = tmp_path / module
+    file.parent.mkdir()
+    (file.parent / "__init__.py").touch()
+    file.write_text(old)
+    assert missing_packages(needed, str(tmp_path)) == (package,)
+    file.write_text(new)
+    assert missing_packages(needed, str(tmp_path)) == ()
