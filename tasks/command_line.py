@@ -43,10 +43,17 @@ def run_worker(directory: str, script: str) -> None:
     descriptor = _take_lock(directory)
     if descriptor is None or not _has_packages(directory, script):
         return
-    # What these import may just have been installed.
-    from reconciliation.engine import Reconciler  # noqa: PLC0415
-    from worker.serve import serve  # noqa: PLC0415
-
+    try:
+        # What these import may just have been installed.
+        from reconciliation.engine import Reconciler  # noqa: PLC0415
+        from worker.serve import serve  # noqa: PLC0415
+    except Exception as error:  # noqa: BLE001 - whatever a damaged package raises
+        _note(
+            directory,
+            f"PlexSync cannot load its Python packages ({type(error).__name__}: {error}). Install those of "
+            f"{_requirements(script)} anew. Nothing is lost: what is to be pushed stays queued until then.",
+        )
+        return
     serve(directory=directory, script=script, descriptor=descriptor, clock=clock, more=Reconciler)
 
 
@@ -63,16 +70,24 @@ def _take_lock(directory: str) -> int | None:
 def _has_packages(directory: str, script: str) -> bool:
     """Whether all packages can be imported now; a failure to install them is noted where the tasks look."""
     note = os.path.join(directory, FAILED_INSTALL)
-    requirements = os.path.join(os.path.dirname(script), "requirements.txt")
     is_recent = os.path.exists(note) and clock_from_environment().now() - os.stat(note).st_mtime < INSTALL_AGAIN_AFTER_S
     if is_recent and missing_packages():
         return False
     try:
-        ensure_packages(requirements, directory, lambda _: None)
+        ensure_packages(_requirements(script), directory, lambda _: None)
     except PackagesMissing as error:
-        with open(note, "w", encoding="utf-8") as file:
-            file.write(str(error))
+        _note(directory, str(error))
         return False
     if os.path.exists(note):
         os.unlink(note)
     return True
+
+
+def _requirements(script: str) -> str:
+    return os.path.join(os.path.dirname(script), "requirements.txt")
+
+
+def _note(directory: str, why: str) -> None:
+    """Where the tasks look."""
+    with open(os.path.join(directory, FAILED_INSTALL), "w", encoding="utf-8") as file:
+        file.write(why)

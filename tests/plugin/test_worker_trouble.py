@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -257,3 +258,22 @@ def small_disk_has_room(file: object) -> bool:
         return bool(file.write(b"x" * 4096))  # type: ignore[attr-defined]
     except OSError:
         return False
+
+
+def test_a_package_that_cannot_be_loaded_is_named_by_the_tasks(tmp_path: Path, make_world: MakeWorld) -> None:
+    broken = tmp_path / "broken" / "persistqueue"
+    broken.mkdir(parents=True)
+    (broken / "sqlackqueue.py").write_text("def update(): ...")
+    (broken / "__init__.py").write_text("raise RuntimeError('it is broken')")
+    world = make_world(env={"PYTHONPATH": str(broken.parent)})
+    scene = world.add_scene()
+    world.stash.update_scene(scene, title="t")
+    note = world.directory / "packages-missing.txt"
+    world.wait_until(note.exists, "a word about it")
+    assert "RuntimeError: it is broken" in note.read_text()
+    assert world.inbox_names()
+    world.wait_until_worker_left()
+    shutil.rmtree(broken)
+    world.fire_hook(scene)
+    world.wait_for_titles({scene: "t"})
+    assert not note.exists()
