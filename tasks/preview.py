@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from plex.client import PlexClient
-    from plex.match import Match, PathRules
+    from plex.match import Match
     from plex.model import PlexItem
     from plex.plan import Owned, Values
     from stash.scene import Scene
@@ -59,6 +59,7 @@ def preview(context: Context) -> Mapping[str, object]:
 def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings) -> list[Mapping[str, object]]:
     from plex.find import Finder  # noqa: PLC0415 - needs packages
     from plex.index import Index  # noqa: PLC0415 - as above
+    from worker.sharing import owned_among  # noqa: PLC0415 - as above
 
     overview = Overview(context.directory)
     files = [(file.path, file.size) for file in scene.files]
@@ -76,7 +77,11 @@ def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings)
             index.close()
     found = plex.read_items([match.item.rating_key for match in matches])
     current = [(found[match.item.rating_key], match) for match in matches if match.item.rating_key in found]
-    return [_item(item, match, scene, settings, _owned(item, scene, overview, path_rules)) for item, match in current]
+    shown = []
+    for item, match in current:
+        owned = owned_among(overview.owners(item.rating_key), scene.id, files, item, path_rules)
+        shown.append(_item(item, match, scene, settings, owned))
+    return shown
 
 
 def _item(
@@ -96,19 +101,6 @@ def _item(
         "wanted": _as_json(clean_values(wanted.values)),
         "send": _as_json({name: new for name, (_, new) in edit.changes.items()}) if edit else {},
     }
-
-
-def _owned(item: PlexItem, scene: Scene, overview: Overview, rules: PathRules) -> Owned | None:
-    """What is the scene's in the item; None where it would be left to another scene."""
-    from plex.plan import Owned  # noqa: PLC0415 - as the others
-    from worker.sharing import is_first, taken_over  # noqa: PLC0415 - as the others
-
-    others = overview.owners(item.rating_key)
-    own = others.pop(scene.id, None)
-    if not others:
-        return own or Owned(pushed={})
-    files = [(file.path, file.size) for file in scene.files]
-    return taken_over(own, others) if own or is_first(files, item, rules) else None
 
 
 def _as_json(values: Values) -> dict[str, object]:

@@ -40,25 +40,19 @@ class Sharing:
 
         Changes nothing.
         """
-        others = self._ledger.owners(item.rating_key)
-        own = others.pop(scene_id, None)
-        if not others:
-            return own or Owned(pushed={}, intents=())
-        if own is None and not is_first(files, item, rules):
-            return None
-        return taken_over(own, others)
+        return owned_among(self._ledger.owners(item.rating_key), scene_id, files, item, rules)
 
     def _has(self, scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules) -> bool:
-        others = self._ledger.owners(item.rating_key)
-        own = others.pop(scene_id, None)
-        if not others:
-            return True
-        if own is None and not is_first(files, item, rules):
+        owners = self._ledger.owners(item.rating_key)
+        others = [other for other in owners if other != scene_id]
+        owned = owned_among(owners, scene_id, files, item, rules)
+        if owned is None:
             self._tell_once(scene_id, item.rating_key, owner=min(others))
             return False
         for other in others:
             self._tell_once(other, item.rating_key, owner=scene_id)
-        self._ledger.hand_over(item.rating_key, scene_id, taken_over(own, others))
+        if others:
+            self._ledger.hand_over(item.rating_key, scene_id, owned)
         return True
 
     def _tell_once(self, scene_id: int, rating_key: int, *, owner: int) -> None:
@@ -73,6 +67,19 @@ class Sharing:
             "Plex holds files of the scenes %d and %d in one item (%d); it shows scene %d. Unless they were merged in "
             "Stash, split the item in Plex to have both.", owner, scene_id, rating_key, owner,
         )  # fmt: skip
+
+
+def owned_among(
+    owners: Mapping[int, Owned], scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules
+) -> Owned | None:
+    """What is the scene's in the item; None where it would be left to another of its `owners`. Pure."""
+    own = owners.get(scene_id)
+    others = {other: owned for other, owned in owners.items() if other != scene_id}
+    if not others:
+        return own or Owned(pushed={})
+    if own is None and not is_first(files, item, rules):
+        return None
+    return taken_over(own, others)
 
 
 def is_first(files: Sequence[File], item: PlexItem, rules: PathRules) -> bool:
