@@ -39,9 +39,13 @@ class Finding:
 
 @dataclass(slots=True)
 class _Look:
-    """A scene on its way through the comparison; `keys` of its items, `unread` of those to be read in full."""
+    """A scene on its way through the comparison; `keys` of its items, `unread` of those to be read in full.
+
+    `unwanted`: why it is not pushed at all.
+    """
 
     target: Target
+    unwanted: str
     keys: tuple[int, ...]
     unread: list[int] = field(default_factory=list)
 
@@ -64,26 +68,23 @@ class Comparison:
         known = self._memory.compared(look.target.scene.id for look in looks)
         for look in looks:
             look.keys = tuple(key for key in look.keys if key in seen and self._library.has_item(seen[key]))
-            if not self._unwanted(look.target):
+            if not look.unwanted:
                 look.unread = [key for key in look.keys if not _is_known(look.target, key, seen[key], known)]
         before = self._pusher.plex.answered_at
         keys = dict.fromkeys(key for look in looks for key in look.unread)
         items, unreadable = read_apart(self._pusher.plex, tuple(keys))
         return [self._finding(look, items, unreadable, before) for look in looks]
 
-    def _unwanted(self, target: Target) -> str:
-        return self._pusher.is_unwanted(target) or ("" if target.files else "no file to look for in Plex")
-
     def _look(self, target: Target) -> _Look:
-        return _Look(target, tuple(dict.fromkeys((*target.known_keys, *self._pusher.finder.known(target.files)))))
+        keys = dict.fromkeys((*target.known_keys, *self._pusher.finder.known(target.files)))
+        return _Look(target, self._pusher.is_unwanted(target), tuple(keys))
 
     def _finding(
         self, look: _Look, items: dict[int, PlexItem], unreadable: frozenset[int], before: int | None
     ) -> Finding:
         target = look.target
-        unwanted = self._unwanted(target)
-        if unwanted:
-            return Finding(target=target, skipped=unwanted)
+        if look.unwanted:
+            return Finding(target=target, skipped=look.unwanted)
         if unreadable.intersection(look.unread):
             return Finding(target=target, skipped="Plex cannot show its item")
         holding = [
