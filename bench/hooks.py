@@ -20,6 +20,7 @@ from bench.drain import PLEX_ANSWERS_AFTER_S, change
 from bench.world import LOOK_S, ROOT, TooSlowError, environment, wait
 from local import inbox, lock
 from local.compiled import compile_hook_path
+from local.packages import NOTE
 from worker.overview import count_queue
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 PAIRS = 60
 IN_A_ROW = 200
-NOTE = "packages-missing.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

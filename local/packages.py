@@ -70,6 +70,15 @@ RUN_TIME: Final = (
 )
 
 
+# In the data directory: why the worker could not install or load them, for the tasks to say.
+NOTE = "packages-missing.txt"
+
+
+def requirements_beside(script: str) -> str:
+    """The file that pins them, beside the plugin's script."""
+    return os.path.join(os.path.dirname(script), "requirements.txt")
+
+
 def activate_site() -> None:
     """Make installed packages importable in an interpreter started with -S; does nothing in any other.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from local import lock
 from local.clock import clock_from_environment
-from local.packages import PackagesMissing, ensure_packages, missing_packages
+from local.packages import NOTE, PackagesMissing, ensure_packages, missing_packages, requirements_beside
 from local.start import WORKER_ARGUMENT
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ LOCK_WAIT_S = 2.0
 LOCK_LOOK_S = 0.05
 # Each try asks the package index.
 INSTALL_AGAIN_AFTER_S = 600.0
-FAILED_INSTALL = "packages-missing.txt"
 
 
 def run_command(arguments: Sequence[str], *, script: str) -> int:
@@ -51,7 +50,7 @@ def run_worker(directory: str, script: str) -> None:
         _note(
             directory,
             f"PlexSync cannot load its Python packages ({type(error).__name__}: {error}). Install those of "
-            f"{_requirements(script)} anew. Nothing is lost: what is to be pushed stays queued until then.",
+            f"{requirements_beside(script)} anew. Nothing is lost: what is to be pushed stays queued until then.",
         )
         return
     serve(directory=directory, script=script, descriptor=descriptor, clock=clock, more=Reconciler)
@@ -69,12 +68,12 @@ def _take_lock(directory: str) -> int | None:
 
 def _has_packages(directory: str, script: str) -> bool:
     """Whether all packages can be imported now; a failure to install them is noted where the tasks look."""
-    note = os.path.join(directory, FAILED_INSTALL)
+    note = os.path.join(directory, NOTE)
     is_recent = os.path.exists(note) and clock_from_environment().now() - os.stat(note).st_mtime < INSTALL_AGAIN_AFTER_S
     if is_recent and missing_packages():
         return False
     try:
-        ensure_packages(_requirements(script), directory, lambda _: None)
+        ensure_packages(requirements_beside(script), directory, lambda _: None)
     except PackagesMissing as error:
         _note(directory, str(error))
         return False
@@ -83,11 +82,7 @@ def _has_packages(directory: str, script: str) -> bool:
     return True
 
 
-def _requirements(script: str) -> str:
-    return os.path.join(os.path.dirname(script), "requirements.txt")
-
-
 def _note(directory: str, why: str) -> None:
     """Where the tasks look."""
-    with open(os.path.join(directory, FAILED_INSTALL), "w", encoding="utf-8") as file:
+    with open(os.path.join(directory, NOTE), "w", encoding="utf-8") as file:
         file.write(why)

@@ -6,11 +6,10 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from local.packages import PackagesMissing, ensure_packages
+from local.packages import NOTE, PackagesMissing, ensure_packages, requirements_beside
 from stash.errors import StashError
 from stash.settings import parse_settings
 from tasks.context import TaskError
-from tasks.worker_link import PACKAGES_NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,13 +21,13 @@ if TYPE_CHECKING:
 
 def need_packages(context: Context) -> None:
     """Install what is missing, or raise TaskError with the command that does."""
-    requirements = os.path.join(os.path.dirname(context.script), "requirements.txt")
+    requirements = requirements_beside(context.script)
     try:
         ensure_packages(requirements, context.directory, lambda text: context.log.info("%s", text))
     except PackagesMissing as error:
         raise TaskError(str(error)) from error
     try:
-        os.unlink(os.path.join(context.directory, PACKAGES_NOTE))  # the worker need not wait before it tries again
+        os.unlink(os.path.join(context.directory, NOTE))  # the worker need not wait before it tries again
     except OSError:
         pass  # there was none
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from local import lock
+from local import lock, packages
 from local.storage import LocalStorage
 from reconciliation.state import State, state_file
 from tasks.process import stop_told
 from tasks.status_lines import Status, status_lines
-from tasks.worker_link import PACKAGES_NOTE
 from worker.overview import Overview
 from worker.resilience import Resilience
 from worker.worker_file import Told, read_told
@@ -180,7 +179,7 @@ def _reconciliation(context: Context, problems: list[str]) -> State:
 
 def _missing_packages(directory: str) -> list[str]:
     try:
-        with open(os.path.join(directory, PACKAGES_NOTE), encoding="utf-8", errors="replace") as file:
+        with open(os.path.join(directory, packages.NOTE), encoding="utf-8", errors="replace") as file:
             return [file.read().strip()]
     except OSError:
         return []

@@ -7,7 +7,7 @@ import os
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from local import inbox, lock, start
+from local import inbox, lock, packages, start
 from tasks.context import TaskError
 from worker.commands import answer_path, command_content, command_entry
 from worker.worker_file import read_told
@@ -23,8 +23,6 @@ LOOK_S = 0.05
 # Between looks whether the worker lives, and from one of its starts to the next.
 ALIVE_LOOK_S = 0.5
 STARTS = 5
-# Where a worker that could not install its packages leaves the reason.
-PACKAGES_NOTE = "packages-missing.txt"
 
 
 class WorkerMissing(TaskError):  # noqa: N818 - named by what happened, as all our errors are
@@ -102,7 +100,7 @@ def start_worker_if_none(context: Context) -> None:
 def why_missing(directory: str) -> str:
     """Why no worker stays alive, as far as it is known."""
     try:
-        with open(os.path.join(directory, PACKAGES_NOTE), encoding="utf-8", errors="replace") as file:
+        with open(os.path.join(directory, packages.NOTE), encoding="utf-8", errors="replace") as file:
             return file.read().strip()
     except OSError:
         return (
