@@ -95,23 +95,20 @@ class Wake:
 
     def _try_again(self, now: float) -> None:
         """Another path map, perhaps a better inferred one, or other libraries: what was not found may be found now."""
-        dead = [
-            letter.scene_id
-            for letter in DeadLetters(self._ledger).all()
-            if letter.error_class in _UNFOUND and letter.recovered_at is None
-        ]
         waiting = [job.scene_id for job in self._queue.jobs() if job.error_class in _UNFOUND]
-        count = sum(self._wake_scene(scene_id, now, is_dead=True) for scene_id in dict.fromkeys([*waiting, *dead]))
+        scene_ids = dict.fromkeys([*waiting, *self._dead_of(*_UNFOUND)])
+        count = sum(self._wake_scene(scene_id, now, is_dead=True) for scene_id in scene_ids)
         if count:
             self._log.info("files are looked for in other ways now: %d scenes are looked at again", count)
 
     def _wake(self, scene_ids: Sequence[int], now: float) -> int:
-        dead = {
-            letter.scene_id
-            for letter in DeadLetters(self._ledger).all()
-            if letter.error_class == NotInPlex.__name__ and letter.recovered_at is None
-        }
+        dead = frozenset(self._dead_of(NotInPlex.__name__))
         return sum(self._wake_scene(scene_id, now, is_dead=scene_id in dead) for scene_id in scene_ids)
+
+    def _dead_of(self, *classes: str) -> list[int]:
+        """The scenes of the dead letters of these error classes that were not recovered."""
+        letters = DeadLetters(self._ledger).all()
+        return [each.scene_id for each in letters if each.error_class in classes and each.recovered_at is None]
 
     def _wake_scene(self, scene_id: int, now: float, *, is_dead: bool) -> bool:
         job = self._queue.job(scene_id)
