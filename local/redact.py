@@ -6,14 +6,18 @@ import html
 import json
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+Kind = Literal["token", "api key", "cookie"]
+
 STAND_IN = "[hidden]"
 SHORTEST_SECRET = 4  # replacing "1" or "abc" everywhere would garble every message and hide nothing
+# Stash hands out a new session cookie each second, so only the newest few of a kind can still reach a message.
+KEPT_OF_A_KIND = 4
 # A token or key in a query string or header that nobody has told us about (yet).
 _LABELLED = re.compile(r"(?i)\b(x-plex-token|apikey)(\"?'?\s*[=:]\s*\"?'?)[^\s&\"',;<>]+")
 
@@ -24,29 +28,31 @@ class Redactor(logging.Filter):
     Attach it to handlers, not to loggers: a logger's filter does not see the records of its children.
     """
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, tokens: Iterable[str] = ()) -> None:
         super().__init__()
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
-        for secret in secrets:
-            self.add(secret)
+        self._secrets: dict[Kind, tuple[str, ...]] = {}  # the newest last
+        self._forms: tuple[str, ...] = ()  # of all secrets, the longest first: one may contain another
+        for token in tokens:
+            self.add("token", token)
 
     def __repr__(self) -> str:
         return "Redactor()"
 
-    def add(self, secret: str) -> None:
-        """Hide this one too from now on; blank and very short ones are passed over."""
+    def add(self, kind: Kind, secret: str) -> None:
+        """Hide this one too from now on, and the few of its kind before it; blank and very short ones are ignored."""
         secret = secret.strip()
-        if len(secret) < SHORTEST_SECRET:
+        kept = self._secrets.get(kind, ())
+        if len(secret) < SHORTEST_SECRET or secret in kept[-1:]:
             return
-        self._forms |= _forms(secret)
-        longest_first = sorted(self._forms, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        others = tuple(each for each in kept if each != secret)
+        self._secrets[kind] = (*others, secret)[-KEPT_OF_A_KIND:]
+        forms = {form for secrets in self._secrets.values() for each in secrets for form in _forms(each)}
+        self._forms = tuple(sorted(forms, key=len, reverse=True))
 
     def clean(self, text: str) -> str:
         """`text` with a stand-in for each secret."""
-        if self._pattern is not None:
-            text = self._pattern.sub(STAND_IN, text)
+        for form in self._forms:
+            text = text.replace(form, STAND_IN)
         return _LABELLED.sub(rf"\1\2{STAND_IN}", text)
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -326,6 +326,10 @@ class StashSim(StashUser):
         """From now on cookies only."""
         self.gql("mutation { generateAPIKey(input: {clear: true}) }")
 
+    def session_cookie(self, *, second: int | None = None) -> str:
+        """The value of the cookie that a plugin would be handed now, or in that second of the epoch."""
+        return self._access.new_session(self._access.username, {}, second=second)
+
     def expire_sessions(self) -> None:
         """Every cookie given out until now is refused."""
         self._access.expire_sessions()

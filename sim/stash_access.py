@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -40,6 +42,7 @@ class Access:
         self.username = self.password = self.api_key = ""
         self.max_session_age_s = MAX_SESSION_AGE_S
         self._now = now
+        self._key = secrets.token_bytes()
         self._sessions: dict[str, Session] = {}
 
     def log_in(self, username: str, password: str) -> str | None:
@@ -47,15 +50,26 @@ class Access:
         is_right = (username, password) == (self.username, self.password)
         return self.new_session(username, {}) if is_right else None
 
-    def new_session(self, user: str, visited: Mapping[str, int]) -> str:
-        """A cookie; also an open Stash gives one to plugins, for nobody."""
-        value = secrets.token_urlsafe(180)
-        self._sessions[value] = Session(user=user, visited=visited, expires_at=self._now() + self.max_session_age_s)
+    def new_session(self, user: str, visited: Mapping[str, int], *, second: int | None = None) -> str:
+        """A cookie; also an open Stash gives one to plugins, for nobody.
+
+        Stash signs the session and the second it was written in: one cookie for each second, not for each request.
+        """
+        now = self._now()
+        value = self._signed(int(now) if second is None else second, user, sorted(visited.items()))
+        self._sessions = {cookie: each for cookie, each in self._sessions.items() if each.expires_at > now}
+        self._sessions[value] = Session(user=user, visited=visited, expires_at=now + self.max_session_age_s)
         return value
+
+    def _signed(self, *content: object) -> str:
+        text = repr(content).encode()
+        signature = hmac.digest(self._key, text, "sha512")
+        return base64.urlsafe_b64encode(text + b"|" + signature).decode()
 
     def expire_sessions(self) -> None:
         """Every cookie given out until now is worth nothing from here on."""
         self._sessions.clear()
+        self._key = secrets.token_bytes()
 
     def visitor(self, api_key: str, cookie: str) -> Visitor:
         """A wrong API key is refused even by an open Stash."""

@@ -52,9 +52,9 @@ def open_stash(context: Context) -> Iterator[tuple[StashClient, Settings]]:
 def read_settings(context: Context, client: StashClient) -> Settings:
     """Ask Stash for the settings; what is wrong with them is said in the log."""
     configuration = client.fetch_configuration()
-    context.redactor.add(configuration.api_key)
+    context.redactor.add("api key", configuration.api_key)
     settings, problems = parse_settings(configuration.plugin, os.environ)
-    context.redactor.add(settings.plex_token)
+    context.redactor.add("token", settings.plex_token)
     context.hider.is_on = settings.hide_paths
     if settings.debug_logging:
         context.log.setLevel("DEBUG")

@@ -86,7 +86,7 @@ def _context(  # noqa: PLR0917 - what run_task has made
     redactor: Redactor, hider: PathHider, stream: BinaryIO,
 ) -> Context:  # fmt: skip
     given = parse_task_input(data)
-    redactor.add(given.connection.cookie_value)
+    redactor.add("cookie", given.connection.cookie_value)
     return Context(
         input=given,
         connection_entry=json.dumps({"server_connection": json.loads(data)["server_connection"]}).encode(),

@@ -54,7 +54,7 @@ class StashLink:
             connection = parse_connection(data.get("server_connection") if isinstance(data, dict) else None)
         except (ValueError, RecursionError):
             return False
-        self._redactor.add(connection.cookie_value)
+        self._redactor.add("cookie", connection.cookie_value)
         if connection != self._connection:
             self._close_client()
             self._connection = connection
@@ -82,9 +82,9 @@ class StashLink:
     def read_settings(self) -> Settings:
         """Ask Stash for the settings; what is wrong with them is said once. Raises StashUnavailable, StashRefused."""
         configuration = self.client().fetch_configuration()
-        self._redactor.add(configuration.api_key)
+        self._redactor.add("api key", configuration.api_key)
         settings, problems = parse_settings(configuration.plugin, os.environ)
-        self._redactor.add(settings.plex_token)
+        self._redactor.add("token", settings.plex_token)
         for problem in problems:
             if problem not in self._problems:
                 self._log.warning("%s", problem)

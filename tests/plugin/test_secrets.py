@@ -173,7 +173,8 @@ def test_nothing_leaks_when_stash_fails(secret: PluginWorld, fault: Fault) -> No
 
 
 def test_error_of_a_hook_shows_nothing_of_its_input(world: PluginWorld) -> None:
-    for data in (world.hook_input(1).partition(b'"type"')[0], world.hook_input(1).replace(b'"id":1', b'"id":"x"')):
+    given = world.hook_input(1, cookie_value="c00k1e-s3cr3t")
+    for data in (given.partition(b'"type"')[0], given.replace(b'"id":1', b'"id":"x"')):
         answer = world.run_script(data)
         assert list(answer.json) == ["error"]
         assert b"c00k1e" not in answer.stdout + answer.stderr

@@ -125,3 +125,31 @@ def test_worker_leaves_when_nothing_is_left_and_the_next_edit_starts_another(wor
 
 def connection_of(world: PluginWorld) -> bytes:
     return json.dumps({"server_connection": json.loads(world.hook_input(1))["server_connection"]}).encode()
+
+
+def test_a_new_cookie_with_each_save_costs_the_worker_no_memory(world: PluginWorld) -> None:
+    """Stash hands out a new session cookie each second; each of them used to cost 2 MB for ever."""
+    (scene,) = world.add_scenes(1, title="t")
+    world.stash.protect("admin", "p4ssw0rd")
+    world.stash.clear_api_key()
+    world.fire_hook(scene)
+    world.wait_idle()
+    pid = world.wait_for_worker()
+
+    def save_with_new_cookies(times: int) -> int:
+        for number in range(times):
+            cookie = world.stash.session_cookie(second=number)
+            entry = world.hook_input(scene, cookie_value=cookie).partition(b',"args":')[0] + b"}"
+            inbox.publish(str(world.directory), f"scene-{scene}", entry)
+            world.wait_until(lambda: not world.inbox_names(), "the worker to take it in")
+        return resident_bytes(pid)
+
+    before = save_with_new_cookies(10)
+    after = save_with_new_cookies(60)
+    assert after - before < 3 * 2**20
+    assert world.worker_pids() == [pid]
+
+
+def resident_bytes(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -77,7 +77,7 @@ def test_expired_session_without_an_api_key_waits_for_the_next_event(world: Plug
     world.stash.protect("admin", "p4ssw0rd")
     world.stash.clear_api_key()
     world.stash.library.scene(first).title = "a"
-    world.run_script(world.hook_input(first))  # with a cookie that is worth nothing
+    world.run_script(world.hook_input(first, cookie_value="worth-nothing"))  # with a cookie that is worth nothing
     world.wait_until(lambda: "Stash does not answer" in world.log_text(), "a message about Stash")
     world.stash.update_scene(second, title="b")
     world.wait_for_titles({first: "a", second: "b"})

@@ -143,10 +143,10 @@ class PluginWorld:
             for save in saves:
                 save.result()
 
-    def hook_input(self, scene_id: int, hook_type: str = "Scene.Update.Post") -> bytes:
+    def hook_input(self, scene_id: int, hook_type: str = "Scene.Update.Post", *, cookie_value: str = "") -> bytes:
         """What Stash would write to the script, without an `input` of the hook."""
         port = int(self.stash.url.rsplit(":", 1)[1])
-        cookie = {"Name": "session", "Value": "c00k1e-s3cr3t"}
+        cookie = {"Name": "session", "Value": cookie_value or self.stash.session_cookie()}
         connection = {
             "Scheme": "http", "Host": "127.0.0.1", "Port": port, "SessionCookie": cookie,
             "Dir": str(self.folder), "PluginDir": str(self.script.parent),

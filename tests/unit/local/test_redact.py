@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.redact import STAND_IN, Redactor
+from local.redact import KEPT_OF_A_KIND, STAND_IN, Redactor
 
 TOKEN = "aB3-x_Y9zK2+/=&%7"
 
@@ -101,8 +101,28 @@ def test_a_message_that_is_no_text_is_cleaned() -> None:
 def test_secrets_can_be_added_later() -> None:
     redactor = Redactor()
     assert redactor.clean(TOKEN) == TOKEN
-    redactor.add(f" {TOKEN}\n")
+    redactor.add("token", f" {TOKEN}\n")
     assert redactor.clean(TOKEN) == STAND_IN
+
+
+def test_only_the_newest_few_of_a_kind_are_kept() -> None:
+    """Stash hands out a new cookie each second; a worker lives for weeks."""
+    redactor = Redactor([TOKEN])
+    cookies = [f"cookie-of-second-{number}-/+=" for number in range(1000)]
+    sizes = set()
+    for cookie in cookies:
+        redactor.add("cookie", cookie)
+        sizes.add(len(redactor._forms))
+    assert max(sizes) < 100
+    assert [cookie for cookie in cookies if redactor.clean(cookie) == STAND_IN] == cookies[-KEPT_OF_A_KIND:]
+    assert redactor.clean(TOKEN) == STAND_IN, "new cookies do not push the token out"
+
+
+def test_a_secret_that_is_current_again_counts_as_the_newest() -> None:
+    redactor = Redactor()
+    for cookie in ["first cookie", *(f"cookie {n}" for n in range(KEPT_OF_A_KIND - 1)), "first cookie", "cookie x"]:
+        redactor.add("cookie", cookie)
+    assert redactor.clean("first cookie") == STAND_IN
 
 
 def test_a_secret_that_begins_like_another_leaves_no_rest() -> None:
