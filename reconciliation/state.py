@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
+from local.words import counted
 from worker.commands import answer_path
 from worker.state_files import StateFile
-from worker.words import counted
 
 if TYPE_CHECKING:
     import logging

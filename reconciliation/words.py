@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.words import sentence
+from local.words import sentence
 
 if TYPE_CHECKING:
     from reconciliation.state import Request

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from local.words import counted
 from tasks.arguments import days_of, error_types_of, outage_of, scene_id_of
 from tasks.plex_and_stash import need_packages
 from tasks.worker_link import WorkerLink
-from worker.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

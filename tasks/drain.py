@@ -9,7 +9,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.words import duration_in_words
+from local.words import duration_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from local.storage import LocalStorage
+from local.words import counted, duration_in_words
 from tasks.context import TaskError
 from worker.resilience import Resilience
-from worker.words import counted, duration_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,11 +8,11 @@ from __future__ import annotations
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from local.words import counted
 from tasks.arguments import scene_id_of
 from tasks.context import TaskError
 from tasks.plex_and_stash import need_packages, open_stash
 from worker.overview import Overview
-from worker.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

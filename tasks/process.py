@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from local.words import counted, duration_in_words, sentence
 from tasks.drain import Drain
 from tasks.plex_and_stash import need_packages
 from tasks.relay import relay_worker_log
@@ -15,7 +16,6 @@ from tasks.worker_link import WorkerLink, WorkerSilent
 from worker.overview import Overview
 from worker.resilience import Resilience
 from worker.transitions import GateKind
-from worker.words import counted, duration_in_words, sentence
 from worker.worker_file import STOPPED, read_told
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from local.words import counted
 from reconciliation.schedule import chosen_scope
 from reconciliation.state import COMMAND, State, result_path, state_file
 from tasks.context import TaskError
 from tasks.plex_and_stash import need_packages
 from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink
-from worker.words import counted
 from worker.worker_file import DOING_STASH_AWAY, read_told
 
 if TYPE_CHECKING:

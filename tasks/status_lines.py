@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from local.words import counted, duration_in_words, named, sentence
 from tasks.outages import outage_line
-from worker.words import counted, duration_in_words, named, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,11 +11,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local.words import counted
 from stash.times import epoch_of
 from worker.background import planned
 from worker.intake import new_job
 from worker.job import Reason
-from worker.words import counted
 
 if TYPE_CHECKING:
     from local.clock import Clock

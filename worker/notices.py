@@ -6,10 +6,10 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
+from local.words import duration_in_words, sentence
 from worker.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened
 from worker.recovery import PauseReason
 from worker.transitions import Event, Gate, GateKind, PauseEnded, State
-from worker.words import duration_in_words, sentence
 
 _RESUMED: Final = {
     PauseReason.STORAGE: "the disk takes writes again",

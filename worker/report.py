@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.words import duration_in_words, named
 from worker.policy import Action, Verdict
-from worker.words import duration_in_words, named
 
 if TYPE_CHECKING:
     import logging

@@ -10,6 +10,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from local.words import counted
 from plex.errors import Ambiguous, NotInPlex
 from plex.sweep import REFRESH_EVERY_S
 from worker.background import planned
@@ -18,7 +19,6 @@ from worker.intake import new_job
 from worker.job import Reason
 from worker.ledger import DEAD
 from worker.policy import Action
-from worker.words import counted
 
 if TYPE_CHECKING:
     import logging

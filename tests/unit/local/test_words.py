@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.words import counted, duration_in_words, named
+from local.words import counted, duration_in_words, named
 
 
 @pytest.mark.parametrize(
