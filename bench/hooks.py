@@ -21,7 +21,7 @@ from bench.world import LOOK_S, ROOT, TooSlowError, environment, wait
 from local import inbox, lock
 from local.compiled import compile_hook_path
 from local.packages import NOTE
-from worker.overview import count_queue
+from store.overview import count_queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -17,8 +17,8 @@ from demo.world import end_worker, take_over
 from local import inbox, lock
 from sim.plex import PlexSim
 from sim.stash import StashSim
-from worker.overview import count_queue
-from worker.worker_file import NAME as WORKER_FILE
+from store.overview import count_queue
+from store.worker_file import NAME as WORKER_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 from reconciliation.gaps import GapType
 from reconciliation.state import Counts
+from store.job import Reason
+from store.ledger import DEAD
 from worker.intake import new_job
-from worker.job import Reason
-from worker.ledger import DEAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from local.clock import Clock
     from reconciliation.compare import Finding
-    from worker.judgements import Judgements
-    from worker.ledger import Ledger
+    from store.judgements import Judgements
+    from store.ledger import Ledger
+    from store.queue import JobQueue
     from worker.locate import Target
     from worker.push import Pusher
-    from worker.queue import JobQueue
 
 # The ledger's verdict of a scene that Plex lacks.
 MISSING = "missing"

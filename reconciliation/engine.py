@@ -18,9 +18,9 @@ from reconciliation.schedule import chosen_scope, next_run_at
 from reconciliation.state import COMMAND, Progress, Request, result_path, state_file
 from reconciliation.words import words_for_break_off
 from stash.errors import StashRefused, StashUnavailable
+from store.judgements import Judgements
 from worker.background import planned
 from worker.errors import CommandRefused
-from worker.judgements import Judgements
 from worker.sharing import Sharing
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local import inbox
+from store.dead_letters import ERROR_CLASSES
 from tasks.context import TaskError
-from worker.dead_letters import ERROR_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.words import duration_in_words, sentence
+from store.overview import Overview, count_queue
 from tasks.plex_and_stash import need_packages, open_stash
 from tasks.worker_link import start_worker_if_none
-from worker.overview import Overview, count_queue
 from worker.recovery import SECOND_PROBE_S
 from worker.resilience import Resilience
 from worker.transitions import GateKind

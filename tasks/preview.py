@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from local.words import counted
+from store.overview import Overview
 from tasks.arguments import scene_id_of
 from tasks.context import TaskError
 from tasks.plex_and_stash import need_packages, open_stash
-from worker.overview import Overview
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

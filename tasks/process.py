@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.words import counted, duration_in_words, sentence
+from store.overview import Overview
+from store.worker_file import STOPPED, read_told
 from tasks.drain import Drain
 from tasks.plex_and_stash import need_packages
 from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink, WorkerSilent
-from worker.overview import Overview
 from worker.resilience import Resilience
 from worker.transitions import GateKind
-from worker.worker_file import STOPPED, read_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from store.worker_file import Told
     from tasks.context import Context
     from tasks.drain import Standing
-    from worker.worker_file import Told
 
 # Looks come this often, and less often where a look itself takes long: with 100,000 jobs.
 LOOK_S = 0.2

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from local.words import counted
 from reconciliation.schedule import chosen_scope
 from reconciliation.state import COMMAND, State, result_path, state_file
+from store.worker_file import DOING_STASH_AWAY, read_told
 from tasks.context import TaskError
 from tasks.plex_and_stash import need_packages
 from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink
-from worker.worker_file import DOING_STASH_AWAY, read_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from store.state_file import StateFile
     from tasks.context import Context
-    from worker.state_files import StateFile
 
 LOOK_S = 0.2
 LINE_S = 5.0

@@ -13,6 +13,7 @@ from local.hide_paths import PathHider, hide_paths
 from local.redact import Redactor
 from local.storage import LocalStorage
 from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line
+from store.worker_file import read_told
 from tasks.clear import clear_dlq, clear_queue, purge_dlq, recover_outage_jobs, restore_cleared, sync_scene
 from tasks.context import Context, TaskError
 from tasks.health import health_check
@@ -24,7 +25,6 @@ from tasks.relay import relay_worker_log
 from tasks.status import queue_status
 from tasks.sync import sync_all, sync_recent
 from tasks.worker_link import start_worker_if_none
-from worker.worker_file import read_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from local import lock, packages
 from local.storage import LocalStorage
 from reconciliation.state import State, state_file
+from store.overview import Overview
+from store.worker_file import Told, read_told
 from tasks.process import stop_told
 from tasks.status_lines import Status, status_lines
-from worker.overview import Overview
 from worker.resilience import Resilience
-from worker.worker_file import Told, read_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from store.dead_letters import DeadLetter
     from tasks.context import Context
-    from worker.dead_letters import DeadLetter
     from worker.outages import Outage
 
 # Of dead letters, for each class; of outages in the log (the JSON has all 30).

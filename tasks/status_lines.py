@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from reconciliation.state import State
-    from worker.dead_letters import DeadLetter
+    from store.dead_letters import DeadLetter
+    from store.overview import QueueCounts
     from worker.outages import Outage
-    from worker.overview import QueueCounts
     from worker.resilience import Resilience
 
 SHOWN_OUTAGES = 3

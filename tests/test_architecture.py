@@ -19,28 +19,32 @@ ROOT = Path(__file__).resolve().parent.parent
 SKIPPED_FOLDERS = frozenset({".venv", ".git", "data", "__pycache__"})
 
 # Which rooms a room may import: imports run down only. A file of the checkout's root is a room of its own.
-BELOW_WORKER: Final = ("plex", "stash", "local")
+SERVERS: Final = ("plex", "stash", "local")
+BELOW_WORKER: Final = ("push", "outages", "store", *SERVERS)
+PLUGIN: Final = ("plexsync", "tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks")
 LAYERS: Final = {
-    "plexsync": ("tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks"),
+    "plexsync": ("tasks", "hooks", "local"),
     "tasks": ("reconciliation", "worker", *BELOW_WORKER),
     "reconciliation": ("worker", *BELOW_WORKER),
     "worker": BELOW_WORKER,
+    "push": ("store", *SERVERS),
+    "outages": ("store", "local"),
+    "store": SERVERS,
     "plex": ("local",),
     "stash": ("local",),
     "hooks": ("local",),
     "local": (),
     "sim": (),
     "demo": ("sim", "tasks", "worker", *BELOW_WORKER),
-    "bench": ("plexsync", "tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks", "sim", "tests", "demo"),
-    "tests": ("plexsync", "tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks", "sim", "bench", "demo"),
+    "bench": (*PLUGIN, "sim", "tests", "demo"),
+    "tests": (*PLUGIN, "sim", "bench", "demo"),
 }
 # The demo is started by a word on the command line, and sets up a simulated Plex and Stash.
 LAYER_EXCEPTIONS: Final = {"tasks/command_line.py": ("demo",)}
-PLUGIN: Final = ("plexsync", "tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks")
 
 # What a room may import beyond the standard library; rooms that are not named: nothing.
 THIRD_PARTY: Final = {
-    "worker": ("filelock", "persistqueue"),
+    "store": ("filelock", "persistqueue"),
     "plex": ("plexapi", "requests", "urllib3"),
     "stash": ("stashapi", "requests", "urllib3"),
     "sim": ("graphql",),
@@ -73,9 +77,9 @@ RESERVED = (
         what="opens databases",
         names=("sqlite3.connect", "persistqueue"),
         # serve.py probes the file system.
-        allowed=("local/storage.py", "worker/queue.py", "worker/overview.py", "worker/serve.py"),
+        allowed=("local/storage.py", "store/queue.py", "store/overview.py", "worker/serve.py"),
     ),
-    Reserved(what="locks state files", names=("filelock",), allowed=("worker/state_files.py",)),
+    Reserved(what="locks state files", names=("filelock",), allowed=("store/state_file.py",)),
     Reserved(
         what="reads the clock",
         names=(
@@ -291,7 +295,7 @@ def test_rule_holds_everywhere(rule: Callable[[Source], Iterator[str]], sources:
         (imports_run_down_only, "plex/a.py", "def f():\n import stash.scene"),
         (imports_run_down_only, "stash/a.py", "from plex import client"),
         (imports_run_down_only, "local/a.py", "import worker"),
-        (imports_run_down_only, "hooks/a.py", "from worker.job import Job"),
+        (imports_run_down_only, "hooks/a.py", "from store.job import Job"),
         (imports_run_down_only, "sim/a.py", "from local.clock import Clock"),
         (imports_run_down_only, "tasks/a.py", "import importlib\nimportlib.import_module('sim.plex')"),
         (imports_run_down_only, "plexsync.py", "import sim.plex"),

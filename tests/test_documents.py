@@ -18,7 +18,7 @@ MANIFEST = ROOT / "plexsync.yml"
 README = ROOT / "README.md"
 REFERENCE = ROOT / "docs" / "reference.md"
 DOCUMENTS: Final = (README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "bench" / "README.md")
-PROGRAM: Final = ("hooks", "local", "plex", "stash", "worker", "reconciliation", "tasks")
+PROGRAM: Final = ("hooks", "local", "plex", "stash", "store", "outages", "push", "worker", "reconciliation", "tasks")
 # Files of a room that may not be furnished yet.
 ROOM_OF_FILE: Final = {"reconciliation_state.json": "reconciliation"}
 # What the table says where the default is an empty text or list.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from stash.scene import Scene
-    from worker.job import Job
+    from store.job import Job
     from worker.plex_link import PlexLink
     from worker.read_ahead import ReadAhead
     from worker.stash_link import StashLink

@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from local.files import write_atomically
-from worker.dead_letters import DeadLetter
+from store.dead_letters import DeadLetter
+from store.job import Job, job_from_data, job_to_data
 from worker.errors import CommandRefused
-from worker.job import Job, job_from_data, job_to_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

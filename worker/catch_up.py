@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from local.words import counted
 from stash.times import epoch_of
+from store.job import Reason
 from worker.background import planned
 from worker.intake import new_job
-from worker.job import Reason
 
 if TYPE_CHECKING:
     from local.clock import Clock
-    from worker.judgements import Judged, Judgements
-    from worker.queue import JobQueue
+    from store.judgements import Judged, Judgements
+    from store.queue import JobQueue
     from worker.stash_link import StashLink
 
 EVERY_S = 600.0

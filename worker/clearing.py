@@ -9,19 +9,19 @@ import os
 from typing import TYPE_CHECKING
 
 from local import inbox
+from store.dead_letters import DeadLetter, DeadLetters
+from store.job import Job
 from worker.backups import Backups, EntityEvent, backup_name
-from worker.dead_letters import DeadLetter, DeadLetters
 from worker.errors import CommandRefused
-from worker.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from local.clock import Clock
+    from store.ledger import Ledger
+    from store.queue import JobQueue
     from worker.backups import Cleared
     from worker.commands import Command, CommandStore
-    from worker.ledger import Ledger
-    from worker.queue import JobQueue
 
 DAY_S = 86400.0
 DEFAULT_DAYS = 30.0

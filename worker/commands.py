@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from local.clock import Clock
-    from worker.ledger import Ledger
+    from store.ledger import Ledger
 
     Handler = Callable[["Command"], Mapping[str, object]]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from stash.scene import Scene
     from stash.settings import Settings
-    from worker.overview import Known
+    from store.overview import Known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from worker.policy import Action, Outcome, Verdict, decide, rules
 
 if TYPE_CHECKING:
     from stash.scene import Scene
-    from worker.job import Job
+    from store.job import Job
     from worker.parts import Parts
     from worker.report import Report
 

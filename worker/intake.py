@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from local import inbox
-from worker.job import Job, Reason
+from store.job import Job, Reason
 
 if TYPE_CHECKING:
     import logging
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from local.clock import Clock
     from stash.client import Kind
-    from worker.ledger import Ledger
-    from worker.queue import JobQueue
+    from store.ledger import Ledger
+    from store.queue import JobQueue
     from worker.stash_link import StashLink
 
 ENTITY_PAGE = 500

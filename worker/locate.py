@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from plex.plan import Wanted
     from plex.scan import Scans
     from stash.scene import Scene
-    from worker.job import Job
-    from worker.ledger import Ledger, SceneRecord
+    from store.job import Job
+    from store.ledger import Ledger, SceneRecord
 
 Files = tuple[tuple[str, int], ...]
 

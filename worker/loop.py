@@ -8,6 +8,7 @@ from local import inbox
 from local.storage import LocalStorage
 from plex.errors import PlexError, PlexSetup
 from stash.errors import StashRefused, StashUnavailable
+from store.worker_file import DOING_STASH_AWAY, IDLE
 from worker.attempt import Attempt
 from worker.breaker import Circuit
 from worker.consequences import Consequences
@@ -20,15 +21,14 @@ from worker.recovery import PauseReason
 from worker.report import Report
 from worker.task_commands import commands_of
 from worker.transitions import Gate, GateKind, ProbeKind, ProbeResult
-from worker.worker_file import DOING_STASH_AWAY, IDLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from stash.scene import Scene
     from stash.settings import Settings
+    from store.job import Job
     from worker.background import AskedWork, Background
-    from worker.job import Job
     from worker.parts import Parts
 
 # The inbox is listed this often: 0.2 % of one CPU, and an edit waits no longer than a person notices.

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     import logging
 
     from local.clock import Clock
+    from store.ledger import Ledger
+    from store.queue import JobQueue
+    from store.worker_file import WorkerFile
     from worker.intake import Intake
-    from worker.ledger import Ledger
     from worker.plex_link import PlexLink
-    from worker.queue import JobQueue
     from worker.resilience import Resilience
     from worker.stash_link import StashLink
-    from worker.worker_file import WorkerFile
 
 
 class Leave(str, Enum):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from plex.model import PictureKind
-    from worker.ledger import Ledger
+    from store.ledger import Ledger
 
 
 class PictureStore:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from plex.health import Health
     from stash.settings import Settings
-    from worker.ledger import Ledger
+    from store.ledger import Ledger
 
 
 def plex_connection(settings: Settings, directory: str) -> PlexConnection:

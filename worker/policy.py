@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from local.clock import Clock
-    from worker.job import Job
+    from store.job import Job
 
 # A bug is not healed by waiting; three tries tell it from a hiccup.
 BUG_TRIES = 3

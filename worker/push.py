@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
-    from worker.job import Job
-    from worker.ledger import Ledger
+    from store.job import Job
+    from store.ledger import Ledger
 
 
 class Pusher:

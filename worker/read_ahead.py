@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from plex.model import PlexItem
     from stash.client import StashClient
     from stash.scene import Scene
-    from worker.job import Job
+    from store.job import Job
+    from store.queue import JobQueue
     from worker.push import Pusher
-    from worker.queue import JobQueue
 
 BATCH = 50
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.dead_letters import DeadLetters
+from store.dead_letters import DeadLetters
+from store.job import Job, Reason
 from worker.errors import CommandRefused
-from worker.job import Job, Reason
 from worker.transitions import ProbeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from local.clock import Clock
+    from store.dead_letters import DeadLetter
+    from store.ledger import Ledger
+    from store.queue import JobQueue
     from worker.commands import Command
-    from worker.dead_letters import DeadLetter
-    from worker.ledger import Ledger
     from worker.outages import Outage
-    from worker.queue import JobQueue
     from worker.resilience import Resilience
     from worker.stash_link import StashLink
     from worker.transitions import ProbeResult

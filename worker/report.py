@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import logging
 
     from stash.scene import Scene
-    from worker.job import Job
+    from store.job import Job
     from worker.policy import Decision, Outcome
 
 

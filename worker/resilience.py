@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.storage import LocalStorage
+from store.state_file import StateFile
 from worker import breaker, outages, recovery, transitions
 from worker.breaker import Circuit, CircuitBreaker
 from worker.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter
 from worker.notices import Notice, notice_at_start, notice_of
 from worker.outages import Outage, OutageFigures, OutageHistory
 from worker.recovery import PauseReason, RecoveryScheduler
-from worker.state_files import StateFile
 from worker.transitions import Event, Gate, Outcome, ProbeResult, State
 
 if TYPE_CHECKING:

@@ -13,18 +13,18 @@ from local import compiled, inbox, lock, start
 from local.hide_paths import PathHider
 from local.redact import Redactor
 from local.storage import LocalStorage
+from store.judgements import Judgements
+from store.ledger import Ledger
+from store.queue import JobQueue
+from store.worker_file import WorkerFile
 from worker.catch_up import QUEUE_LOST, CatchUp
 from worker.intake import Intake
-from worker.judgements import Judgements
-from worker.ledger import Ledger
 from worker.loop import SyncWorker
 from worker.parts import Leave, Parts
 from worker.plex_link import PlexLink
-from worker.queue import JobQueue
 from worker.resilience import Resilience
 from worker.stash_link import StashLink
 from worker.wake import Wake
-from worker.worker_file import WorkerFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from plex.match import File, PathRules
     from plex.model import PlexItem
-    from worker.ledger import Ledger
+    from store.ledger import Ledger
 
 _SAID = "SELECT owner FROM left_to WHERE scene_id = ? AND rating_key = ?"
 

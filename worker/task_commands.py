@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol
 
+from store.job import Reason
 from worker.clearing import Clearing
 from worker.commands import Commands, CommandStore
 from worker.errors import CommandRefused
 from worker.intake import new_job
-from worker.job import Reason
 from worker.policy import Verdict
 from worker.recovering import Recovering
 from worker.transitions import GateKind

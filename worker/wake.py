@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from local.words import counted
 from plex.errors import Ambiguous, NotInPlex
 from plex.sweep import REFRESH_EVERY_S
+from store.dead_letters import DeadLetters
+from store.job import Reason
+from store.ledger import DEAD
 from worker.background import planned
-from worker.dead_letters import DeadLetters
 from worker.intake import new_job
-from worker.job import Reason
-from worker.ledger import DEAD
 from worker.policy import Action
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from local.clock import Clock
     from plex.find import Finder
-    from worker.ledger import Ledger
+    from store.ledger import Ledger
+    from store.queue import JobQueue
     from worker.plex_link import PlexLink
-    from worker.queue import JobQueue
     from worker.stash_link import StashLink
 
 # Scenes that are missing without a job: nobody waits for them.

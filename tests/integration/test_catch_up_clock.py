@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from store.judgements import Judgements
+from store.ledger import Ledger
+from store.queue import JobQueue
 from tests.support.clocks import SetClock
 from tests.support.scenes import a_scene
 from worker.catch_up import EVERY_S, PAGE, CatchUp
-from worker.judgements import Judgements
-from worker.ledger import Ledger
-from worker.queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,14 +13,14 @@ import pytest
 
 from local import inbox
 from local.clock import Clock
+from store.dead_letters import DeadLetters
+from store.job import Job, Reason
+from store.ledger import Ledger
+from store.queue import JobQueue
 from worker import backups, commands
 from worker.clearing import Clearing
 from worker.commands import Commands, CommandStore, answer_path, command_content, command_entry
-from worker.dead_letters import DeadLetters
 from worker.errors import CommandRefused
-from worker.job import Job, Reason
-from worker.ledger import Ledger
-from worker.queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -12,10 +12,10 @@ import pytest
 from local import inbox
 from local.clock import Clock
 from stash.scene import Named
+from store.ledger import Ledger
+from store.queue import JobQueue
 from tests.support.scenes import a_scene
 from worker.intake import ENTITY_PAGE, Intake
-from worker.ledger import Ledger
-from worker.queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

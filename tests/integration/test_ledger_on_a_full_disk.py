@@ -9,8 +9,8 @@ import pytest
 
 from local.storage import LocalStorage
 from plex.plan import Field, Owned
+from store.ledger import Ledger
 from tests.support.full_disk import full_disk
-from worker.ledger import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path

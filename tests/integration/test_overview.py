@@ -6,10 +6,10 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from store.job import Reason
+from store.overview import Overview
+from store.queue import JobQueue
 from worker.intake import new_job
-from worker.job import Reason
-from worker.overview import Overview
-from worker.queue import JobQueue
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,11 +17,11 @@ from sim.faults import Fault
 from sim.plex import PlexSim
 from stash.scene import Named
 from stash.settings import parse_settings
+from store.job import Job, Reason
+from store.ledger import Ledger
+from store.queue import JobQueue
 from tests.support.scenes import SceneShelf, a_scene
-from worker.job import Job, Reason
-from worker.ledger import Ledger
 from worker.push import Pusher
-from worker.queue import JobQueue
 from worker.read_ahead import BATCH, ReadAhead
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from local.storage import LocalStorage
+from store.job import Job, Reason
+from store.queue import CLEAR_AFTER_SETTLED, JobQueue
 from tests.support.full_disk import full_disk
-from worker.job import Job, Reason
-from worker.queue import CLEAR_AFTER_SETTLED, JobQueue
 
 NOW = 1_700_000_000.0
 

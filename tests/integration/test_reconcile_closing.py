@@ -17,12 +17,12 @@ from reconciliation.compare import Finding
 from reconciliation.gaps import Gap, GapType
 from reconciliation.state import Counts
 from stash.settings import parse_settings
+from store.job import Job, Reason
+from store.judgements import Judgements
+from store.ledger import DEAD, Ledger
+from store.queue import JobQueue
 from tests.support.scenes import a_scene
-from worker.job import Job, Reason
-from worker.judgements import Judgements
-from worker.ledger import DEAD, Ledger
 from worker.push import Pusher
-from worker.queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

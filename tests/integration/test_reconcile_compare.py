@@ -21,8 +21,8 @@ from reconciliation.sweep import Sweep
 from sim.faults import Fault
 from sim.plex import PlexSim
 from stash.settings import parse_settings
+from store.ledger import Ledger
 from tests.support.scenes import a_scene
-from worker.ledger import Ledger
 from worker.push import Pusher
 from worker.sharing import Sharing
 

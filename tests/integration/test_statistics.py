@@ -6,11 +6,11 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from store import statistics
+from store.dead_letters import DeadLetters
+from store.job import Job, Reason
+from store.ledger import Ledger
 from tests.support.scenes import a_scene
-from worker import statistics
-from worker.dead_letters import DeadLetters
-from worker.job import Job, Reason
-from worker.ledger import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.storage import Database, LocalStorage
+from store.job import Reason
+from store.queue import JobQueue
 from tests.support.damage import damage
 from worker.intake import new_job
-from worker.job import Reason
-from worker.queue import JobQueue
 
 if TYPE_CHECKING:
     import sqlite3

@@ -13,12 +13,12 @@ from plex.sweep import REFRESH_EVERY_S
 from sim.plex import PlexSim
 from stash.setting_values import PathRule
 from stash.settings import parse_settings
+from store.job import Job, Reason
+from store.ledger import Ledger
+from store.queue import JobQueue
 from tests.support.clocks import SetClock
 from tests.support.scenes import a_scene
-from worker.job import Job, Reason
-from worker.ledger import Ledger
 from worker.plex_link import PlexLink
-from worker.queue import JobQueue
 from worker.wake import MISSING_EVERY_S, Wake
 
 if TYPE_CHECKING:

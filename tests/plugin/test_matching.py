@@ -8,8 +8,8 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from local import inbox
+from store.job import Reason
 from worker.intake import batch_content
-from worker.job import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

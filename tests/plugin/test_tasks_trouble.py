@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sim.plex import Fault
+from store.job import Reason
+from store.queue import JobQueue
 from tests.support.task_runs import MODES, run_task, task_input
 from worker.intake import new_job
-from worker.job import Reason
-from worker.queue import JobQueue
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from store.dead_letters import ERROR_CLASSES, advice_for
 from tasks.arguments import days_of, error_types_of, outage_of, scene_id_of
 from tasks.context import TaskError
-from worker.dead_letters import ERROR_CLASSES, advice_for
 
 
 @pytest.mark.parametrize(("given", "wanted"), [("12", 12), (12, 12), (12.0, 12), (" 7 ", 7)])

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stash.times import epoch_of
+from store.judgements import Judged
 from worker.catch_up import SAME_SECOND_S, is_unjudged
-from worker.judgements import Judged
 
 INSTALLED = 1_700_000_000.0
 EDIT = INSTALLED + 1000

@@ -3,7 +3,7 @@
 import pytest
 
 from local.clock import Clock
-from worker.job import Job, Reason
+from store.job import Job, Reason
 from worker.policy import Action, Outcome, Verdict, back_off_s, decide, rules
 
 NOW = 1_700_000_000.0

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import pathname2url
 
 from local import inbox
-from worker import statistics
-from worker.dead_letters import COLUMNS, OPEN, DeadLetter, letters_of
-from worker.ledger import owned_from
+from store import statistics
+from store.dead_letters import COLUMNS, OPEN, DeadLetter, letters_of
+from store.ledger import owned_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

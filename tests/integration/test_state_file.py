@@ -14,10 +14,10 @@ import pytest
 from filelock import FileLock
 
 from local.storage import LocalStorage
+from store import state_file
+from store.state_file import StateFile
+from store.state_json import from_json, to_json
 from tests.support.clocks import SetClock
-from worker import state_files
-from worker.state_files import StateFile
-from worker.state_json import from_json, to_json
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,7 +50,7 @@ import logging, sys
 from dataclasses import replace
 from local.clock import Clock
 from worker.recovery import RecoveryScheduler
-from worker.state_files import StateFile
+from store.state_file import StateFile
 file = StateFile(sys.argv[1], RecoveryScheduler(), clock=Clock(), logger=logging.getLogger("count"))
 for _ in range(int(sys.argv[2])):
     file.update(lambda state: replace(state, recovery_count=state.recovery_count + 1))
@@ -58,7 +58,7 @@ for _ in range(int(sys.argv[2])):
 """
 
 
-def state_file(folder: Path, default: Counted | None = None) -> StateFile[Counted]:
+def make_state_file(folder: Path, default: Counted | None = None) -> StateFile[Counted]:
     return StateFile(
         str(folder / "state.json"), default or Counted(), clock=SetClock(), logger=logging.getLogger("state")
     )
@@ -71,19 +71,19 @@ def counting(path: Path, times: int) -> subprocess.Popen[str]:
 
 
 def test_missing_file_is_the_default_and_reading_makes_none(tmp_path: Path) -> None:
-    assert state_file(tmp_path).read() == Counted()
+    assert make_state_file(tmp_path).read() == Counted()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_update_stores_what_the_next_process_reads(tmp_path: Path) -> None:
-    assert state_file(tmp_path).update(lambda _: WHOLE) == WHOLE
-    assert state_file(tmp_path).read() == WHOLE
+    assert make_state_file(tmp_path).update(lambda _: WHOLE) == WHOLE
+    assert make_state_file(tmp_path).read() == WHOLE
     stored = json.loads((tmp_path / "state.json").read_bytes())
     assert (stored["version"], stored["count"], stored["colour"]) == (1, 3, "red")
 
 
 def test_files_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
-    state_file(tmp_path).update(lambda _: WHOLE)
+    make_state_file(tmp_path).update(lambda _: WHOLE)
     assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
         "state.json": 0o600,
         "state.json.lock": 0o600,
@@ -91,7 +91,7 @@ def test_files_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
 
 
 def test_equal_state_is_not_written(tmp_path: Path) -> None:
-    file = state_file(tmp_path)
+    file = make_state_file(tmp_path)
     file.update(lambda _: WHOLE)
     before = (tmp_path / "state.json").stat()
     file.update(lambda state: replace(state, count=3))
@@ -130,7 +130,7 @@ def test_unusable_file_is_set_aside_and_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     (tmp_path / "state.json").write_bytes(content)
-    file = state_file(tmp_path)
+    file = make_state_file(tmp_path)
     assert file.read() == Counted()
     assert file.read() == Counted()
     assert (tmp_path / "state.json.corrupt-1700000000").read_bytes() == content
@@ -142,7 +142,7 @@ def test_unusable_file_is_set_aside_and_reported_once(
 
 def test_update_of_an_unusable_file_starts_from_the_default(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_bytes(b"{")
-    assert state_file(tmp_path).update(lambda state: replace(state, count=state.count + 1)).count == 1
+    assert make_state_file(tmp_path).update(lambda state: replace(state, count=state.count + 1)).count == 1
     assert len(list(tmp_path.glob("*.corrupt-*"))) == 1
 
 
@@ -165,7 +165,7 @@ def test_fields_that_contradict_each_other_make_a_file_unusable(tmp_path: Path) 
 
 def test_absent_field_takes_its_default_and_an_unknown_one_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_bytes(b'{"version": 1, "at": 5, "of_tomorrow": {}}')
-    assert state_file(tmp_path).read() == Counted(at=5.0)
+    assert make_state_file(tmp_path).read() == Counted(at=5.0)
 
 
 def test_json_and_back_is_the_same() -> None:
@@ -175,16 +175,16 @@ def test_json_and_back_is_the_same() -> None:
 def test_disk_that_refuses_names_the_file_and_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "state.json").mkdir()
     with pytest.raises(LocalStorage, match=r"cannot read .*state\.json: Is a directory\. Make room"):
-        state_file(tmp_path).update(lambda _: WHOLE)
+        make_state_file(tmp_path).update(lambda _: WHOLE)
 
 
 def test_full_disk_keeps_the_old_content(tmp_path: Path) -> None:
     """A size limit of the process stands in for the full disk."""
     script = f"""
 import resource, runpy, sys
-import tests.integration.test_state_files as here
+import tests.integration.test_state_file as here
 from pathlib import Path
-file = here.state_file(Path({str(tmp_path)!r}))
+file = here.make_state_file(Path({str(tmp_path)!r}))
 file.update(lambda _: here.WHOLE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))
 try:
@@ -194,14 +194,14 @@ except here.LocalStorage as error:
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"cannot write {tmp_path / 'state.json'}: File too large" in done.stdout
-    assert state_file(tmp_path).read() == WHOLE
+    assert make_state_file(tmp_path).read() == WHOLE
     assert not list(tmp_path.glob(".tmp-*"))
 
 
 def test_lock_held_too_long_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_files, "LOCK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(state_file, "LOCK_TIMEOUT_S", 0.05)
     with FileLock(tmp_path / "state.json.lock"), pytest.raises(LocalStorage, match="locked by another process"):
-        state_file(tmp_path).update(lambda _: WHOLE)
+        make_state_file(tmp_path).update(lambda _: WHOLE)
 
 
 def test_two_processes_lose_no_change(tmp_path: Path) -> None:

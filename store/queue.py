@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from persistqueue import AckStatus, SQLiteAckQueue
 
 from local.storage import is_damage, refusals, set_aside
-from worker.job import Job, job_from_data, job_to_data
+from store.job import Job, job_from_data, job_to_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from worker.ledger import Ledger
+    from store.ledger import Ledger
 
 _JUDGED = """
 SELECT value, coalesce(updated_at, ''), coalesce(settled_at, 0), coalesce(cleared_at, 0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from local.files import replace_patiently, write_atomically
 from local.storage import LocalStorage
-from worker.state_json import from_json, to_json
+from store.state_json import from_json, to_json
 
 if TYPE_CHECKING:
     import logging

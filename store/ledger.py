@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from local.storage import Database
 from plex.plan import Field, Owned
-from worker import statistics
-from worker.job import Job, job_from_data, job_to_data
+from store import statistics
+from store.job import Job, job_from_data, job_to_data
 
 if TYPE_CHECKING:
     import sqlite3

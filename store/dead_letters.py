@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from worker.ledger import Ledger
+    from store.ledger import Ledger
 
 # The classes that the contract names; reports and arguments know no others.
 ERROR_CLASSES = (
