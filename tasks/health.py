@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.words import duration_in_words, sentence
+from outages.resilience import Resilience
+from outages.scheduler import SECOND_PROBE_S
+from outages.transitions import GateKind
 from store.overview import Overview, count_queue
 from tasks.plex_and_stash import need_packages, open_stash
 from tasks.worker_link import start_worker_if_none
-from worker.recovery import SECOND_PROBE_S
-from worker.resilience import Resilience
-from worker.transitions import GateKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from outages.transitions import Gate
     from plex.errors import PlexError
     from plex.health import Health
     from stash.settings import Settings
     from tasks.context import Context
-    from worker.transitions import Gate
 
 
 def health_check(context: Context) -> Mapping[str, object]:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from local.storage import LocalStorage
 from local.words import counted, duration_in_words
+from outages.resilience import Resilience
 from tasks.context import TaskError
-from worker.resilience import Resilience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from outages.history import Outage, OutageFigures
     from tasks.context import Context
-    from worker.outages import Outage, OutageFigures
 
 
 def outage_summary(context: Context) -> Mapping[str, object]:

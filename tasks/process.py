@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.words import counted, duration_in_words, sentence
+from outages.resilience import Resilience
+from outages.transitions import GateKind
 from store.overview import Overview
 from store.worker_file import STOPPED, read_told
 from tasks.drain import Drain
 from tasks.plex_and_stash import need_packages
 from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink, WorkerSilent
-from worker.resilience import Resilience
-from worker.transitions import GateKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from local import lock, packages
 from local.storage import LocalStorage
+from outages.resilience import Resilience
 from reconciliation.state import State, state_file
 from store.overview import Overview
 from store.worker_file import Told, read_told
 from tasks.process import stop_told
 from tasks.status_lines import Status, status_lines
-from worker.resilience import Resilience
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from outages.history import Outage
     from store.dead_letters import DeadLetter
     from tasks.context import Context
-    from worker.outages import Outage
 
 # Of dead letters, for each class; of outages in the log (the JSON has all 30).
 EXAMPLES = 3

@@ -12,11 +12,11 @@ from tasks.outages import outage_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from outages.history import Outage
+    from outages.resilience import Resilience
     from reconciliation.state import State
     from store.dead_letters import DeadLetter
     from store.overview import QueueCounts
-    from worker.outages import Outage
-    from worker.resilience import Resilience
 
 SHOWN_OUTAGES = 3
 SHOWN_ERROR = 160

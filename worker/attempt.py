@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.storage import LocalStorage
+from outages.transitions import ProbeKind
 from plex.errors import (
     Ambiguous,
     NotInPlex,
@@ -19,18 +20,17 @@ from plex.errors import (
 from stash.errors import StashRefused, StashUnavailable
 from worker.pictures import PictureFailed
 from worker.policy import Outcome, Verdict
-from worker.transitions import ProbeKind
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Sequence
 
+    from outages.transitions import ProbeResult
     from stash.scene import Scene
     from store.job import Job
     from worker.plex_link import PlexLink
     from worker.read_ahead import ReadAhead
     from worker.stash_link import StashLink
-    from worker.transitions import ProbeResult
 
 
 class Attempt:

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     import logging
 
     from local.clock import Clock
+    from outages.resilience import Resilience
     from store.ledger import Ledger
     from store.queue import JobQueue
     from store.worker_file import WorkerFile
     from worker.intake import Intake
     from worker.plex_link import PlexLink
-    from worker.resilience import Resilience
     from worker.stash_link import StashLink
 
 

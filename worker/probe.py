@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from outages.transitions import ProbeKind, ProbeResult
 from plex.errors import PlexAuthError, PlexBusy, PlexSetup, ServerFailure
-from worker.transitions import ProbeKind, ProbeResult
 
 if TYPE_CHECKING:
     from plex.health import Health

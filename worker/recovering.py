@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from outages.transitions import ProbeKind
 from store.dead_letters import DeadLetters
 from store.job import Job, Reason
 from worker.errors import CommandRefused
-from worker.transitions import ProbeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from local.clock import Clock
+    from outages.history import Outage
+    from outages.resilience import Resilience
+    from outages.transitions import ProbeResult
     from store.dead_letters import DeadLetter
     from store.ledger import Ledger
     from store.queue import JobQueue
     from worker.commands import Command
-    from worker.outages import Outage
-    from worker.resilience import Resilience
     from worker.stash_link import StashLink
-    from worker.transitions import ProbeResult
 
 READ_AT_ONCE = 50
 

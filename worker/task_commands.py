@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol
 
+from outages.transitions import GateKind
 from store.job import Reason
 from worker.clearing import Clearing
 from worker.commands import Commands, CommandStore
@@ -12,15 +13,14 @@ from worker.errors import CommandRefused
 from worker.intake import new_job
 from worker.policy import Verdict
 from worker.recovering import Recovering
-from worker.transitions import GateKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from outages.transitions import Gate, ProbeResult
     from worker.commands import Command, Handler
     from worker.parts import Parts
     from worker.policy import Outcome
-    from worker.transitions import Gate, ProbeResult
 
 # The job stays as it is; what stands in the way stands in the way of all.
 _KEPT = (Verdict.OUTAGE, Verdict.BUSY, Verdict.AUTH, Verdict.SETUP, Verdict.STASH_AWAY, Verdict.STORAGE)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from local.storage import LocalStorage
+from outages.breaker import Circuit
+from outages.resilience import Resilience
+from outages.transitions import GateKind, ProbeKind, ProbeResult
 from tests.support import outage_story
 from tests.support.clocks import SetClock
-from worker.breaker import Circuit
-from worker.resilience import Resilience
-from worker.transitions import GateKind, ProbeKind, ProbeResult
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_700_000_000.0

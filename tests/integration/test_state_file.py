@@ -49,7 +49,7 @@ COUNT_UP = """
 import logging, sys
 from dataclasses import replace
 from local.clock import Clock
-from worker.recovery import RecoveryScheduler
+from outages.scheduler import RecoveryScheduler
 from store.state_file import StateFile
 file = StateFile(sys.argv[1], RecoveryScheduler(), clock=Clock(), logger=logging.getLogger("count"))
 for _ in range(int(sys.argv[2])):

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.clock import Clock
+from outages.resilience import Resilience
+from outages.transitions import ProbeKind, ProbeResult
 from sim.faults import Fault
 from tests.support.outage_world import OutageWorld
-from worker.resilience import Resilience
-from worker.transitions import ProbeKind, ProbeResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

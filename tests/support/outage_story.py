@@ -12,8 +12,8 @@ import signal
 import sys
 
 from local.clock import Clock
-from worker.resilience import Resilience
-from worker.transitions import ProbeKind, ProbeResult
+from outages.resilience import Resilience
+from outages.transitions import ProbeKind, ProbeResult
 
 NOW = 1_700_000_000.0
 OK, DOWN = ProbeResult(kind=ProbeKind.OK), ProbeResult(kind=ProbeKind.DOWN, text="connection refused")

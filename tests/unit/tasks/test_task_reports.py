@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from outages.history import Outage, OutageHistory
 from tasks.outages import summary_lines
-from worker.outages import Outage, OutageHistory
 
 NOW = 1_000_000.0
 

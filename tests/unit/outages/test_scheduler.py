@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.limiter import RecoveryPeriod
-from worker.recovery import Pause, PauseReason, RecoveryScheduler, consistent
+from outages.limiter import RecoveryPeriod
+from outages.scheduler import Pause, PauseReason, RecoveryScheduler, consistent
 
 NOW = 1_700_000_000.0
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from worker import breaker, outages, recovery, transitions
-from worker.breaker import Circuit, CircuitClosed, CircuitOpened
-from worker.recovery import PauseReason
-from worker.transitions import GateKind, Outcome, PauseBegan, PauseEnded, ProbeKind, ProbeResult, State
+from outages import breaker, history, scheduler, transitions
+from outages.breaker import Circuit, CircuitClosed, CircuitOpened
+from outages.scheduler import PauseReason
+from outages.transitions import GateKind, Outcome, PauseBegan, PauseEnded, ProbeKind, ProbeResult, State
 
 NOW = 1_700_000_000.0
 
@@ -109,7 +109,7 @@ def test_half_open_found_at_a_start_is_probed_now_and_keeps_its_interval() -> No
 
 
 def test_start_in_an_outage_keeps_the_schedule() -> None:
-    state = replace(open_since(NOW), history=outages.OutageHistory(observed_since=NOW))
+    state = replace(open_since(NOW), history=history.OutageHistory(observed_since=NOW))
     assert transitions.on_start(state, NOW + 1, real) == Outcome(state=state)
 
 
@@ -185,7 +185,7 @@ def test_five_scenes_in_a_row_open_and_name_who_is_refunded() -> None:
 
 def test_outage_ids_go_on_when_either_file_is_lost() -> None:
     state = probed(probed(open_since(NOW), ProbeKind.OK, NOW + 5).state, ProbeKind.OK, NOW + 6).state
-    for survivor in (replace(state, history=outages.OutageHistory()), replace(state, breaker=breaker.CircuitBreaker())):
+    for survivor in (replace(state, history=history.OutageHistory()), replace(state, breaker=breaker.CircuitBreaker())):
         after = transitions.on_outage(survivor, "refused", NOW + 9, real).state
         assert after.breaker.outage is not None
         assert after.breaker.outage.id == 2
@@ -270,8 +270,8 @@ class OutageMachine(RuleBasedStateMachine):
     @invariant()
     def files_would_be_accepted(self) -> None:
         assert breaker.consistent(self.state.breaker) == self.state.breaker
-        assert recovery.consistent(self.state.scheduler) == self.state.scheduler
-        assert outages.consistent(self.state.history) == self.state.history
+        assert scheduler.consistent(self.state.scheduler) == self.state.scheduler
+        assert history.consistent(self.state.history) == self.state.history
 
     @invariant()
     def healthy_plex_is_noticed_and_drained_to(self) -> None:

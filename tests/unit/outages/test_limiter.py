@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter, consistent
+from outages.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter, consistent
 
 NOW = 1_700_000_000.0
 PACE = Pace(rate_per_s=5.0, period_s=300.0)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from worker.breaker import (
+from outages.breaker import (
     SUSPECTS_TO_OPEN,
     Circuit,
     CircuitBreaker,

@@ -1,6 +1,6 @@
 """The one door to breaker, probe schedule, recovery rate and outage history: what the drain loop asks and tells.
 
-Every change reads the three files under one lock, decides (worker/transitions.py) and writes what is different, so a
+Every change reads the three files under one lock, decides (outages/transitions.py) and writes what is different, so a
 Health Check in another process loses nothing and is lost by nothing. The order is history, schedule, breaker: a kill
 in between leaves the circuit not closed, or a probe planned that is not needed, never an outage that has no end.
 """
@@ -13,14 +13,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.storage import LocalStorage
+from outages import breaker, history, scheduler, transitions
+from outages.breaker import Circuit, CircuitBreaker
+from outages.history import Outage, OutageFigures, OutageHistory
+from outages.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter
+from outages.notices import Notice, notice_at_start, notice_of
+from outages.scheduler import PauseReason, RecoveryScheduler
+from outages.transitions import Event, Gate, Outcome, ProbeResult, State
 from store.state_file import StateFile
-from worker import breaker, outages, recovery, transitions
-from worker.breaker import Circuit, CircuitBreaker
-from worker.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter
-from worker.notices import Notice, notice_at_start, notice_of
-from worker.outages import Outage, OutageFigures, OutageHistory
-from worker.recovery import PauseReason, RecoveryScheduler
-from worker.transitions import Event, Gate, Outcome, ProbeResult, State
 
 if TYPE_CHECKING:
     import logging
@@ -57,14 +57,14 @@ class Resilience:
             RecoveryScheduler(),
             clock=clock,
             logger=logger,
-            consistent=recovery.consistent,
+            consistent=scheduler.consistent,
         )
         self._history = StateFile(
             os.path.join(directory, "outage_history.json"),
             OutageHistory(),
             clock=clock,
             logger=logger,
-            consistent=outages.consistent,
+            consistent=history.consistent,
         )
         self._pace = Pace(rate_per_s=_DEFAULT_RATE_PER_S, period_s=clock.interval(_DEFAULT_MINUTES * 60))
         self._seen = State()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from worker.breaker import (
+from outages.breaker import (
     Circuit,
     CircuitBreaker,
     CircuitChange,
@@ -16,8 +16,8 @@ from worker.breaker import (
     CircuitHalfOpened,
     CircuitOpened,
 )
-from worker.outages import OutageHistory
-from worker.recovery import SECOND_PROBE_S, Interval, Pause, PauseReason, RecoveryScheduler
+from outages.history import OutageHistory
+from outages.scheduler import SECOND_PROBE_S, Interval, Pause, PauseReason, RecoveryScheduler
 
 
 class ProbeKind(str, Enum):

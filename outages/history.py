@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from worker.breaker import OpenOutage
+    from outages.breaker import OpenOutage
 
 # As many are listed (contract); older ones live on in two sums, so that the figures stay true.
 OUTAGES_KEPT = 30

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.breaker import OpenOutage
-from worker.outages import OUTAGES_KEPT, Outage, OutageHistory, consistent
+from outages.breaker import OpenOutage
+from outages.history import OUTAGES_KEPT, Outage, OutageHistory, consistent
 
 NOW = 1_700_000_000.0
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from worker import limiter
-from worker.limiter import RecoveryPeriod
+from outages import limiter
+from outages.limiter import RecoveryPeriod
 
 Interval = Callable[[float], float]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from local.words import duration_in_words, sentence
-from worker.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened
-from worker.recovery import PauseReason
-from worker.transitions import Event, Gate, GateKind, PauseEnded, State
+from outages.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened
+from outages.scheduler import PauseReason
+from outages.transitions import Event, Gate, GateKind, PauseEnded, State
 
 _RESUMED: Final = {
     PauseReason.STORAGE: "the disk takes writes again",
