@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from local.clock import Clock
+    from push.locate import Target
+    from push.pusher import Pusher
     from reconciliation.compare import Finding
     from store.judgements import Judgements
     from store.ledger import Ledger
     from store.queue import JobQueue
-    from worker.locate import Target
-    from worker.push import Pusher
 
 # The ledger's verdict of a scene that Plex lacks.
 MISSING = "missing"

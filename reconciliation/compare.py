@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from plex.client import PlexClient
     from plex.model import PlexItem
     from plex.plan import Owned
+    from push.locate import Target
+    from push.pusher import Pusher
+    from push.shared_items import Sharing
     from reconciliation.gaps import Changes
     from reconciliation.library import Library
     from reconciliation.memory import Memory, Seen
     from stash.scene import Scene
-    from worker.locate import Target
-    from worker.push import Pusher
-    from worker.sharing import Sharing
 
 # Items of one request: 250 keys of 7 digits make 2 kB of address; items have 5 to 50 kB.
 ITEMS_AT_ONCE = 250

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.files import write_atomically
+from push.shared_items import Sharing
 from reconciliation.closing import Closing
 from reconciliation.errors import RunRefused
 from reconciliation.memory import Memory
@@ -21,7 +22,6 @@ from stash.errors import StashRefused, StashUnavailable
 from store.judgements import Judgements
 from worker.background import planned
 from worker.errors import CommandRefused
-from worker.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from plex.match import PathRules
     from plex.model import Section
+    from push.locate import Target
     from reconciliation.memory import Seen
-    from worker.locate import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

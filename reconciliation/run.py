@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from local.clock import Clock
     from plex.model import Section
+    from push.pusher import Pusher
+    from push.shared_items import Sharing
     from reconciliation.closing import Closing
     from reconciliation.compare import Finding
     from reconciliation.library import Library
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
     from reconciliation.state import Request
     from stash.client import StashClient
     from stash.scene import Scene
-    from worker.push import Pusher
-    from worker.sharing import Sharing
 
 PAGE = 250
 MOST_CHANGES_SHOWN = 200

@@ -42,7 +42,7 @@ def health_check(context: Context) -> Mapping[str, object]:
 def _probe(context: Context, settings: Settings, resilience: Resilience) -> Health | None:
     """Probe and tell the circuit; None when it is not known where Plex is."""
     from plex.health import probe  # noqa: PLC0415 - needs packages
-    from worker.plex_link import plex_connection  # noqa: PLC0415 - as above
+    from push.plex_link import plex_connection  # noqa: PLC0415 - as above
     from worker.probe import probe_result  # noqa: PLC0415 - as above
 
     resilience.refresh(context.now)

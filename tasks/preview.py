@@ -32,8 +32,8 @@ def preview(context: Context) -> Mapping[str, object]:
     need_packages(context)
     from plex.client import PlexClient  # noqa: PLC0415 - needs packages
     from plex.errors import Ambiguous, NotInPlex, PlexError  # noqa: PLC0415 - as above
-    from worker.plex_link import plex_connection  # noqa: PLC0415 - as above
-    from worker.wanted import why_left_alone  # noqa: PLC0415 - as above
+    from push.fields import why_left_alone  # noqa: PLC0415 - as above
+    from push.plex_link import plex_connection  # noqa: PLC0415 - as above
 
     with open_stash(context) as (stash, settings):
         scene = stash.read_scenes([scene_id]).get(scene_id)
@@ -59,7 +59,7 @@ def preview(context: Context) -> Mapping[str, object]:
 def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings) -> list[Mapping[str, object]]:
     from plex.find import Finder  # noqa: PLC0415 - needs packages
     from plex.index import Index  # noqa: PLC0415 - as above
-    from worker.sharing import owned_among  # noqa: PLC0415 - as above
+    from push.shared_items import owned_among  # noqa: PLC0415 - as above
 
     overview = Overview(context.directory)
     files = [(file.path, file.size) for file in scene.files]
@@ -89,7 +89,7 @@ def _item(
 ) -> Mapping[str, object]:
     """`owned`: None where the item is left to another scene."""
     from plex.plan import clean_values, plan, values_of  # noqa: PLC0415 - as the others
-    from worker.wanted import wanted_of  # noqa: PLC0415 - as the others
+    from push.fields import wanted_of  # noqa: PLC0415 - as the others
 
     wanted = wanted_of(scene, settings)
     edit = plan(item, wanted, owned, keep_plex_edits=settings.keep_plex_edits) if owned else None

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local import inbox
+from push.compare import compare
 from reconciliation.listing import AllScenes, RecentScenes
 from stash.errors import StashRefused
 from store.job import Reason
 from store.overview import Overview
 from tasks.plex_and_stash import need_packages, open_stash
 from tasks.process import LINE_S, watch_drain
-from worker.compare import compare
 from worker.intake import batch_content
 
 if TYPE_CHECKING:

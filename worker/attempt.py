@@ -17,19 +17,19 @@ from plex.errors import (
     Rejected,
     ServerFailure,
 )
+from push.pictures import PictureFailed
+from push.verdicts import Outcome, Verdict
 from stash.errors import StashRefused, StashUnavailable
-from worker.pictures import PictureFailed
-from worker.policy import Outcome, Verdict
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Sequence
 
     from outages.transitions import ProbeResult
+    from push.plex_link import PlexLink
+    from push.read_ahead import ReadAhead
     from stash.scene import Scene
     from store.job import Job
-    from worker.plex_link import PlexLink
-    from worker.read_ahead import ReadAhead
     from worker.stash_link import StashLink
 
 

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from worker.policy import Action, Outcome, Verdict, decide, rules
+from push.verdicts import Action, Outcome, Verdict, decide, rules
 
 if TYPE_CHECKING:
     from stash.scene import Scene

@@ -10,15 +10,15 @@ from outages.breaker import Circuit
 from outages.scheduler import PauseReason
 from outages.transitions import Gate, GateKind, ProbeKind, ProbeResult
 from plex.errors import PlexError, PlexSetup
+from push.read_ahead import BATCH, ReadAhead
+from push.verdicts import Outcome, Verdict
 from stash.errors import StashRefused, StashUnavailable
 from store.worker_file import DOING_STASH_AWAY, IDLE
 from worker.attempt import Attempt
 from worker.consequences import Consequences
 from worker.log_settings import obey_log_settings
 from worker.parts import Leave
-from worker.policy import Outcome, Verdict
 from worker.probe import probe_result
-from worker.read_ahead import BATCH, ReadAhead
 from worker.report import Report
 from worker.task_commands import commands_of
 

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from local.clock import Clock
     from outages.resilience import Resilience
+    from push.plex_link import PlexLink
     from store.ledger import Ledger
     from store.queue import JobQueue
     from store.worker_file import WorkerFile
     from worker.intake import Intake
-    from worker.plex_link import PlexLink
     from worker.stash_link import StashLink
 
 

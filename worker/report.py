@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.words import duration_in_words, named
-from worker.policy import Action, Verdict
+from push.verdicts import Action, Verdict
 
 if TYPE_CHECKING:
     import logging
 
+    from push.verdicts import Decision, Outcome
     from stash.scene import Scene
     from store.job import Job
-    from worker.policy import Decision, Outcome
 
 
 class Report:

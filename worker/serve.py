@@ -14,6 +14,7 @@ from local.hide_paths import PathHider
 from local.redact import Redactor
 from local.storage import LocalStorage
 from outages.resilience import Resilience
+from push.plex_link import PlexLink
 from store.judgements import Judgements
 from store.ledger import Ledger
 from store.queue import JobQueue
@@ -22,7 +23,6 @@ from worker.catch_up import QUEUE_LOST, CatchUp
 from worker.intake import Intake
 from worker.loop import SyncWorker
 from worker.parts import Leave, Parts
-from worker.plex_link import PlexLink
 from worker.stash_link import StashLink
 from worker.wake import Wake
 

@@ -6,21 +6,21 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from outages.transitions import GateKind
+from push.verdicts import Verdict
 from store.job import Reason
 from worker.clearing import Clearing
 from worker.commands import Commands, CommandStore
 from worker.errors import CommandRefused
 from worker.intake import new_job
-from worker.policy import Verdict
 from worker.recovering import Recovering
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from outages.transitions import Gate, ProbeResult
+    from push.verdicts import Outcome
     from worker.commands import Command, Handler
     from worker.parts import Parts
-    from worker.policy import Outcome
 
 # The job stays as it is; what stands in the way stands in the way of all.
 _KEPT = (Verdict.OUTAGE, Verdict.BUSY, Verdict.AUTH, Verdict.SETUP, Verdict.STASH_AWAY, Verdict.STORAGE)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from local.words import counted
 from plex.errors import Ambiguous, NotInPlex
 from plex.sweep import REFRESH_EVERY_S
+from push.verdicts import Action
 from store.dead_letters import DeadLetters
 from store.job import Reason
 from store.ledger import DEAD
 from worker.background import planned
 from worker.intake import new_job
-from worker.policy import Action
 
 if TYPE_CHECKING:
     import logging
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from local.clock import Clock
     from plex.find import Finder
+    from push.plex_link import PlexLink
     from store.ledger import Ledger
     from store.queue import JobQueue
-    from worker.plex_link import PlexLink
     from worker.stash_link import StashLink
 
 # Scenes that are missing without a job: nobody waits for them.

@@ -13,6 +13,8 @@ from plex.client import PlexClient, PlexConnection
 from plex.errors import NotInPlex, PlexServerError
 from plex.find import SWEEP_FROM, Finder
 from plex.index import Index
+from push.pusher import Pusher
+from push.read_ahead import BATCH, ReadAhead
 from sim.faults import Fault
 from sim.plex import PlexSim
 from stash.scene import Named
@@ -21,15 +23,13 @@ from store.job import Job, Reason
 from store.ledger import Ledger
 from store.queue import JobQueue
 from tests.support.scenes import SceneShelf, a_scene
-from worker.push import Pusher
-from worker.read_ahead import BATCH, ReadAhead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from push.verdicts import Outcome
     from stash.scene import Scene
-    from worker.policy import Outcome
 
 TOKEN = "right"
 

@@ -12,6 +12,7 @@ from local.clock import Clock
 from plex.client import PlexClient, PlexConnection
 from plex.find import Finder
 from plex.index import Index
+from push.pusher import Pusher
 from reconciliation.closing import Closing
 from reconciliation.compare import Finding
 from reconciliation.gaps import Gap, GapType
@@ -22,7 +23,6 @@ from store.judgements import Judgements
 from store.ledger import DEAD, Ledger
 from store.queue import JobQueue
 from tests.support.scenes import a_scene
-from worker.push import Pusher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

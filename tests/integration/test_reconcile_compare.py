@@ -14,6 +14,8 @@ from plex.client import PlexClient, PlexConnection
 from plex.errors import PlexServerError, Rejected
 from plex.find import Finder
 from plex.index import Index
+from push.pusher import Pusher
+from push.shared_items import Sharing
 from reconciliation.compare import MOST_UNREADABLE, Comparison, read_apart
 from reconciliation.library import choose_library
 from reconciliation.memory import NAME, Memory
@@ -23,8 +25,6 @@ from sim.plex import PlexSim
 from stash.settings import parse_settings
 from store.ledger import Ledger
 from tests.support.scenes import a_scene
-from worker.push import Pusher
-from worker.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,6 +10,7 @@ import pytest
 
 from plex.errors import NotInPlex
 from plex.sweep import REFRESH_EVERY_S
+from push.plex_link import PlexLink
 from sim.plex import PlexSim
 from stash.setting_values import PathRule
 from stash.settings import parse_settings
@@ -18,7 +19,6 @@ from store.ledger import Ledger
 from store.queue import JobQueue
 from tests.support.clocks import SetClock
 from tests.support.scenes import a_scene
-from worker.plex_link import PlexLink
 from worker.wake import MISSING_EVERY_S, Wake
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import pytest
 
 from local.clock import Clock
+from push.verdicts import Action, Outcome, Verdict, back_off_s, decide, rules
 from store.job import Job, Reason
-from worker.policy import Action, Outcome, Verdict, back_off_s, decide, rules
 
 NOW = 1_700_000_000.0
 RULES = rules(Clock(), max_retries=5, skip_missing=False)

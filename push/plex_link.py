@@ -12,7 +12,7 @@ from plex.find import Finder
 from plex.health import probe
 from plex.index import Index
 from plex.scan import Scans
-from worker.push import Pusher
+from push.pusher import Pusher
 
 if TYPE_CHECKING:
     import logging

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from plex.model import PlexItem
+    from push.pusher import Pusher
     from stash.client import StashClient
     from stash.scene import Scene
     from store.job import Job
     from store.queue import JobQueue
-    from worker.push import Pusher
 
 BATCH = 50
 

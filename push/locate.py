@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plex.errors import NotInPlex
-from worker.sharing import Sharing
+from push.shared_items import Sharing
 
 if TYPE_CHECKING:
     import logging

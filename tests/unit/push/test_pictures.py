@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from plex.model import Pictures
+from push.cover import MOST_BYTES, Upload, digest_of, is_persons_choice, reason_not_to_send, settle
 from stash.client import Picture
-from worker.cover import MOST_BYTES, Upload, digest_of, is_persons_choice, reason_not_to_send, settle
 
 RED, BLUE, HERS = "upload://posters/red", "upload://posters/blue", "upload://posters/hers"
 AGENTS = "media://1/thumb1.jpg"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from plex.plan import Field
+from push.fields import fingerprint_of, has_nothing_to_push, picture_kinds, plex_files, wanted_of
 from stash.scene import Named, Performer, Scene, SceneFile, Studio
 from stash.settings import SKIPPABLE, Settings
-from worker.wanted import fingerprint_of, has_nothing_to_push, picture_kinds, plex_files, wanted_of
 
 PLAIN = Settings(plex_url="http://plex:32400", plex_token="right")
 OF_STASH = "http://127.0.0.1:9999"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from plex.errors import Rejected
 from plex.plan import Owned, lost_names, plan
-from worker.locate import Locator, Target
-from worker.picture_store import PictureStore
-from worker.pictures import PicturePusher
-from worker.policy import Outcome, Verdict
-from worker.wanted import digest, fingerprint_of, plex_files, wanted_of, why_left_alone
+from push.fields import digest, fingerprint_of, plex_files, wanted_of, why_left_alone
+from push.locate import Locator, Target
+from push.picture_store import PictureStore
+from push.pictures import PicturePusher
+from push.verdicts import Outcome, Verdict
 
 if TYPE_CHECKING:
     import logging

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.wanted import fingerprint_of, plex_files, wanted_of, why_left_alone
+from push.fields import fingerprint_of, plex_files, wanted_of, why_left_alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

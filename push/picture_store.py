@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from worker.cover import Cover, Upload
+from push.cover import Cover, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

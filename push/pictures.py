@@ -10,19 +10,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from plex.errors import PlexError, Rejected
+from push.cover import Cover, digest_of, is_persons_choice, reason_not_to_send, settle
+from push.fields import picture_kinds
 from stash.errors import StashError
-from worker.cover import Cover, digest_of, is_persons_choice, reason_not_to_send, settle
-from worker.wanted import picture_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from plex.client import PlexClient
     from plex.model import PictureKind
+    from push.picture_store import PictureStore
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
-    from worker.picture_store import PictureStore
 
 _NOT_FOUND = 404
 
