@@ -8,7 +8,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sim.plex import ItemView
+    from sim.plex.simulator import ItemView
 
 WIDTH = 100
 BAR = 40

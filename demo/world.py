@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local import lock
-from sim.plex import PlexSim
+from sim.plex.simulator import PlexSim
 from sim.stash import StashSim
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from plex.client import PlexConnection
 from plex.errors import PlexAuthError, PlexBusy, PlexServerDown, PlexSetup, PlexTimeout
 from plex.health import Health, probe
 from sim.faults import Fault
-from sim.plex import PlexSim
+from sim.plex.simulator import PlexSim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import pytest
 from plex.client import PlexClient, PlexConnection
 from plex.errors import PlexServerDown, PlexServerError, Rejected
 from sim.faults import Fault
-from sim.plex import PlexSim
+from sim.plex.simulator import PlexSim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from plex.find import SWEEP_FROM, Finder
 from plex.index import Index
 from plex.plan import Field, Owned, Plan, Value, Wanted, plan
 from sim.faults import Fault
-from sim.plex import PlexSim
+from sim.plex.simulator import PlexSim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

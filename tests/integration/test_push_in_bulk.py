@@ -16,7 +16,7 @@ from plex.index import Index
 from push.pusher import Pusher
 from push.read_ahead import BATCH, ReadAhead
 from sim.faults import Fault
-from sim.plex import PlexSim
+from sim.plex.simulator import PlexSim
 from stash.scene import Named
 from stash.settings import parse_settings
 from store.job import Job, Reason

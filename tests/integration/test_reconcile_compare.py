@@ -21,7 +21,7 @@ from reconciliation.library import choose_library
 from reconciliation.memory import NAME, Memory
 from reconciliation.sweep import Sweep
 from sim.faults import Fault
-from sim.plex import PlexSim
+from sim.plex.simulator import PlexSim
 from stash.settings import parse_settings
 from store.ledger import Ledger
 from tests.support.scenes import a_scene

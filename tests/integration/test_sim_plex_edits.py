@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plexapi.exceptions import BadRequest, NotFound, Unauthorized
 
-from sim.plex import PlexSim
-from sim.plex_model import Role
+from sim.plex.model import Role
+from sim.plex.simulator import PlexSim
 from tests.support.plex_by_plexapi import TOKEN, connect
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import requests
 from plexapi.exceptions import BadRequest
 
 from sim.faults import PROXY_PAGE, Fault
-from sim.plex import PlexSim
+from sim.plex.simulator import PlexSim
 from tests.support.plex_by_plexapi import TOKEN, connect
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 import requests
 from plexapi.exceptions import NotFound
 
-from sim.plex import PlexSim
+from sim.plex.simulator import PlexSim
 from tests.support.plex_by_plexapi import TOKEN, connect
 
 if TYPE_CHECKING:

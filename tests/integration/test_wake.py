@@ -11,7 +11,7 @@ import pytest
 from plex.errors import NotInPlex
 from plex.sweep import REFRESH_EVERY_S
 from push.plex_link import PlexLink
-from sim.plex import PlexSim
+from sim.plex.simulator import PlexSim
 from stash.setting_values import PathRule
 from stash.settings import parse_settings
 from store.job import Job, Reason

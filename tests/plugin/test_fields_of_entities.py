@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sim.plex import ItemView
+    from sim.plex.simulator import ItemView
     from tests.support.plugin_world import PluginWorld
 
 SCENES = 500

@@ -12,7 +12,7 @@ import pytest
 from sim.faults import Fault
 
 if TYPE_CHECKING:
-    from sim.plex import Request
+    from sim.plex.simulator import Request
     from tests.support.plugin_world import PluginWorld
 
 RED, BLUE = (b"\xff\xd8\xff" + color * 50 for color in (b"red", b"blue"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sim.plex import Fault
+from sim.plex.simulator import Fault
 from tests.support.task_runs import run_task
 
 if TYPE_CHECKING:

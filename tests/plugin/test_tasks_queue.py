@@ -152,7 +152,7 @@ def test_process_queue_starts_a_worker_that_dies(world: PluginWorld) -> None:
 def test_process_queue_does_not_wait_for_a_back_off(make_world: MakeWorld) -> None:
     world = make_world(time_scale=1)
     scene = world.add_scene()
-    from sim.plex import Fault  # noqa: PLC0415 - of this test alone
+    from sim.plex.simulator import Fault  # noqa: PLC0415 - of this test alone
 
     world.plex.fault(Fault.answer(500), rating_key=world.keys[scene], method="PUT")
     world.edit_at_once({scene: "never arrives"})

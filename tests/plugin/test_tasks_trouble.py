@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sim.plex import Fault
+from sim.plex.simulator import Fault
 from store.job import Reason
 from store.queue import JobQueue
 from tests.support.task_runs import MODES, run_task, task_input

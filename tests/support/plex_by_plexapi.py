@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from plexapi.server import PlexServer
 
 if TYPE_CHECKING:
-    from sim.plex import PlexSim
+    from sim.plex.simulator import PlexSim
 
 TOKEN = "right"
 

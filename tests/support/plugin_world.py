@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local import inbox, lock
-from sim.plex import PlexSim
+from sim.plex.simulator import PlexSim
 from sim.stash import StashSim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sim.plex import ItemView, Request
+    from sim.plex.simulator import ItemView, Request
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MEDIA = "/media"

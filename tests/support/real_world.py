@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local import lock
-from sim.plex import PlexSim
+from sim.plex.simulator import PlexSim
 from tests.support.real_stash import RealStash
 
 if TYPE_CHECKING:

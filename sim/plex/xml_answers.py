@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from sim.plex_library import agent_picture_key
-from sim.plex_model import FIELDS, TAG_ELEMENTS
+from sim.plex.library import agent_picture_key
+from sim.plex.model import FIELDS, TAG_ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sim.plex_model import Item, Media, Part, Section, Tag
-    from sim.plex_tags import TagTable
+    from sim.plex.model import Item, Media, Part, Section, Tag
+    from sim.plex.tags import TagTable
 
 # A listing shows no more than this many tags of a kind; kinds not named here are not listed at all.
 LISTED = {"genre": 2, "country": 2, "collection": 2, "director": 2, "writer": 2, "actor": 3}

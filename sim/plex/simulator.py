@@ -16,11 +16,11 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sim.faults import Fault, FaultRule, Kind, Request
-from sim.plex_edits import Edit
-from sim.plex_library import File, Library, Version, as_edit
-from sim.plex_model import VALUE_FIELDS, VALUE_TAGS, ItemView, Values
-from sim.plex_routes import Quirks, Routes
-from sim.plex_server import PlexHandler, Service
+from sim.plex.edits import Edit
+from sim.plex.library import File, Library, Version, as_edit
+from sim.plex.model import VALUE_FIELDS, VALUE_TAGS, ItemView, Values
+from sim.plex.routes import Quirks, Routes
+from sim.plex.server import PlexHandler, Service
 from sim.port import HOST, Port
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sim.plex_edits import Edit, edited, edited_facts, refreshed
-from sim.plex_model import (
+from sim.plex.edits import Edit, edited, edited_facts, refreshed
+from sim.plex.model import (
     PICTURE_LOCKS,
     VALUE_FIELDS,
     VALUE_TAGS,
@@ -23,7 +23,7 @@ from sim.plex_model import (
     Section,
     Values,
 )
-from sim.plex_tags import TagTable
+from sim.plex.tags import TagTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sim.faults import FaultPlan, Kind, Request, RequestLog
-from sim.plex_routes import Answer, Call, Routes, refusal
+from sim.plex.routes import Answer, Call, Routes, refusal
 from sim.port import Handler, Server
 
 if TYPE_CHECKING:

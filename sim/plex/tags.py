@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sim.plex_model import Tag, ascii_fold
+from sim.plex.model import Tag, ascii_fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

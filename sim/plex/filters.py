@@ -12,12 +12,12 @@ import operator
 import re
 from typing import TYPE_CHECKING
 
-from sim.plex_model import TAG_ELEMENTS, ascii_fold
+from sim.plex.model import TAG_ELEMENTS, ascii_fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from sim.plex_model import Item
+    from sim.plex.model import Item
 
 _FILTER = re.compile(r"(?:movie\.)?(?P<field>[A-Za-z]+)(?P<operator>[!<>=]*)")
 _RELATIVE = re.compile(r"-(?P<count>\d+)(?P<unit>mon|[smhdwy])")

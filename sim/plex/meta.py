@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sim.plex_model import TAG_ELEMENTS
-from sim.plex_xml import element
+from sim.plex.model import TAG_ELEMENTS
+from sim.plex.xml_answers import element
 
 _TAGS = [kind for kind in TAG_ELEMENTS if kind != "label"] + ["label"]
 _FIELD_TYPES = {

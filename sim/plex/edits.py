@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from sim.plex_model import FIELDS, LOCKABLE, TAG_ELEMENTS, Facts, Item, Role
+from sim.plex.model import FIELDS, LOCKABLE, TAG_ELEMENTS, Facts, Item, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sim.plex_tags import TagTable
+    from sim.plex.tags import TagTable
 
 _PARAMETER = re.compile(
     r"(?P<name>[A-Za-z]+)(?:\[(?P<index>\d*)\])?\.(?P<what>value|locked|tag\.tag-?|tag\.thumb|tagging\.text)"

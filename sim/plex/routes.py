@@ -8,18 +8,18 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sim.plex_edits import parse_edit
-from sim.plex_filters import filtered, in_order
-from sim.plex_library import AGENT_PICTURE, Library
-from sim.plex_meta import meta_element
-from sim.plex_model import PICTURE_LOCKS, TAG_ELEMENTS
-from sim.plex_xml import choice_element, detailed_item, document, listed_item, picture_elements, section_element
+from sim.plex.edits import parse_edit
+from sim.plex.filters import filtered, in_order
+from sim.plex.library import AGENT_PICTURE, Library
+from sim.plex.meta import meta_element
+from sim.plex.model import PICTURE_LOCKS, TAG_ELEMENTS
+from sim.plex.xml_answers import choice_element, detailed_item, document, listed_item, picture_elements, section_element
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sim.faults import Request
-    from sim.plex_model import Item, Section
+    from sim.plex.model import Item, Section
 
 # The most that Plex takes as one picture; what is larger is answered with 500.
 PICTURE_LIMIT_BYTES = 10 * 1024 * 1024
