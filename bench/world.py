@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from demo.world import end_worker, take_over
 from local import inbox, lock
 from sim.plex.simulator import PlexSim
-from sim.stash import StashSim
+from sim.stash.simulator import StashSim
 from store.overview import count_queue
 from store.worker_file import NAME as WORKER_FILE
 

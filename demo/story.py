@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from demo.screen import Screen
     from demo.world import Film, World
     from sim.faults import Request
-    from sim.stash_host import Invocation
+    from sim.stash.plugin_host import Invocation
 
 BULK = 10
 # Everything takes a second or two; a busy machine takes longer.

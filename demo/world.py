@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from local import lock
 from sim.plex.simulator import PlexSim
-from sim.stash import StashSim
+from sim.stash.simulator import StashSim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from sim.stash_manifest import Manifest, parse_yaml, read_manifest
+from sim.stash.manifest import Manifest, parse_yaml, read_manifest
 from stash.settings import Settings, parse_settings
 from tasks.run import TASKS
 

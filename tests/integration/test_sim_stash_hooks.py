@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sim.stash import StashSim
+from sim.stash.simulator import StashSim
 from tests.support.recorder import install_recorder, recorded
 
 if TYPE_CHECKING:

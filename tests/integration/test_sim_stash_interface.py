@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema, get_introspection_query, get_named_type
 
-from sim.stash import SCHEMA, StashSim
+from sim.stash.simulator import SCHEMA, StashSim
 from tests.support.recorder import install_recorder
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sim.stash_manifest import ManifestError, parse_yaml, read_manifest
+from sim.stash.manifest import ManifestError, parse_yaml, read_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path

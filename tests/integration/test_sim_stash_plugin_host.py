@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sim.stash import GraphQLRefusedError, StashSim
-from sim.stash_host import Output, read_output
+from sim.stash.plugin_host import Output, read_output
+from sim.stash.simulator import GraphQLRefusedError, StashSim
 from tests.support.recorder import HOOKS, install_recorder, manifest
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sim.faults import Fault
-from sim.stash import GraphQLRefusedError, StashSim
-from sim.stash_library import seconds_of
+from sim.stash.library import seconds_of
+from sim.stash.simulator import GraphQLRefusedError, StashSim
 from tests.support.recorder import install_recorder
 
 if TYPE_CHECKING:

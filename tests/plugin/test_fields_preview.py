@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sim.stash import GraphQLRefusedError
+from sim.stash.simulator import GraphQLRefusedError
 
 if TYPE_CHECKING:
     from tests.support.plugin_world import PluginWorld

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sim.faults import Fault
-from sim.stash import GraphQLRefusedError
+from sim.stash.simulator import GraphQLRefusedError
 from tests.support.plugin_world import MEDIA
 
 if TYPE_CHECKING:

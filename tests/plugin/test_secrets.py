@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from sim.faults import Fault
-from sim.stash import GraphQLRefusedError
+from sim.stash.simulator import GraphQLRefusedError
 from tests.support.plugin_world import all_pids, read_proc
 from worker.stash_link import NAME as CONNECTION_FILE
 

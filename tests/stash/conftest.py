@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sim.stash import StashSim
+from sim.stash.simulator import StashSim
 from tests.support.real_stash import RealStash, reason_to_skip
 from tests.support.recorder import install_recorder
 from tests.support.stash_sides import Side

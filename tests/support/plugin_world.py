@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from local import inbox, lock
 from sim.plex.simulator import PlexSim
-from sim.stash import StashSim
+from sim.stash.simulator import StashSim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

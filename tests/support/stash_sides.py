@@ -11,8 +11,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.stash import GraphQLRefusedError as SimRefusedError
-from sim.stash import StashSim
+from sim.stash.simulator import GraphQLRefusedError as SimRefusedError
+from sim.stash.simulator import StashSim
 from tests.support.real_stash import ENDED, GraphQLRefusedError, HttpAnswer, NoRedirect, RealStash, make_video
 from tests.support.recorder import recorded
 

@@ -30,7 +30,7 @@ from graphql import (
 )
 from graphql.execution.values import get_argument_values, get_directive_values, get_variable_values
 
-from sim.stash_library import StashError
+from sim.stash.library import StashError
 
 if TYPE_CHECKING:
     from graphql import DocumentNode, GraphQLSchema, SelectionSetNode

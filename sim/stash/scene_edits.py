@@ -7,16 +7,16 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
-from sim.stash_hook_input import given_only, scene_update, whole
-from sim.stash_library import SceneGroup, StashError, StashId
-from sim.stash_queries import number
+from sim.stash.hook_input import given_only, scene_update, whole
+from sim.stash.library import SceneGroup, StashError, StashId
+from sim.stash.queries import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sim.stash_execute import Resolver
-    from sim.stash_library import Library, Scene
-    from sim.stash_plugins import Call, Plugins
+    from sim.stash.graphql_engine import Resolver
+    from sim.stash.library import Library, Scene
+    from sim.stash.plugins import Call, Plugins
 
 TEXTS = ("title", "code", "details", "director")
 PLAIN = ("rating100", "organized", "o_counter", "resume_time", "play_duration", "play_count")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sim.stash_library import KINDS
-from sim.stash_server import Picture
+from sim.stash.library import KINDS
+from sim.stash.server import Picture
 
 if TYPE_CHECKING:
-    from sim.stash_library import Library
+    from sim.stash.library import Library
 
 # Stash's own stand-in for a cover is an SVG of this size; this one is as large and shows nothing.
 STAND_IN_BYTES = 733

@@ -20,34 +20,34 @@ from graphql import build_schema
 
 from sim.faults import FaultRule
 from sim.port import HOST, Port
-from sim.stash_access import Access
-from sim.stash_administration import Administration
-from sim.stash_disk import Disk
-from sim.stash_entity_edits import EntityEdits
-from sim.stash_execute import GraphQLEngine
-from sim.stash_hook_input import scene_update
-from sim.stash_host import Output, PluginHost
-from sim.stash_jobs import JobQueue
-from sim.stash_library import Library, SceneGroup
-from sim.stash_manifest import ManifestError, read_manifest
-from sim.stash_pictures import Pictures
-from sim.stash_plugins import Address, Call, Plugins
-from sim.stash_queries import Queries
-from sim.stash_scene_edits import SceneEdits
-from sim.stash_server import Service, StashHandler
-from sim.stash_user import GraphQLRefusedError, StashUser
+from sim.stash.access import Access
+from sim.stash.administration import Administration
+from sim.stash.disk import Disk
+from sim.stash.entity_edits import EntityEdits
+from sim.stash.graphql_engine import GraphQLEngine
+from sim.stash.hook_input import scene_update
+from sim.stash.jobs import JobQueue
+from sim.stash.library import Library, SceneGroup
+from sim.stash.manifest import ManifestError, read_manifest
+from sim.stash.pictures import Pictures
+from sim.stash.plugin_host import Output, PluginHost
+from sim.stash.plugins import Address, Call, Plugins
+from sim.stash.queries import Queries
+from sim.stash.scene_edits import SceneEdits
+from sim.stash.server import Service, StashHandler
+from sim.stash.user import GraphQLRefusedError, StashUser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import tzinfo
 
     from sim.faults import Fault, Request
-    from sim.stash_host import Invocation, LogLine
-    from sim.stash_jobs import Job
+    from sim.stash.jobs import Job
+    from sim.stash.plugin_host import Invocation, LogLine
 
 __all__ = ["GraphQLRefusedError", "StashSim", "TaskResult"]
 
-SCHEMA = Path(__file__).parent / "stash_schema.graphql"
+SCHEMA = Path(__file__).parent / "schema.graphql"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

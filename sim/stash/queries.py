@@ -6,12 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from sim.stash_filters import SceneFilter, compare, matches_words, page_of, sort_entities, sort_scenes
-from sim.stash_library import StashError, seconds_of
+from sim.stash.filters import SceneFilter, compare, matches_words, page_of, sort_entities, sort_scenes
+from sim.stash.library import StashError, seconds_of
 
 if TYPE_CHECKING:
-    from sim.stash_execute import Resolver
-    from sim.stash_library import Entity, Library, Scene, VideoFile
+    from sim.stash.graphql_engine import Resolver
+    from sim.stash.library import Entity, Library, Scene, VideoFile
 
 PLURALS = {"tag": "tags", "performer": "performers", "studio": "studios", "group": "groups"}
 

@@ -15,15 +15,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from sim import faults
 from sim.port import HOST, Handler, Server
-from sim.stash_access import COOKIE_NAME, Visitor
-from sim.stash_gojson import encode, without_whole_floats
-from sim.stash_plugins import Call
+from sim.stash.access import COOKIE_NAME, Visitor
+from sim.stash.go_json import encode, without_whole_floats
+from sim.stash.plugins import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sim.stash_access import Access
-    from sim.stash_execute import Answer
+    from sim.stash.access import Access
+    from sim.stash.graphql_engine import Answer
 
 TEST_HEADER = "X-Sim-Test"  # the tests' own requests: no faults, and not in the log of requests
 YEAR = "private, max-age=31536000, immutable"

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sim.stash_library import StashError
+from sim.stash.library import StashError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

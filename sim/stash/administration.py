@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sim.stash_gojson import sorted_keys
-from sim.stash_queries import number
+from sim.stash.go_json import sorted_keys
+from sim.stash.queries import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sim.stash_access import Access
-    from sim.stash_execute import Resolver
-    from sim.stash_jobs import Job, JobQueue
-    from sim.stash_library import Library
-    from sim.stash_plugins import Call, Plugins
+    from sim.stash.access import Access
+    from sim.stash.graphql_engine import Resolver
+    from sim.stash.jobs import Job, JobQueue
+    from sim.stash.library import Library
+    from sim.stash.plugins import Call, Plugins
 
 VERSION = {"version": "v0.30.1", "hash": "cf3489ef", "build_time": "2026-01-11 00:00:00"}
 SCHEMA = 75

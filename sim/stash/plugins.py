@@ -8,17 +8,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sim.stash_access import COOKIE_NAME
-from sim.stash_gojson import encode, sorted_keys, without_whole_floats
-from sim.stash_library import StashError
+from sim.stash.access import COOKIE_NAME
+from sim.stash.go_json import encode, sorted_keys, without_whole_floats
+from sim.stash.library import StashError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from sim.stash_access import Access
-    from sim.stash_host import Output, PluginHost, Run
-    from sim.stash_manifest import Manifest, Operation
+    from sim.stash.access import Access
+    from sim.stash.manifest import Manifest, Operation
+    from sim.stash.plugin_host import Output, PluginHost, Run
 
 DEEPEST_LOOP = 10
 NEVER = "0001-01-01T00:00:00Z"

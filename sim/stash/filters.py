@@ -7,12 +7,12 @@ import random
 import re
 from typing import TYPE_CHECKING, Any
 
-from sim.stash_library import StashError
+from sim.stash.library import StashError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sim.stash_library import Entity, Library, Scene
+    from sim.stash.library import Entity, Library, Scene
 
 DEFAULT_PER_PAGE = 25
 EVERYTHING = -1

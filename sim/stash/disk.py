@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sim.stash_scene_edits import destroyed
+from sim.stash.scene_edits import destroyed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sim.stash_execute import Resolver
-    from sim.stash_jobs import Job, JobQueue
-    from sim.stash_library import Entity, Library, Scene, VideoFile
-    from sim.stash_plugins import Call, Plugins
+    from sim.stash.graphql_engine import Resolver
+    from sim.stash.jobs import Job, JobQueue
+    from sim.stash.library import Entity, Library, Scene, VideoFile
+    from sim.stash.plugins import Call, Plugins
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sim.stash_hook_input import entity_create, entity_update, given_only
-from sim.stash_library import KINDS, Entity, StashError
-from sim.stash_queries import number
-from sim.stash_scene_edits import merged, read_picture
+from sim.stash.hook_input import entity_create, entity_update, given_only
+from sim.stash.library import KINDS, Entity, StashError
+from sim.stash.queries import number
+from sim.stash.scene_edits import merged, read_picture
 
 if TYPE_CHECKING:
-    from sim.stash_execute import Resolver
-    from sim.stash_library import Library
-    from sim.stash_plugins import Call, Plugins
+    from sim.stash.graphql_engine import Resolver
+    from sim.stash.library import Library
+    from sim.stash.plugins import Call, Plugins
 
 PICTURE_KEYS = {"tag": "image", "performer": "image", "studio": "image", "group": "front_image"}
 ALIAS_KEYS = {"tag": "aliases", "performer": "alias_list", "studio": "aliases", "group": ""}

@@ -8,7 +8,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 from sim.port import HOST
-from sim.stash_server import TEST_HEADER
+from sim.stash.server import TEST_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
