@@ -15,11 +15,11 @@ from reconciliation.compare import Comparison
 from reconciliation.errors import RunRefused
 from reconciliation.gaps import GapType
 from reconciliation.library import choose_library
-from reconciliation.listing import AllScenes, RecentScenes
 from reconciliation.schedule import changed_since
 from reconciliation.state import Counts, Result
 from reconciliation.sweep import Sweep
 from stash.errors import StashRefused
+from stash.listing import AllScenes, RecentScenes
 
 if TYPE_CHECKING:
     import logging
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from reconciliation.closing import Closing
     from reconciliation.compare import Finding
     from reconciliation.library import Library
-    from reconciliation.listing import Listing
     from reconciliation.memory import Memory
     from reconciliation.state import Request
     from stash.client import StashClient
+    from stash.listing import Listing
     from stash.scene import Scene
 
 PAGE = 250

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+# Stash sorts its times as text, which puts those with another offset out of order; no offset is as long as a day.
+SORT_MARGIN_S = 86_400.0
 _SHAPE = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:[.,]\d+)?(?P<offset>[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from local import inbox
 from push.compare import compare
-from reconciliation.listing import AllScenes, RecentScenes
 from stash.errors import StashRefused
+from stash.listing import AllScenes, RecentScenes
 from store.job import Reason
 from store.overview import Overview
 from tasks.plex_and_stash import need_packages, open_stash
@@ -24,8 +24,8 @@ from worker.intake import batch_content
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from reconciliation.listing import Listing
     from stash.client import StashClient
+    from stash.listing import Listing
     from stash.scene import Scene
     from stash.settings import Settings
     from tasks.context import Context

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.words import counted
-from stash.times import epoch_of
+from stash.times import SORT_MARGIN_S, epoch_of
 from store.job import Reason
 from worker.background import planned
 from worker.intake import new_job
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 EVERY_S = 600.0
 PAGE = 500
-# Stash sorts its times as text, in which an hour of another offset is out of order; a day is more than any offset.
-MARGIN_S = 86_400.0
 # Stash's times are whole seconds: a second change within one bears the same text.
 SAME_SECOND_S = 2.0
 
@@ -92,7 +90,7 @@ class CatchUp:
         if newest is None or newest > now:
             newest = installed_at
         queue_lost = self._judgements.moment(QUEUE_LOST) is not None
-        down_to = float("-inf") if queue_lost else newest - MARGIN_S
+        down_to = float("-inf") if queue_lost else newest - SORT_MARGIN_S
         return _Pass(installed_at=installed_at, down_to=down_to, newest=newest, queue_lost=queue_lost)
 
     def _queue_changed(self, listed: list[tuple[int, str]], current: _Pass, now: float) -> None:

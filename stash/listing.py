@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from stash.errors import StashUnavailable
-from stash.times import epoch_of
-from worker.catch_up import MARGIN_S
+from stash.times import SORT_MARGIN_S, epoch_of
 
 if TYPE_CHECKING:
     from stash.client import StashClient
@@ -56,8 +55,7 @@ class RecentScenes:
         listed = stash.list_updates(page=self._page, per_page=self._size)
         times = [(scene_id, epoch_of(text)) for scene_id, text in listed]
         known = [at for _, at in times if at is not None]
-        # Sorted as text, so other offsets are out of order by less than a day.
-        is_over = len(listed) < self._size or (bool(known) and known[-1] < self._since - MARGIN_S)
+        is_over = len(listed) < self._size or (bool(known) and known[-1] < self._since - SORT_MARGIN_S)
         self._page = None if is_over else self._page + 1
         self.rest = 0 if is_over else self._size
         # A change meanwhile moves the end of a page to the next one.

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from reconciliation.listing import AllScenes, RecentScenes
 from stash.errors import StashUnavailable
+from stash.listing import AllScenes, RecentScenes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciliation.listing import Listing
     from stash.client import StashClient
+    from stash.listing import Listing
 
 SINCE = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 
