@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.words import counted
 from tasks.arguments import days_of, error_types_of, outage_of, scene_id_of
-from tasks.plex_and_stash import need_packages
+from tasks.prerequisites import need_packages
 from tasks.worker_link import WorkerLink
 
 if TYPE_CHECKING:

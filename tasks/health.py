@@ -9,7 +9,7 @@ from outages.resilience import Resilience
 from outages.scheduler import SECOND_PROBE_S
 from outages.transitions import GateKind
 from store.overview import Overview, count_queue
-from tasks.plex_and_stash import need_packages, open_stash
+from tasks.prerequisites import need_packages, open_stash
 from tasks.worker_link import start_worker_if_none
 
 if TYPE_CHECKING:

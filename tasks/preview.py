@@ -12,7 +12,7 @@ from local.words import counted
 from store.overview import Overview
 from tasks.arguments import scene_id_of
 from tasks.context import TaskError
-from tasks.plex_and_stash import need_packages, open_stash
+from tasks.prerequisites import need_packages, open_stash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from reconciliation.schedule import chosen_scope
 from reconciliation.state import COMMAND, State, result_path, state_file
 from store.worker_file import DOING_STASH_AWAY, read_told
 from tasks.context import TaskError
-from tasks.plex_and_stash import need_packages
+from tasks.prerequisites import need_packages
 from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink
 

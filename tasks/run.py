@@ -17,9 +17,9 @@ from store.worker_file import read_told
 from tasks.clear import clear_dlq, clear_queue, purge_dlq, recover_outage_jobs, restore_cleared, sync_scene
 from tasks.context import Context, TaskError
 from tasks.health import health_check
-from tasks.outages import outage_summary
+from tasks.outage_summary import outage_summary
 from tasks.preview import preview
-from tasks.process import process_queue
+from tasks.process_queue import process_queue
 from tasks.reconcile import reconcile_7days, reconcile_all, reconcile_preview, reconcile_recent
 from tasks.relay import relay_worker_log
 from tasks.status import queue_status

@@ -14,7 +14,7 @@ from outages.resilience import Resilience
 from reconciliation.state import State, state_file
 from store.overview import Overview
 from store.worker_file import Told, read_told
-from tasks.process import stop_told
+from tasks.process_queue import stop_told
 from tasks.status_lines import Status, status_lines
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from local.words import counted, duration_in_words, named, sentence
-from tasks.outages import outage_line
+from tasks.outage_summary import outage_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -17,8 +17,8 @@ from stash.errors import StashRefused
 from stash.listing import AllScenes, RecentScenes
 from store.job import Reason
 from store.overview import Overview
-from tasks.plex_and_stash import need_packages, open_stash
-from tasks.process import LINE_S, watch_drain
+from tasks.prerequisites import need_packages, open_stash
+from tasks.process_queue import LINE_S, watch_drain
 from worker.intake import batch_content
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from outages.history import Outage, OutageHistory
-from tasks.outages import summary_lines
+from tasks.outage_summary import summary_lines
 
 NOW = 1_000_000.0
 

@@ -13,8 +13,8 @@ from outages.resilience import Resilience
 from outages.transitions import GateKind
 from store.overview import Overview
 from store.worker_file import STOPPED, read_told
-from tasks.drain import Drain
-from tasks.plex_and_stash import need_packages
+from tasks.drain_progress import Drain
+from tasks.prerequisites import need_packages
 from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink, WorkerSilent
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from store.worker_file import Told
     from tasks.context import Context
-    from tasks.drain import Standing
+    from tasks.drain_progress import Standing
 
 # Looks come this often, and less often where a look itself takes long: with 100,000 jobs.
 LOOK_S = 0.2

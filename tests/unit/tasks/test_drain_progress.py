@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.drain import Drain
+from tasks.drain_progress import Drain
 
 NOW = 1000.0
 
