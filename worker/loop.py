@@ -15,12 +15,12 @@ from push.verdicts import Outcome, Verdict
 from stash.errors import StashRefused, StashUnavailable
 from store.worker_file import DOING_STASH_AWAY, IDLE
 from worker.attempt import Attempt
-from worker.consequences import Consequences
+from worker.handlers import commands_of
 from worker.log_settings import obey_log_settings
 from worker.parts import Leave
 from worker.probe import probe_result
 from worker.report import Report
-from worker.task_commands import commands_of
+from worker.settlement import Consequences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -22,9 +22,9 @@ from store.worker_file import WorkerFile
 from worker.catch_up import QUEUE_LOST, CatchUp
 from worker.intake import Intake
 from worker.loop import SyncWorker
+from worker.missing import Wake
 from worker.parts import Leave, Parts
 from worker.stash_link import StashLink
-from worker.wake import Wake
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from store.ledger import Ledger
 from store.queue import JobQueue
 from tests.support.clocks import SetClock
 from tests.support.scenes import a_scene
-from worker.wake import MISSING_EVERY_S, Wake
+from worker.missing import MISSING_EVERY_S, Wake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

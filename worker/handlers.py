@@ -12,7 +12,7 @@ from worker.clearing import Clearing
 from worker.commands import Commands, CommandStore
 from worker.errors import CommandRefused
 from worker.intake import new_job
-from worker.recovering import Recovering
+from worker.recover_outage import Recovering
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
