@@ -35,7 +35,7 @@ class Covered:
     problem: str = ""
 
 
-class PictureFailed(Exception):  # noqa: N818 - named for what became of it, as worker.errors does
+class PictureFailed(Exception):  # noqa: N818 - named for what became of it, as our other errors are
     """A cover could not be read or sent; the item's fields are another matter. `cause`: what Plex or Stash said."""
 
     def __init__(self, cause: PlexError | StashError) -> None:

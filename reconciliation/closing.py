@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from reconciliation.gaps import GapType
 from reconciliation.state import Counts
-from store.job import Reason
+from store.job import Reason, new_job
 from store.ledger import DEAD
-from worker.intake import new_job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,14 +20,15 @@ from reconciliation.state import COMMAND, Progress, Request, result_path, state_
 from reconciliation.words import words_for_break_off
 from stash.errors import StashRefused, StashUnavailable
 from store.judgements import Judgements
-from worker.background import planned
-from worker.errors import CommandRefused
+from worker.commands import CommandRefused
+from worker.parts import planned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciliation.state import Result
-    from worker.commands import Command, Handler
+    from store.requests import Command
+    from worker.commands import Handler
     from worker.parts import Parts
 
 # What a task watches is written this often.
@@ -43,7 +44,7 @@ STASH_PATIENCE_S = 60.0
 
 
 class Reconciler:
-    """Work beside the worker's jobs (see worker/background.py)."""
+    """Work beside the worker's jobs (see worker/parts.py)."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts

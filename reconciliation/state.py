@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from local.words import counted
+from store.requests import answer_path
 from store.state_file import StateFile
-from worker.commands import answer_path
 
 if TYPE_CHECKING:
     import logging

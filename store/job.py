@@ -98,3 +98,8 @@ def job_from_data(data: Mapping[str, object]) -> Job:
         )
     except (TypeError, ValueError) as error:
         raise ValueError(f"not a job: {error}") from None
+
+
+def new_job(scene_id: int, reason: Reason, at: float) -> Job:
+    """The job of one event."""
+    return Job(scene_id=scene_id, reason=reason, first_event_at=at, last_event_at=at)

@@ -17,9 +17,9 @@ from stash.errors import StashRefused
 from stash.listing import AllScenes, RecentScenes
 from store.job import Reason
 from store.overview import Overview
+from store.requests import batch_content
 from tasks.prerequisites import need_packages, open_stash
 from tasks.process_queue import LINE_S, watch_drain
-from worker.intake import batch_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,9 +8,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from local import inbox, lock, packages, start
+from store.requests import answer_path, command_content, command_entry
 from store.worker_file import read_told
 from tasks.context import TaskError
-from worker.commands import answer_path, command_content, command_entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from local.files import write_atomically
 from store.dead_letters import DeadLetter
 from store.job import Job, job_from_data, job_to_data
-from worker.errors import CommandRefused
+from worker.commands import CommandRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

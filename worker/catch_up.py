@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from local.words import counted
 from stash.times import SORT_MARGIN_S, epoch_of
-from store.job import Reason
-from worker.background import planned
-from worker.intake import new_job
+from store.job import Reason, new_job
+from worker.parts import planned
 
 if TYPE_CHECKING:
     from local.clock import Clock

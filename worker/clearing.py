@@ -12,7 +12,7 @@ from local import inbox
 from store.dead_letters import DeadLetter, DeadLetters
 from store.job import Job
 from worker.backups import Backups, EntityEvent, backup_name
-from worker.errors import CommandRefused
+from worker.commands import CommandRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from store.ledger import Ledger
     from store.queue import JobQueue
+    from store.requests import Command, CommandStore
     from worker.backups import Cleared
-    from worker.commands import Command, CommandStore
 
 DAY_S = 86400.0
 DEFAULT_DAYS = 30.0

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from outages.transitions import GateKind
 from push.verdicts import Verdict
-from store.job import Reason
+from store.job import Reason, new_job
+from store.requests import CommandStore
 from worker.clearing import Clearing
-from worker.commands import Commands, CommandStore
-from worker.errors import CommandRefused
-from worker.intake import new_job
+from worker.commands import CommandRefused, Commands
 from worker.recover_outage import Recovering
 
 if TYPE_CHECKING:
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
     from outages.transitions import Gate, ProbeResult
     from push.verdicts import Outcome
-    from worker.commands import Command, Handler
+    from store.requests import Command
+    from worker.commands import Handler
     from worker.parts import Parts
 
 # The job stays as it is; what stands in the way stands in the way of all.

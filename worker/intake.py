@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from local import inbox
-from store.job import Job, Reason
+from store.job import Reason, new_job
 
 if TYPE_CHECKING:
     import logging
@@ -124,16 +124,6 @@ class Intake:
             self._log.warning("a batch of scenes could not be read (%s); it lies in %s now", error, where)
             return
         self._queue.add_all(new_job(scene_id, reason, entry.at) for scene_id in scene_ids)
-
-
-def new_job(scene_id: int, reason: Reason, at: float) -> Job:
-    """The job of one event."""
-    return Job(scene_id=scene_id, reason=reason, first_event_at=at, last_event_at=at)
-
-
-def batch_content(scene_ids: Iterable[int], reason: Reason) -> bytes:
-    """What a task writes into a batch entry."""
-    return json.dumps({"reason": reason.value, "scene_ids": list(scene_ids)}).encode()
 
 
 def _read(path: str) -> bytes:

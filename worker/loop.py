@@ -16,11 +16,11 @@ from stash.errors import StashRefused, StashUnavailable
 from store.worker_file import DOING_STASH_AWAY, IDLE
 from worker.attempt import Attempt
 from worker.handlers import commands_of
-from worker.log_settings import obey_log_settings
 from worker.parts import Leave
 from worker.probe import probe_result
 from worker.report import Report
 from worker.settlement import Consequences
+from worker.stash_link import obey_log_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from stash.scene import Scene
     from stash.settings import Settings
     from store.job import Job
-    from worker.background import AskedWork, Background
-    from worker.parts import Parts
+    from worker.parts import AskedWork, Background, Parts
 
 # The inbox is listed this often: 0.2 % of one CPU, and an edit waits no longer than a person notices.
 LOOK_S = 0.07

@@ -15,10 +15,9 @@ from plex.errors import Ambiguous, NotInPlex
 from plex.sweep import REFRESH_EVERY_S
 from push.verdicts import Action
 from store.dead_letters import DeadLetters
-from store.job import Reason
+from store.job import Reason, new_job
 from store.ledger import DEAD
-from worker.background import planned
-from worker.intake import new_job
+from worker.parts import planned
 
 if TYPE_CHECKING:
     import logging

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from outages.transitions import ProbeKind
 from store.dead_letters import DeadLetters
 from store.job import Job, Reason
-from worker.errors import CommandRefused
+from worker.commands import CommandRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from store.dead_letters import DeadLetter
     from store.ledger import Ledger
     from store.queue import JobQueue
-    from worker.commands import Command
+    from store.requests import Command
     from worker.stash_link import StashLink
 
 READ_AT_ONCE = 50

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.clock import Clock
-    from worker.background import AskedWork
+    from worker.parts import AskedWork
 
 LOG_NAME = "plexsync.log"
 LOG_BYTES, LOG_OLDER_FILES = 1_000_000, 4

@@ -7,18 +7,18 @@ version, is started by no event that says where Stash is.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from typing import TYPE_CHECKING
 
 from local.files import write_atomically
+from local.hide_paths import PathHider
 from stash.client import StashClient
 from stash.connection import parse_connection
 from stash.errors import StashUnavailable
 from stash.settings import parse_settings
 
 if TYPE_CHECKING:
-    import logging
-
     from local.redact import Redactor
     from stash.connection import StashConnection
     from stash.settings import Settings
@@ -112,3 +112,12 @@ def _read(path: str) -> bytes:
             return file.read()
     except OSError:
         return b""
+
+
+def obey_log_settings(log: logging.Logger, settings: Settings) -> None:
+    """From the next line on, in every log of this process."""
+    log.setLevel(logging.DEBUG if settings.debug_logging else logging.INFO)
+    for handler in logging.getLogger().handlers:
+        for each in handler.filters:
+            if isinstance(each, PathHider):
+                each.is_on = settings.hide_paths

@@ -17,10 +17,10 @@ from store.dead_letters import DeadLetters
 from store.job import Job, Reason
 from store.ledger import Ledger
 from store.queue import JobQueue
+from store.requests import CommandStore, answer_path, command_content, command_entry
 from worker import backups, commands
 from worker.clearing import Clearing
-from worker.commands import Commands, CommandStore, answer_path, command_content, command_entry
-from worker.errors import CommandRefused
+from worker.commands import CommandRefused, Commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -6,10 +6,9 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from store.job import Reason
+from store.job import Reason, new_job
 from store.overview import Overview
 from store.queue import JobQueue
-from worker.intake import new_job
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.storage import Database, LocalStorage
-from store.job import Reason
+from store.job import Reason, new_job
 from store.queue import JobQueue
 from tests.support.damage import damage
-from worker.intake import new_job
 
 if TYPE_CHECKING:
     import sqlite3

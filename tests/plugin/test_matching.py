@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from local import inbox
 from store.job import Reason
-from worker.intake import batch_content
+from store.requests import batch_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sim.plex.simulator import Fault
-from store.job import Reason
+from store.job import Reason, new_job
 from store.queue import JobQueue
 from tests.support.task_runs import MODES, run_task, task_input
-from worker.intake import new_job
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.background import planned
+from worker.parts import planned
 
 NOW = 1_700_000_000.0
 
