@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from push.locate import Target
     from push.pusher import Pusher
     from reconciliation.compare import Finding
-    from store.judgements import Judgements
     from store.ledger import Ledger
     from store.queue import JobQueue
 
@@ -28,12 +27,11 @@ class Closing:
     """Queues findings under one pusher. Raises LocalStorage."""
 
     def __init__(
-        self, *, pusher: Pusher, queue: JobQueue, ledger: Ledger, judgements: Judgements, clock: Clock
+        self, *, pusher: Pusher, queue: JobQueue, ledger: Ledger, clock: Clock
     ) -> None:
         self._pusher = pusher
         self._queue = queue
         self._ledger = ledger
-        self._judgements = judgements
         self._clock = clock
 
     def close(self, findings: Sequence[Finding]) -> Counts:
@@ -42,7 +40,7 @@ class Closing:
         closable = [gap.scene_id for gap in gaps if gap.type is not GapType.MISSING]
         missing = [each.target for each in findings if each.gap and each.gap.type is GapType.MISSING]
         asks_scan = self._pusher.settings.scan_plex and not self._pusher.settings.ignore_missing
-        self._judgements.doubt(closable)
+        self._ledger.doubt(closable)
         self._add([*closable, *(target.scene.id for target in missing if asks_scan)])
         for target in missing:
             self._note_missing(target)

@@ -19,7 +19,6 @@ from reconciliation.schedule import chosen_scope, next_run_at
 from reconciliation.state import COMMAND, Progress, Request, result_path, state_file
 from reconciliation.words import words_for_break_off
 from stash.errors import StashRefused, StashUnavailable
-from store.judgements import Judgements
 from worker.commands import CommandRefused
 from worker.parts import planned
 
@@ -49,7 +48,6 @@ class Reconciler:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._clock = parts.clock
-        self._judgements = Judgements(parts.ledger)
         self._file = state_file(parts.directory, clock=parts.clock, log=parts.log)
         self._state = self._file.read()
         self._memory: Memory | None = None
@@ -184,7 +182,7 @@ class Reconciler:
         self._close_memory()
         self._memory = Memory(parts.directory)
         closing = Closing(
-            pusher=pusher, queue=parts.queue, ledger=parts.ledger, judgements=self._judgements, clock=parts.clock
+            pusher=pusher, queue=parts.queue, ledger=parts.ledger, clock=parts.clock
         )
         tools = Tools(
             pusher=pusher, stash=parts.stash.client(), memory=self._memory, sharing=Sharing(parts.ledger, parts.log),

@@ -1,7 +1,7 @@
 """`sync_state.db`: what PlexSync knows of each scene, and what it put into which Plex item.
 
-The schema of that file is here; what else is asked of its tables stands in modules named by their subject. One writer,
-the worker; every method is one short transaction. Raises LocalStorage for anything that SQLite or the disk refuses.
+What else is asked of the tables stands in modules named by their subject. One writer, the worker; every method is one
+short transaction. Raises LocalStorage for anything that SQLite or the disk refuses.
 """
 
 from __future__ import annotations
@@ -9,99 +9,30 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from local.storage import Database
 from plex.plan import Field, Owned
 from store import statistics
 from store.job import Job, job_from_data, job_to_data
+from store.schema import NAME, make_tables
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from plex.plan import Value, Values
     from stash.scene import Scene
 
-NAME = "sync_state.db"
 # The verdict of a scene whose job is a dead letter.
 DEAD = "dead"
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS scene (
-    scene_id INTEGER PRIMARY KEY,
-    updated_at TEXT NOT NULL,      -- Stash's own text, as it was when the scene was last judged
-    settled_at REAL NOT NULL,      -- epoch seconds
-    verdict TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,     -- of all that was wanted in Plex; empty: look again
-    files TEXT NOT NULL            -- of the paths that the items were found by
-);
-CREATE TABLE IF NOT EXISTS item (
-    scene_id INTEGER NOT NULL,
-    rating_key INTEGER NOT NULL,
-    pushed TEXT NOT NULL,          -- JSON, field -> value
-    intents TEXT NOT NULL,         -- JSON, list of the same: sent, result unknown
-    pushed_at REAL NOT NULL,
-    PRIMARY KEY (scene_id, rating_key)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS item_by_key ON item (rating_key);
-CREATE TABLE IF NOT EXISTS entity (
-    kind TEXT NOT NULL, entity_id INTEGER NOT NULL, scene_id INTEGER NOT NULL,
-    PRIMARY KEY (kind, entity_id, scene_id)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS entity_of_scene ON entity (scene_id);
-CREATE TABLE IF NOT EXISTS dead_letter (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    scene_id INTEGER NOT NULL UNIQUE,
-    title TEXT NOT NULL, path TEXT NOT NULL,
-    error_class TEXT NOT NULL, error_text TEXT NOT NULL, attempts INTEGER NOT NULL,
-    failed_first_at REAL NOT NULL, failed_last_at REAL NOT NULL, outage_id INTEGER NOT NULL,
-    job TEXT NOT NULL,             -- JSON
-    recovered_at REAL,             -- epoch seconds of when its job was queued again; NULL: it was not
-    recovered_by TEXT NOT NULL DEFAULT ''  -- the command that did so
-);
-CREATE TABLE IF NOT EXISTS statistic (
-    minute INTEGER PRIMARY KEY,    -- of the epoch; 0 holds all that is older than those kept one by one
-    pushed INTEGER NOT NULL DEFAULT 0, unchanged INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
-    pushed_s REAL NOT NULL DEFAULT 0
-);
-CREATE TABLE IF NOT EXISTS command (
-    id TEXT PRIMARY KEY, at REAL NOT NULL,
-    plan TEXT,                     -- what was decided before anything was done
-    tries INTEGER NOT NULL DEFAULT 0,
-    answer TEXT                    -- JSON; NULL: under way
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS cleared (
-    scene_id INTEGER PRIMARY KEY, cleared_at REAL NOT NULL  -- changes before it stay unpushed until restored
-);
-CREATE INDEX IF NOT EXISTS scene_by_settled ON scene (settled_at);
-CREATE TABLE IF NOT EXISTS left_to (  -- items that a scene leaves to another one, said already
-    scene_id INTEGER NOT NULL, rating_key INTEGER NOT NULL, owner INTEGER NOT NULL,
-    PRIMARY KEY (scene_id, rating_key)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS cover (
-    scene_id INTEGER PRIMARY KEY,
-    updated_at TEXT NOT NULL,      -- Stash's own text, as it was when the cover was looked at
-    etag TEXT NOT NULL, digest TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS upload (
-    rating_key INTEGER NOT NULL, kind TEXT NOT NULL,
-    state TEXT NOT NULL,           -- JSON of an Upload
-    PRIMARY KEY (rating_key, kind)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ways (text TEXT NOT NULL);  -- one row: how files were looked for the last time, JSON
-CREATE TABLE IF NOT EXISTS moment (
-    name TEXT PRIMARY KEY, at REAL NOT NULL  -- epoch seconds
-) WITHOUT ROWID;
+_JUDGED = """
+SELECT value, coalesce(updated_at, ''), coalesce(settled_at, 0), coalesce(cleared_at, 0)
+FROM json_each(?) LEFT JOIN scene ON scene.scene_id = value LEFT JOIN cleared ON cleared.scene_id = value
+WHERE settled_at IS NOT NULL OR cleared_at IS NOT NULL
 """
-_VERSION = 2
-# From each older version to the next; what is new altogether the schema makes.
-_MIGRATIONS: Mapping[int, str] = MappingProxyType({
-    1: "ALTER TABLE dead_letter ADD COLUMN recovered_at REAL;"
-       "ALTER TABLE dead_letter ADD COLUMN recovered_by TEXT NOT NULL DEFAULT '';",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +46,24 @@ class SceneRecord:
     items: dict[int, Owned]  # by rating key
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """`updated_at` is Stash's text at the last settlement, "" when the scene was never read; the other times are epoch
+    seconds, 0 for never. Changes up to `cleared_at` were cleared by the user.
+    """
+
+    updated_at: str = ""
+    settled_at: float = 0.0
+    cleared_at: float = 0.0
+
+
 class Ledger:
     """The open ledger of a data directory."""
 
     def __init__(self, directory: str, *, on_damage: Callable[[], object] = lambda: None) -> None:
         # After a power cut the last seconds may be missing: catch-up then finds that these scenes were never judged,
         # and a push that finds all of it in Plex makes it PlexSync's again.
-        self._file = Database(os.path.join(directory, NAME), _make_tables, on_damage=on_damage)
+        self._file = Database(os.path.join(directory, NAME), make_tables, on_damage=on_damage)
         self._begun_at: float | None = None
         self._event_at = float("inf")
 
@@ -251,6 +193,39 @@ class Ledger:
             database.execute("DELETE FROM ways")
             database.execute("INSERT INTO ways VALUES (?)", (ways,))
 
+    def judged(self, scene_ids: Iterable[int]) -> dict[int, Judged]:
+        """How these scenes were judged; those that never were are absent."""
+        with self.storage("read") as database:
+            rows = database.execute(_JUDGED, (json.dumps(list(scene_ids)),)).fetchall()
+        return {
+            scene_id: Judged(updated_at=updated_at, settled_at=settled_at, cleared_at=cleared_at)
+            for scene_id, updated_at, settled_at, cleared_at in rows
+        }
+
+    def doubt(self, scene_ids: Iterable[int]) -> None:
+        """Plex was found to lack something of these scenes: whatever job comes next looks at their items."""
+        with self.transaction() as database:
+            database.execute(
+                "UPDATE scene SET fingerprint = '' WHERE scene_id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(scene_ids)),),
+            )
+
+    def moment(self, name: str) -> float | None:
+        """A time that was stored under this name (epoch seconds); None before."""
+        with self.storage("read") as database:
+            row = database.execute("SELECT at FROM moment WHERE name = ?", (name,)).fetchone()
+        return float(row[0]) if row else None
+
+    def store_moment(self, name: str, at: float) -> None:
+        """Remember a time, in place of the one before."""
+        with self.transaction() as database:
+            database.execute("INSERT OR REPLACE INTO moment (name, at) VALUES (?, ?)", (name, at))
+
+    def forget_moment(self, name: str) -> None:
+        """As if it had never been stored."""
+        with self.transaction() as database:
+            database.execute("DELETE FROM moment WHERE name = ?", (name,))
+
     def bury(self, job: Job, scene: Scene | None, *, now: float) -> None:
         """Keep the job as a dead letter, in place of an older one of the same scene."""
         title, path, updated_at = "", "", ""
@@ -311,16 +286,6 @@ class Ledger:
     def storage(self, what: str) -> AbstractContextManager[sqlite3.Connection]:
         """Whatever is refused in here could not be `what`, for example `read`."""
         return self._file.access(what)
-
-
-def _make_tables(database: sqlite3.Connection) -> None:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    known_version = version or _VERSION  # 0: the file is new
-    changes = "".join(_MIGRATIONS[old] for old in range(known_version, _VERSION))
-    # Never back: a version to come has made its changes already.
-    database.executescript(
-        f"BEGIN IMMEDIATE; {changes} {_SCHEMA} PRAGMA user_version = {max(known_version, _VERSION)}; COMMIT"
-    )
 
 
 def entities_of(scene: Scene) -> list[tuple[str, int]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.files import write_atomically
-from store.state_json import from_json
+from store.state_file import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ from worker.parts import planned
 
 if TYPE_CHECKING:
     from local.clock import Clock
-    from store.judgements import Judged, Judgements
+    from store.ledger import Judged, Ledger
     from store.queue import JobQueue
     from worker.stash_link import StashLink
 
@@ -47,10 +47,10 @@ class CatchUp:
     """Background work of the worker: one page of Stash's list a step."""
 
     def __init__(
-        self, *, queue: JobQueue, judgements: Judgements, link: StashLink, clock: Clock, log: logging.Logger
+        self, *, queue: JobQueue, ledger: Ledger, link: StashLink, clock: Clock, log: logging.Logger
     ) -> None:
         self._queue = queue
-        self._judgements = judgements
+        self._ledger = ledger
         self._link = link
         self._clock = clock
         self._log = log
@@ -81,20 +81,20 @@ class CatchUp:
         self._pass, self._next_at = None, self._clock.now() + self._clock.interval(EVERY_S)
 
     def _begin(self, now: float) -> _Pass:
-        installed_at = self._judgements.moment(INSTALLED)
+        installed_at = self._ledger.moment(INSTALLED)
         if installed_at is None or installed_at > now:  # or the clock was wrong then
-            self._judgements.store_moment(INSTALLED, now)
+            self._ledger.store_moment(INSTALLED, now)
             installed_at = now
-        newest = self._judgements.moment(WATERMARK)
+        newest = self._ledger.moment(WATERMARK)
         if newest is None or newest > now:
             newest = installed_at
-        queue_lost = self._judgements.moment(QUEUE_LOST) is not None
+        queue_lost = self._ledger.moment(QUEUE_LOST) is not None
         down_to = float("-inf") if queue_lost else newest - SORT_MARGIN_S
         return _Pass(installed_at=installed_at, down_to=down_to, newest=newest, queue_lost=queue_lost)
 
     def _queue_changed(self, listed: list[tuple[int, str]], current: _Pass, now: float) -> None:
         idle = [(scene_id, text) for scene_id, text in listed if self._queue.job(scene_id) is None]
-        judged = self._judgements.of(scene_id for scene_id, _ in idle)
+        judged = self._ledger.judged(scene_id for scene_id, _ in idle)
         for scene_id, text in idle:
             is_lost = current.queue_lost and scene_id in judged
             if is_lost or is_unjudged(text, judged.get(scene_id), installed_at=current.installed_at, now=now):
@@ -105,10 +105,10 @@ class CatchUp:
                     current.unannounced += 1
 
     def _end(self, done: _Pass, now: float) -> None:
-        if done.newest != self._judgements.moment(WATERMARK):
-            self._judgements.store_moment(WATERMARK, done.newest)
+        if done.newest != self._ledger.moment(WATERMARK):
+            self._ledger.store_moment(WATERMARK, done.newest)
         if done.queue_lost:
-            self._judgements.forget_moment(QUEUE_LOST)
+            self._ledger.forget_moment(QUEUE_LOST)
         if done.unannounced:
             self._log.info("%s changed in Stash without an event; queued", counted(done.unannounced, "scene"))
         if done.again:

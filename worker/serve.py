@@ -15,7 +15,6 @@ from local.redact import Redactor
 from local.storage import LocalStorage
 from outages.resilience import Resilience
 from push.plex_link import PlexLink
-from store.judgements import Judgements
 from store.ledger import Ledger
 from store.queue import JobQueue
 from store.worker_file import WorkerFile
@@ -147,15 +146,14 @@ def _open_parts(
 
 
 def _note_queue_damage(ledger: Ledger, directory: str, clock: Clock, log: logging.Logger) -> None:
-    Judgements(ledger).store_moment(QUEUE_LOST, clock.now())
+    ledger.store_moment(QUEUE_LOST, clock.now())
     log.error(QUEUE_DAMAGED, directory)
 
 
 def catch_up_of(parts: Parts) -> CatchUp:
     """The worker's own work beside the jobs."""
-    judgements = Judgements(parts.ledger)
     return CatchUp(
-        queue=parts.queue, judgements=judgements, link=parts.stash, clock=parts.clock, log=parts.log
+        queue=parts.queue, ledger=parts.ledger, link=parts.stash, clock=parts.clock, log=parts.log
     )
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from store.judgements import Judgements
 from store.ledger import Ledger
 from store.queue import JobQueue
 from tests.support.clocks import SetClock
@@ -47,13 +46,12 @@ class Desk:
 
     queue: JobQueue
     ledger: Ledger
-    judgements: Judgements
     shelf: Shelf = field(default_factory=Shelf)
     clock: SetClock = field(default_factory=SetClock)
 
     def start(self) -> CatchUp:
         return CatchUp(
-            queue=self.queue, judgements=self.judgements, link=cast("Any", self.shelf), clock=self.clock,
+            queue=self.queue, ledger=self.ledger, link=cast("Any", self.shelf), clock=self.clock,
             log=logging.getLogger("test"),
         )  # fmt: skip
 
@@ -74,7 +72,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     ledger, queue = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue"))
-    yield Desk(queue=queue, ledger=ledger, judgements=Judgements(ledger))
+    yield Desk(queue=queue, ledger=ledger)
     queue.close()
     ledger.close()
 

@@ -19,7 +19,6 @@ from reconciliation.gaps import Gap, GapType
 from reconciliation.state import Counts
 from stash.settings import parse_settings
 from store.job import Job, Reason
-from store.judgements import Judgements
 from store.ledger import DEAD, Ledger
 from store.queue import JobQueue
 from tests.support.scenes import a_scene
@@ -43,7 +42,7 @@ class Desk:
     def closing(self, **settings: Any) -> Closing:
         self.pusher.settings = replace(self.pusher.settings, **settings)
         return Closing(
-            pusher=self.pusher, queue=self.queue, ledger=self.ledger, judgements=Judgements(self.ledger), clock=Clock()
+            pusher=self.pusher, queue=self.queue, ledger=self.ledger, clock=Clock()
         )
 
     def finding(self, scene_id: int, kind: GapType | None) -> Finding:

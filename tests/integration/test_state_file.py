@@ -15,8 +15,7 @@ from filelock import FileLock
 
 from local.storage import LocalStorage
 from store import state_file
-from store.state_file import StateFile
-from store.state_json import from_json, to_json
+from store.state_file import StateFile, from_json, to_json
 from tests.support.clocks import SetClock
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,97 @@
+"""The tables of `sync_state.db`, and how those of an older version become these."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+NAME = "sync_state.db"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS scene (
+    scene_id INTEGER PRIMARY KEY,
+    updated_at TEXT NOT NULL,      -- Stash's own text, as it was when the scene was last judged
+    settled_at REAL NOT NULL,      -- epoch seconds
+    verdict TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,     -- of all that was wanted in Plex; empty: look again
+    files TEXT NOT NULL            -- of the paths that the items were found by
+);
+CREATE TABLE IF NOT EXISTS item (
+    scene_id INTEGER NOT NULL,
+    rating_key INTEGER NOT NULL,
+    pushed TEXT NOT NULL,          -- JSON, field -> value
+    intents TEXT NOT NULL,         -- JSON, list of the same: sent, result unknown
+    pushed_at REAL NOT NULL,
+    PRIMARY KEY (scene_id, rating_key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS item_by_key ON item (rating_key);
+CREATE TABLE IF NOT EXISTS entity (
+    kind TEXT NOT NULL, entity_id INTEGER NOT NULL, scene_id INTEGER NOT NULL,
+    PRIMARY KEY (kind, entity_id, scene_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entity_of_scene ON entity (scene_id);
+CREATE TABLE IF NOT EXISTS dead_letter (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    scene_id INTEGER NOT NULL UNIQUE,
+    title TEXT NOT NULL, path TEXT NOT NULL,
+    error_class TEXT NOT NULL, error_text TEXT NOT NULL, attempts INTEGER NOT NULL,
+    failed_first_at REAL NOT NULL, failed_last_at REAL NOT NULL, outage_id INTEGER NOT NULL,
+    job TEXT NOT NULL,             -- JSON
+    recovered_at REAL,             -- epoch seconds of when its job was queued again; NULL: it was not
+    recovered_by TEXT NOT NULL DEFAULT ''  -- the command that did so
+);
+CREATE TABLE IF NOT EXISTS statistic (
+    minute INTEGER PRIMARY KEY,    -- of the epoch; 0 holds all that is older than those kept one by one
+    pushed INTEGER NOT NULL DEFAULT 0, unchanged INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+    pushed_s REAL NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS command (
+    id TEXT PRIMARY KEY, at REAL NOT NULL,
+    plan TEXT,                     -- what was decided before anything was done
+    tries INTEGER NOT NULL DEFAULT 0,
+    answer TEXT                    -- JSON; NULL: under way
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cleared (
+    scene_id INTEGER PRIMARY KEY, cleared_at REAL NOT NULL  -- changes before it stay unpushed until restored
+);
+CREATE INDEX IF NOT EXISTS scene_by_settled ON scene (settled_at);
+CREATE TABLE IF NOT EXISTS left_to (  -- items that a scene leaves to another one, said already
+    scene_id INTEGER NOT NULL, rating_key INTEGER NOT NULL, owner INTEGER NOT NULL,
+    PRIMARY KEY (scene_id, rating_key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cover (
+    scene_id INTEGER PRIMARY KEY,
+    updated_at TEXT NOT NULL,      -- Stash's own text, as it was when the cover was looked at
+    etag TEXT NOT NULL, digest TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS upload (
+    rating_key INTEGER NOT NULL, kind TEXT NOT NULL,
+    state TEXT NOT NULL,           -- JSON of an Upload
+    PRIMARY KEY (rating_key, kind)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ways (text TEXT NOT NULL);  -- one row: how files were looked for the last time, JSON
+CREATE TABLE IF NOT EXISTS moment (
+    name TEXT PRIMARY KEY, at REAL NOT NULL  -- epoch seconds
+) WITHOUT ROWID;
+"""
+_VERSION = 2
+# From each older version to the next; what is new altogether the schema makes.
+_MIGRATIONS: Mapping[int, str] = MappingProxyType({
+    1: "ALTER TABLE dead_letter ADD COLUMN recovered_at REAL;"
+       "ALTER TABLE dead_letter ADD COLUMN recovered_by TEXT NOT NULL DEFAULT '';",
+})  # fmt: skip
+
+
+def make_tables(database: sqlite3.Connection) -> None:
+    """Make those that are missing, and bring those of an older version up to date."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    known_version = version or _VERSION  # 0: the file is new
+    changes = "".join(_MIGRATIONS[old] for old in range(known_version, _VERSION))
+    # Never back: a version to come has made its changes already.
+    database.executescript(
+        f"BEGIN IMMEDIATE; {changes} {_SCHEMA} PRAGMA user_version = {max(known_version, _VERSION)}; COMMIT"
+    )
