@@ -20,7 +20,7 @@ from bench.drain import PLEX_ANSWERS_AFTER_S, change
 from bench.world import LOOK_S, ROOT, TooSlowError, environment, wait
 from local import inbox, lock
 from local.compiled import compile_hook_path
-from local.packages import NOTE
+from local.data_directory import PACKAGES_NOTE
 from store.overview import count_queue
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def measure_living(runs: HookRuns, folder: str) -> Pairs:
 
 def measure_none(runs: HookRuns, folder: str) -> Pairs:
     """Nobody holds the lock: each hook starts a worker, and the next pair waits for that one's end."""
-    note = os.path.join(folder, NOTE)
+    note = os.path.join(folder, PACKAGES_NOTE)
 
     def prepare() -> None:
         wait(lambda: _is_over(folder), "the worker's end")
@@ -137,4 +137,4 @@ def compile_as_the_worker_does() -> None:
 def _is_over(folder: str) -> bool:
     """Whether the worker that the last hook started has ended."""
     time.sleep(LOOK_S)
-    return os.path.exists(os.path.join(folder, NOTE)) and lock.is_free(folder)
+    return os.path.exists(os.path.join(folder, PACKAGES_NOTE)) and lock.is_free(folder)

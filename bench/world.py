@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from demo.world import end_worker, take_over
 from local import inbox, lock
+from local.data_directory import WORKER
 from sim.plex.simulator import PlexSim
 from sim.stash.simulator import StashSim
 from store.overview import count_queue
-from store.worker_file import NAME as WORKER_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ class World:
 
     def worker_pid(self) -> int:
         """The worker's process id, as it says."""
-        with open(os.path.join(self.data, WORKER_FILE), encoding="utf-8") as file:
+        with open(os.path.join(self.data, WORKER), encoding="utf-8") as file:
             return int(json.load(file)["pid"])
 
     def start_worker(self) -> None:

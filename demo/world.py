@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local import lock
+from local.data_directory import CIRCUIT_BREAKER, WORKER, WORKER_LOG
 from sim.plex.simulator import PlexSim
 from sim.stash.simulator import StashSim
 
@@ -75,7 +76,7 @@ def take_over(data: str) -> int | None:
     give_up_at = time.monotonic() + WORKER_ENDS_WITHIN_S
     while (descriptor := lock.try_take(data)) is None and time.monotonic() < give_up_at:
         try:
-            with open(os.path.join(data, "worker.json"), encoding="utf-8") as file:
+            with open(os.path.join(data, WORKER), encoding="utf-8") as file:
                 os.kill(json.load(file)["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
         except (FileNotFoundError, ProcessLookupError):
             pass  # it has not told its pid yet, or is gone
@@ -85,12 +86,12 @@ def take_over(data: str) -> int | None:
 
 def circuit_state(data: str) -> str:
     """As `circuit_breaker.json` has it."""
-    return _told(data, "circuit_breaker.json", "state", "closed")
+    return _told(data, CIRCUIT_BREAKER, "state", "closed")
 
 
 def worker_doing(data: str) -> str:
     """As `worker.json` has it."""
-    return _told(data, "worker.json", "doing", "")
+    return _told(data, WORKER, "doing", "")
 
 
 def _told(data: str, name: str, key: str, default: str) -> str:
@@ -125,7 +126,7 @@ class LogTail:
 
 def log_path(data: str) -> str:
     """The worker's log."""
-    return os.path.join(data, "plexsync.log")
+    return os.path.join(data, WORKER_LOG)
 
 
 def end_of_log(data: str, lines: int = 15) -> str:

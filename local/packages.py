@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Final
 
+from local.data_directory import PACKAGES
+
 if sys.platform == "win32":
     import msvcrt
 else:
@@ -70,10 +72,6 @@ RUN_TIME: Final = (
 )
 
 
-# In the data directory: why the worker could not install or load them, for the tasks to say.
-NOTE = "packages-missing.txt"
-
-
 def requirements_beside(script: str) -> str:
     """The file that pins them, beside the plugin's script."""
     return os.path.join(os.path.dirname(script), "requirements.txt")
@@ -108,7 +106,7 @@ def ensure_packages(
     if not missing:
         return
     requirements = os.path.abspath(requirements)
-    folder = os.path.join(os.path.abspath(data_directory), "packages")
+    folder = os.path.join(os.path.abspath(data_directory), PACKAGES)
     try:
         folder = private_folder(requirements, data_directory)
         if missing_packages(needed, folder):
@@ -129,7 +127,7 @@ def private_folder(requirements: str, data_directory: str) -> str:
     """Where the packages of this requirements file go, for this minor version of Python. Raises OSError."""
     with open(requirements, "rb") as file:
         checksum = zlib.crc32(file.read())
-    return os.path.join(os.path.abspath(data_directory), "packages", f"{sys.implementation.cache_tag}-{checksum:08x}")
+    return os.path.join(os.path.abspath(data_directory), PACKAGES, f"{sys.implementation.cache_tag}-{checksum:08x}")
 
 
 def _is_there(needed: Needed, path: list[str] | None) -> bool:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from local import data_directory
 from local.storage import LocalStorage
 from outages import breaker, history, scheduler, transitions
 from outages.breaker import Circuit, CircuitBreaker
@@ -46,21 +47,21 @@ class Resilience:
         self._clock = clock
         self._logger = logger
         self._circuit = StateFile(
-            os.path.join(directory, "circuit_breaker.json"),
+            os.path.join(directory, data_directory.CIRCUIT_BREAKER),
             CircuitBreaker(),
             clock=clock,
             logger=logger,
             consistent=breaker.consistent,
         )
         self._schedule = StateFile(
-            os.path.join(directory, "recovery_state.json"),
+            os.path.join(directory, data_directory.RECOVERY_STATE),
             RecoveryScheduler(),
             clock=clock,
             logger=logger,
             consistent=scheduler.consistent,
         )
         self._history = StateFile(
-            os.path.join(directory, "outage_history.json"),
+            os.path.join(directory, data_directory.OUTAGE_HISTORY),
             OutageHistory(),
             clock=clock,
             logger=logger,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from local.data_directory import PLEX_INDEX
 from local.storage import Database
 from plex.model import LeanItem, PartFile
 from plex.paths import base_name, normal_form
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
-NAME = "plex_index.db"
 # Evidence for inferred rules is kept of so many files: enough to see that they agree, few enough to compare all.
 _MOST_EVIDENCE = 200
 
@@ -89,7 +89,7 @@ class Index:
     """The open index of a data directory. `scope`: server and libraries; what is about others is forgotten."""
 
     def __init__(self, directory: str, scope: str) -> None:
-        self._file = Database(os.path.join(directory, NAME), lambda database: _prepare(database, scope))
+        self._file = Database(os.path.join(directory, PLEX_INDEX), lambda database: _prepare(database, scope))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local.data_directory import RECONCILIATION_MEMORY
 from local.storage import Database
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from plex.model import LeanItem
 
-NAME = "reconciliation.db"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS compared (
     scene_id INTEGER NOT NULL, rating_key INTEGER NOT NULL,
@@ -47,7 +47,7 @@ class Memory:
     """The open file of a data directory, and the sweep of one run."""
 
     def __init__(self, directory: str) -> None:
-        self._file = Database(os.path.join(directory, NAME), _prepare)
+        self._file = Database(os.path.join(directory, RECONCILIATION_MEMORY), _prepare)
 
     def close(self) -> None:
         """Let go of the file."""

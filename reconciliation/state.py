@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
+from local.data_directory import RECONCILIATION_STATE
 from local.words import counted
 from store.requests import answer_path
 from store.state_file import StateFile
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from reconciliation.gaps import GapType
 
-NAME = "reconciliation_state.json"
 # The command that asks for a run.
 COMMAND = "reconcile"
 _SCOPES_KEPT = 20
@@ -172,7 +172,7 @@ class State:
 
 def state_file(directory: str, *, clock: Clock, log: logging.Logger) -> StateFile[State]:
     """The file of a data directory."""
-    return StateFile(os.path.join(directory, NAME), State(), clock=clock, logger=log)
+    return StateFile(os.path.join(directory, RECONCILIATION_STATE), State(), clock=clock, logger=log)
 
 
 def result_path(directory: str, run_id: str) -> str:

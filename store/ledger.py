@@ -11,11 +11,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local import data_directory
 from local.storage import Database
 from plex.plan import Field, Owned
 from store import statistics
 from store.job import Job, job_from_data, job_to_data
-from store.schema import NAME, make_tables
+from store.schema import make_tables
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,7 +64,7 @@ class Ledger:
     def __init__(self, directory: str, *, on_damage: Callable[[], object] = lambda: None) -> None:
         # After a power cut the last seconds may be missing: catch-up then finds that these scenes were never judged,
         # and a push that finds all of it in Plex makes it PlexSync's again.
-        self._file = Database(os.path.join(directory, NAME), make_tables, on_damage=on_damage)
+        self._file = Database(os.path.join(directory, data_directory.LEDGER), make_tables, on_damage=on_damage)
         self._begun_at: float | None = None
         self._event_at = float("inf")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import pathname2url
 
 from local import inbox
+from local.data_directory import LEDGER, PLEX_INDEX, QUEUE
 from store import statistics
 from store.dead_letters import COLUMNS, OPEN, DeadLetter, letters_of
 from store.ledger import owned_from
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
     from plex.plan import Owned
 
-QUEUE_FILE = os.path.join("queue", "data.db")
-LEDGER_FILE = "sync_state.db"
-INDEX_FILE = "plex_index.db"
 # persist-queue's status of a row: 0 and 1 are ready, 2 is in progress, from 5 on it is settled.
 _UNSETTLED = """
 SELECT json_extract(data, '$.scene_id'), json_extract(data, '$.not_before') FROM ack_queue_default WHERE status < 5
@@ -100,40 +98,40 @@ class Overview:
         """How much there is of everything."""
         scenes, entities = self._in_inbox(now)
         nothing = (0, 0, 0, None)
-        queued, in_progress, waiting, next_due_at = next(iter(self._rows(QUEUE_FILE, _COUNTS, {"now": now})), nothing)
-        both = self._rows(QUEUE_FILE, _OF_THESE, (json.dumps(list(scenes)),)) if scenes and queued else [(0,)]
+        queued, in_progress, waiting, next_due_at = next(iter(self._rows(QUEUE, _COUNTS, {"now": now})), nothing)
+        both = self._rows(QUEUE, _OF_THESE, (json.dumps(list(scenes)),)) if scenes and queued else [(0,)]
         return QueueCounts(
             pending=queued + len(scenes) - sum(count for (count,) in both) + entities,
             waiting=waiting,
             in_progress=in_progress,
             next_due_at=next_due_at,
-            dead_letters=dict(self._rows(LEDGER_FILE, _DEAD)),
+            dead_letters=dict(self._rows(LEDGER, _DEAD)),
         )
 
     def waiting_by_error(self, now: float) -> Mapping[str, int]:
         """Why the waiting ones wait: error class of the last try -> how many, the most frequent first."""
-        return dict(self._rows(QUEUE_FILE, _WAITING, (now,)))
+        return dict(self._rows(QUEUE, _WAITING, (now,)))
 
     def pending(self, now: float) -> Pending:
         """The inbox is looked at first: what leaves it is in the queue by then."""
         scenes, entities = self._in_inbox(now)
-        rows = self._rows(QUEUE_FILE, _UNSETTLED)
+        rows = self._rows(QUEUE, _UNSETTLED)
         due_at = {scene_id: float(due or 0) for scene_id, due in rows}
         return Pending(due_at={**due_at, **dict.fromkeys(scenes, 0.0)}, entities=entities)
 
     def settled_since(self, at: float) -> Sequence[tuple[int, str, float]]:
         """(scene id, verdict, epoch seconds) of each scene that was judged at this time or later."""
-        return self._rows(LEDGER_FILE, _SETTLED, (at,))
+        return self._rows(LEDGER, _SETTLED, (at,))
 
     def examples(self, of_each: int) -> Sequence[DeadLetter]:
         """The latest dead letters of each error class, those of the most frequent class first."""
-        return letters_of(self._rows(LEDGER_FILE, _EXAMPLES, (of_each,)))
+        return letters_of(self._rows(LEDGER, _EXAMPLES, (of_each,)))
 
     def statistics(self, now: float) -> Mapping[str, object]:
         """What was pushed, unchanged and given up: in all, and in the `last_hour`."""
         last_hour = statistics.minute_of(now) - statistics.HOUR_MINUTES
         in_all, recent = (
-            next(iter(self._rows(LEDGER_FILE, statistics.SUMS, (first,))), (0, 0, 0, 0.0)) for first in (0, last_hour)
+            next(iter(self._rows(LEDGER, statistics.SUMS, (first,))), (0, 0, 0, 0.0)) for first in (0, last_hour)
         )
         return {**statistics.as_json(in_all), "last_hour": statistics.as_json(recent)}
 
@@ -141,8 +139,8 @@ class Overview:
         """What was last pushed of these scenes."""
         ids = (json.dumps(list(scene_ids)),)
         return Known(
-            fingerprints=dict(self._rows(LEDGER_FILE, _FINGERPRINTS, ids)),
-            pushed=frozenset(scene_id for (scene_id,) in self._rows(LEDGER_FILE, _PUSHED, ids)),
+            fingerprints=dict(self._rows(LEDGER, _FINGERPRINTS, ids)),
+            pushed=frozenset(scene_id for (scene_id,) in self._rows(LEDGER, _PUSHED, ids)),
         )
 
     def inferred_path_map(self) -> Sequence[str]:
@@ -151,11 +149,11 @@ class Overview:
 
     def inferred_rules(self) -> Sequence[tuple[str, str]]:
         """The same as (Stash's prefix, Plex's prefix)."""
-        return self._rows(INDEX_FILE, _INFERRED)
+        return self._rows(PLEX_INDEX, _INFERRED)
 
     def owners(self, rating_key: int) -> dict[int, Owned]:
         """By scene, what was put into the item."""
-        rows = self._rows(LEDGER_FILE, _OWNERS, (rating_key,))
+        rows = self._rows(LEDGER, _OWNERS, (rating_key,))
         return {scene_id: owned_from(pushed, intents) for scene_id, pushed, intents in rows}
 
     def _in_inbox(self, now: float) -> tuple[set[int], int]:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from local import inbox
+from local import data_directory, inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +36,7 @@ def command_entry(command_id: str) -> str:
 
 def answer_path(directory: str, command_id: str) -> str:
     """Where the worker leaves the answer."""
-    return os.path.join(directory, "queue", "answers", f"{command_id}.json")
+    return os.path.join(directory, data_directory.ANSWERS, f"{command_id}.json")
 
 
 def command_content(command_id: str, what: str, arguments: Mapping[str, object], asked_at: float) -> bytes:

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-NAME = "sync_state.db"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS scene (

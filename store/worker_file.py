@@ -7,13 +7,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local import data_directory
 from local.files import write_atomically
 from store.state_file import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAME = "worker.json"
 # An idle worker writes nothing, so that disks may sleep.
 IDLE = "idle"
 DOING_STASH_AWAY = "waiting: stash"
@@ -43,7 +43,7 @@ class Told:
 def read_told(directory: str) -> Told:
     """What `worker.json` says; of a file that is damaged nothing."""
     try:
-        with open(os.path.join(directory, NAME), "rb") as file:
+        with open(os.path.join(directory, data_directory.WORKER), "rb") as file:
             return from_json(Told, json.load(file))
     except (OSError, ValueError, RecursionError):
         return Told()
@@ -56,7 +56,7 @@ class WorkerFile:
     """
 
     def __init__(self, directory: str, *, started_at: float) -> None:
-        self._path = os.path.join(directory, NAME)
+        self._path = os.path.join(directory, data_directory.WORKER)
         self._started_at = started_at
         self._told = ""
         self._written_at = 0.0

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from local import lock
 from local.clock import clock_from_environment
-from local.packages import NOTE, PackagesMissing, ensure_packages, missing_packages, requirements_beside
+from local.data_directory import PACKAGES_NOTE
+from local.packages import PackagesMissing, ensure_packages, missing_packages, requirements_beside
 from local.start import WORKER_ARGUMENT
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _take_lock(directory: str) -> int | None:
 
 def _has_packages(directory: str, script: str) -> bool:
     """Whether all packages can be imported now; a failure to install them is noted where the tasks look."""
-    note = os.path.join(directory, NOTE)
+    note = os.path.join(directory, PACKAGES_NOTE)
     is_recent = os.path.exists(note) and clock_from_environment().now() - os.stat(note).st_mtime < INSTALL_AGAIN_AFTER_S
     if is_recent and missing_packages():
         return False
@@ -84,5 +85,5 @@ def _has_packages(directory: str, script: str) -> bool:
 
 def _note(directory: str, why: str) -> None:
     """Where the tasks look."""
-    with open(os.path.join(directory, NOTE), "w", encoding="utf-8") as file:
+    with open(os.path.join(directory, PACKAGES_NOTE), "w", encoding="utf-8") as file:
         file.write(why)

@@ -6,7 +6,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from local.packages import NOTE, PackagesMissing, ensure_packages, requirements_beside
+from local.data_directory import PACKAGES_NOTE
+from local.packages import PackagesMissing, ensure_packages, requirements_beside
 from stash.errors import StashError
 from stash.settings import parse_settings
 from tasks.context import TaskError
@@ -27,7 +28,7 @@ def need_packages(context: Context) -> None:
     except PackagesMissing as error:
         raise TaskError(str(error)) from error
     try:
-        os.unlink(os.path.join(context.directory, NOTE))  # the worker need not wait before it tries again
+        os.unlink(os.path.join(context.directory, PACKAGES_NOTE))  # the worker need not wait before it tries again
     except OSError:
         pass  # there was none
 

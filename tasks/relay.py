@@ -8,13 +8,12 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
+from local.data_directory import RELAYED, WORKER_LOG
 from local.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LOG_NAME = "plexsync.log"
-STATE_NAME = "relayed.json"
 MOST_LINES = 50
 # A whole log file at most.
 MOST_BYTES = 1_100_000
@@ -24,21 +23,21 @@ _LEVELS: Final[Mapping[str, int]] = {"WARNING": logging.WARNING, "ERROR": loggin
 
 def relay_worker_log(directory: str, log: logging.Logger) -> None:
     """Show what came since the last time. Where that was is stored before it is shown: never twice. Raises OSError."""
-    text, place = _read_new(os.path.join(directory, LOG_NAME), _stored_place(directory))
+    text, place = _read_new(os.path.join(directory, WORKER_LOG), _stored_place(directory))
     if place is None:
         return
     found = [match for match in map(_RECORD.match, text.splitlines()) if match]
     if text:
-        write_atomically(os.path.join(directory, STATE_NAME), json.dumps(place).encode(), sync=False)
+        write_atomically(os.path.join(directory, RELAYED), json.dumps(place).encode(), sync=False)
     if len(found) > MOST_LINES:
-        log.warning("the worker's log has %d older warnings and errors: see %s", len(found) - MOST_LINES, LOG_NAME)
+        log.warning("the worker's log has %d older warnings and errors: see %s", len(found) - MOST_LINES, WORKER_LOG)
     for match in found[-MOST_LINES:]:
         log.log(_LEVELS[match[2]], "worker, %s: %s", match[1], match[3])
 
 
 def _stored_place(directory: str) -> Mapping[str, int]:
     try:
-        with open(os.path.join(directory, STATE_NAME), encoding="utf-8") as file:
+        with open(os.path.join(directory, RELAYED), encoding="utf-8") as file:
             place = json.load(file)
         return {"file": int(place["file"]), "offset": int(place["offset"])}
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):

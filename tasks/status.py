@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from local import lock, packages
+from local import lock
+from local.data_directory import PACKAGES_NOTE
 from local.storage import LocalStorage
 from outages.resilience import Resilience
 from reconciliation.state import State, state_file
@@ -179,7 +180,7 @@ def _reconciliation(context: Context, problems: list[str]) -> State:
 
 def _missing_packages(directory: str) -> list[str]:
     try:
-        with open(os.path.join(directory, packages.NOTE), encoding="utf-8", errors="replace") as file:
+        with open(os.path.join(directory, PACKAGES_NOTE), encoding="utf-8", errors="replace") as file:
             return [file.read().strip()]
     except OSError:
         return []

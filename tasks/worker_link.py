@@ -7,7 +7,8 @@ import os
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from local import inbox, lock, packages, start
+from local import inbox, lock, start
+from local.data_directory import PACKAGES_NOTE
 from store.requests import answer_path, command_content, command_entry
 from store.worker_file import read_told
 from tasks.context import TaskError
@@ -100,7 +101,7 @@ def start_worker_if_none(context: Context) -> None:
 def why_missing(directory: str) -> str:
     """Why no worker stays alive, as far as it is known."""
     try:
-        with open(os.path.join(directory, packages.NOTE), encoding="utf-8", errors="replace") as file:
+        with open(os.path.join(directory, PACKAGES_NOTE), encoding="utf-8", errors="replace") as file:
             return file.read().strip()
     except OSError:
         return (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from local.data_directory import RECONCILIATION_MEMORY
 from plex.plan import Field
 from reconciliation.compare import ITEMS_AT_ONCE
 from reconciliation.gaps import GapType
-from reconciliation.memory import NAME
 from reconciliation.run import MOST_CHANGES_SHOWN
 from reconciliation.schedule import INTERVALS_S, RETRY_S, chosen_scope
 from reconciliation.state import Result
@@ -57,4 +57,4 @@ def test_the_figures_are_those_of_the_program() -> None:
 
 
 def test_the_reference_names_its_file() -> None:
-    assert f"| `{NAME}` |" in (DOCS / "reference.md").read_text(encoding="utf-8")
+    assert f"| `{RECONCILIATION_MEMORY}` |" in (DOCS / "reference.md").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from local import data_directory
 from local.files import write_atomically
 from store.dead_letters import DeadLetter
 from store.job import Job, job_from_data, job_to_data
@@ -16,7 +17,6 @@ from worker.commands import CommandRefused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FOLDER = "backups"
 ENDING = ".jsonl"
 RESTORED = ".restored"
 
@@ -43,7 +43,7 @@ class Backups:
     """The folder of a data directory. Raises OSError; CommandRefused for a backup that cannot be read."""
 
     def __init__(self, directory: str) -> None:
-        self._folder = os.path.join(directory, FOLDER)
+        self._folder = os.path.join(directory, data_directory.BACKUPS)
 
     def path(self, name: str) -> str:
         """Where it lies, or lay before it was restored."""

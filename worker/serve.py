@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from local import compiled, inbox, lock, start
+from local.data_directory import QUEUE_FOLDER, STORAGE_CHECK, WORKER_LOG
 from local.hide_paths import PathHider
 from local.redact import Redactor
 from local.storage import LocalStorage
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from worker.parts import AskedWork
 
-LOG_NAME = "plexsync.log"
 LOG_BYTES, LOG_OLDER_FILES = 1_000_000, 4
 # An idle minute is cheaper than the start it may save. Where Stash is process 1 nobody reaps what its plugins
 # leave, and each worker that ends leaves a zombie: there it stays for hours.
@@ -70,7 +70,7 @@ def serve(
 def open_log(directory: str, redactor: Redactor) -> logging.Logger:
     """The worker's log file; whatever libraries say as warnings goes there too."""
     handler = logging.handlers.RotatingFileHandler(
-        os.path.join(directory, LOG_NAME), maxBytes=LOG_BYTES, backupCount=LOG_OLDER_FILES, encoding="utf-8"
+        os.path.join(directory, WORKER_LOG), maxBytes=LOG_BYTES, backupCount=LOG_OLDER_FILES, encoding="utf-8"
     )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     handler.addFilter(redactor)
@@ -124,7 +124,7 @@ def _open_parts(
     ledger = Ledger(directory, on_damage=lambda: log.error(LEDGER_DAMAGED, directory))
     open_parts.callback(ledger.close)
     queue = JobQueue(
-        os.path.join(directory, "queue"), on_damage=lambda: _note_queue_damage(ledger, directory, clock, log)
+        os.path.join(directory, QUEUE_FOLDER), on_damage=lambda: _note_queue_damage(ledger, directory, clock, log)
     )
     open_parts.callback(queue.close)
     stash = StashLink(directory=directory, log=log, redactor=redactor)
@@ -171,7 +171,7 @@ def wake_of(parts: Parts) -> Wake:
 
 def check_storage(directory: str) -> None:
     """Raise LocalStorage where SQLite's write-ahead log does not work, as on many network shares."""
-    path = os.path.join(directory, ".storage-check.db")
+    path = os.path.join(directory, STORAGE_CHECK)
     try:
         database = sqlite3.connect(path, timeout=1)
         try:

@@ -11,6 +11,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from local import data_directory
 from local.files import write_atomically
 from local.hide_paths import PathHider
 from stash.client import StashClient
@@ -23,14 +24,11 @@ if TYPE_CHECKING:
     from stash.connection import StashConnection
     from stash.settings import Settings
 
-NAME = "stash_connection.json"
-
-
 class StashLink:
     """Holds one client of Stash at a time; knows what the user set."""
 
     def __init__(self, *, directory: str, log: logging.Logger, redactor: Redactor) -> None:
-        self._path = os.path.join(directory, NAME)
+        self._path = os.path.join(directory, data_directory.STASH_CONNECTION)
         self._log = log
         self._redactor = redactor
         self._connection: StashConnection | None = None

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.clock import Clock
+from local.data_directory import PLEX_INDEX
 from local.storage import LocalStorage
 from plex.errors import PlexServerError
-from plex.index import NAME, Index, Wanted
+from plex.index import Index, Wanted
 from plex.model import LeanItem, PartFile, Section
 from plex.scan import SCAN_AGAIN_S, Scans
 from plex.sweep import Sweeper
@@ -68,11 +69,11 @@ def test_what_was_seen_survives_the_process(tmp_path: Path) -> None:
 
 
 def test_what_is_no_database_is_set_aside_and_begun_anew(tmp_path: Path) -> None:
-    (tmp_path / NAME).write_bytes(b"no database" * 500)
+    (tmp_path / PLEX_INDEX).write_bytes(b"no database" * 500)
     index = Index(str(tmp_path), "one")
     index.take([lean(1, "/media/a.mp4")], now=1)
     assert known(index, "/media/a.mp4") == [1]
-    assert len(list(tmp_path.glob(f"{NAME}.corrupt-*[0-9]"))) == 1
+    assert len(list(tmp_path.glob(f"{PLEX_INDEX}.corrupt-*[0-9]"))) == 1
     index.close()
 
 
@@ -101,7 +102,7 @@ def test_a_sweep_holds_no_library_in_memory(tmp_path: Path) -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     index.close()
-    with sqlite3.connect(tmp_path / NAME) as database:
+    with sqlite3.connect(tmp_path / PLEX_INDEX) as database:
         assert database.execute("SELECT COUNT(*) FROM item").fetchone() == (MANY,)
     assert most < MANY * 100  # bytes; an item alone takes some 500
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from local.clock import Clock
+from local.data_directory import RECONCILIATION_MEMORY
 from plex.client import PlexClient, PlexConnection
 from plex.errors import PlexServerError, Rejected
 from plex.find import Finder
@@ -18,7 +19,7 @@ from push.pusher import Pusher
 from push.shared_items import Sharing
 from reconciliation.compare import MOST_UNREADABLE, Comparison, read_apart
 from reconciliation.library import choose_library
-from reconciliation.memory import NAME, Memory
+from reconciliation.memory import Memory
 from reconciliation.sweep import Sweep
 from sim.faults import Fault
 from sim.plex.simulator import PlexSim
@@ -132,9 +133,9 @@ def test_an_item_of_this_very_second_is_not_remembered(sides: Sides) -> None:
 def test_a_file_of_memory_that_is_none_is_begun_anew(sides: Sides, tmp_path: Path) -> None:
     key = sides.add()
     sides.compare()
-    (tmp_path / NAME).write_bytes(b"no database" * 1000)
+    (tmp_path / RECONCILIATION_MEMORY).write_bytes(b"no database" * 1000)
     for ending in ("-wal", "-shm"):
-        (tmp_path / (NAME + ending)).unlink(missing_ok=True)
+        (tmp_path / (RECONCILIATION_MEMORY + ending)).unlink(missing_ok=True)
     sides.compare()
     assert sides.read() == [key]
 

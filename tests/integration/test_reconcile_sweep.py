@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.data_directory import PLEX_INDEX
 from plex.errors import PlexTimeout
-from plex.index import NAME, Index
+from plex.index import Index
 from plex.model import LeanItem, PartFile, Section
 from plex.sweep import Sweeper
 from reconciliation.memory import Memory
@@ -63,7 +64,7 @@ class Desk:
         return Sweep(plex.sections(), plex=plex, sweeper=sweeper, memory=self.memory, clock=self.clock)
 
     def indexed(self) -> int:
-        with sqlite3.connect(self.folder / NAME) as database:
+        with sqlite3.connect(self.folder / PLEX_INDEX) as database:
             return int(database.execute("SELECT COUNT(*) FROM item").fetchone()[0])
 
 
@@ -100,11 +101,11 @@ def test_after_a_page_that_failed_the_section_is_begun_anew(desk: Desk, fails_at
 def test_a_page_that_the_disk_refused_is_not_passed_over(desk: Desk) -> None:
     sweep = desk.sweep(Shelves(counts={1: PAGE + 9, 2: 1}))
     sweep.step()
-    with sqlite3.connect(desk.folder / NAME) as database:
+    with sqlite3.connect(desk.folder / PLEX_INDEX) as database:
         database.execute("CREATE TRIGGER full BEFORE INSERT ON item BEGIN SELECT RAISE(ABORT, 'disk full'); END")
     with pytest.raises(Exception, match="disk full"):
         sweep.step()
-    with sqlite3.connect(desk.folder / NAME) as database:
+    with sqlite3.connect(desk.folder / PLEX_INDEX) as database:
         database.execute("DROP TRIGGER full")
     run(sweep)
     assert (desk.memory.count_seen(), desk.indexed()) == (PAGE + 10, PAGE + 10)

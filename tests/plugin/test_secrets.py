@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import pytest
 
+from local.data_directory import STASH_CONNECTION
 from sim.faults import Fault
 from sim.stash.simulator import GraphQLRefusedError
 from tests.support.plugin_world import all_pids, read_proc
-from worker.stash_link import NAME as CONNECTION_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def everything(world: PluginWorld) -> Iterator[tuple[str, bytes]]:
     """All that PlexSync wrote or shows to others; what holds the connection is the owner's alone, as all is."""
     for path in files_below(world.directory):
         assert path.stat().st_mode & 0o777 == 0o600, path
-        if path.parent.name != "inbox" and path.name != CONNECTION_FILE:
+        if path.parent.name != "inbox" and path.name != STASH_CONNECTION:
             yield str(path), path.read_bytes()
     for each in world.stash.invocations:
         yield f"stdout of {each.why}", each.stdout

@@ -7,8 +7,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from local.clock import Clock
+from local.data_directory import RECONCILIATION_STATE
 from reconciliation.gaps import GapType
-from reconciliation.state import NAME, Counts, Progress, Request, Result, State, state_file
+from reconciliation.state import Counts, Progress, Request, Result, State, state_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,5 +60,5 @@ def test_the_file_holds_all_of_it(tmp_path: Path) -> None:
     state = state.progressed(Progress(request=PREVIEW, checked=3, total=9))
     file.update(lambda _: state)
     assert file.read() == state
-    data = json.loads((tmp_path / NAME).read_text())
+    data = json.loads((tmp_path / RECONCILIATION_STATE).read_text())
     assert (data["version"], data["checked"], data["gaps"]) == (1, 7, {"empty": 0, "stale": 2, "missing": 1})

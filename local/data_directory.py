@@ -1,0 +1,35 @@
+"""The files of the data directory, each named once. docs/reference.md says what is in them and who writes them.
+
+Those of the hook's path (worker.lock, queue/inbox, queue/malformed) are named in local/lock.py and local/inbox.py: a
+hook does not load one module more for them.
+"""
+
+from __future__ import annotations
+
+import os
+
+QUEUE_FOLDER = "queue"
+QUEUE = os.path.join(QUEUE_FOLDER, "data.db")
+ANSWERS = os.path.join(QUEUE_FOLDER, "answers")
+BACKUPS = "backups"
+PACKAGES = "packages"
+# Why the worker could not install or load them, for the tasks to say; there only while it cannot.
+PACKAGES_NOTE = "packages-missing.txt"
+# Made and removed at a worker's start: can this file system do what SQLite needs?
+STORAGE_CHECK = ".storage-check.db"
+
+LEDGER = "sync_state.db"
+PLEX_INDEX = "plex_index.db"
+RECONCILIATION_MEMORY = "reconciliation.db"
+
+CIRCUIT_BREAKER = "circuit_breaker.json"
+RECOVERY_STATE = "recovery_state.json"
+OUTAGE_HISTORY = "outage_history.json"
+RECONCILIATION_STATE = "reconciliation_state.json"
+STASH_CONNECTION = "stash_connection.json"
+WORKER = "worker.json"
+WORKER_LOG = "plexsync.log"
+# How far the tasks have copied the worker's log into Stash's.
+RELAYED = "relayed.json"
+
+
