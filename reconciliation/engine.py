@@ -16,8 +16,7 @@ from reconciliation.errors import RunRefused
 from reconciliation.memory import Memory
 from reconciliation.run import Run, Tools, timed
 from reconciliation.schedule import chosen_scope, next_run_at
-from reconciliation.state import COMMAND, Progress, Request, result_path, state_file
-from reconciliation.words import words_for_break_off
+from reconciliation.state import COMMAND, Progress, Request, result_path, state_file, words_for_break_off
 from stash.errors import StashRefused, StashUnavailable
 from worker.commands import CommandRefused
 from worker.parts import planned

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from local.data_directory import RECONCILIATION_STATE
-from local.words import counted
+from local.words import counted, sentence
 from store.requests import answer_path
 from store.state_file import StateFile
 
@@ -178,3 +178,16 @@ def state_file(directory: str, *, clock: Clock, log: logging.Logger) -> StateFil
 def result_path(directory: str, run_id: str) -> str:
     """Where the answer of a run is, once it has ended."""
     return answer_path(directory, f"{run_id}-result")
+
+
+def words_for_break_off(request: Request, why: str, *, checked: int, total: int) -> str:
+    """`checked` and `total` are scenes, 0 of 0 before they are counted."""
+    reason = sentence(why)
+    again = "It is started again by itself." if request.is_scheduled else "Run it again once that is over."
+    if not checked:
+        return f"The reconciliation stopped before it compared any scene: {reason} Nothing was queued. {again}"
+    queued = "Nothing was queued." if request.is_preview else "What it had found is queued and goes out by itself."
+    return (
+        f"The reconciliation stopped after {checked} of {total} scenes: {reason} {queued} {again} What was compared "
+        "and does not change is not read again."
+    )

@@ -14,16 +14,17 @@ from local.redact import Redactor
 from local.storage import LocalStorage
 from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line
 from store.worker_file import read_told
-from tasks.clear import clear_dlq, clear_queue, purge_dlq, recover_outage_jobs, restore_cleared, sync_scene
+from tasks.clear import clear_dlq, clear_queue, purge_dlq, restore_cleared
 from tasks.context import Context, TaskError
 from tasks.health import health_check
 from tasks.outage_summary import outage_summary
 from tasks.preview import preview
 from tasks.process_queue import process_queue
 from tasks.reconcile import reconcile_7days, reconcile_all, reconcile_preview, reconcile_recent
+from tasks.recover import recover_outage_jobs
 from tasks.relay import relay_worker_log
 from tasks.status import queue_status
-from tasks.sync import sync_all, sync_recent
+from tasks.sync import sync_all, sync_recent, sync_scene
 from tasks.worker_link import start_worker_if_none
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Sync All Scenes and Sync Recent Scenes: queue what differs from what was last pushed, then watch the drain.
+"""Sync All Scenes, Sync Recent Scenes: queue what differs from what was last pushed, watch the drain; Sync Scene.
 
 The comparison reads Stash and the ledger in pages and asks Plex nothing; what differs goes to the worker in batches,
 which begins with the first while the rest is compared.
@@ -18,8 +18,10 @@ from stash.listing import AllScenes, RecentScenes
 from store.job import Reason
 from store.overview import Overview
 from store.requests import batch_content
+from tasks.arguments import scene_id_of
 from tasks.prerequisites import need_packages, open_stash
 from tasks.process_queue import LINE_S, watch_drain
+from tasks.worker_link import ask_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +65,15 @@ def sync_all(context: Context) -> Mapping[str, object]:
 def sync_recent(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of Sync Recent Scenes."""
     return _sync(context, since_s=RECENT_S)
+
+
+def sync_scene(context: Context) -> Mapping[str, object]:
+    """What the contract calls the output of `sync_scene`."""
+    scene_id = scene_id_of(context.input.args)
+    answer = ask_worker(context, "sync_scene", {"scene_id": scene_id})
+    reason = f" ({answer['message']})" if answer.get("message") else ""
+    context.log.info("scene %d: %s%s", scene_id, answer["verdict"], reason)
+    return answer
 
 
 def _sync(context: Context, *, since_s: float | None) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from local.data_directory import PACKAGES_NOTE
 from store.requests import answer_path, command_content, command_entry
 from store.worker_file import read_told
 from tasks.context import TaskError
+from tasks.prerequisites import need_packages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,6 +90,12 @@ class WorkerLink:
             self.keep_alive()
             clock.sleep(LOOK_S)
         return answer
+
+
+def ask_worker(context: Context, what: str, arguments: Mapping[str, object] | None = None) -> Mapping[str, Any]:
+    """What the worker answers, which cannot live without the packages. Raises TaskError."""
+    need_packages(context)
+    return WorkerLink(context).ask(what, arguments)
 
 
 def start_worker_if_none(context: Context) -> None:

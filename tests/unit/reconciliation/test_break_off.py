@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciliation.state import Request
-from reconciliation.words import words_for_break_off
+from reconciliation.state import Request, words_for_break_off
 
 BY_HAND = Request(id="a", scope="all")
 PREVIEW = Request(id="b", scope="all", is_preview=True)
