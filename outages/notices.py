@@ -9,7 +9,7 @@ from typing import Final
 from local.words import duration_in_words, sentence
 from outages.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened
 from outages.scheduler import PauseReason
-from outages.transitions import Event, Gate, GateKind, PauseEnded, State
+from outages.transitions import Event, Gate, GateKind, OutageState, PauseEnded
 
 _RESUMED: Final = {
     PauseReason.STORAGE: "the disk takes writes again",
@@ -27,7 +27,7 @@ class Notice:
     text: str
 
 
-def notice_of(event: Event, state: State, *, now: float, rate_per_s: float) -> Notice:
+def notice_of(event: Event, state: OutageState, *, now: float, rate_per_s: float) -> Notice:
     """Tell an event by the state that it led to. `rate_per_s`: of the recovery period's first step."""
     if isinstance(event, CircuitOpened):
         return Notice(level=logging.WARNING, text=_opened(event, state, now))
@@ -58,7 +58,7 @@ def notice_at_start(gate: Gate, now: float) -> Notice | None:
     return Notice(level=logging.WARNING, text=text)
 
 
-def _opened(event: CircuitOpened, state: State, now: float) -> str:
+def _opened(event: CircuitOpened, state: OutageState, now: float) -> str:
     after = _next(state.scheduler.next_check_at, now)
     if event.again:
         lasted = duration_in_words(now - event.outage.started_at)

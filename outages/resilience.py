@@ -20,7 +20,7 @@ from outages.history import Outage, OutageFigures, OutageHistory
 from outages.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter
 from outages.notices import Notice, notice_at_start, notice_of
 from outages.scheduler import PauseReason, RecoveryScheduler
-from outages.transitions import Event, Gate, Outcome, ProbeResult, State
+from outages.transitions import Event, Gate, OutageState, ProbeResult, Transition
 from store.state_file import StateFile
 
 if TYPE_CHECKING:
@@ -43,32 +43,32 @@ class Resilience:
     probe's result can be stored; only `outages` and `figures` raise LocalStorage.
     """
 
-    def __init__(self, directory: str, *, clock: Clock, logger: logging.Logger) -> None:
+    def __init__(self, directory: str, *, clock: Clock, log: logging.Logger) -> None:
         self._clock = clock
-        self._logger = logger
+        self._log = log
         self._circuit = StateFile(
             os.path.join(directory, data_directory.CIRCUIT_BREAKER),
             CircuitBreaker(),
             clock=clock,
-            logger=logger,
+            log=log,
             consistent=breaker.consistent,
         )
         self._schedule = StateFile(
             os.path.join(directory, data_directory.RECOVERY_STATE),
             RecoveryScheduler(),
             clock=clock,
-            logger=logger,
+            log=log,
             consistent=scheduler.consistent,
         )
         self._history = StateFile(
             os.path.join(directory, data_directory.OUTAGE_HISTORY),
             OutageHistory(),
             clock=clock,
-            logger=logger,
+            log=log,
             consistent=history.consistent,
         )
         self._pace = Pace(rate_per_s=_DEFAULT_RATE_PER_S, period_s=clock.interval(_DEFAULT_MINUTES * 60))
-        self._seen = State()
+        self._seen = OutageState()
         self._read_at: float | None = None
         # The schedule that the disk did not take; it holds until one is stored again.
         self._unsaved: RecoveryScheduler | None = None
@@ -233,33 +233,33 @@ class Resilience:
 
     # How it is stored
 
-    def _change(self, decide: Callable[[State], Outcome], now: float) -> Outcome:
+    def _change(self, decide: Callable[[OutageState], Transition], now: float) -> Transition:
         try:
             with self._circuit.locked():
-                before = State(
+                before = OutageState(
                     breaker=self._circuit.read(), scheduler=self._read_schedule(), history=self._history.read()
                 )
                 outcome = decide(before)
                 self._store(before, outcome.state)
         except LocalStorage as error:
             return self._keep_in_mind(error, now)
-        self._settle(outcome, now)
+        self._take_over(outcome, now)
         return outcome
 
-    def _keep_in_mind(self, error: LocalStorage, now: float) -> Outcome:
+    def _keep_in_mind(self, error: LocalStorage, now: float) -> Transition:
         """The disk refused: pause in memory, until a change can be stored."""
         interval = self._clock.interval
         outcome = transitions.on_pause(self._seen, PauseReason.STORAGE, str(error), now, interval)
         self._unsaved = outcome.state.scheduler
-        self._settle(outcome, now)
+        self._take_over(outcome, now)
         return outcome
 
-    def _change_with(self, ticket: int, decide: Callable[[State], Outcome], now: float) -> Outcome:
+    def _change_with(self, ticket: int, decide: Callable[[OutageState], Transition], now: float) -> Transition:
         return self._change(
-            lambda state: decide(state) if ticket == state.breaker.transitions else Outcome(state=state), now
+            lambda state: decide(state) if ticket == state.breaker.transitions else Transition(state=state), now
         )
 
-    def _store(self, before: State, after: State) -> None:
+    def _store(self, before: OutageState, after: OutageState) -> None:
         """Only under the lock. See the module for the order."""
         if after.history != before.history:
             self._history.update(lambda _: after.history)
@@ -274,12 +274,12 @@ class Resilience:
     def _pause(self, reason: PauseReason, message: str, now: float) -> None:
         self._change(lambda state: transitions.on_pause(state, reason, message, now, self._clock.interval), now)
 
-    def _settle(self, outcome: Outcome, now: float) -> None:
+    def _take_over(self, outcome: Transition, now: float) -> None:
         self._see(outcome.state, now)
         for event in outcome.events:
             self._tell_event(event, outcome.state, now)
 
-    def _see(self, state: State, now: float) -> None:
+    def _see(self, state: OutageState, now: float) -> None:
         self._seen = state
         self._read_at = now
 
@@ -307,7 +307,7 @@ class Resilience:
         if self._watched is None or not (at_once or abs(now - self._flushed_at) >= _FLUSH_S):
             return
         watched, pushed = self._watched, self._pushed
-        self._change(lambda state: Outcome(state=_with_watched(state, watched, pushed)), now)
+        self._change(lambda state: Transition(state=_with_watched(state, watched, pushed)), now)
         self._watched, self._pushed, self._flushed_at = None, 0, now
 
     # Words
@@ -317,22 +317,22 @@ class Resilience:
             return
         self._rate_told = rate_per_s
         if rate_per_s is None:
-            self._logger.info("the recovery period is over: jobs go out as fast as Plex takes them.")
+            self._log.info("the recovery period is over: jobs go out as fast as Plex takes them.")
         else:
-            self._logger.info("recovering gently: at most %g jobs a second for now.", rate_per_s)
+            self._log.info("recovering gently: at most %g jobs a second for now.", rate_per_s)
 
-    def _tell_event(self, event: Event, state: State, now: float) -> None:
+    def _tell_event(self, event: Event, state: OutageState, now: float) -> None:
         self._tell(notice_of(event, state, now=now, rate_per_s=self._pace.rate_per_s))
 
     def _tell(self, notice: Notice) -> None:
-        self._logger.log(notice.level, "%s", notice.text)
+        self._log.log(notice.level, "%s", notice.text)
 
 
 def _is_same_period(one: RecoveryPeriod, other: RecoveryPeriod) -> bool:
     return (one.outage_id, one.started_at) == (other.outage_id, other.started_at)
 
 
-def _with_watched(state: State, watched: RecoveryPeriod, pushed: int) -> State:
+def _with_watched(state: OutageState, watched: RecoveryPeriod, pushed: int) -> OutageState:
     """Counted jobs go to their outage; what was watched counts only while its period is the present one."""
     history = state.history.pushed(watched.outage_id, pushed)
     period = state.scheduler.period

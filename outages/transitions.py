@@ -78,7 +78,7 @@ Event = CircuitEvent | PauseBegan | PauseEnded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class OutageState:
     """The three state files, read under one lock."""
 
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
@@ -92,10 +92,10 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Transition:
     """The state after something happened, and what to tell."""
 
-    state: State
+    state: OutageState
     events: tuple[Event, ...] = ()
 
     @property
@@ -105,7 +105,7 @@ class Outcome:
         return opened[0].refunded if opened else ()
 
 
-def decide_gate(state: State, now: float, interval: Interval) -> Gate:
+def decide_gate(state: OutageState, now: float, interval: Interval) -> Gate:
     """May jobs go out? The circuit is named before any pause."""
     next_check_at = state.scheduler.next_check_at
     pause = state.scheduler.pause_at(now, interval)
@@ -118,17 +118,17 @@ def decide_gate(state: State, now: float, interval: Interval) -> Gate:
     return Gate(kind=GateKind.TRIAL if state.breaker.state is Circuit.HALF_OPEN else GateKind.DRAIN)
 
 
-def is_probe_due(state: State, now: float, interval: Interval) -> bool:
+def is_probe_due(state: OutageState, now: float, interval: Interval) -> bool:
     """Only while draining is stopped by what a probe can end, on schedule."""
     return state.is_stopped and state.scheduler.is_check_due(now, interval)
 
 
-def on_success(state: State, now: float, interval: Interval) -> Outcome:
+def on_success(state: OutageState, now: float, interval: Interval) -> Transition:
     """A job's answer told of a healthy server."""
     return _after(state, state.breaker.succeeded(now), now, interval)
 
 
-def on_own_failure(state: State, scene_id: int, error: str, now: float, interval: Interval) -> Outcome:
+def on_own_failure(state: OutageState, scene_id: int, error: str, now: float, interval: Interval) -> Transition:
     """A job failed at the server level, the probe after it passed."""
     change = state.breaker.failed_alone(scene_id, error, now, _next_outage_id(state))
     outcome = _after(state, change, now, interval)
@@ -136,12 +136,14 @@ def on_own_failure(state: State, scene_id: int, error: str, now: float, interval
     return _second_probe_later(outcome, now, interval)
 
 
-def on_outage(state: State, error: str, now: float, interval: Interval) -> Outcome:
+def on_outage(state: OutageState, error: str, now: float, interval: Interval) -> Transition:
     """A job failed at the server level, and so did the probe after it."""
     return on_probe(state, ProbeResult(kind=ProbeKind.DOWN, text=error), None, now, interval)
 
 
-def on_probe(state: State, result: ProbeResult, jobs_waiting: int | None, now: float, interval: Interval) -> Outcome:
+def on_probe(
+    state: OutageState, result: ProbeResult, jobs_waiting: int | None, now: float, interval: Interval
+) -> Transition:
     """A probe's result, scheduled or made by hand. `jobs_waiting` None: not known.
 
     That its result can be stored at all is what ends a pause for storage.
@@ -158,7 +160,7 @@ def on_probe(state: State, result: ProbeResult, jobs_waiting: int | None, now: f
     return replace(outcome, events=(*outcome.events, *_pause_events(before, outcome.state)))
 
 
-def on_pause(state: State, reason: PauseReason, message: str, now: float, interval: Interval) -> Outcome:
+def on_pause(state: OutageState, reason: PauseReason, message: str, now: float, interval: Interval) -> Transition:
     """A job met what will meet all others too: token, set-up or the disk."""
     scheduler = state.scheduler.paused(reason, message, now)
     if state.breaker.state is Circuit.HALF_OPEN:
@@ -169,24 +171,26 @@ def on_pause(state: State, reason: PauseReason, message: str, now: float, interv
         # The disk took not even the last probe's result.
         scheduler = scheduler.check_later(now, interval)
     after = replace(state, scheduler=scheduler)
-    return Outcome(state=after, events=_pause_events(state, after))
+    return Transition(state=after, events=_pause_events(state, after))
 
 
-def on_busy(state: State, retry_after_s: float | None, message: str, now: float, interval: Interval) -> Outcome:
+def on_busy(
+    state: OutageState, retry_after_s: float | None, message: str, now: float, interval: Interval
+) -> Transition:
     """Plex asked a job to come back later. Probes heed that too."""
     after = replace(state, scheduler=_waiting(state, retry_after_s, message, now, interval))
-    return Outcome(state=after, events=_pause_events(state, after))
+    return Transition(state=after, events=_pause_events(state, after))
 
 
-def on_new_settings(state: State, now: float) -> Outcome:
+def on_new_settings(state: OutageState, now: float) -> Transition:
     """Token, address and libraries may be right now: try at once what they had stopped."""
     scheduler = state.scheduler.resumed(PauseReason.AUTH, PauseReason.SETUP)
     still_stopped = replace(state, scheduler=scheduler).is_stopped
     after = replace(state, scheduler=scheduler.check_at(now if still_stopped else None))
-    return Outcome(state=after, events=_pause_events(state, after))
+    return Transition(state=after, events=_pause_events(state, after))
 
 
-def on_start(state: State, now: float, interval: Interval) -> Outcome:
+def on_start(state: OutageState, now: float, interval: Interval) -> Transition:
     """A worker starts."""
     state = replace(state, history=state.history.observed(now))
     change = state.breaker.found_at_start(now)
@@ -196,7 +200,9 @@ def on_start(state: State, now: float, interval: Interval) -> Outcome:
     return replace(outcome, state=replace(outcome.state, scheduler=state.scheduler.check_at(now)))
 
 
-def _probe_failed(state: State, result: ProbeResult, jobs_waiting: int, now: float, interval: Interval) -> Outcome:
+def _probe_failed(
+    state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, interval: Interval
+) -> Transition:
     was_open = state.breaker.state is Circuit.OPEN
     change = state.breaker.went_down(result.text, now, _next_outage_id(state))
     change = replace(change, breaker=change.breaker.with_probe(jobs_waiting))
@@ -207,7 +213,9 @@ def _probe_failed(state: State, result: ProbeResult, jobs_waiting: int, now: flo
     return replace(outcome, state=replace(outcome.state, scheduler=scheduler))
 
 
-def _probe_passed(state: State, result: ProbeResult, jobs_waiting: int, now: float, interval: Interval) -> Outcome:
+def _probe_passed(
+    state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, interval: Interval
+) -> Transition:
     change = state.breaker.with_probe(jobs_waiting).probe_passed(now)
     scheduler = state.scheduler.checked(now, passed=True)
     if result.kind is ProbeKind.OK:
@@ -221,22 +229,24 @@ def _probe_passed(state: State, result: ProbeResult, jobs_waiting: int, now: flo
     return replace(outcome, state=replace(outcome.state, scheduler=scheduler))
 
 
-def _probe_put_off(state: State, result: ProbeResult, jobs_waiting: int, now: float, interval: Interval) -> Outcome:
+def _probe_put_off(
+    state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, interval: Interval
+) -> Transition:
     state = replace(
         state, breaker=state.breaker.with_probe(jobs_waiting), scheduler=state.scheduler.checked(now, passed=None)
     )
-    return Outcome(state=replace(state, scheduler=_waiting(state, result.retry_after_s, result.text, now, interval)))
+    return Transition(state=replace(state, scheduler=_waiting(state, result.retry_after_s, result.text, now, interval)))
 
 
 def _waiting(
-    state: State, retry_after_s: float | None, message: str, now: float, interval: Interval
+    state: OutageState, retry_after_s: float | None, message: str, now: float, interval: Interval
 ) -> RecoveryScheduler:
     scheduler = state.scheduler.told_to_wait(retry_after_s, message, now, interval)
     until = next(pause.until for pause in scheduler.pauses if pause.reason is PauseReason.BUSY)
     return scheduler.check_at(until if state.is_stopped else None)
 
 
-def _after(state: State, change: CircuitChange, now: float, interval: Interval) -> Outcome:
+def _after(state: OutageState, change: CircuitChange, now: float, interval: Interval) -> Transition:
     """What a change of the circuit means for schedule and history."""
     scheduler, history = state.scheduler, state.history
     for event in change.events:
@@ -247,17 +257,19 @@ def _after(state: State, change: CircuitChange, now: float, interval: Interval) 
         else:
             history = history.closed(event.outage, now)
             scheduler = scheduler.recovered(event.outage.id, now).check_at(None)
-    return Outcome(state=State(breaker=change.breaker, scheduler=scheduler, history=history), events=change.events)
+    return Transition(
+        state=OutageState(breaker=change.breaker, scheduler=scheduler, history=history), events=change.events
+    )
 
 
-def _second_probe_later(outcome: Outcome, now: float, interval: Interval) -> Outcome:
+def _second_probe_later(outcome: Transition, now: float, interval: Interval) -> Transition:
     if outcome.state.breaker.state is not Circuit.HALF_OPEN:
         return outcome
     scheduler = outcome.state.scheduler.check_at(now + interval(SECOND_PROBE_S))
     return replace(outcome, state=replace(outcome.state, scheduler=scheduler))
 
 
-def _pause_events(before: State, after: State) -> tuple[Event, ...]:
+def _pause_events(before: OutageState, after: OutageState) -> tuple[Event, ...]:
     """A pause goes on unless its reason is gone; the same stop is told once."""
     old, new = before.scheduler.pauses, after.scheduler.pauses
     ended = [PauseEnded(pause=pause) for pause in old if all(pause.reason is not other.reason for other in new)]
@@ -272,7 +284,7 @@ def _is_same(one: Pause, other: Pause) -> bool:
     return (one.reason, one.message, one.until) == (other.reason, other.message, other.until)
 
 
-def _next_outage_id(state: State) -> int:
+def _next_outage_id(state: OutageState) -> int:
     """Either file may have been set aside as corrupt; an id is never used twice as long as one of them lives."""
     return 1 + max(state.breaker.last_outage_id, state.history.last_id)
 

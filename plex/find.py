@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plex.errors import Ambiguous, NotInPlex
-from plex.index import Wanted
+from plex.index import AwaitedFile
 from plex.look_up import LookUp, wanted_files
 from plex.match import holds_one_of, is_full_path, match_scene
 from plex.path_map import PathMap
@@ -78,7 +78,7 @@ class Finder:
         """
         items = self._alike(files)
         found = match_scene(files, items, self.rules)
-        if not self._is_settled(files, items, found, since):
+        if not self._is_certain(files, items, found, since):
             found = self._look_up.ask(files, self.rules)
         self._paths.learn(found.matches)
         if taken := self._taken(found):
@@ -112,7 +112,7 @@ class Finder:
         paths = [self.rules.map(path) for path, _size in files]
         expected = [path for path in paths if any(is_inside(path, folder) for folder in folders)]
         # No file has 0 bytes: only its path will do.
-        self.index.await_files(scene_id, [Wanted(path=path, size=0) for path in expected])
+        self.index.await_files(scene_id, [AwaitedFile(path=path, size=0) for path in expected])
 
     def await_no_more(self, scene_id: int) -> None:
         """All of the scene's files that Plex has are where they should be."""
@@ -125,7 +125,7 @@ class Finder:
     def _match_known(self, files: Sequence[File]) -> Found:
         return match_scene(files, self._alike(files), self.rules)
 
-    def _is_settled(self, files: Sequence[File], items: Sequence[LeanItem], found: Found, since: float) -> bool:
+    def _is_certain(self, files: Sequence[File], items: Sequence[LeanItem], found: Found, since: float) -> bool:
         """Whether the index is enough. Rivals are not: one of them may be gone."""
         if self._look_up.is_all_known(files, items, self.rules):
             return True

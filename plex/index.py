@@ -69,7 +69,7 @@ WHERE i.rating_key IN (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class AwaitedFile:
     """A file to look for: its path as Plex would see it, and its size in bytes."""
 
     path: str
@@ -97,7 +97,7 @@ class Index:
 
     # Items
 
-    def alike(self, files: Iterable[Wanted]) -> tuple[LeanItem, ...]:
+    def alike(self, files: Iterable[AwaitedFile]) -> tuple[LeanItem, ...]:
         """The items that have one of these paths, or a file of the same name and size (and some that do not)."""
         items: dict[int, LeanItem] = {}
         for file in files:
@@ -169,7 +169,7 @@ class Index:
 
     # Scenes that Plex lacks
 
-    def await_files(self, scene_id: int, files: Iterable[Wanted]) -> None:
+    def await_files(self, scene_id: int, files: Iterable[AwaitedFile]) -> None:
         """Remember to note when an item with one of these files is seen."""
         with self._file.transaction() as database:
             database.executemany(

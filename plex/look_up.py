@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from plex.index import Wanted
+from plex.index import AwaitedFile
 from plex.match import Grade, are_found_by_path, match_file, match_scene
 from plex.paths import base_name, is_inside, normal_form, shared_tail, split_path
 from plex.sweep import Sweeps
@@ -154,10 +154,10 @@ class LookUp:
         return [item for item in self._index.alike(wanted_files(files, rules)) if item.section_key == section.key]
 
 
-def wanted_files(files: Sequence[File], rules: PathRules) -> list[Wanted]:
+def wanted_files(files: Sequence[File], rules: PathRules) -> list[AwaitedFile]:
     """What the index is asked for: each file by its path in Stash and as Plex would have it."""
     paths = dict(files) | {rules.map(path): size for path, size in files}
-    return [Wanted(path=path, size=size) for path, size in paths.items()]
+    return [AwaitedFile(path=path, size=size) for path, size in paths.items()]
 
 
 def _match(files: Sequence[File], answers: Mapping[int, _Answer], rules: PathRules) -> Found:

@@ -118,7 +118,7 @@ def plan(current: PlexItem, wanted: Wanted, owned: Owned, *, keep_plex_edits: bo
     `keep_plex_edits` a field or name that a person changed in Plex since the last push stays as it is.
     """
     here = values_of(current)
-    base = settle(here, owned)
+    base = resolve_intents(here, owned)
     values = clean_values(wanted.values)
     if values.get(Field.TITLE) == "" and (base.get(Field.TITLE) or not current.title):
         values[Field.TITLE] = _clean(Field.TITLE, wanted.file_stem)
@@ -174,18 +174,18 @@ def clean_values(values: Values) -> dict[Field, Value]:
     return {name: _clean(name, value) for name, value in values.items()}
 
 
-def settle(here: Values, owned: Owned) -> dict[Field, Value]:
+def resolve_intents(here: Values, owned: Owned) -> dict[Field, Value]:
     """What is PlexSync's in the item as it now is: each intent either shows in it or did not arrive."""
     pushed, intents = clean_values(owned.pushed), [clean_values(intent) for intent in owned.intents]
     bases: dict[Field, Value | None] = {}
     for name in {*pushed, *(name for intent in intents for name in intent)}:
         tried = tuple(intent[name] for intent in intents if name in intent)
-        settled = _settle_names if name in LISTS else _settle_text
-        bases[name] = settled(here[name], pushed.get(name), tried)
+        resolved = _resolve_names if name in LISTS else _resolve_text
+        bases[name] = resolved(here[name], pushed.get(name), tried)
     return {name: value for name in Field if (value := bases.get(name)) is not None}
 
 
-def _settle_text(here: Value, pushed: Value | None, intents: tuple[Value, ...]) -> str | None:
+def _resolve_text(here: Value, pushed: Value | None, intents: tuple[Value, ...]) -> str | None:
     """The newest owned value that Plex shows, exactly or but for white space; else what had been pushed for certain."""
     ours = [_text(value) for value in (*reversed(intents), *(() if pushed is None else (pushed,)))]
     exact = [value for value in ours if value == here]
@@ -193,7 +193,7 @@ def _settle_text(here: Value, pushed: Value | None, intents: tuple[Value, ...]) 
     return next(iter(exact + loose), None if pushed is None else _text(pushed))
 
 
-def _settle_names(here: Value, pushed: Value | None, intents: tuple[Value, ...]) -> tuple[str, ...]:
+def _resolve_names(here: Value, pushed: Value | None, intents: tuple[Value, ...]) -> tuple[str, ...]:
     """Names of any intent that Plex shows, and names pushed, unless an intent without them explains their absence."""
     shown = _keys(_names(here))
     tried = [_keys(_names(value)) for value in intents]

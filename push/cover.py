@@ -52,7 +52,7 @@ class Upload:
         return self.shown != digest or self.sent not in ("", digest)
 
 
-def settle(upload: Upload, there: Pictures) -> Upload:
+def resolve_upload(upload: Upload, there: Pictures) -> Upload:
     """With what Plex has now: did the last upload arrive, and which key did it get?"""
     if not upload.sent:
         return upload

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from plex.errors import PlexError, Rejected
-from push.cover import Cover, digest_of, is_persons_choice, reason_not_to_send, settle
+from push.cover import Cover, digest_of, is_persons_choice, reason_not_to_send, resolve_upload
 from push.fields import picture_kinds
 from stash.errors import StashError
 
@@ -99,7 +99,7 @@ class PicturePusher:
     def _show(self, rating_key: int, kind: PictureKind, digest: str, content: bytes) -> bool:
         """Make the item show this picture; False when a person's choice stays."""
         there = self._plex.list_pictures(rating_key, kind)
-        upload = settle(self._store.upload(rating_key, kind), there)
+        upload = resolve_upload(self._store.upload(rating_key, kind), there)
         if self._keep and is_persons_choice(upload, there):
             self._store.store_upload(rating_key, kind, replace(upload, kept_from=digest))
             return False

@@ -86,23 +86,23 @@ class Pusher:
         """
         unwanted = self.is_unwanted(target)
         if unwanted:
-            self._settle(target, Verdict.SKIPPED, "")
+            self._store_verdict(target, Verdict.SKIPPED, "")
             return Outcome(verdict=Verdict.SKIPPED, text=unwanted)
         try:
             if not self.needs_plex(job, target):
-                return self._settle_with_cover(job, target, stash)
+                return self._finish_with_cover(job, target, stash)
             items = self.locator.locate(job, target, ahead)
-            return self._settle_with_cover(job, target, stash, pushed=self._push_to_items(target, items))
+            return self._finish_with_cover(job, target, stash, pushed=self._push_to_items(target, items))
         except Rejected:
             # The item may have been replaced since it was found: look it up anew, once.
             items = self.locator.locate_anew(target)
-            return self._settle_with_cover(job, target, stash, pushed=self._push_to_items(target, items))
+            return self._finish_with_cover(job, target, stash, pushed=self._push_to_items(target, items))
 
     def _push_to_items(self, target: Target, items: Sequence[PlexItem]) -> dict[int, bool]:
         """By rating key, whether anything had to be sent."""
         return {item.rating_key: self._push_to_item(target, item) for item in items}
 
-    def _settle_with_cover(
+    def _finish_with_cover(
         self, job: Job, target: Target, stash: StashClient, *, pushed: Mapping[int, bool] | None = None
     ) -> Outcome:
         """`pushed`: the items that were looked at; None when the fields needed none. Until the cover is there the
@@ -112,7 +112,7 @@ class Pusher:
         covered = self.pictures.push(target.scene, keys, stash, is_edited=not job.reason.is_bulk)
         is_sent = covered.is_sent or any((pushed or {}).values())
         verdict = Verdict.PUSHED if is_sent else Verdict.UNCHANGED
-        self._settle(target, verdict, target.fingerprint)
+        self._store_verdict(target, verdict, target.fingerprint)
         was_asked = pushed is not None or covered.is_sent
         return Outcome(verdict=verdict, text=covered.problem, rating_keys=keys if was_asked else ())
 
@@ -138,8 +138,8 @@ class Pusher:
             if lost := lost_names(now, edit, target.wanted.pictures):
                 self.plex.edit(now, lost)
 
-    def _settle(self, target: Target, verdict: Verdict, fingerprint: str) -> None:
-        self.ledger.settle(
+    def _store_verdict(self, target: Target, verdict: Verdict, fingerprint: str) -> None:
+        self.ledger.store_verdict(
             target.scene,
             verdict=verdict.value,
             fingerprint=fingerprint,

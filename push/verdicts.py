@@ -56,8 +56,8 @@ class Outcome:
 class Action(str, Enum):
     """What happens with the job in the queue."""
 
-    SETTLE = "settle"
-    MISSING = "missing"  # settled; the ledger notes that Plex lacks it
+    FINISH = "finish"
+    MISSING = "missing"  # finished; the ledger notes that Plex lacks it
     RETRY = "retry"
     KEEP = "keep"
     BURY = "bury"
@@ -103,7 +103,7 @@ def decide(
     """What happens with `job` after `outcome`; `chance` in [0, 1) spreads the retries. `outage_id`: that of now."""
     verdict = outcome.verdict
     if verdict in (Verdict.PUSHED, Verdict.UNCHANGED, Verdict.SKIPPED, Verdict.GONE):
-        return Decision(action=Action.SETTLE, job=job)
+        return Decision(action=Action.FINISH, job=job)
     if verdict in (Verdict.OUTAGE, Verdict.BUSY, Verdict.AUTH, Verdict.SETUP, Verdict.STASH_AWAY, Verdict.STORAGE):
         return Decision(action=Action.KEEP, job=job)
     failed = replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciliation.gaps import GapType
-from reconciliation.state import Counts
+from reconciliation.state import GapCounts
 from store.job import Reason, new_job
 from store.ledger import DEAD
 
@@ -34,7 +34,7 @@ class Closing:
         self._ledger = ledger
         self._clock = clock
 
-    def close(self, findings: Sequence[Finding]) -> Counts:
+    def close(self, findings: Sequence[Finding]) -> GapCounts:
         """Queue what can be closed; how many of each type. All is on disk on return."""
         gaps = [finding.gap for finding in findings if finding.gap]
         closable = [gap.scene_id for gap in gaps if gap.type is not GapType.MISSING]
@@ -44,7 +44,7 @@ class Closing:
         self._add([*closable, *(target.scene.id for target in missing if asks_scan)])
         for target in missing:
             self._note_missing(target)
-        counts = Counts(missing=len(missing) if asks_scan else 0)
+        counts = GapCounts(missing=len(missing) if asks_scan else 0)
         for gap in gaps:
             if gap.type is not GapType.MISSING:
                 counts = counts.plus(gap.type)
@@ -69,4 +69,4 @@ class Closing:
             return
         self._pusher.finder.await_files(target.scene.id, target.files)
         if target.record is None or target.record.verdict not in (MISSING, DEAD):
-            self._ledger.settle(target.scene, verdict=MISSING, fingerprint="", files="", now=self._clock.now())
+            self._ledger.store_verdict(target.scene, verdict=MISSING, fingerprint="", files="", now=self._clock.now())

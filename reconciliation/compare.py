@@ -50,7 +50,7 @@ class _Look:
     unread: list[int] = field(default_factory=list)
 
 
-class Comparison:
+class PageComparison:
     """Compares scenes under one pusher, after the sweep."""
 
     def __init__(self, *, pusher: Pusher, sharing: Sharing, memory: Memory, library: Library) -> None:

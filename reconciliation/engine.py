@@ -16,7 +16,7 @@ from reconciliation.errors import RunRefused
 from reconciliation.memory import Memory
 from reconciliation.run import Run, Tools, timed
 from reconciliation.schedule import chosen_scope, next_run_at
-from reconciliation.state import COMMAND, Progress, Request, result_path, state_file, words_for_break_off
+from reconciliation.state import COMMAND, Progress, RunRequest, result_path, state_file, words_for_break_off
 from stash.errors import StashRefused, StashUnavailable
 from worker.commands import CommandRefused
 from worker.parts import planned
@@ -146,7 +146,7 @@ class Reconciler:
         self._begin(request)
         return {"run": request.id}
 
-    def _await(self, request: Request) -> None:
+    def _await(self, request: RunRequest) -> None:
         """A task waits for it from now on: one by schedule gives way to no other any more."""
         if request.is_scheduled:
             self._request = replace(request, is_scheduled=False)
@@ -161,20 +161,20 @@ class Reconciler:
 
     # A run's life
 
-    def _scheduled(self, now: float) -> Request:
+    def _scheduled(self, now: float) -> RunRequest:
         settings = self._parts.stash.last_settings()
-        return Request(
+        return RunRequest(
             id=f"scheduled-{now * 1000:.0f}", scope=settings.reconcile_scope, is_scheduled=True, started_at=now
         )
 
-    def _begin(self, request: Request) -> None:
+    def _begin(self, request: RunRequest) -> None:
         self._state = self._file.update(lambda state: state.started(request))
         self._request = request
         kind = "preview of a reconciliation" if request.is_preview else "reconciliation"
         by = "by schedule" if request.is_scheduled else "by hand"
         self._parts.log.info("%s begins, %s: scope %s%s", kind, by, request.scope, _of_library(request))
 
-    def _make_run(self, request: Request) -> Run:
+    def _make_run(self, request: RunRequest) -> Run:
         """Raises StashUnavailable, PlexSetup and LocalStorage."""
         parts = self._parts
         pusher = parts.plex.pusher(parts.stash.read_settings())
@@ -189,7 +189,7 @@ class Reconciler:
         )  # fmt: skip
         return Run(request, tools)
 
-    def _step_run(self, run: Run, request: Request) -> None:
+    def _step_run(self, run: Run, request: RunRequest) -> None:
         settings = self._parts.stash.last_settings()
         if not run.is_under(self._parts.plex.pusher(settings)):
             self._run = None  # the settings changed: begin anew under those of now
@@ -212,7 +212,7 @@ class Reconciler:
         self._state = self._file.update(lambda state: state.progressed(progress))
         self._parts.worker_file.tell(f"reconciling: {progress.checked} of {progress.total} scenes", now)
 
-    def _finish(self, request: Request, run: Run, result: Result) -> None:
+    def _finish(self, request: RunRequest, run: Run, result: Result) -> None:
         output = result.as_mapping()
         if request.is_preview:
             output["changes"] = list(run.changes)
@@ -223,14 +223,14 @@ class Reconciler:
         what = f"scope {request.scope}{_of_library(request)}"
         self._parts.log.info("reconciliation ended, %s: %s", what, result.in_words)
 
-    def _fail(self, request: Request, error: str) -> None:
+    def _fail(self, request: RunRequest, error: str) -> None:
         self._answer(request, {"error": error})
         now = self._clock.now()
         self._state = self._file.update(lambda state: state.failed(request, error, now))
         self._drop_run()
         self._parts.log.warning("%s", error)
 
-    def _answer(self, request: Request, answer: Mapping[str, object]) -> None:
+    def _answer(self, request: RunRequest, answer: Mapping[str, object]) -> None:
         """Before the state says that it has ended: a kill between the two only repeats the run."""
         write_atomically(result_path(self._parts.directory, request.id), json.dumps(answer).encode())
 
@@ -245,14 +245,14 @@ class Reconciler:
         self._memory = None
 
 
-def _request_of(command: Command, now: float) -> Request:
+def _request_of(command: Command, now: float) -> RunRequest:
     """Raises CommandRefused."""
     arguments = command.arguments
     try:
         scope = chosen_scope(arguments.get("scope"), "all")
     except ValueError as error:
         raise CommandRefused(str(error)) from None
-    return Request(
+    return RunRequest(
         id=command.id,
         scope=scope,
         library=str(arguments.get("library") or "").strip(),
@@ -261,5 +261,5 @@ def _request_of(command: Command, now: float) -> Request:
     )
 
 
-def _of_library(request: Request) -> str:
+def _of_library(request: RunRequest) -> str:
     return f", library {request.library}" if request.library else ""

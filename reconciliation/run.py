@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from plex.client import choose_sections, words_for_missing
 from plex.errors import PlexSetup
-from reconciliation.compare import Comparison
+from reconciliation.compare import PageComparison
 from reconciliation.errors import RunRefused
 from reconciliation.gaps import GapType
 from reconciliation.library import choose_library
 from reconciliation.schedule import changed_since
-from reconciliation.state import Counts, Result
+from reconciliation.state import GapCounts, Result
 from reconciliation.sweep import Sweep
 from stash.errors import StashRefused
 from stash.listing import AllScenes, RecentScenes
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reconciliation.compare import Finding
     from reconciliation.library import Library
     from reconciliation.memory import Memory
-    from reconciliation.state import Request
+    from reconciliation.state import RunRequest
     from stash.client import StashClient
     from stash.listing import Listing
     from stash.scene import Scene
@@ -62,15 +62,15 @@ class _Tally:
     checked: int = 0
     listed: int = 0
     skipped: int = 0
-    gaps: Counts = field(default_factory=Counts)
-    queued: Counts = field(default_factory=Counts)
+    gaps: GapCounts = field(default_factory=GapCounts)
+    queued: GapCounts = field(default_factory=GapCounts)
     changes: list[Mapping[str, object]] = field(default_factory=list)
 
 
 class Run:
     """Reconciles what `request` names, under one set of settings."""
 
-    def __init__(self, request: Request, tools: Tools) -> None:
+    def __init__(self, request: RunRequest, tools: Tools) -> None:
         self._request = request
         self._tools = tools
         self._tally = _Tally()
@@ -161,11 +161,11 @@ class Run:
             return False
         scenes = self._read(self._ids)
         assert self._library is not None  # noqa: S101 - set by the first step
-        comparison = Comparison(
+        comparison = PageComparison(
             pusher=self._tools.pusher, sharing=self._tools.sharing, memory=self._tools.memory, library=self._library
         )
         findings = comparison.compare(scenes)
-        queued = self._tools.closing.close(findings) if self._tools.closing else Counts()
+        queued = self._tools.closing.close(findings) if self._tools.closing else GapCounts()
         self._count(findings, queued)
         self._tally.listed += len(self._ids)
         self._ids = None
@@ -185,7 +185,7 @@ class Run:
             half = len(ids) // 2
             return [*self._read(ids[:half]), *self._read(ids[half:])]
 
-    def _count(self, findings: Sequence[Finding], queued: Counts) -> None:
+    def _count(self, findings: Sequence[Finding], queued: GapCounts) -> None:
         tally, ignores_missing = self._tally, self._tools.pusher.settings.ignore_missing
         tally.checked += len(findings)
         tally.queued = tally.queued.joined(queued)

@@ -24,20 +24,20 @@ _SCOPES_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class GapCounts:
     """Scenes by type of gap."""
 
     empty: int = 0
     stale: int = 0
     missing: int = 0
 
-    def plus(self, kind: GapType, by: int = 1) -> Counts:
+    def plus(self, kind: GapType, by: int = 1) -> GapCounts:
         """With `by` more of one type."""
         return replace(self, **{kind.value: getattr(self, kind.value) + by})
 
-    def joined(self, other: Counts) -> Counts:
+    def joined(self, other: GapCounts) -> GapCounts:
         """Both together."""
-        return Counts(
+        return GapCounts(
             empty=self.empty + other.empty, stale=self.stale + other.stale, missing=self.missing + other.missing
         )
 
@@ -47,7 +47,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RunRequest:
     """What a run was asked for. `scope`: in the words of the settings; `library`: "" for all configured ones.
 
     `id`: names its answer's file. `is_preview`: queue nothing. `is_scheduled`: nobody waits for it.
@@ -60,7 +60,7 @@ class Request:
     is_scheduled: bool = False
     started_at: float = 0.0  # epoch seconds
 
-    def is_like(self, other: Request) -> bool:
+    def is_like(self, other: RunRequest) -> bool:
         """Whether one answer serves both."""
         return (self.scope, self.library, self.is_preview) == (other.scope, other.library, other.is_preview)
 
@@ -70,8 +70,8 @@ class Result:
     """What a run found. `unclaimed`: Plex items of no scene; None where the scope cannot tell. `took_s`: seconds."""
 
     checked: int = 0
-    gaps: Counts = field(default_factory=Counts)
-    queued: Counts = field(default_factory=Counts)
+    gaps: GapCounts = field(default_factory=GapCounts)
+    queued: GapCounts = field(default_factory=GapCounts)
     skipped: int = 0
     unclaimed: int | None = None
     took_s: float = 0.0
@@ -103,7 +103,7 @@ class Result:
 class Progress:
     """How far a run is. `total`: scenes of Stash, 0 while it is not known."""
 
-    request: Request
+    request: RunRequest
     checked: int = 0
     total: int = 0
 
@@ -112,7 +112,7 @@ class Progress:
 class Finished:
     """A run that came to its end, if by an error."""
 
-    request: Request
+    request: RunRequest
     ended_at: float
     error: str | None = None
 
@@ -126,7 +126,7 @@ class ScopeRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class ReconciliationState:
     """From `last_run_at` to `took_s`: the last run that queued what it found; a preview leaves them alone.
 
     `running` survives a killed worker: the next one starts that run over.
@@ -135,8 +135,8 @@ class State:
     last_run_at: float | None = None
     scope: str | None = None
     checked: int = 0
-    gaps: Counts = field(default_factory=Counts)
-    queued: Counts = field(default_factory=Counts)
+    gaps: GapCounts = field(default_factory=GapCounts)
+    queued: GapCounts = field(default_factory=GapCounts)
     skipped: int = 0
     unclaimed: int | None = None
     took_s: float = 0.0
@@ -145,15 +145,15 @@ class State:
     finished: Finished | None = None
     failed_at: float | None = None  # of the last scheduled run, if none succeeded since
 
-    def started(self, request: Request) -> State:
+    def started(self, request: RunRequest) -> ReconciliationState:
         """A run begins, or is started over."""
         return replace(self, running=Progress(request=request))
 
-    def progressed(self, progress: Progress) -> State:
+    def progressed(self, progress: Progress) -> ReconciliationState:
         """It is under way."""
         return replace(self, running=progress)
 
-    def succeeded(self, request: Request, result: Result, now: float) -> State:
+    def succeeded(self, request: RunRequest, result: Result, now: float) -> ReconciliationState:
         """It came to its end."""
         after = replace(self, running=None, finished=Finished(request=request, ended_at=now))
         if request.is_preview:
@@ -164,15 +164,15 @@ class State:
             after, last_run_at=now, scope=request.scope, runs=runs[:_SCOPES_KEPT], failed_at=None, **found
         )
 
-    def failed(self, request: Request, error: str, now: float) -> State:
+    def failed(self, request: RunRequest, error: str, now: float) -> ReconciliationState:
         """It was refused or broken off."""
         after = replace(self, running=None, finished=Finished(request=request, ended_at=now, error=error))
         return replace(after, failed_at=now) if request.is_scheduled else after
 
 
-def state_file(directory: str, *, clock: Clock, log: logging.Logger) -> StateFile[State]:
+def state_file(directory: str, *, clock: Clock, log: logging.Logger) -> StateFile[ReconciliationState]:
     """The file of a data directory."""
-    return StateFile(os.path.join(directory, RECONCILIATION_STATE), State(), clock=clock, logger=log)
+    return StateFile(os.path.join(directory, RECONCILIATION_STATE), ReconciliationState(), clock=clock, log=log)
 
 
 def result_path(directory: str, run_id: str) -> str:
@@ -180,7 +180,7 @@ def result_path(directory: str, run_id: str) -> str:
     return answer_path(directory, f"{run_id}-result")
 
 
-def words_for_break_off(request: Request, why: str, *, checked: int, total: int) -> str:
+def words_for_break_off(request: RunRequest, why: str, *, checked: int, total: int) -> str:
     """`checked` and `total` are scenes, 0 of 0 before they are counted."""
     reason = sentence(why)
     again = "It is started again by itself." if request.is_scheduled else "Run it again once that is over."

@@ -49,7 +49,7 @@ class SceneRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """`updated_at` is Stash's text at the last settlement, "" when the scene was never read; the other times are epoch
+    """`updated_at` is Stash's text when it was last judged, "" when the scene was never read; the other times are epoch
     seconds, 0 for never. Changes up to `cleared_at` were cleared by the user.
     """
 
@@ -69,7 +69,7 @@ class Ledger:
         self._event_at = float("inf")
 
     def begin_job(self, now: float, *, event_at: float) -> None:
-        """A try begins: the next settlement counts its seconds from here. `event_at`: the job's last event."""
+        """A try begins: the next verdict counts its seconds from here. `event_at`: the job's last event."""
         self._begun_at, self._event_at = now, event_at
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class Ledger:
         )
 
     def intend(self, scene_id: int, rating_key: int, owned: Owned, intent: Values) -> None:
-        """Note what is about to be sent, beside what an earlier try left unsettled."""
+        """Note what is about to be sent, beside what earlier tries left open."""
         if intent in owned.intents:
             return
         intents = json.dumps([_jsonable(values) for values in (*owned.intents, intent)])
@@ -109,7 +109,7 @@ class Ledger:
             )
 
     def store_pushed(self, scene_id: int, rating_key: int, pushed: Values, *, now: float) -> None:
-        """What is PlexSync's in this item from now on; settles every intent."""
+        """What is PlexSync's in this item from now on; no intent is open any more."""
         with self.transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO item (scene_id, rating_key, pushed, intents, pushed_at)"
@@ -135,10 +135,10 @@ class Ledger:
                 (scene_id, rating_key, json.dumps(_jsonable(owned.pushed)), intents),
             )
 
-    def settle(self, scene: Scene, *, verdict: str, fingerprint: str, files: str, now: float) -> None:
+    def store_verdict(self, scene: Scene, *, verdict: str, fingerprint: str, files: str, now: float) -> None:
         """Store how the scene, as it was read, was judged; a dead letter of it is answered by that."""
         with self.transaction() as database:
-            is_counted = verdict == "unchanged" and self._was_settled(database, scene.id)
+            is_counted = verdict == "unchanged" and self._was_judged(database, scene.id)
             self._store_scene(database, (scene.id, scene.updated_at, now, verdict, fingerprint, files))
             database.execute("DELETE FROM entity WHERE scene_id = ?", (scene.id,))
             database.executemany(
@@ -258,7 +258,7 @@ class Ledger:
 
     # A worker killed before the queue knew leaves its last job to the next one; it counts once all the same.
 
-    def _was_settled(self, database: sqlite3.Connection, scene_id: int) -> bool:
+    def _was_judged(self, database: sqlite3.Connection, scene_id: int) -> bool:
         return self._has_row(database, "scene WHERE scene_id = ? AND settled_at >= ?", scene_id)
 
     def _was_buried(self, database: sqlite3.Connection, scene_id: int) -> bool:

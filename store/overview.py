@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from plex.plan import Owned
 
-# persist-queue's status of a row: 0 and 1 are ready, 2 is in progress, from 5 on it is settled.
+# persist-queue's status of a row: 0 and 1 are ready, 2 is in progress, from 5 on it is finished.
 _UNSETTLED = """
 SELECT json_extract(data, '$.scene_id'), json_extract(data, '$.not_before') FROM ack_queue_default WHERE status < 5
 """
@@ -53,7 +53,7 @@ SELECT {COLUMNS} FROM (
     FROM dead_letter WHERE {OPEN})
 WHERE place <= ? ORDER BY frequency DESC, error_class, place
 """  # noqa: S608 - our own names
-_SETTLED = "SELECT scene_id, verdict, settled_at FROM scene WHERE settled_at >= ?"
+_JUDGED = "SELECT scene_id, verdict, settled_at FROM scene WHERE settled_at >= ?"
 _FINGERPRINTS = "SELECT scene_id, fingerprint FROM scene WHERE scene_id IN (SELECT value FROM json_each(?))"
 _PUSHED = "SELECT DISTINCT scene_id FROM item WHERE scene_id IN (SELECT value FROM json_each(?))"
 _OWNERS = "SELECT scene_id, pushed, intents FROM item WHERE rating_key = ?"
@@ -119,9 +119,9 @@ class Overview:
         due_at = {scene_id: float(due or 0) for scene_id, due in rows}
         return Pending(due_at={**due_at, **dict.fromkeys(scenes, 0.0)}, entities=entities)
 
-    def settled_since(self, at: float) -> Sequence[tuple[int, str, float]]:
+    def judged_since(self, at: float) -> Sequence[tuple[int, str, float]]:
         """(scene id, verdict, epoch seconds) of each scene that was judged at this time or later."""
-        return self._rows(LEDGER, _SETTLED, (at,))
+        return self._rows(LEDGER, _JUDGED, (at,))
 
     def examples(self, of_each: int) -> Sequence[DeadLetter]:
         """The latest dead letters of each error class, those of the most frequent class first."""

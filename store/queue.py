@@ -2,7 +2,7 @@
 
 The disk is persist-queue's SQLiteAckQueue, opened by the holder of `worker.lock` alone. It knows
 neither priority nor delay nor key, so all of it is loaded at the start, one job a scene, and jobs are
-taken by an id that is known to be ready (it would hand out settled ones again). Every method that writes
+taken by an id that is known to be ready (it would hand out finished ones again). Every method that writes
 raises LocalStorage when the disk refuses; memory changes after the disk, so that nothing is forgotten then.
 A damaged file is set aside, and written anew from memory if it was loaded by then.
 """
@@ -27,10 +27,10 @@ from store.job import Job, job_from_data, job_to_data
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-# Settled rows stay in persist-queue's table until they are cleared.
-CLEAR_AFTER_SETTLED = 1000
+# Finished rows stay in persist-queue's table until they are cleared.
+CLEAR_AFTER_FINISHED = 1000
 _INSERT = f"INSERT INTO ack_queue_default (data, timestamp, status) VALUES (?, ?, {AckStatus.ready})"  # noqa: S608
-_SETTLE = f"UPDATE ack_queue_default SET status = {AckStatus.acked} WHERE _id = ?"  # noqa: S608 - a constant
+_FINISH = f"UPDATE ack_queue_default SET status = {AckStatus.acked} WHERE _id = ?"  # noqa: S608 - a constant
 
 
 @dataclass(slots=True)
@@ -57,9 +57,9 @@ class JobQueue:
         self._bulk_line: deque[tuple[int, int]] = deque()
         self._waiting: list[tuple[float, int]] = []  # heap of (not before, scene id), with outdated entries
         self._places = itertools.count()
-        # Never used twice, so that what was read for a settled job is not taken for the latest of a new one.
+        # Never used twice, so that what was read for a finished job is not taken for the latest of a new one.
         self._generations = itertools.count(1)
-        self._settled = 0
+        self._finished = 0
         self.unreadable: list[str] = []
         self.had_in_flight = False  # the worker before this one ended in the middle of a job
         self._disk: Any = None  # persist-queue is not typed
@@ -140,13 +140,13 @@ class JobQueue:
             self._rows[job.scene_id] = row = _Row(row_id, job, next(self._generations))
             self._line_up(row)
 
-    def settle_all(self, scene_ids: Sequence[int]) -> None:
-        """As `settle` for each of these pending scenes, none of them in progress, in one transaction."""
+    def finish_all(self, scene_ids: Sequence[int]) -> None:
+        """As `finish` for each of these pending scenes, none of them in progress, in one transaction."""
         with self._storage(), self._connection() as database:
-            database.executemany(_SETTLE, [(self._rows[scene_id].row_id,) for scene_id in scene_ids])
+            database.executemany(_FINISH, [(self._rows[scene_id].row_id,) for scene_id in scene_ids])
         for scene_id in scene_ids:
             del self._rows[scene_id]
-        self._settled += len(scene_ids)
+        self._finished += len(scene_ids)
 
     def generation(self, scene_id: int) -> int:
         """Rises with each event of a pending scene; -1 for one that is not pending."""
@@ -193,14 +193,14 @@ class JobQueue:
         row.is_taken, row.place = True, -1
         return row.job
 
-    def settle(self, scene_id: int) -> None:
+    def finish(self, scene_id: int) -> None:
         """The scene's job is done with, whatever the end."""
         with self._storage():
             self._disk.ack(id=self._rows[scene_id].row_id)
         del self._rows[scene_id]
-        self._settled += 1
-        if self._settled >= CLEAR_AFTER_SETTLED:
-            self.clear_settled()
+        self._finished += 1
+        if self._finished >= CLEAR_AFTER_FINISHED:
+            self.clear_finished()
 
     def put_back(self, job: Job) -> None:
         """Return a taken job with what is now known about it: at the back of its line from `not_before` on."""
@@ -244,17 +244,17 @@ class JobQueue:
         row = self._rows.get(scene_id)
         return row.job if row else None
 
-    def clear_settled(self) -> None:
-        """Delete settled rows from the disk (persist-queue keeps them, and by default the last 1,000 for ever)."""
-        if self._settled:
+    def clear_finished(self) -> None:
+        """Delete finished rows from the disk (persist-queue keeps them, and by default the last 1,000 for ever)."""
+        if self._finished:
             with self._storage():
                 self._disk.clear_acked_data(max_delete=0, keep_latest=0)
-            self._settled = 0
+            self._finished = 0
 
     def close(self) -> None:
         """Let go of the files."""
         try:
-            self.clear_settled()
+            self.clear_finished()
         finally:
             self._disk.close()
 

@@ -60,14 +60,14 @@ class StateFile(Generic[T]):
         default: T,
         *,
         clock: Clock,
-        logger: logging.Logger,
+        log: logging.Logger,
         version: int = 1,
         consistent: Callable[[T], T] = lambda value: value,
     ) -> None:
         self._path = path
         self._default = default
         self._clock = clock
-        self._logger = logger
+        self._log = log
         self._version = version
         self._consistent = consistent
         self._lock: FileLock | None = None
@@ -151,7 +151,7 @@ class StateFile(Generic[T]):
             replace_patiently(self._path, aside)
         except OSError as refusal:
             self._refuse("set aside", refusal)
-        self._logger.error(
+        self._log.error(
             "%s cannot be used (%s). It was set aside as %s and PlexSync starts that record anew; no job is lost.",
             self._path,
             error,

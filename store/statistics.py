@@ -1,6 +1,6 @@
 """How many scenes were pushed, found unchanged or given up, and how long a push took: minute by minute, then in all.
 
-Counted in the transaction that settles a scene, so that a kill neither loses nor doubles a count.
+Counted in the transaction that judges a scene, so that a kill neither loses nor doubles a count.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ON CONFLICT (minute) DO UPDATE SET pushed = pushed + excluded.pushed, unchanged 
 
 
 def count(database: sqlite3.Connection, verdict: str, *, now: float, took_s: float = 0.0, by: int = 1) -> None:
-    """Count a settled scene, within the transaction that settles it. `took_s` counts for a push; `by` -1 takes back."""
+    """Count a scene in the transaction that stores its verdict. `took_s` counts for a push; `by` -1 takes back."""
     column = COLUMNS.get(verdict)
     if column is None:
         return

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def health_check(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of Health Check."""
     need_packages(context)
-    resilience = Resilience(context.directory, clock=context.clock, logger=context.log)
+    resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     with open_stash(context) as (_, settings):
         resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
         health = _probe(context, settings, resilience)

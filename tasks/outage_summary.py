@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def outage_summary(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of Outage Summary Report."""
-    resilience = Resilience(context.directory, clock=context.clock, logger=context.log)
+    resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     now = context.now
     resilience.refresh(now)
     try:

@@ -64,17 +64,17 @@ def watch_drain(
     `queued`: scenes that the task queued itself, some of which may be done already. The bar moves from `from_fraction`
     to 1.
     """
-    return _Watch(context, since, queued, from_fraction).run()
+    return _DrainWatch(context, since, queued, from_fraction).run()
 
 
-class _Watch:
+class _DrainWatch:
     def __init__(self, context: Context, since: float, queued: Iterable[int], from_fraction: float) -> None:
         self._context = context
         self._since = since
         self._from = from_fraction
         self._overview = Overview(context.directory)
         self._link = WorkerLink(context)
-        self._resilience = Resilience(context.directory, clock=context.clock, logger=context.log)
+        self._resilience = Resilience(context.directory, clock=context.clock, log=context.log)
         pending = self._overview.pending(context.now)
         self._drain = Drain({*pending.due_at, *queued}, entities=pending.entities)
 
@@ -112,7 +112,7 @@ class _Watch:
         began = clock.monotonic()
         now = self._context.now
         pending = self._overview.pending(now)
-        settled = self._overview.settled_since(self._since)
+        settled = self._overview.judged_since(self._since)
         standing = self._drain.note(pending.due_at, settled, entities=pending.entities, now=now)
         if standing.due:
             clock.sleep(max(LOOK_S, LOOK_SHARE * (clock.monotonic() - began)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.words import counted
 from reconciliation.schedule import chosen_scope
-from reconciliation.state import COMMAND, State, result_path, state_file
+from reconciliation.state import COMMAND, ReconciliationState, result_path, state_file
 from store.worker_file import DOING_STASH_AWAY, read_told
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages
@@ -66,17 +66,17 @@ def _reconcile(context: Context, *, default_scope: str, is_preview: bool) -> Map
     what = "queues nothing" if is_preview else "what it finds is queued"
     text = "Comparing Stash with Plex, scope %s; %s. The worker goes on if this task is stopped."
     context.log.info(text, scope, what)
-    return _Watch(context, link, str(asked["run"])).until_it_ends()
+    return _RunWatch(context, link, str(asked["run"])).until_it_ends()
 
 
-class _Watch:
+class _RunWatch:
     """Looks at the run until its answer is there."""
 
     def __init__(self, context: Context, link: WorkerLink, run_id: str) -> None:
         self._context = context
         self._link = link
         self._run_id = run_id
-        self._file: StateFile[State] = state_file(context.directory, clock=context.clock, log=context.log)
+        self._file: StateFile[ReconciliationState] = state_file(context.directory, clock=context.clock, log=context.log)
         self._line_at = context.clock.monotonic() + LINE_S
         self._lost_since: float | None = None
         self._stash_away_since: float | None = None
@@ -118,7 +118,7 @@ class _Watch:
                 "reconciliation goes on by itself when Stash answers; View Queue Status shows its result."
             )
 
-    def _show(self, state: State) -> None:
+    def _show(self, state: ReconciliationState) -> None:
         running, now = state.running, self._context.clock.monotonic()
         if running is None or running.request.id != self._run_id:
             self._lost_since = self._lost_since or now

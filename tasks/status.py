@@ -12,7 +12,7 @@ from local import lock
 from local.data_directory import PACKAGES_NOTE
 from local.storage import LocalStorage
 from outages.resilience import Resilience
-from reconciliation.state import State, state_file
+from reconciliation.state import ReconciliationState, state_file
 from store.overview import Overview
 from store.worker_file import Told, read_told
 from tasks.process_queue import stop_told
@@ -43,7 +43,7 @@ def queue_status(context: Context) -> Mapping[str, object]:
 
 def _look(context: Context, told: Told, now: float) -> Status:
     overview = Overview(context.directory)
-    resilience = Resilience(context.directory, clock=context.clock, logger=context.log)
+    resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     if told.recovery_rate and told.recovery_minutes:
         resilience.set_pace(rate_per_s=told.recovery_rate, minutes=told.recovery_minutes)
     resilience.refresh(now)
@@ -170,12 +170,12 @@ def _draining(resilience: Resilience, told: Told, now: float) -> Mapping[str, An
     return {"stopped_by": stop.by if stop else None, "message": stop.message if stop else None, "until": None}
 
 
-def _reconciliation(context: Context, problems: list[str]) -> State:
+def _reconciliation(context: Context, problems: list[str]) -> ReconciliationState:
     try:
         return state_file(context.directory, clock=context.clock, log=context.log).read()
     except LocalStorage as error:
         problems.append(str(error))
-        return State()
+        return ReconciliationState()
 
 
 def _missing_packages(directory: str) -> list[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from outages.history import Outage
     from outages.resilience import Resilience
-    from reconciliation.state import State
+    from reconciliation.state import ReconciliationState
     from store.dead_letters import DeadLetter
     from store.overview import QueueCounts
 
@@ -32,7 +32,7 @@ class Status:
     sync: Mapping[str, Any]
     resilience: Resilience
     outages: tuple[Outage, ...]
-    reconciliation: State
+    reconciliation: ReconciliationState
     worker: Mapping[str, Any]
     draining: Mapping[str, Any]
     path_map_inferred: Sequence[str]
@@ -150,7 +150,7 @@ def _outages(status: Status, now: float) -> Iterator[str]:
         yield f"- {outage_line(outage, now)}"
 
 
-def _reconciliation(last: State, now: float) -> str:
+def _reconciliation(last: ReconciliationState, now: float) -> str:
     if last.last_run_at is None:
         return _line("Reconciliation", "never ran")
     gaps = ", ".join(f"{count} {name}" for name, count in last.gaps.as_mapping().items())

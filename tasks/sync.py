@@ -48,7 +48,7 @@ class Page:
 
 
 @dataclass(slots=True, kw_only=True)
-class Counts:
+class SyncCounts:
     """What the comparison has found so far."""
 
     checked: int = 0
@@ -79,7 +79,7 @@ def sync_scene(context: Context) -> Mapping[str, object]:
 def _sync(context: Context, *, since_s: float | None) -> Mapping[str, object]:
     need_packages(context)
     began_at = context.now
-    counts = Counts()
+    counts = SyncCounts()
     with open_stash(context) as (client, settings):
         listing = AllScenes(PAGE) if since_s is None else RecentScenes(began_at - since_s, PAGE)
         _compare_pages(context, settings, _pages(client, listing), counts)
@@ -97,7 +97,7 @@ def _sync(context: Context, *, since_s: float | None) -> Mapping[str, object]:
     }
 
 
-def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], counts: Counts) -> None:
+def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], counts: SyncCounts) -> None:
     overview = Overview(context.directory)
     line_at = context.clock.monotonic() + LINE_S
     for page in pages:

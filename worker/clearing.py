@@ -49,7 +49,7 @@ class Clearing:
         events = [EntityEvent(kind=entry.kind, entity_id=int(entry.key), at=entry.at) for entry in entries]
         name, cleared = self._set_aside(command, "queue", [*jobs, *events])
         self._note_cleared([job.scene_id for job in jobs], command.at)
-        self._queue.settle_all([job.scene_id for job in jobs])
+        self._queue.finish_all([job.scene_id for job in jobs])
         for entry in entries:
             os.unlink(entry.path)
         return {"cleared": cleared, "backup": name}

@@ -11,7 +11,7 @@ from store.job import Reason, new_job
 from store.requests import CommandStore
 from worker.clearing import Clearing
 from worker.commands import CommandRefused, Commands
-from worker.recover_outage import Recovering
+from worker.recover_outage import OutageRecovery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ def commands_of(parts: Parts, loop: Loop, more: Mapping[str, Handler]) -> Comman
     clearing = Clearing(
         directory=parts.directory, queue=parts.queue, ledger=parts.ledger, store=store, clock=parts.clock
     )
-    recovering = Recovering(
+    recovering = OutageRecovery(
         queue=parts.queue, ledger=parts.ledger, stash=parts.stash, resilience=parts.resilience,
         probe=loop.probe, clock=parts.clock,
     )  # fmt: skip

@@ -19,7 +19,7 @@ from worker.handlers import commands_of
 from worker.parts import Leave
 from worker.probe import probe_result
 from worker.report import Report
-from worker.settlement import Consequences
+from worker.settlement import Settlement
 from worker.stash_link import obey_log_settings
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class SyncWorker:
         self._linger_s = linger_s
         self._plugin_change = plugin_change
         self._report = Report(parts.log)
-        self._consequences = Consequences(parts, self._report)
+        self._settlement = Settlement(parts, self._report)
         self._ahead = ReadAhead(parts.queue)
         self._attempt = Attempt(
             ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=self.probe, log=parts.log
@@ -155,7 +155,7 @@ class SyncWorker:
         else:
             self._stash_away_since = None
         try:
-            outcome = self._draw(job, outcome, scene, ticket)
+            outcome = self._settle(job, outcome, scene, ticket)
         finally:
             self._queue.keep(job.scene_id)  # in progress no more, even if the disk refused what was decided
         self._report.tell(job, outcome, scene, took_s=self._clock.now() - started_at)
@@ -163,16 +163,16 @@ class SyncWorker:
         self._parts.worker_file.jobs_done += 1
         return outcome
 
-    def _draw(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
+    def _settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
         """What follows of the outcome; a bug there is the job's as well, or each worker would die of it anew."""
         try:
-            return self._consequences.draw(job, outcome, scene, ticket)
+            return self._settlement.settle(job, outcome, scene, ticket)
         except (LocalStorage, OSError):
             raise
         except Exception as error:
             self._parts.log.debug("the traceback behind the next message", exc_info=True)
             bug = Outcome(verdict=Verdict.BUG, text=f"{type(error).__name__}: {error}")
-            return self._consequences.draw(job, bug, None, ticket)
+            return self._settlement.settle(job, bug, None, ticket)
 
     # What is done beside the jobs
 
@@ -207,7 +207,7 @@ class SyncWorker:
                 self._stash_away_since = None  # no job will find out that it is back
         except PlexError as error:
             outcome = self._attempt.judge(error)
-            self._consequences.record_at_server(outcome, ticket)
+            self._settlement.record_at_server(outcome, ticket)
             background.break_off(outcome.text, is_passing=outcome.verdict is Verdict.OWN_FAILURE)
         except (StashUnavailable, StashRefused, LocalStorage, OSError):
             raise

@@ -35,7 +35,7 @@ MISSING_EVERY_S = 600.0
 _UNFOUND = (NotInPlex.__name__, Ambiguous.__name__)
 
 
-class Wake:
+class MissingScenes:
     """Background work of the worker."""
 
     def __init__(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 READ_AT_ONCE = 50
 
 
-class Recovering:
+class OutageRecovery:
     """The handler of this command. Raises LocalStorage, StashUnavailable, StashRefused and CommandRefused."""
 
     def __init__(

@@ -22,7 +22,7 @@ from store.worker_file import WorkerFile
 from worker.catch_up import QUEUE_LOST, CatchUp
 from worker.intake import Intake
 from worker.loop import SyncWorker
-from worker.missing import Wake
+from worker.missing import MissingScenes
 from worker.parts import Leave, Parts
 from worker.stash_link import StashLink
 
@@ -98,7 +98,7 @@ def _run_once(  # noqa: PLR0917 - what `serve` was given
                 parts,
                 linger_s=clock.interval(linger_s()),
                 plugin_change=watch_manifest(manifest, log),
-                backgrounds=(catch_up_of(parts), wake_of(parts)),
+                backgrounds=(catch_up_of(parts), missing_of(parts)),
                 asked=more(parts) if more else None,
             )
             leave = worker.run()
@@ -138,7 +138,7 @@ def _open_parts(
         intake=Intake(directory=directory, queue=queue, ledger=ledger, link=stash, clock=clock, log=log),
         stash=stash,
         plex=plex,
-        resilience=Resilience(directory, clock=clock, logger=log),
+        resilience=Resilience(directory, clock=clock, log=log),
         worker_file=WorkerFile(directory, started_at=clock.now()),
         clock=clock,
         log=log,
@@ -157,9 +157,9 @@ def catch_up_of(parts: Parts) -> CatchUp:
     )
 
 
-def wake_of(parts: Parts) -> Wake:
+def missing_of(parts: Parts) -> MissingScenes:
     """What looks for files that Plex lacked."""
-    return Wake(
+    return MissingScenes(
         queue=parts.queue,
         ledger=parts.ledger,
         stash=parts.stash,

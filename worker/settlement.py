@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from worker.report import Report
 
 
-class Consequences:
+class Settlement:
     """Draws them for one worker. Raises LocalStorage when the disk refuses what was decided."""
 
     def __init__(self, parts: Parts, report: Report) -> None:
@@ -26,7 +26,7 @@ class Consequences:
         self._resilience = parts.resilience
         self._report = report
 
-    def draw(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
+    def settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
         """Tell breaker and pauses, then carry the decision out; the outcome as it counted for the job."""
         now, outage_id = self._clock.now(), self._outage_id()  # a success may end it
         if outcome.verdict is Verdict.OWN_FAILURE:
@@ -97,9 +97,9 @@ class Consequences:
         if decision.action is Action.BURY:
             ledger.bury(decision.job, scene, now=now)
         if decision.action is Action.MISSING and scene:
-            ledger.settle(scene, verdict="missing", fingerprint="", files="", now=now)
+            ledger.store_verdict(scene, verdict="missing", fingerprint="", files="", now=now)
         if decision.action in (Action.RETRY, Action.KEEP):
             self._queue.put_back(decision.job)
         else:
-            self._queue.settle(job.scene_id)
+            self._queue.finish(job.scene_id)
         self._report.decided(decision, scene, now)

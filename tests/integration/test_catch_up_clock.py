@@ -129,7 +129,7 @@ def test_an_edit_that_had_its_event_is_not_said_to_have_come_without_one(
     edited_at = desk.jump(60)
     desk.shelf.times |= {1: edited_at, 2: edited_at}
     ((_, updated_at),) = desk.shelf.list_updates(page=1, per_page=1)
-    desk.ledger.settle(
+    desk.ledger.store_verdict(
         a_scene(1, updated_at=updated_at), verdict="pushed", fingerprint="f", files="f", now=edited_at + 0.5
     )
     desk.jump(EVERY_S)

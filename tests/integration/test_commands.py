@@ -103,7 +103,7 @@ def stop_at_step(monkeypatch: pytest.MonkeyPatch, number: int) -> Callable[[], b
         return step
 
     for owner, name in (
-        (Ledger, "transaction"), (JobQueue, "settle_all"), (JobQueue, "add_all"), (commands, "write_atomically"),
+        (Ledger, "transaction"), (JobQueue, "finish_all"), (JobQueue, "add_all"), (commands, "write_atomically"),
         (backups, "write_atomically"), (os, "replace"), (commands, "_unlink"), (os, "unlink"),
     ):  # fmt: skip
         monkeypatch.setattr(owner, name, killing(getattr(owner, name)))

@@ -75,7 +75,7 @@ def an_event(tmp_path: Path) -> inbox.Entry:
 
 def settle(ledger: Ledger, scene_id: int) -> None:
     scene = a_scene(scene_id, tags=(Named(id=TAG, name="T"),))
-    ledger.settle(scene, verdict="pushed", fingerprint="f", files="", now=1.0)
+    ledger.store_verdict(scene, verdict="pushed", fingerprint="f", files="", now=1.0)
 
 
 def test_one_step_is_one_page_and_the_entry_stays_until_the_last(

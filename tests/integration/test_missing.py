@@ -19,7 +19,7 @@ from store.ledger import Ledger
 from store.queue import JobQueue
 from tests.support.clocks import SetClock
 from tests.support.scenes import a_scene
-from worker.missing import MISSING_EVERY_S, Wake
+from worker.missing import MISSING_EVERY_S, MissingScenes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,14 +47,14 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Woken:
-    """A Wake and what it works with."""
+    """A MissingScenes and what it works with."""
 
     sim: PlexSim
     queue: JobQueue
     ledger: Ledger
     plex: PlexLink
     stash: Settled
-    wake: Wake
+    wake: MissingScenes
     clock: SetClock
 
     def step(self, after_s: float, obstacle: str | None = None) -> None:
@@ -76,7 +76,7 @@ def woken(tmp_path: Path) -> Iterator[Woken]:
         settings, _ = parse_settings({"plex_url": sim.url, "plex_token": sim.token}, {})
         ledger, queue, clock = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue")), SetClock()
         plex, stash = PlexLink(directory=str(tmp_path), ledger=ledger, clock=clock, log=LOG), Settled(settings)
-        wake = Wake(queue=queue, ledger=ledger, stash=stash, plex=plex, clock=clock, log=LOG)  # type: ignore[arg-type]
+        wake = MissingScenes(queue=queue, ledger=ledger, stash=stash, plex=plex, clock=clock, log=LOG)  # type: ignore[arg-type]
         yield Woken(sim=sim, queue=queue, ledger=ledger, plex=plex, stash=stash, wake=wake, clock=clock)
         plex.close()
         queue.close()
@@ -95,7 +95,7 @@ def test_a_waiting_job_is_due_as_soon_as_its_file_is_seen(woken: Woken) -> None:
 
 
 def test_a_scene_found_missing_and_a_dead_letter_are_queued_again(woken: Woken) -> None:
-    woken.ledger.settle(a_scene(7, *FILES), verdict="missing", fingerprint="", files="", now=NOW)
+    woken.ledger.store_verdict(a_scene(7, *FILES), verdict="missing", fingerprint="", files="", now=NOW)
     woken.ledger.bury(replace(WAITING, scene_id=8), a_scene(8, *FILES), now=NOW)
     woken.ledger.bury(replace(WAITING, scene_id=9, error_class="Bug"), a_scene(9, *FILES), now=NOW)
     for scene_id in (7, 8, 9):
@@ -106,7 +106,7 @@ def test_a_scene_found_missing_and_a_dead_letter_are_queued_again(woken: Woken) 
 
 
 def test_what_went_to_an_item_that_only_looked_alike_is_read_again_when_its_own_comes(woken: Woken) -> None:
-    woken.ledger.settle(a_scene(7, *FILES), verdict="pushed", fingerprint="x", files="", now=NOW)
+    woken.ledger.store_verdict(a_scene(7, *FILES), verdict="pushed", fingerprint="x", files="", now=NOW)
     woken.plex.pusher(woken.stash.last_settings()).finder.await_paths(7, FILES)
     woken.sim.add_item(1, files=[("/media/other/late.mp4", 5)], added_at=int(NOW))
     woken.step(REFRESH_EVERY_S)
@@ -129,7 +129,7 @@ def test_what_was_not_found_is_looked_for_again_by_another_path_map(woken: Woken
     woken.step(60)
     assert sorted(job.scene_id for job in woken.queue.peek_ready(woken.clock.now(), 3)) == [7, 8]
     for scene_id in (7, 8):
-        woken.queue.settle(scene_id)
+        woken.queue.finish(scene_id)
     woken.step(90)
     assert list(woken.queue.jobs()) == []
 
@@ -139,7 +139,7 @@ def test_a_path_map_that_changed_while_no_worker_lived_counts_too(woken: Woken) 
     woken.ledger.bury(WAITING, a_scene(7, *FILES), now=NOW)
     assert woken.stash.settings
     woken.stash.settings = replace(woken.stash.settings, path_map=(PathRule(stash="/data", plex="/media"),))
-    next_one = Wake(
+    next_one = MissingScenes(
         queue=woken.queue, ledger=woken.ledger, stash=woken.stash, plex=woken.plex, clock=woken.clock, log=LOG  # type: ignore[arg-type]
     )  # fmt: skip
     next_one.step(NOW + 30, None)
@@ -147,7 +147,7 @@ def test_a_path_map_that_changed_while_no_worker_lived_counts_too(woken: Woken) 
 
 
 def test_a_look_just_before_the_worker_started_does_not_stand_for_its_first_one(woken: Woken) -> None:
-    woken.ledger.settle(a_scene(7, *FILES), verdict="missing", fingerprint="", files="", now=NOW)
+    woken.ledger.store_verdict(a_scene(7, *FILES), verdict="missing", fingerprint="", files="", now=NOW)
     woken.lack(7)
     woken.plex.pusher(woken.stash.last_settings()).finder.sweeper.refresh()
     woken.clock.set(NOW + 1)

@@ -13,7 +13,7 @@ from local.clock import Clock
 from local.data_directory import PLEX_INDEX
 from local.storage import LocalStorage
 from plex.errors import PlexServerError
-from plex.index import Index, Wanted
+from plex.index import AwaitedFile, Index
 from plex.model import LeanItem, PartFile, Section
 from plex.scan import SCAN_AGAIN_S, Scans
 from plex.sweep import Sweeper
@@ -33,7 +33,7 @@ def lean(rating_key: int, path: str, size: int = 1) -> LeanItem:
 
 
 def known(index: Index, path: str) -> list[int]:
-    return [item.rating_key for item in index.alike([Wanted(path=path, size=1)])]
+    return [item.rating_key for item in index.alike([AwaitedFile(path=path, size=1)])]
 
 
 class Movies:

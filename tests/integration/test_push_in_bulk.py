@@ -130,7 +130,7 @@ def test_of_two_scenes_in_one_item_the_one_of_its_first_file_has_it(
     for scene in (second, first, second, second):
         (job,) = bulk.read_ahead([scene])
         bulk.push(job)
-        bulk.queue.settle(job.scene_id)
+        bulk.queue.finish(job.scene_id)
     item = bulk.sim.item(1)
     assert item.title == "Title 1"
     assert item.genres == ("A",)  # what the other scene had put there left with it
@@ -151,7 +151,7 @@ def test_an_item_that_only_looked_alike_is_left_for_the_right_one(bulk: Bulk) ->
     bulk.sim.add_item(1, files=[("/media/other/x.mp4", 1)])
     (job,) = bulk.read_ahead([a_scene(1, ("/media/a/x.mp4", 1))])
     assert bulk.push(job).rating_keys == (1,)
-    bulk.queue.settle(1)
+    bulk.queue.finish(1)
     key = bulk.sim.add_item(1, files=[("/media/a/x.mp4", 1)])
     bulk.pusher.finder.sweeper.sweep_all()
     assert bulk.pusher.finder.index.seen_scenes() == [1]

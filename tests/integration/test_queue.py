@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from local.storage import LocalStorage
 from store.job import Job, Reason
-from store.queue import CLEAR_AFTER_SETTLED, JobQueue
+from store.queue import CLEAR_AFTER_FINISHED, JobQueue
 from tests.support.full_disk import full_disk
 
 NOW = 1_700_000_000.0
@@ -33,7 +33,7 @@ def drain(queue: JobQueue, now: float = NOW) -> list[int]:
     order = []
     while taken := queue.take(now):
         order.append(taken.scene_id)
-        queue.settle(taken.scene_id)
+        queue.finish(taken.scene_id)
     return order
 
 
@@ -136,7 +136,7 @@ def test_a_settled_job_never_comes_back(tmp_path: Path) -> None:
 
 def test_settled_rows_do_not_pile_up(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
-        for scene_id in range(CLEAR_AFTER_SETTLED + 5):
+        for scene_id in range(CLEAR_AFTER_FINISHED + 5):
             queue.add(job(scene_id))
         drain(queue)
         with closing(sqlite3.connect(tmp_path / "data.db")) as database:
@@ -182,7 +182,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
         if taken is None:
             return
         if settle:
-            self.queue.settle(taken.scene_id)
+            self.queue.finish(taken.scene_id)
             del self.pending[taken.scene_id]
         else:
             not_before = self.now + delay_s if delay_s else 0.0
@@ -226,7 +226,7 @@ def test_a_full_disk_leaves_every_job_where_it_was(tmp_path: Path) -> None:
         with full_disk():
             writes: tuple[Callable[[], object], ...] = (
                 lambda: queue.add(job(4)),
-                lambda: queue.settle(1),
+                lambda: queue.finish(1),
                 lambda: queue.put_back(taken),
                 lambda: queue.take(NOW),
                 lambda: queue.change(replace(job(3), attempts=1)),

@@ -16,7 +16,7 @@ from push.pusher import Pusher
 from reconciliation.closing import Closing
 from reconciliation.compare import Finding
 from reconciliation.gaps import Gap, GapType
-from reconciliation.state import Counts
+from reconciliation.state import GapCounts
 from stash.settings import parse_settings
 from store.job import Job, Reason
 from store.ledger import DEAD, Ledger
@@ -51,7 +51,7 @@ class Desk:
 
     def settle(self, scene_id: int) -> None:
         scene = a_scene(scene_id, (f"/media/{scene_id}.mp4", 1))
-        self.ledger.settle(scene, verdict="pushed", fingerprint="f", files="x", now=NOW)
+        self.ledger.store_verdict(scene, verdict="pushed", fingerprint="f", files="x", now=NOW)
 
     def verdict(self, scene_id: int) -> str:
         record = self.ledger.record(scene_id)
@@ -83,7 +83,7 @@ def test_what_differs_is_queued_and_what_is_missing_is_noted(desk: Desk) -> None
         desk.finding(1, GapType.EMPTY), desk.finding(2, GapType.STALE), desk.finding(3, GapType.MISSING),
         desk.finding(4, None),
     ]  # fmt: skip
-    assert desk.closing().close(findings) == Counts(empty=1, stale=1)
+    assert desk.closing().close(findings) == GapCounts(empty=1, stale=1)
     assert [(job.scene_id, job.reason) for job in desk.queue.jobs()] == [(1, Reason.RECONCILE), (2, Reason.RECONCILE)]
     assert desk.verdict(3) == "missing"
     assert desk.pusher.finder.index.awaits_any()
@@ -102,7 +102,7 @@ def test_whatever_job_waits_looks_at_the_item(desk: Desk) -> None:
 def test_a_job_that_waits_after_failing_keeps_its_turn_and_one_that_waits_for_plex_does_not(desk: Desk) -> None:
     desk.queue.add(a_job(1, Reason.SYNC, attempts=3, not_before=NOW * 2))
     desk.queue.add(a_job(2, Reason.HOOK, missing_since=NOW, not_before=NOW * 2))
-    assert desk.closing().close([desk.finding(1, GapType.STALE), desk.finding(2, GapType.STALE)]) == Counts(stale=2)
+    assert desk.closing().close([desk.finding(1, GapType.STALE), desk.finding(2, GapType.STALE)]) == GapCounts(stale=2)
     waiting = {job.scene_id: (job.not_before, job.attempts) for job in desk.queue.jobs()}
     assert waiting == {1: (NOW * 2, 3), 2: (0, 0)}
 
@@ -117,6 +117,6 @@ def test_a_missing_scene_leaves_a_waiting_job_and_a_dead_letter_alone(desk: Desk
 
 def test_only_where_plex_is_to_be_asked_for_scans_missing_scenes_are_queued(desk: Desk) -> None:
     missing = [desk.finding(1, GapType.MISSING)]
-    assert desk.closing(scan_plex=True, ignore_missing=True).close(missing) == Counts()
-    assert desk.closing(scan_plex=True, ignore_missing=False).close(missing) == Counts(missing=1)
+    assert desk.closing(scan_plex=True, ignore_missing=True).close(missing) == GapCounts()
+    assert desk.closing(scan_plex=True, ignore_missing=False).close(missing) == GapCounts(missing=1)
     assert [job.scene_id for job in desk.queue.jobs()] == [1]

@@ -17,7 +17,7 @@ from plex.find import Finder
 from plex.index import Index
 from push.pusher import Pusher
 from push.shared_items import Sharing
-from reconciliation.compare import MOST_UNREADABLE, Comparison, read_apart
+from reconciliation.compare import MOST_UNREADABLE, PageComparison, read_apart
 from reconciliation.library import choose_library
 from reconciliation.memory import Memory
 from reconciliation.sweep import Sweep
@@ -67,7 +67,7 @@ class Sides:
             pass
         self.sim.clear_requests()
         library = choose_library(sections, "", self.pusher.finder.rules)
-        comparison = Comparison(
+        comparison = PageComparison(
             pusher=self.pusher, sharing=Sharing(self.ledger, LOG), memory=memory, library=library
         )
         found = comparison.compare(self.scenes if scenes is None else scenes)

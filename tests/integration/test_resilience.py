@@ -23,7 +23,7 @@ DOWN = ProbeResult(kind=ProbeKind.DOWN, text="connection refused")
 
 def opened(folder: Path, *, scale: float = 1.0) -> Resilience:
     """As each process opens it anew."""
-    resilience = Resilience(str(folder), clock=SetClock(scale=scale), logger=logging.getLogger("worker"))
+    resilience = Resilience(str(folder), clock=SetClock(scale=scale), log=logging.getLogger("worker"))
     resilience.refresh(NOW)
     return resilience
 
@@ -127,7 +127,7 @@ def test_health_check_alone_ends_an_outage(tmp_path: Path) -> None:
 
 def test_due_probe_is_made_once(tmp_path: Path) -> None:
     clock = SetClock()
-    resilience = Resilience(str(tmp_path), clock=clock, logger=logging.getLogger("worker"))
+    resilience = Resilience(str(tmp_path), clock=clock, log=logging.getLogger("worker"))
     resilience.refresh(NOW)
     assert resilience.maybe_check_recovery(lambda: OK, 0) is None
     resilience.record_outage(resilience.ticket(), "refused", NOW)

@@ -50,7 +50,7 @@ from dataclasses import replace
 from local.clock import Clock
 from outages.scheduler import RecoveryScheduler
 from store.state_file import StateFile
-file = StateFile(sys.argv[1], RecoveryScheduler(), clock=Clock(), logger=logging.getLogger("count"))
+file = StateFile(sys.argv[1], RecoveryScheduler(), clock=Clock(), log=logging.getLogger("count"))
 for _ in range(int(sys.argv[2])):
     file.update(lambda state: replace(state, recovery_count=state.recovery_count + 1))
     print("counted", flush=True)
@@ -59,7 +59,7 @@ for _ in range(int(sys.argv[2])):
 
 def make_state_file(folder: Path, default: Counted | None = None) -> StateFile[Counted]:
     return StateFile(
-        str(folder / "state.json"), default or Counted(), clock=SetClock(), logger=logging.getLogger("state")
+        str(folder / "state.json"), default or Counted(), clock=SetClock(), log=logging.getLogger("state")
     )
 
 
@@ -156,7 +156,7 @@ def test_fields_that_contradict_each_other_make_a_file_unusable(tmp_path: Path) 
         str(tmp_path / "state.json"),
         Counted(),
         clock=SetClock(),
-        logger=logging.getLogger("state"),
+        log=logging.getLogger("state"),
         consistent=refuse_thirteen,
     )
     assert file.read() == Counted()

@@ -27,7 +27,7 @@ def sums(directory: Path, minute: int = 0) -> tuple[object, ...]:
 
 def settle(ledger: Ledger, scene_id: int, verdict: str, now: float) -> None:
     scene = a_scene(scene_id, ("/a.mp4", 1))
-    ledger.settle(scene, verdict=verdict, fingerprint="f", files="f", now=now)
+    ledger.store_verdict(scene, verdict=verdict, fingerprint="f", files="f", now=now)
 
 
 def a_job(scene_id: int) -> Job:

@@ -79,8 +79,8 @@ def test_a_queue_damaged_while_it_is_open_is_written_anew_from_memory(tmp_path: 
         assert queue.take(now=2.0)
         damage(tmp_path / "data.db", first_byte=4_096)
         with pytest.raises(LocalStorage, match=r"data\.db could not be read or written: .* begun anew"):
-            queue.settle_all(range(2, 500))
-        queue.settle(1)
+            queue.finish_all(range(2, 500))
+        queue.finish(1)
         left = {job.scene_id for job in queue.jobs()}
         assert len(left) > 400
     with closing(JobQueue(str(tmp_path))) as queue:

@@ -32,7 +32,7 @@ def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
 
 def tell(world: OutageWorld, result: ProbeResult) -> None:
     """What a process finds that reads the circuit, probes, and stores the result."""
-    resilience = Resilience(str(world.directory), clock=Clock(scale=world.scale), logger=logging.getLogger("watcher"))
+    resilience = Resilience(str(world.directory), clock=Clock(scale=world.scale), log=logging.getLogger("watcher"))
     resilience.refresh(time.time())
     resilience.record_probe(resilience.ticket(), result, time.time())
 

@@ -21,7 +21,7 @@ OK, DOWN = ProbeResult(kind=ProbeKind.OK), ProbeResult(kind=ProbeKind.DOWN, text
 
 def live(directory: str) -> None:
     """Two outages: one closed by the trial, one opened by five scenes and closed by the second probe."""
-    resilience = Resilience(directory, clock=Clock(), logger=logging.getLogger("story"))
+    resilience = Resilience(directory, clock=Clock(), log=logging.getLogger("story"))
     resilience.start(NOW)
     resilience.record_own_failure(resilience.ticket(), 7, "PlexTimeout", "30 s", NOW + 1)
     resilience.record_outage(resilience.ticket(), "connection refused", NOW + 2)

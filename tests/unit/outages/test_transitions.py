@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from outages import breaker, history, scheduler, transitions
 from outages.breaker import Circuit, CircuitClosed, CircuitOpened
 from outages.scheduler import PauseReason
-from outages.transitions import GateKind, Outcome, PauseBegan, PauseEnded, ProbeKind, ProbeResult, State
+from outages.transitions import GateKind, OutageState, PauseBegan, PauseEnded, ProbeKind, ProbeResult, Transition
 
 NOW = 1_700_000_000.0
 
@@ -18,15 +18,15 @@ def real(seconds: float) -> float:
     return seconds
 
 
-def probed(state: State, kind: ProbeKind, now: float, *, jobs_waiting: int = 3) -> Outcome:
+def probed(state: OutageState, kind: ProbeKind, now: float, *, jobs_waiting: int = 3) -> Transition:
     return transitions.on_probe(state, ProbeResult(kind=kind, text=kind.value), jobs_waiting, now, real)
 
 
-def open_since(now: float) -> State:
-    return transitions.on_outage(State(), "refused", now, real).state
+def open_since(now: float) -> OutageState:
+    return transitions.on_outage(OutageState(), "refused", now, real).state
 
 
-def kinds(outcome: Outcome) -> list[type]:
+def kinds(outcome: Transition) -> list[type]:
     return [type(event) for event in outcome.events]
 
 
@@ -110,7 +110,7 @@ def test_half_open_found_at_a_start_is_probed_now_and_keeps_its_interval() -> No
 
 def test_start_in_an_outage_keeps_the_schedule() -> None:
     state = replace(open_since(NOW), history=history.OutageHistory(observed_since=NOW))
-    assert transitions.on_start(state, NOW + 1, real) == Outcome(state=state)
+    assert transitions.on_start(state, NOW + 1, real) == Transition(state=state)
 
 
 @pytest.mark.parametrize("kind", [ProbeKind.AUTH, ProbeKind.SETUP])
@@ -128,13 +128,13 @@ def test_refusing_server_is_up_so_the_circuit_closes_and_the_pause_holds(kind: P
 
 
 def test_pause_is_told_once_however_often_the_probe_repeats_it() -> None:
-    first = transitions.on_pause(State(), PauseReason.AUTH, "auth", NOW, real)
+    first = transitions.on_pause(OutageState(), PauseReason.AUTH, "auth", NOW, real)
     assert kinds(first) == [PauseBegan]
     assert probed(first.state, ProbeKind.AUTH, NOW + 5).events == ()
 
 
 def test_pause_for_the_token_is_probed_on_schedule() -> None:
-    state = transitions.on_pause(State(), PauseReason.AUTH, "auth", NOW, real).state
+    state = transitions.on_pause(OutageState(), PauseReason.AUTH, "auth", NOW, real).state
     delays, at = [], NOW
     for _ in range(5):
         delays.append((state.scheduler.next_check_at or 0.0) - at)
@@ -144,15 +144,15 @@ def test_pause_for_the_token_is_probed_on_schedule() -> None:
 
 
 def test_new_settings_end_pauses_and_have_an_open_circuit_probed_now() -> None:
-    paused = transitions.on_pause(State(), PauseReason.AUTH, "auth", NOW, real).state
+    paused = transitions.on_pause(OutageState(), PauseReason.AUTH, "auth", NOW, real).state
     resumed = transitions.on_new_settings(paused, NOW + 1)
     assert transitions.decide_gate(resumed.state, NOW + 1, real).kind is GateKind.DRAIN
     assert transitions.is_probe_due(transitions.on_new_settings(open_since(NOW), NOW + 1).state, NOW + 1, real)
-    assert transitions.on_new_settings(State(), NOW) == Outcome(state=State())
+    assert transitions.on_new_settings(OutageState(), NOW) == Transition(state=OutageState())
 
 
 def test_busy_plex_pauses_the_drain_and_ends_by_itself() -> None:
-    state = transitions.on_busy(State(), 45, "busy", NOW, real).state
+    state = transitions.on_busy(OutageState(), 45, "busy", NOW, real).state
     gate = transitions.decide_gate(state, NOW, real)
     assert (gate.kind, gate.stopped_by, gate.until) == (GateKind.WAIT, "busy", NOW + 45)
     assert not transitions.is_probe_due(state, NOW + 10, real)
@@ -175,7 +175,7 @@ def test_busy_trial_puts_the_second_probe_off() -> None:
 
 
 def test_five_scenes_in_a_row_open_and_name_who_is_refunded() -> None:
-    outcome = Outcome(state=State())
+    outcome = Transition(state=OutageState())
     for scene_id in range(1, 6):
         outcome = transitions.on_own_failure(outcome.state, scene_id, "PlexTimeout", NOW, real)
     assert outcome.refunded == (1, 2, 3, 4, 5)
@@ -192,14 +192,14 @@ def test_outage_ids_go_on_when_either_file_is_lost() -> None:
 
 
 def test_disk_that_takes_a_probe_result_ends_the_pause_for_storage() -> None:
-    paused = transitions.on_pause(State(), PauseReason.STORAGE, "disk full", NOW, real).state
+    paused = transitions.on_pause(OutageState(), PauseReason.STORAGE, "disk full", NOW, real).state
     outcome = probed(paused, ProbeKind.DOWN, NOW + 5)
     assert transitions.decide_gate(outcome.state, NOW + 5, real).stopped_by == "circuit"
     assert PauseEnded in kinds(outcome)
 
 
 def test_disk_that_fills_again_at_once_is_tried_less_and_less_often() -> None:
-    state, at, delays = State(), NOW, []
+    state, at, delays = OutageState(), NOW, []
     for _ in range(4):
         state = transitions.on_pause(state, PauseReason.STORAGE, "disk full", at, real).state
         delays.append((state.scheduler.next_check_at or 0.0) - at)
@@ -213,11 +213,11 @@ class OutageMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.state = State()
+        self.state = OutageState()
         self.now = NOW
         self.opened = 0
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: Transition) -> None:
         self.opened += sum(isinstance(event, CircuitOpened) and not event.again for event in outcome.events)
         self.state = outcome.state
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plex.model import Pictures
-from push.cover import MOST_BYTES, Upload, digest_of, is_persons_choice, reason_not_to_send, settle
+from push.cover import MOST_BYTES, Upload, digest_of, is_persons_choice, reason_not_to_send, resolve_upload
 from stash.client import Picture
 
 RED, BLUE, HERS = "upload://posters/red", "upload://posters/blue", "upload://posters/hers"
@@ -37,20 +37,20 @@ def test_no_cover_is_never_due() -> None:
 
 
 def test_an_upload_whose_answer_was_lost_shows_in_the_new_key() -> None:
-    settled = settle(Upload(sent="blue", before=(RED,), shown="red"), there(RED, BLUE, selected=BLUE))
+    settled = resolve_upload(Upload(sent="blue", before=(RED,), shown="red"), there(RED, BLUE, selected=BLUE))
     assert settled == Upload(shown="blue", keys={"blue": BLUE})
 
 
 def test_an_upload_that_never_arrived_leaves_what_was_shown() -> None:
-    assert settle(Upload(sent="blue", before=(RED,), shown="red"), there(RED)) == Upload(shown="red")
+    assert resolve_upload(Upload(sent="blue", before=(RED,), shown="red"), there(RED)) == Upload(shown="red")
 
 
 def test_an_upload_that_plex_has_lost_is_shown_no_more() -> None:
-    assert settle(Upload(sent="red", shown="red"), there()) == Upload()
+    assert resolve_upload(Upload(sent="red", shown="red"), there()) == Upload()
 
 
 def test_of_several_new_keys_the_chosen_one_is_somebody_elses() -> None:
-    settled = settle(Upload(sent="red", shown="red"), there(HERS, RED, selected=HERS))
+    settled = resolve_upload(Upload(sent="red", shown="red"), there(HERS, RED, selected=HERS))
     assert settled.keys == {"red": RED}
     assert is_persons_choice(settled, there(HERS, RED, selected=HERS))
 

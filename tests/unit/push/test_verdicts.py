@@ -18,7 +18,7 @@ def job(reason: Reason = Reason.HOOK, **changes: object) -> Job:
 
 @pytest.mark.parametrize("verdict", [Verdict.PUSHED, Verdict.UNCHANGED, Verdict.SKIPPED, Verdict.GONE])
 def test_what_is_done_is_settled(verdict: Verdict) -> None:
-    assert decide(Outcome(verdict=verdict), job(), RULES, now=NOW, chance=0.5).action is Action.SETTLE
+    assert decide(Outcome(verdict=verdict), job(), RULES, now=NOW, chance=0.5).action is Action.FINISH
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from reconciliation.state import Request, words_for_break_off
+from reconciliation.state import RunRequest, words_for_break_off
 
-BY_HAND = Request(id="a", scope="all")
-PREVIEW = Request(id="b", scope="all", is_preview=True)
-SCHEDULED = Request(id="c", scope="all", is_scheduled=True)
+BY_HAND = RunRequest(id="a", scope="all")
+PREVIEW = RunRequest(id="b", scope="all", is_preview=True)
+SCHEDULED = RunRequest(id="c", scope="all", is_scheduled=True)
 
 
 @pytest.mark.parametrize("request_", [BY_HAND, PREVIEW, SCHEDULED])
-def test_a_run_that_had_compared_nothing_has_queued_nothing(request_: Request) -> None:
+def test_a_run_that_had_compared_nothing_has_queued_nothing(request_: RunRequest) -> None:
     said = words_for_break_off(request_, "Plex is down.", checked=0, total=0)
     assert "stopped before it compared any scene: Plex is down. Nothing was queued." in said
 

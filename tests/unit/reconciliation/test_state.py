@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 from local.clock import Clock
 from local.data_directory import RECONCILIATION_STATE
 from reconciliation.gaps import GapType
-from reconciliation.state import Counts, Progress, Request, Result, State, state_file
+from reconciliation.state import GapCounts, Progress, ReconciliationState, Result, RunRequest, state_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ALL = Request(id="a", scope="all", started_at=5)
-PREVIEW = Request(id="b", scope="all", is_preview=True, started_at=5)
-SCHEDULED = Request(id="c", scope="24h", is_scheduled=True, started_at=5)
-FOUND = Result(checked=7, gaps=Counts(stale=2, missing=1), queued=Counts(stale=2), skipped=1, unclaimed=3, took_s=1.5)
+ALL = RunRequest(id="a", scope="all", started_at=5)
+PREVIEW = RunRequest(id="b", scope="all", is_preview=True, started_at=5)
+SCHEDULED = RunRequest(id="c", scope="24h", is_scheduled=True, started_at=5)
+FOUND = Result(
+    checked=7, gaps=GapCounts(stale=2, missing=1), queued=GapCounts(stale=2), skipped=1, unclaimed=3, took_s=1.5
+)
 
 
 def test_a_run_leaves_its_result_and_the_time_of_its_scope() -> None:
-    state = State().started(ALL).succeeded(ALL, FOUND, 10)
+    state = ReconciliationState().started(ALL).succeeded(ALL, FOUND, 10)
     assert (state.running, state.last_run_at, state.scope, state.checked) == (None, 10, "all", 7)
     assert (state.gaps, state.queued, state.skipped, state.unclaimed) == (FOUND.gaps, FOUND.queued, 1, 3)
     state = state.started(SCHEDULED).succeeded(SCHEDULED, Result(), 20).succeeded(ALL, FOUND, 30)
@@ -29,7 +31,7 @@ def test_a_run_leaves_its_result_and_the_time_of_its_scope() -> None:
 
 
 def test_a_preview_resets_no_timer_and_hides_no_result() -> None:
-    before = State().succeeded(ALL, FOUND, 10)
+    before = ReconciliationState().succeeded(ALL, FOUND, 10)
     after = before.started(PREVIEW).succeeded(PREVIEW, Result(), 20)
     assert (after.last_run_at, after.checked, after.runs) == (10, 7, before.runs)
     assert after.finished
@@ -37,26 +39,26 @@ def test_a_preview_resets_no_timer_and_hides_no_result() -> None:
 
 
 def test_only_a_failed_run_by_schedule_delays_the_schedule() -> None:
-    assert State().started(ALL).failed(ALL, "refused", 10).failed_at is None
-    failed = State().started(SCHEDULED).failed(SCHEDULED, "refused", 10)
+    assert ReconciliationState().started(ALL).failed(ALL, "refused", 10).failed_at is None
+    failed = ReconciliationState().started(SCHEDULED).failed(SCHEDULED, "refused", 10)
     assert (failed.failed_at, failed.last_run_at, failed.running) == (10, None, None)
     assert failed.succeeded(ALL, FOUND, 20).failed_at is None
 
 
 def test_requests_for_the_same_are_alike_whoever_asks() -> None:
-    assert SCHEDULED.is_like(Request(id="x", scope="24h", started_at=99))
-    for other in (PREVIEW, Request(id="a", scope="all", library="Movies"), SCHEDULED):
+    assert SCHEDULED.is_like(RunRequest(id="x", scope="24h", started_at=99))
+    for other in (PREVIEW, RunRequest(id="a", scope="all", library="Movies"), SCHEDULED):
         assert not ALL.is_like(other)
 
 
 def test_counts_add_up_by_type() -> None:
-    counts = Counts().plus(GapType.EMPTY).plus(GapType.MISSING, 2).joined(Counts(empty=1, stale=4))
+    counts = GapCounts().plus(GapType.EMPTY).plus(GapType.MISSING, 2).joined(GapCounts(empty=1, stale=4))
     assert counts.as_mapping() == {"empty": 2, "stale": 4, "missing": 2}
 
 
 def test_the_file_holds_all_of_it(tmp_path: Path) -> None:
     file = state_file(str(tmp_path), clock=Clock(), log=logging.getLogger("test"))
-    state = State().succeeded(ALL, FOUND, 10).failed(SCHEDULED, "no", 11).started(PREVIEW)
+    state = ReconciliationState().succeeded(ALL, FOUND, 10).failed(SCHEDULED, "no", 11).started(PREVIEW)
     state = state.progressed(Progress(request=PREVIEW, checked=3, total=9))
     file.update(lambda _: state)
     assert file.read() == state
