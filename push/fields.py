@@ -1,10 +1,11 @@
-"""What Plex shall show for a scene: from Stash's words to Plex's fields. Pure."""
+"""What Plex is to show for a scene, and whether that differs from what was last pushed. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
@@ -13,12 +14,13 @@ from plex.plan import Field, Wanted
 from plex.text import plex_rating
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from plex.model import PictureKind
     from plex.plan import Value
     from stash.scene import Performer, Scene
     from stash.settings import Settings
+    from store.overview import Known
 
 # Which setting `skip_<name>` leaves which field alone.
 FIELD_OF_SKIP: Final[tuple[tuple[str, Field], ...]] = (
@@ -137,3 +139,29 @@ def _actor_pictures(scene: Scene, settings: Settings) -> dict[str, str]:
 def _picture_path(performer: Performer) -> str:
     found = _PERFORMER_PICTURE.search(performer.image_path)
     return "" if found is None or _STAND_IN in (found[2] or "").split("&") else found[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """`different`: the scenes to queue, by id. `skipped`: those that are not pushed at all."""
+
+    different: tuple[int, ...] = ()
+    unchanged: int = 0
+    skipped: int = 0
+
+
+def compare(scenes: Iterable[Scene], settings: Settings, known: Known) -> Comparison:
+    """What a sync of these scenes has to do."""
+    different, unchanged, skipped = [], 0, 0
+    for scene in scenes:
+        if why_left_alone(scene, settings, was_pushed=scene.id in known.pushed):
+            skipped += 1
+        elif known.fingerprints.get(scene.id) == _fingerprint(scene, settings):
+            unchanged += 1
+        else:
+            different.append(scene.id)
+    return Comparison(different=tuple(different), unchanged=unchanged, skipped=skipped)
+
+
+def _fingerprint(scene: Scene, settings: Settings) -> str:
+    return fingerprint_of(wanted_of(scene, settings), plex_files(scene, settings), settings)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local import inbox
-from push.compare import compare
+from push.fields import compare
 from stash.errors import StashRefused
 from stash.listing import AllScenes, RecentScenes
 from store.job import Reason
