@@ -201,17 +201,10 @@ class Resilience:
         interval = self._clock.interval
         self._change(lambda state: transitions.on_busy(state, retry_after_s, message, now, interval), now)
 
-    def record_auth(self, message: str, now: float) -> None:
-        """Plex rejects the token, in the probe too."""
-        self._pause(PauseReason.AUTH, message, now)
-
-    def record_setup(self, message: str, now: float) -> None:
-        """Library, certificate or address are wrong for all jobs."""
-        self._pause(PauseReason.SETUP, message, now)
-
-    def record_storage(self, message: str, now: float) -> None:
-        """Queue or ledger raised LocalStorage."""
-        self._pause(PauseReason.STORAGE, message, now)
+    def record_pause(self, reason: PauseReason, message: str, now: float) -> None:
+        """A job met what all others would meet: token, set-up or disk. Only probes and new settings end it."""
+        interval = self._clock.interval
+        self._change(lambda state: transitions.on_pause(state, reason, message, now, interval), now)
 
     def record_probe(self, ticket: int, result: ProbeResult, now: float, *, jobs_waiting: int | None = None) -> None:
         """A probe that was due, or one that the user asked for. `jobs_waiting` None: not known."""
@@ -270,9 +263,6 @@ class Resilience:
 
     def _read_schedule(self) -> RecoveryScheduler:
         return self._unsaved or self._schedule.read()
-
-    def _pause(self, reason: PauseReason, message: str, now: float) -> None:
-        self._change(lambda state: transitions.on_pause(state, reason, message, now, self._clock.interval), now)
 
     def _take_over(self, outcome: Transition, now: float) -> None:
         self._see(outcome.state, now)

@@ -1,6 +1,6 @@
-"""The Plex items of a scene as they are now: those of the last push, else those that the finder finds.
+"""The Plex items of a scene as they are now: those of the last push, or else those that the finder finds.
 
-No item is believed in without having been read: it may be gone, or have other files than when it was found.
+No item is trusted unread: it may be gone, or hold other files than when it was found. Reads Plex and changes nothing.
 """
 
 from __future__ import annotations
@@ -10,38 +10,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plex.errors import NotInPlex
-from push.shared_items import Sharing
+from push.read_ahead import ItemsAhead
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from plex.client import PlexClient
     from plex.find import Finder
+    from plex.match import File
     from plex.model import PlexItem
     from plex.plan import Wanted
-    from plex.scan import Scans
     from stash.scene import Scene
-    from store.job import Job
-    from store.ledger import Ledger, SceneRecord
-
-Files = tuple[tuple[str, int], ...]
+    from store.ledger import SceneRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a scene shall look like, and where: everything known without asking Plex."""
+    """What a scene is to look like in Plex, and where: all that is known without asking Plex."""
 
     scene: Scene
     wanted: Wanted
-    files: Files  # as Stash sees them
+    files: tuple[File, ...]  # as Stash sees them
     fingerprint: str
     files_digest: str
     record: SceneRecord | None
 
     @property
     def known_keys(self) -> tuple[int, ...]:
-        """The items of the last push, while the scene's files are those it was found by."""
+        """The items of the last push, while the scene has the files that they were found by."""
         if self.record is None or self.record.files != self.files_digest:
             return ()
         return tuple(self.record.items)
@@ -52,97 +48,77 @@ class Target:
         return self.record is not None and self.record.fingerprint == self.fingerprint
 
 
-class Locator:
-    """Locates scenes under one set of settings.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """The items that hold a file of the scene.
 
-    `scans`: None where Plex is not to be asked to scan. `on_lost`: told of items that lost their file.
+    `is_new`: they were looked up, so an item of the last push that is not among them no longer holds the scene.
+    `is_by_path`: at least one was found by a file's full path, not by name and size alone.
     """
 
-    def __init__(
-        self,
-        *,
-        plex: PlexClient,
-        finder: Finder,
-        ledger: Ledger,
-        scans: Scans | None,
-        log: logging.Logger,
-        on_lost: Callable[[set[int]], None] = lambda _keys: None,
-    ) -> None:
+    items: tuple[PlexItem, ...]
+    is_new: bool
+    is_by_path: bool
+
+
+class Locator:
+    """Locates scenes under one set of settings."""
+
+    def __init__(self, *, plex: PlexClient, finder: Finder) -> None:
         self._plex = plex
         self._finder = finder
-        self._ledger = ledger
-        self._scans = scans
-        self._sharing = Sharing(ledger, log)
-        self._on_lost = on_lost
 
-    def locate(self, job: Job, target: Target, ahead: dict[int, PlexItem]) -> list[PlexItem]:
-        """The items that hold a file of the scene and are not another scene's; one read `ahead` is used once.
+    def locate(self, target: Target, ahead: ItemsAhead, *, since: float) -> Located:
+        """The items of the last push if they are still right, or else those that the finder finds.
 
-        Raises NotInPlex, after which Plex may be asked to scan, and Ambiguous.
+        `since` (epoch seconds): an answer of Plex from before this time does not prove that a file is missing. Raises
+        NotInPlex, Ambiguous and other PlexErrors.
         """
-        keys = dict.fromkeys((*target.known_keys, *(self._finder.known(target.files) if target.known_keys else ())))
-        current = self._read(target, tuple(keys), ahead)
+        keys = (*target.known_keys, *(self._finder.known(target.files) if target.known_keys else ()))
+        keys = tuple(dict.fromkeys(keys))
+        current = self._read(target, keys, ahead, {})
         is_right = len(current) == len(keys)
         if keys and is_right and all(self._finder.is_by_path(item.parts, target.files) for item in current):
-            return self._own_ones(target, current)
-        # The right item may have come since another was taken for it: they are read already.
-        ahead |= {item.rating_key: item for item in current}
-        try:
-            # Where what was known is wrong, only what Plex says from now on counts.
-            return self._look_up(target, ahead, since=job.last_event_at if is_right else math.inf)
-        except NotInPlex:
-            self._note_missing(job, target)
-            raise
+            return Located(items=current, is_new=False, is_by_path=True)
+        # The right item may have been added since another was taken for it. Where what was known is wrong, only what
+        # Plex says from now on counts.
+        in_hand = {item.rating_key: item for item in current}
+        return self._look_up(target, ahead, in_hand, since=since if is_right else math.inf)
 
-    def locate_anew(self, target: Target) -> list[PlexItem]:
-        """The same once more, after Plex has refused one of the items: it may have been replaced."""
+    def locate_anew(self, target: Target) -> Located:
+        """The same once more, after Plex rejected an edit of one of the items: it may have been replaced."""
         for key in (*target.known_keys, *self._finder.known(target.files)):
             self._finder.forget(key)
-        return self._look_up(target, {}, since=math.inf)
+        return self._look_up(target, ItemsAhead(), {}, since=math.inf)
 
-    def _look_up(self, target: Target, ahead: dict[int, PlexItem], *, since: float) -> list[PlexItem]:
-        current = self._read_found(target, ahead, since)
-        if target.record:
-            lost = set(target.record.items) - {item.rating_key for item in current}
-            self._ledger.forget_items(target.scene.id, lost)
-            self._on_lost(lost)
-        own = self._own_ones(target, current)
-        if any(self._finder.is_by_path(item.parts, target.files) for item in current):
-            self._finder.await_no_more(target.scene.id)
-        elif own:
-            self._finder.await_paths(target.scene.id, target.files)
-        else:  # what only looks alike is another scene's
-            raise NotInPlex([self._finder.rules.map(path) for path, _size in target.files])
-        return own
-
-    def _own_ones(self, target: Target, items: Sequence[PlexItem]) -> list[PlexItem]:
-        return self._sharing.own_ones(target.scene.id, target.files, items, self._finder.rules)
-
-    def _read_found(self, target: Target, ahead: dict[int, PlexItem], since: float) -> list[PlexItem]:
-        """What the finder remembers may be of yesterday; it is asked once more after a look at the items themselves."""
-        current: list[PlexItem] = []
-        for after in (since, math.inf):
-            matches = self._finder.find(target.files, since=after)
-            found = [match.item.rating_key for match in matches]
-            current = self._read(target, found, ahead)
+    def _look_up(
+        self, target: Target, ahead: ItemsAhead, in_hand: Mapping[int, PlexItem], *, since: float
+    ) -> Located:
+        """What the finder remembers may be outdated: where an item shows that, the finder is asked once more."""
+        current: tuple[PlexItem, ...] = ()
+        for after, read in ((since, in_hand), (math.inf, {})):
+            found = [match.item.rating_key for match in self._finder.find(target.files, since=after)]
+            current = self._read(target, found, ahead, read)
             if len(current) == len(found):
-                return current
+                break
             for key in set(found) - {item.rating_key for item in current}:
                 self._finder.forget(key)
         if not current:
             raise NotInPlex([path for path, _size in target.files])
-        return current
+        is_by_path = any(self._finder.is_by_path(item.parts, target.files) for item in current)
+        return Located(items=current, is_new=True, is_by_path=is_by_path)
 
-    def _read(self, target: Target, keys: Sequence[int], ahead: dict[int, PlexItem]) -> list[PlexItem]:
-        """The items of these keys that hold a file of the scene: as read ahead, those that were not read now."""
-        items = {key: ahead.pop(key) for key in keys if key in ahead}
-        if unread := [key for key in keys if key not in items]:
+    def _read(
+        self, target: Target, keys: Sequence[int], ahead: ItemsAhead, in_hand: Mapping[int, PlexItem]
+    ) -> tuple[PlexItem, ...]:
+        """Those of these items that hold a file of the scene. `in_hand`: read a moment ago."""
+        items = {key: in_hand[key] for key in keys if key in in_hand}
+        items |= ahead.take(_without(keys, items))
+        if unread := _without(keys, items):
             items |= self._plex.read_items(unread)
         read = [items[key] for key in keys if key in items]
-        return [item for item in read if self._finder.holds_one_of(item.parts, target.files)]
+        return tuple(item for item in read if self._finder.holds_one_of(item.parts, target.files))
 
-    def _note_missing(self, job: Job, target: Target) -> None:
-        self._finder.await_files(target.scene.id, target.files)
-        if self._scans:  # one of moments ago may have come before the file: a later try makes up for it
-            paths = [self._finder.rules.map(path) for path, _size in target.files]
-            self._scans.ask(paths, since=job.first_event_at)
+
+def _without(keys: Iterable[int], known: Mapping[int, PlexItem]) -> list[int]:
+    return [key for key in keys if key not in known]

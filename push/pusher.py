@@ -1,20 +1,23 @@
-"""One scene into Plex: find its items, compare, send what differs, remember what was sent.
+"""The way of one scene into Plex: find its items, compare, send what differs, store what was sent.
 
-The order of writes is what makes a kill at any moment harmless: the intent is stored before the
-edit is sent, and what was pushed is stored before the job is settled.
+The order of writes makes a kill at any moment harmless: the intent is stored before the edit is sent, and what was
+pushed is stored before the job leaves the queue.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plex.errors import Rejected
+from plex.errors import NotInPlex, Rejected
 from plex.plan import Owned, lost_names, plan
 from push.fields import digest, fingerprint_of, plex_files, wanted_of, why_left_alone
 from push.locate import Locator, Target
 from push.picture_store import PictureStore
 from push.pictures import PicturePusher
+from push.shared_items import SharedItems
 from push.verdicts import Outcome, Verdict
+from store.judgement import Judgement, Try
 
 if TYPE_CHECKING:
     import logging
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from plex.model import PlexItem
     from plex.plan import Plan
     from plex.scan import Scans
+    from push.locate import Located
+    from push.read_ahead import ItemsAhead
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
@@ -33,8 +38,21 @@ if TYPE_CHECKING:
     from store.ledger import Ledger
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Push:
+    """One scene on its way: the job behind it, what is wanted, and when the try began."""
+
+    job: Job
+    target: Target
+    attempt: Try
+    stash: StashClient
+
+
 class Pusher:
-    """Pushes scenes under one set of settings and one connection to Plex."""
+    """Pushes scenes under one set of settings and one connection to Plex.
+
+    `scans`: None where Plex is not to be asked to scan.
+    """
 
     def __init__(
         self,
@@ -49,14 +67,16 @@ class Pusher:
     ) -> None:
         self.plex = plex
         self.finder = finder
-        self.ledger = ledger
         self.settings = settings
-        self.clock = clock
-        self.store = PictureStore(ledger)
-        self.locator = Locator(
-            plex=plex, finder=finder, ledger=ledger, scans=scans, log=log, on_lost=self.store.forget_items
-        )
-        self.pictures = PicturePusher(plex=plex, store=self.store, settings=settings)
+        self.shared = SharedItems(ledger, log)
+        self._ledger = ledger
+        self._clock = clock
+        self._scans = scans
+        self._locator = Locator(plex=plex, finder=finder)
+        self._picture_store = PictureStore(ledger)
+        self._pictures = PicturePusher(plex=plex, store=self._picture_store, settings=settings)
+
+    # What is known before Plex is asked
 
     def target(self, scene: Scene) -> Target:
         """What is to be pushed for the scene, and what the ledger knows of it."""
@@ -67,7 +87,7 @@ class Pusher:
             files=tuple((file.path, file.size) for file in scene.files),
             fingerprint=fingerprint_of(wanted, files, self.settings),
             files_digest=digest(files, self.settings.plex_url, self.settings.plex_library),
-            record=self.ledger.record(scene.id),
+            record=self._ledger.record(scene.id),
         )
 
     def is_unwanted(self, target: Target) -> str:
@@ -79,70 +99,114 @@ class Pusher:
         """Whether the push would ask Plex anything."""
         return not self.is_unwanted(target) and (job.reason.reads_always or not target.is_in_plex)
 
-    def push(self, job: Job, target: Target, ahead: dict[int, PlexItem], stash: StashClient) -> Outcome:
-        """Push the scene; an item read ahead is taken out and used once.
+    # The way of one scene, from top to bottom
 
-        Raises PlexError and LocalStorage; PictureFailed when all is in Plex but the cover.
+    def push(
+        self, job: Job, target: Target, ahead: ItemsAhead, stash: StashClient, *, began_at: float
+    ) -> Outcome:
+        """Push the scene. `began_at`: epoch seconds of when the try began.
+
+        Raises PlexError and LocalStorage; PictureFailed when all but the cover is in Plex.
         """
-        unwanted = self.is_unwanted(target)
-        if unwanted:
-            self._store_verdict(target, Verdict.SKIPPED, "")
-            return Outcome(verdict=Verdict.SKIPPED, text=unwanted)
+        attempt = Try(began_at=began_at, event_at=job.last_event_at)
+        push = _Push(job=job, target=target, attempt=attempt, stash=stash)
+        if why := self.is_unwanted(target):
+            self._store_judgement(push, Judgement.SKIPPED, "")
+            return Outcome(verdict=Verdict.SKIPPED, text=why)
         try:
-            if not self.needs_plex(job, target):
-                return self._finish_with_cover(job, target, stash)
-            items = self.locator.locate(job, target, ahead)
-            return self._finish_with_cover(job, target, stash, pushed=self._push_to_items(target, items))
+            return self._push_or_look_up_anew(push, ahead)
+        except NotInPlex:
+            self._note_missing(job, target)
+            raise
+
+    def _push_or_look_up_anew(self, push: _Push, ahead: ItemsAhead) -> Outcome:
+        try:
+            if not self.needs_plex(push.job, push.target):
+                return self._push_cover(push, push.target.known_keys)
+            located = self._locator.locate(push.target, ahead, since=push.job.last_event_at)
+            return self._push_to(push, located)
         except Rejected:
             # The item may have been replaced since it was found: look it up anew, once.
-            items = self.locator.locate_anew(target)
-            return self._finish_with_cover(job, target, stash, pushed=self._push_to_items(target, items))
+            return self._push_to(push, self._locator.locate_anew(push.target))
 
-    def _push_to_items(self, target: Target, items: Sequence[PlexItem]) -> dict[int, bool]:
-        """By rating key, whether anything had to be sent."""
-        return {item.rating_key: self._push_to_item(target, item) for item in items}
+    def _push_to(self, push: _Push, located: Located) -> Outcome:
+        items = self._claim(push.target, located)
+        sent = {item.rating_key: self._push_to_item(push.target, item) for item in items}
+        return self._push_cover(push, tuple(sent), sent)
 
-    def _finish_with_cover(
-        self, job: Job, target: Target, stash: StashClient, *, pushed: Mapping[int, bool] | None = None
-    ) -> Outcome:
-        """`pushed`: the items that were looked at; None when the fields needed none. Until the cover is there the
-        scene is not settled: the job comes back for it.
-        """
-        keys = target.known_keys if pushed is None else tuple(pushed)
-        covered = self.pictures.push(target.scene, keys, stash, is_edited=not job.reason.is_bulk)
-        is_sent = covered.is_sent or any((pushed or {}).values())
-        verdict = Verdict.PUSHED if is_sent else Verdict.UNCHANGED
-        self._store_verdict(target, verdict, target.fingerprint)
-        was_asked = pushed is not None or covered.is_sent
-        return Outcome(verdict=verdict, text=covered.problem, rating_keys=keys if was_asked else ())
+    def _claim(self, target: Target, located: Located) -> Sequence[PlexItem]:
+        """The items that are this scene's, and from now on its alone. Raises NotInPlex."""
+        if located.is_new:
+            self._forget_lost_items(target, located)
+        items = self.shared.claim(target.scene.id, target.files, located.items, self.finder.rules)
+        if located.is_new and located.is_by_path:
+            self.finder.await_no_more(target.scene.id)
+        elif located.is_new and items:
+            self.finder.await_paths(target.scene.id, target.files)
+        elif located.is_new:  # what only looks alike is another scene's
+            raise NotInPlex(self._paths_in_plex(target))
+        return items
 
     def _push_to_item(self, target: Target, item: PlexItem) -> bool:
+        """Bring one item to what is wanted; whether anything had to be sent."""
         scene_id, key = target.scene.id, item.rating_key
-        owned = self.ledger.owners(key).get(scene_id) or Owned(pushed={}, intents=())
+        owned = self._ledger.owners(key).get(scene_id) or Owned(pushed={}, intents=())
         edit = plan(item, target.wanted, owned, keep_plex_edits=self.settings.keep_plex_edits)
         if not edit.is_empty:
-            self.ledger.intend(scene_id, key, owned, edit.intent)
+            self._ledger.intend(scene_id, key, owned, edit.intent)
         if edit.parameters:
             self.plex.edit(item, edit.parameters)
         if edit.reorders:
-            self._put_back(target, item, edit)
+            self._put_back_lost_names(target, item, edit)
         if edit.rating is not None:
             self.plex.rate(key, edit.rating)
         if edit.sends or edit.pushed != owned.pushed or owned.intents:
-            self.ledger.store_pushed(scene_id, key, edit.pushed, now=self.clock.now())
+            self._ledger.store_pushed(scene_id, key, edit.pushed, now=self._clock.now())
         return edit.sends
 
-    def _put_back(self, target: Target, item: PlexItem, edit: Plan) -> None:
-        """Look whether Plex kept what was taken off and added again in one request."""
+    def _put_back_lost_names(self, target: Target, item: PlexItem, edit: Plan) -> None:
+        """Look whether Plex kept the names that one request removed and added again."""
         for now in self.plex.read_items([item.rating_key]).values():
             if lost := lost_names(now, edit, target.wanted.pictures):
                 self.plex.edit(now, lost)
 
-    def _store_verdict(self, target: Target, verdict: Verdict, fingerprint: str) -> None:
-        self.ledger.store_verdict(
-            target.scene,
-            verdict=verdict.value,
-            fingerprint=fingerprint,
-            files=target.files_digest,
-            now=self.clock.now(),
+    def _push_cover(self, push: _Push, keys: tuple[int, ...], sent: Mapping[int, bool] | None = None) -> Outcome:
+        """The last step; until the cover is there the scene is not judged, and the job comes back for it.
+
+        `sent`: by item, whether its fields had to be sent; None when Plex was not asked about them.
+        """
+        covered = self._pictures.push(push.target.scene, keys, push.stash, is_edited=not push.job.reason.is_bulk)
+        is_sent = covered.is_sent or any((sent or {}).values())
+        self._store_judgement(push, Judgement.PUSHED if is_sent else Judgement.UNCHANGED, push.target.fingerprint)
+        was_asked = sent is not None or covered.is_sent
+        return Outcome(
+            verdict=Verdict.PUSHED if is_sent else Verdict.UNCHANGED,
+            text=covered.problem,
+            rating_keys=keys if was_asked else (),
         )
+
+    def _store_judgement(self, push: _Push, judgement: Judgement, fingerprint: str) -> None:
+        self._ledger.store_judgement(
+            push.target.scene,
+            judgement,
+            fingerprint=fingerprint,
+            files=push.target.files_digest,
+            now=self._clock.now(),
+            attempt=push.attempt,
+        )
+
+    # What is noted where the scene is not, or no longer, in an item
+
+    def _forget_lost_items(self, target: Target, located: Located) -> None:
+        if target.record:
+            lost = set(target.record.items) - {item.rating_key for item in located.items}
+            self._ledger.forget_items(target.scene.id, lost)
+            self._picture_store.forget_items(lost)
+
+    def _note_missing(self, job: Job, target: Target) -> None:
+        self.finder.await_files(target.scene.id, target.files)
+        if self._scans:  # a scan of moments ago may have started before the file came: a later try asks again
+            self._scans.ask(self._paths_in_plex(target), since=job.first_event_at)
+
+    def _paths_in_plex(self, target: Target) -> list[str]:
+        return [self.finder.rules.map(path) for path, _size in target.files]

@@ -1,7 +1,7 @@
 """Reads scenes and their Plex items in batches, a little ahead of the push.
 
-What was read is used only while it is the latest: each event of a scene raises its generation in the
-queue, and a target read under an older one is read again.
+What was read is used only while it is the latest: each event of a scene raises its generation in the queue, and a
+scene read under an older one is read again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stash.errors import StashRefused, StashUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from plex.model import PlexItem
     from push.pusher import Pusher
@@ -23,13 +23,28 @@ if TYPE_CHECKING:
 BATCH = 50
 
 
+class ItemsAhead:
+    """Plex items that were read ahead. Each is handed out once: the push that takes it may change it."""
+
+    def __init__(self) -> None:
+        self._items: dict[int, PlexItem] = {}  # by rating key
+
+    def fill(self, items: Mapping[int, PlexItem]) -> None:
+        """Replace all that is there."""
+        self._items = dict(items)
+
+    def take(self, rating_keys: Iterable[int]) -> dict[int, PlexItem]:
+        """Those of these items that are there, by rating key."""
+        return {key: self._items.pop(key) for key in rating_keys if key in self._items}
+
+
 class ReadAhead:
-    """Targets and items of the next jobs. Holds at most one batch."""
+    """Scenes and items of the next jobs. Holds at most one batch."""
 
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
         self._scenes: dict[int, tuple[int, Scene | None]] = {}  # scene id -> generation, None: gone from Stash
-        self.items: dict[int, PlexItem] = {}  # by rating key; each is taken out by the push that uses it
+        self.items = ItemsAhead()
 
     def has(self, job: Job) -> bool:
         """Whether the scene was read since its last event."""
@@ -37,13 +52,13 @@ class ReadAhead:
         return found is not None and found[0] == self._queue.generation(job.scene_id)
 
     def take(self, job: Job) -> Scene | None:
-        """The scene of a job that `has` was true for; None when Stash no longer has it. Once."""
+        """The scene of a job that `has` is true for, handed out once; None when Stash no longer has it."""
         return self._scenes.pop(job.scene_id)[1]
 
     def forget(self) -> None:
-        """Drop all: the settings or the connection may have changed."""
+        """Drop everything: the settings or the connection may have changed."""
         self._scenes.clear()
-        self.items.clear()
+        self.items.fill({})
 
     def fill(self, jobs: Sequence[Job], stash: StashClient) -> None:
         """Read the scenes of these jobs, the first of which is wanted now.
@@ -70,7 +85,7 @@ class ReadAhead:
         pusher.finder.prepare([target.files for target in needed if not target.known_keys])
         keys = {key: None for target in needed for key in target.known_keys or pusher.finder.known(target.files)}
         if len(needed) > 1 and keys:
-            self.items = pusher.plex.read_items(tuple(keys))
+            self.items.fill(pusher.plex.read_items(tuple(keys)))
 
     def _filled(self, jobs: Sequence[Job]) -> list[tuple[Job, Scene]]:
         found = ((job, self._scenes.get(job.scene_id)) for job in jobs)

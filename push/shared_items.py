@@ -1,7 +1,7 @@
-"""Several scenes in one Plex item, as when Plex holds two files as versions of one movie.
+"""Several scenes in one Plex item, for example when Plex holds two files as versions of one movie.
 
-The scene of the item's first file has it; where Stash has no such scene, the one that was there first. Without the
-rule each scene would overwrite the other for ever.
+The item belongs to the scene of its first file; where Stash has no such scene, to the scene that was there first.
+Without this rule the scenes would keep overwriting each other.
 """
 
 from __future__ import annotations
@@ -22,27 +22,24 @@ if TYPE_CHECKING:
 _SAID = "SELECT owner FROM left_to WHERE scene_id = ? AND rating_key = ?"
 
 
-class Sharing:
-    """Who may write to which item; a view of the open ledger. Raises LocalStorage."""
+class SharedItems:
+    """Which scene may write to which item: a view of the open ledger. Raises LocalStorage."""
 
     def __init__(self, ledger: Ledger, log: logging.Logger) -> None:
         self._ledger = ledger
         self._log = log
 
-    def own_ones(
+    def claim(
         self, scene_id: int, files: Sequence[File], items: Sequence[PlexItem], rules: PathRules
     ) -> list[PlexItem]:
-        """Those of the items that the scene with these files may write to; from then on they are its alone."""
-        return [item for item in items if self._has(scene_id, files, item, rules)]
+        """The items that the scene with these files may write to; from then on they belong to it alone."""
+        return [item for item in items if self._claim_one(scene_id, files, item, rules)]
 
     def owned_of(self, scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules) -> Owned | None:
-        """What is the scene's in the item, were it pushed now; None where it would be left to another scene.
-
-        Changes nothing.
-        """
+        """What the scene would own in the item if it were pushed now; None where the item is left to another scene."""
         return owned_among(self._ledger.owners(item.rating_key), scene_id, files, item, rules)
 
-    def _has(self, scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules) -> bool:
+    def _claim_one(self, scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules) -> bool:
         owners = self._ledger.owners(item.rating_key)
         others = [other for other in owners if other != scene_id]
         owned = owned_among(owners, scene_id, files, item, rules)
@@ -72,7 +69,7 @@ class Sharing:
 def owned_among(
     owners: Mapping[int, Owned], scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules
 ) -> Owned | None:
-    """What is the scene's in the item; None where it would be left to another of its `owners`. Pure."""
+    """What the scene owns in the item; None where the item is left to another of its `owners`. Pure."""
     own = owners.get(scene_id)
     others = {other: owned for other, owned in owners.items() if other != scene_id}
     if not others:
@@ -83,12 +80,12 @@ def owned_among(
 
 
 def is_first(files: Sequence[File], item: PlexItem, rules: PathRules) -> bool:
-    """Whether the item's first file is one of these, by its full path: less certainty takes nothing from others."""
+    """Whether the item's first file is one of these, by full path: a weaker match takes nothing from another scene."""
     return any(is_full_path(file, part, rules) for part in item.parts[:1] for file in files)
 
 
 def taken_over(own: Owned | None, others: Mapping[int, Owned]) -> Owned:
-    """What a scene owns of an item that others have written to: what is theirs is PlexSync's to change or remove."""
+    """What a scene owns in an item that it takes over: what others wrote is PlexSync's to change or remove."""
     own = own or Owned(pushed={}, intents=())
     theirs = [values for other in others.values() for values in (other.pushed, *other.intents)]
     news = [values for values in theirs if values and values not in own.intents]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reconciliation.gaps import GapType
 from reconciliation.state import GapCounts
 from store.job import Reason, new_job
-from store.ledger import DEAD
+from store.judgement import Judgement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from store.ledger import Ledger
     from store.queue import JobQueue
 
-# The ledger's verdict of a scene that Plex lacks.
-MISSING = "missing"
 
 
 class Closing:
@@ -68,5 +66,5 @@ class Closing:
         if self._queue.job(target.scene.id) is not None:
             return
         self._pusher.finder.await_files(target.scene.id, target.files)
-        if target.record is None or target.record.verdict not in (MISSING, DEAD):
-            self._ledger.store_verdict(target.scene, verdict=MISSING, fingerprint="", files="", now=self._clock.now())
+        if target.record is None or target.record.judgement not in (Judgement.MISSING, Judgement.DEAD):
+            self._ledger.store_judgement(target.scene, Judgement.MISSING, now=self._clock.now())

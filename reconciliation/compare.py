@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from plex.plan import Owned
     from push.locate import Target
     from push.pusher import Pusher
-    from push.shared_items import Sharing
+    from push.shared_items import SharedItems
     from reconciliation.gaps import Changes
     from reconciliation.library import Library
     from reconciliation.memory import Memory, Seen
@@ -53,7 +53,7 @@ class _Look:
 class PageComparison:
     """Compares scenes under one pusher, after the sweep."""
 
-    def __init__(self, *, pusher: Pusher, sharing: Sharing, memory: Memory, library: Library) -> None:
+    def __init__(self, *, pusher: Pusher, sharing: SharedItems, memory: Memory, library: Library) -> None:
         self._pusher = pusher
         self._sharing = sharing
         self._memory = memory

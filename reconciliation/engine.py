@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.files import write_atomically
-from push.shared_items import Sharing
 from reconciliation.closing import Closing
 from reconciliation.errors import RunRefused
 from reconciliation.memory import Memory
@@ -184,7 +183,7 @@ class Reconciler:
             pusher=pusher, queue=parts.queue, ledger=parts.ledger, clock=parts.clock
         )
         tools = Tools(
-            pusher=pusher, stash=parts.stash.client(), memory=self._memory, sharing=Sharing(parts.ledger, parts.log),
+            pusher=pusher, stash=parts.stash.client(), memory=self._memory, sharing=pusher.shared,
             closing=None if request.is_preview else closing, clock=parts.clock, log=parts.log,
         )  # fmt: skip
         return Run(request, tools)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from plex.model import Section
     from push.pusher import Pusher
-    from push.shared_items import Sharing
+    from push.shared_items import SharedItems
     from reconciliation.closing import Closing
     from reconciliation.compare import Finding
     from reconciliation.library import Library
@@ -49,7 +49,7 @@ class Tools:
     pusher: Pusher
     stash: StashClient
     memory: Memory
-    sharing: Sharing
+    sharing: SharedItems
     closing: Closing | None
     clock: Clock
     log: logging.Logger

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from store import statistics
+from store.job import job_from_data, job_to_data
+from store.judgement import Judgement
+from store.ledger import write_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    import sqlite3
+    from collections.abc import Iterable, Sequence
 
+    from stash.scene import Scene
+    from store.job import Job
     from store.ledger import Ledger
 
-# The classes that the contract names; reports and arguments know no others.
-ERROR_CLASSES = (
-    "PlexServerDown", "PlexTimeout", "PlexServerError", "NotInPlex", "Ambiguous", "Rejected", "Bug",
-)  # fmt: skip
-_ADVICE: Final[Mapping[str, str]] = {
-    "PlexServerDown": "Plex went away each time this scene was sent: run Recover Outage Jobs once Plex is stable.",
-    "PlexTimeout": "Plex did not answer in time: raise read_timeout or see what keeps Plex busy, then run Recover "
-    "Outage Jobs with error_types PlexTimeout or save the scene again.",
-    "PlexServerError": "Plex failed on this item: look at it in Plex and at Plex's own log, then save the scene again.",
-    "NotInPlex": "Plex has no item with this file: let Plex scan its folder and check path_map, then save the scene "
-    "again.",
-    "Ambiguous": "several items in Plex fit: remove the doubles or switch allow_ambiguous on, then save the scene "
-    "again.",
-    "Rejected": "Plex refuses this edit: read its reason, correct the scene in Stash and save it again.",
-    "Bug": "PlexSync made a mistake: please report it with the worker's log (plexsync.log); saving the scene tries "
-    "again.",
-}
 COLUMNS = (
     "scene_id, title, path, error_class, error_text, attempts, failed_first_at, failed_last_at, outage_id, job,"
     " recovered_at, recovered_by"
@@ -53,19 +45,9 @@ class DeadLetter:
     recovered_at: float | None = None  # its job was queued again by the command `recovered_by`
     recovered_by: str = ""
 
-    @property
-    def advice(self) -> str:
-        """What the user can do, in one sentence."""
-        return advice_for(self.error_class)
-
     def failed_within(self, begin: float, end: float) -> bool:
         """Whether its first or its last failure lies between these times."""
         return begin <= self.failed_first_at <= end or begin <= self.failed_last_at <= end
-
-
-def advice_for(error_class: str) -> str:
-    """What the user can do about dead letters of this class, in one sentence."""
-    return _ADVICE.get(error_class, _ADVICE["Bug"])
 
 
 class DeadLetters:
@@ -73,6 +55,35 @@ class DeadLetters:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+
+    def bury(self, job: Job, scene: Scene | None, *, now: float) -> None:
+        """Keep the job as a dead letter, in place of an older one of the same scene."""
+        title, path, updated_at = "", "", ""
+        if scene:
+            title, updated_at = scene.title, scene.updated_at
+            path = scene.files[0].path if scene.files else ""
+        with self._ledger.transaction() as database:
+            is_repeated = _was_buried(database, job)
+            database.execute(
+                "INSERT OR REPLACE INTO dead_letter (scene_id, title, path, error_class, error_text, attempts,"
+                " failed_first_at, failed_last_at, outage_id, job) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    job.scene_id, title, path, job.error_class, job.error_text, job.attempts,
+                    job.failed_first_at, now, job.outage_id, json.dumps(job_to_data(job)),
+                ),
+            )  # fmt: skip
+            write_scene(database, (job.scene_id, updated_at, now, Judgement.DEAD.value, "", ""))
+            if not is_repeated:
+                statistics.count(database, Judgement.DEAD, now=now)
+
+    def exhume(self, scene_id: int, *, now: float) -> Job | None:
+        """Take the scene's dead letter out again; the job in it."""
+        with self._ledger.transaction() as database:
+            row = database.execute("SELECT job FROM dead_letter WHERE scene_id = ?", (scene_id,)).fetchone()
+            database.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene_id,))
+            if row:
+                statistics.count(database, Judgement.DEAD, now=now, by=-1)
+        return job_from_data(json.loads(row[0])) if row else None
 
     def all(self, *, before: float = float("inf")) -> Sequence[DeadLetter]:
         """Oldest first; `before`: only those whose last failure is older."""
@@ -104,6 +115,12 @@ class DeadLetters:
                 "UPDATE dead_letter SET recovered_at = ?, recovered_by = ? WHERE scene_id = ?",
                 [(now, command_id, scene_id) for scene_id in scene_ids],
             )
+
+
+def _was_buried(database: sqlite3.Connection, job: Job) -> bool:
+    """Whether it is dead since its last event: a worker was killed before the queue knew. Counted once all the same."""
+    query = "SELECT 1 FROM dead_letter WHERE scene_id = ? AND failed_last_at >= ? AND recovered_at IS NULL"
+    return database.execute(query, (job.scene_id, job.last_event_at)).fetchone() is not None
 
 
 def letters_of(rows: Iterable[Sequence[Any]]) -> list[DeadLetter]:

@@ -15,7 +15,7 @@ from local import data_directory
 from local.storage import Database
 from plex.plan import Field, Owned
 from store import statistics
-from store.job import Job, job_from_data, job_to_data
+from store.judgement import Judged, Judgement
 from store.schema import make_tables
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
     from plex.plan import Value, Values
     from stash.scene import Scene
-
-# The verdict of a scene whose job is a dead letter.
-DEAD = "dead"
+    from store.judgement import Try
 
 _JUDGED = """
 SELECT value, coalesce(updated_at, ''), coalesce(settled_at, 0), coalesce(cleared_at, 0)
@@ -41,21 +39,10 @@ class SceneRecord:
     """What became of a scene the last time, and the items that it was pushed to."""
 
     updated_at: str
-    verdict: str
+    judgement: Judgement | None  # None: none that this version knows
     fingerprint: str
     files: str
     items: dict[int, Owned]  # by rating key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """`updated_at` is Stash's text when it was last judged, "" when the scene was never read; the other times are epoch
-    seconds, 0 for never. Changes up to `cleared_at` were cleared by the user.
-    """
-
-    updated_at: str = ""
-    settled_at: float = 0.0
-    cleared_at: float = 0.0
 
 
 class Ledger:
@@ -65,12 +52,6 @@ class Ledger:
         # After a power cut the last seconds may be missing: catch-up then finds that these scenes were never judged,
         # and a push that finds all of it in Plex makes it PlexSync's again.
         self._file = Database(os.path.join(directory, data_directory.LEDGER), make_tables, on_damage=on_damage)
-        self._begun_at: float | None = None
-        self._event_at = float("inf")
-
-    def begin_job(self, now: float, *, event_at: float) -> None:
-        """A try begins: the next verdict counts its seconds from here. `event_at`: the job's last event."""
-        self._begun_at, self._event_at = now, event_at
 
     def close(self) -> None:
         """Let go of the file."""
@@ -87,10 +68,10 @@ class Ledger:
             ).fetchall()
         if row is None and not items:
             return None
-        updated_at, verdict, fingerprint, files = row or ("", "", "", "")
+        updated_at, judgement, fingerprint, files = row or ("", "", "", "")
         return SceneRecord(
             updated_at=updated_at,
-            verdict=verdict,
+            judgement=_judgement(judgement),
             fingerprint=fingerprint,
             files=files,
             items={key: Owned(pushed=_values(pushed), intents=_list(intents)) for key, pushed, intents in items},
@@ -135,19 +116,33 @@ class Ledger:
                 (scene_id, rating_key, json.dumps(_jsonable(owned.pushed)), intents),
             )
 
-    def store_verdict(self, scene: Scene, *, verdict: str, fingerprint: str, files: str, now: float) -> None:
-        """Store how the scene, as it was read, was judged; a dead letter of it is answered by that."""
+    def store_judgement(
+        self,
+        scene: Scene,
+        judgement: Judgement,
+        *,
+        fingerprint: str = "",
+        files: str = "",
+        now: float,
+        attempt: Try | None = None,
+    ) -> None:
+        """Store how the scene, as it was read, was judged. This replaces a dead letter of it.
+
+        `attempt`: the try that led here, None outside of one. A worker killed before the queue knew leaves its last job
+        to the next worker; such a repetition is counted once.
+        """
         with self.transaction() as database:
-            is_counted = verdict == "unchanged" and self._was_judged(database, scene.id)
-            self._store_scene(database, (scene.id, scene.updated_at, now, verdict, fingerprint, files))
+            is_repeated = judgement is Judgement.UNCHANGED and _was_judged(database, scene.id, attempt)
+            write_scene(database, (scene.id, scene.updated_at, now, judgement.value, fingerprint, files))
             database.execute("DELETE FROM entity WHERE scene_id = ?", (scene.id,))
             database.executemany(
                 "INSERT OR IGNORE INTO entity (kind, entity_id, scene_id) VALUES (?, ?, ?)",
                 [(kind, entity_id, scene.id) for kind, entity_id in entities_of(scene)],
             )
             database.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene.id,))
-            if not is_counted:
-                statistics.count(database, verdict, now=now, took_s=self._seconds_of_job(now))
+            if not is_repeated:
+                took_s = max(0.0, now - attempt.began_at) if attempt else 0.0
+                statistics.count(database, judgement, now=now, took_s=took_s)
 
     def forget_items(self, scene_id: int, rating_keys: Iterable[int]) -> None:
         """These items no longer hold a file of the scene."""
@@ -227,59 +222,6 @@ class Ledger:
         with self.transaction() as database:
             database.execute("DELETE FROM moment WHERE name = ?", (name,))
 
-    def bury(self, job: Job, scene: Scene | None, *, now: float) -> None:
-        """Keep the job as a dead letter, in place of an older one of the same scene."""
-        title, path, updated_at = "", "", ""
-        if scene:
-            title, updated_at = scene.title, scene.updated_at
-            path = scene.files[0].path if scene.files else ""
-        with self.transaction() as database:
-            is_counted = self._was_buried(database, job.scene_id)
-            database.execute(
-                "INSERT OR REPLACE INTO dead_letter (scene_id, title, path, error_class, error_text, attempts,"
-                " failed_first_at, failed_last_at, outage_id, job) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    job.scene_id, title, path, job.error_class, job.error_text, job.attempts,
-                    job.failed_first_at, now, job.outage_id, json.dumps(job_to_data(job)),
-                ),
-            )  # fmt: skip
-            self._store_scene(database, (job.scene_id, updated_at, now, DEAD, "", ""))
-            if not is_counted:
-                statistics.count(database, DEAD, now=now)
-
-    def exhume(self, scene_id: int, *, now: float) -> Job | None:
-        """Take the scene's dead letter out again; the job in it."""
-        with self.transaction() as database:
-            row = database.execute("SELECT job FROM dead_letter WHERE scene_id = ?", (scene_id,)).fetchone()
-            database.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene_id,))
-            if row:
-                statistics.count(database, DEAD, now=now, by=-1)
-        return job_from_data(json.loads(row[0])) if row else None
-
-    # A worker killed before the queue knew leaves its last job to the next one; it counts once all the same.
-
-    def _was_judged(self, database: sqlite3.Connection, scene_id: int) -> bool:
-        return self._has_row(database, "scene WHERE scene_id = ? AND settled_at >= ?", scene_id)
-
-    def _was_buried(self, database: sqlite3.Connection, scene_id: int) -> bool:
-        open_letter = "dead_letter WHERE scene_id = ? AND failed_last_at >= ? AND recovered_at IS NULL"
-        return self._has_row(database, open_letter, scene_id)
-
-    def _has_row(self, database: sqlite3.Connection, what: str, scene_id: int) -> bool:
-        sql = f"SELECT 1 FROM {what}"  # noqa: S608 - our own words
-        return database.execute(sql, (scene_id, self._event_at)).fetchone() is not None
-
-    def _seconds_of_job(self, now: float) -> float:
-        return max(0.0, now - self._begun_at) if self._begun_at is not None else 0.0
-
-    @staticmethod
-    def _store_scene(database: sqlite3.Connection, row: tuple[int, str, float, str, str, str]) -> None:
-        database.execute(
-            "INSERT OR REPLACE INTO scene (scene_id, updated_at, settled_at, verdict, fingerprint, files)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            row,
-        )
-
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """All of it or nothing; the connection is for SQL of this room."""
         return self._file.transaction()
@@ -287,6 +229,23 @@ class Ledger:
     def storage(self, what: str) -> AbstractContextManager[sqlite3.Connection]:
         """Whatever is refused in here could not be `what`, for example `read`."""
         return self._file.access(what)
+
+
+def write_scene(database: sqlite3.Connection, row: tuple[int, str, float, str, str, str]) -> None:
+    """Replace the scene's row, within a transaction: id, updated_at, settled_at, judgement, fingerprint, files."""
+    database.execute(
+        "INSERT OR REPLACE INTO scene (scene_id, updated_at, settled_at, verdict, fingerprint, files)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        row,
+    )
+
+
+def _was_judged(database: sqlite3.Connection, scene_id: int, attempt: Try | None) -> bool:
+    """Whether the scene was judged since the last event behind this try."""
+    if attempt is None:
+        return False
+    query = "SELECT 1 FROM scene WHERE scene_id = ? AND settled_at >= ?"
+    return database.execute(query, (scene_id, attempt.event_at)).fetchone() is not None
 
 
 def entities_of(scene: Scene) -> list[tuple[str, int]]:
@@ -304,6 +263,10 @@ def entities_of(scene: Scene) -> list[tuple[str, int]]:
 def owned_from(pushed: str, intents: str) -> Owned:
     """What two columns of the table `item` say."""
     return Owned(pushed=_values(pushed), intents=_list(intents))
+
+
+def _judgement(text: str) -> Judgement | None:
+    return Judgement(text) if text in {each.value for each in Judgement} else None
 
 
 def _jsonable(values: Values) -> dict[str, str | list[str]]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from store.judgement import Judgement
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
@@ -14,8 +16,12 @@ if TYPE_CHECKING:
 # Minutes older than this are added up in the row of minute 0.
 KEPT_MINUTES = 120
 HOUR_MINUTES = 60
-# Verdicts of the ledger that count; a scene that is skipped or missing in Plex is none of these.
-COLUMNS: Final[Mapping[str, str]] = {"pushed": "pushed", "unchanged": "unchanged", "dead": "failed"}
+# The others are not counted.
+COLUMNS: Final[Mapping[Judgement, str]] = {
+    Judgement.PUSHED: "pushed",
+    Judgement.UNCHANGED: "unchanged",
+    Judgement.DEAD: "failed",
+}
 
 SUMS = """
 SELECT COALESCE(SUM(pushed), 0), COALESCE(SUM(unchanged), 0), COALESCE(SUM(failed), 0), COALESCE(SUM(pushed_s), 0)
@@ -28,9 +34,9 @@ ON CONFLICT (minute) DO UPDATE SET pushed = pushed + excluded.pushed, unchanged 
 """
 
 
-def count(database: sqlite3.Connection, verdict: str, *, now: float, took_s: float = 0.0, by: int = 1) -> None:
+def count(database: sqlite3.Connection, judgement: Judgement, *, now: float, took_s: float = 0.0, by: int = 1) -> None:
     """Count a scene in the transaction that stores its verdict. `took_s` counts for a push; `by` -1 takes back."""
-    column = COLUMNS.get(verdict)
+    column = COLUMNS.get(judgement)
     if column is None:
         return
     minute = minute_of(now)
@@ -38,7 +44,7 @@ def count(database: sqlite3.Connection, verdict: str, *, now: float, took_s: flo
     if known is None:
         database.execute("INSERT INTO statistic (minute) VALUES (?)", (minute,))
         fold(database, minute - KEPT_MINUTES)
-    seconds = took_s if verdict == "pushed" else 0.0
+    seconds = took_s if judgement is Judgement.PUSHED else 0.0
     database.execute(
         f"UPDATE statistic SET {column} = {column} + ?, pushed_s = pushed_s + ? WHERE minute = ?",  # noqa: S608 - our own names
         (by, seconds, minute),

@@ -14,11 +14,13 @@ from store.state_file import from_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# An idle worker writes nothing, so that disks may sleep.
+# What the worker does, as reports show it. An idle worker writes nothing, so that disks may sleep.
 IDLE = "idle"
-DOING_STASH_AWAY = "waiting: stash"
-# Followed by the reason, one of the contract's `stopped_by`: tasks that watch the worker end at it.
-STOPPED = "waiting: "
+PUSHING = "pushing"
+WAITING_FOR_DUE = "waiting for what is due"
+WAITING_FOR_STASH = "waiting: stash"
+WAITING_WHILE_PAUSED = "waiting: paused"
+WAITING_FOR_GATE = "waiting: "  # followed by what stops the drain
 HEARTBEAT_S = 60.0
 # What it is doing changes with every job; a report does not need each of them.
 QUIET_S = 1.0
@@ -33,6 +35,7 @@ class Told:
     started_at: float | None = None
     heartbeat_at: float | None = None
     doing: str | None = None
+    stopped_by: str | None = None  # what stops the drain, as answers name it (docs/reference.md); None: nothing
     jobs_done: int | None = None
     # Settings, for reports that cannot ask Stash.
     hide_paths: bool = False
@@ -59,34 +62,35 @@ class WorkerFile:
         self._path = os.path.join(directory, data_directory.WORKER)
         self._started_at = started_at
         self._told = ""
+        self._stopped_by: str | None = None
         self._written_at = 0.0
         self.jobs_done = 0
         before = read_told(directory)  # until they are read, those of the worker before
         self.settings: Mapping[str, object] = {name: getattr(before, name) for name in _SETTINGS}
 
-    def tell(self, doing: str, now: float, **more: object) -> None:
-        """Say what is done from now on, in a word or two."""
-        if doing == IDLE == self._told or self._is_too_soon(doing, now):
+    def tell(self, doing: str, now: float, *, stopped_by: str | None = None) -> None:
+        """Say what is done from now on, in a word or two, and what stops the drain if anything does."""
+        if doing == IDLE == self._told or self._is_too_soon(doing, stopped_by, now):
             return
-        self._told, self._written_at = doing, now
+        self._told, self._stopped_by, self._written_at = doing, stopped_by, now
         content: Mapping[str, object] = {
             "version": 1,
             "pid": os.getpid(),
             "started_at": self._started_at,
             "heartbeat_at": now,
             "doing": doing,
+            "stopped_by": stopped_by,
             "jobs_done": self.jobs_done,
             **self.settings,
-            **more,
         }
         try:
             write_atomically(self._path, json.dumps(content).encode(), sync=False)
         except OSError:
             pass  # see the class
 
-    def _is_too_soon(self, doing: str, now: float) -> bool:
+    def _is_too_soon(self, doing: str, stopped_by: str | None, now: float) -> bool:
         """A stop is told at once, and so is the end of one and of all work."""
         changed = doing != self._told
-        if changed and (doing == IDLE or doing.startswith(STOPPED) or self._told.startswith(STOPPED)):
+        if stopped_by != self._stopped_by or (changed and doing == IDLE):
             return False
         return 0 <= now - self._written_at < (QUIET_S if changed else HEARTBEAT_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local import inbox
-from store.dead_letters import ERROR_CLASSES
+from store.judgement import ERROR_CLASSES
 from tasks.context import TaskError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from local.words import counted, duration_in_words, sentence
 from outages.resilience import Resilience
 from outages.transitions import GateKind
 from store.overview import Overview
-from store.worker_file import STOPPED, read_told
+from store.worker_file import read_told
 from tasks.drain_progress import Drain
 from tasks.prerequisites import need_packages
 from tasks.relay import relay_worker_log
@@ -162,9 +162,9 @@ class _DrainWatch:
 
 def stop_told(told: Told) -> Stop | None:
     """What `worker.json` says of a stop that stands in no other file."""
-    words = {f"{STOPPED}paused": ("paused", _PAUSED), f"{STOPPED}stash": ("stash", _STASH)}
-    by, message = words.get(told.doing or "", ("", ""))
-    return Stop(by=by, message=message) if by else None
+    words = {"paused": _PAUSED, "stash": _STASH}
+    by = told.stopped_by
+    return Stop(by=by, message=words[by]) if by in words else None
 
 
 def _next(stop: Stop, now: float) -> str:

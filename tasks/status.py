@@ -12,6 +12,7 @@ from local import lock
 from local.data_directory import PACKAGES_NOTE
 from local.storage import LocalStorage
 from outages.resilience import Resilience
+from push.verdicts import advice_for
 from reconciliation.state import ReconciliationState, state_file
 from store.overview import Overview
 from store.worker_file import Told, read_told
@@ -110,7 +111,7 @@ def _example(letter: DeadLetter) -> Mapping[str, object]:
         "failed_first_at": letter.failed_first_at,
         "failed_last_at": letter.failed_last_at,
         "outage_id": letter.outage_id or None,
-        "advice": letter.advice,
+        "advice": advice_for(letter.error_class),
     }
 
 

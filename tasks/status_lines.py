@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from local.words import counted, duration_in_words, named, sentence
+from push.verdicts import advice_for
 from tasks.outage_summary import outage_line
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _dead_letters(status: Status) -> Iterator[str]:
     yield _line("Dead letters", f"{sum(counts.values())} ({_by_class(counts)})")
     for name, letters in groupby(status.examples, key=lambda letter: letter.error_class):
         shown = list(letters)
-        yield f"- {name}: {shown[0].advice}"
+        yield f"- {name}: {advice_for(name)}"
         for letter in shown:
             scene = named(letter.title, letter.scene_id)
             yield f"- - {scene}, {counted(letter.attempts, 'try')}: {_short(letter.error_text)}"

@@ -1,8 +1,8 @@
-"""One try at one job, from the read in Stash to a verdict. Every error ends here as an outcome."""
+"""One try at one job, from the read in Stash to a verdict. Every error ends here, as an outcome."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from local.storage import LocalStorage
 from outages.transitions import ProbeKind
@@ -12,7 +12,6 @@ from plex.errors import (
     PlexAuthError,
     PlexBusy,
     PlexError,
-    PlexServerError,
     PlexSetup,
     Rejected,
     ServerFailure,
@@ -20,10 +19,11 @@ from plex.errors import (
 from push.pictures import PictureFailed
 from push.verdicts import Outcome, Verdict
 from stash.errors import StashRefused, StashUnavailable
+from store.judgement import ErrorClass
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from outages.transitions import ProbeResult
     from push.plex_link import PlexLink
@@ -32,18 +32,32 @@ if TYPE_CHECKING:
     from store.job import Job
     from worker.stash_link import StashLink
 
+    Probe = Callable[[], ProbeResult]
+
+# What an error means for this job alone, and whether a probe has to tell first if all jobs would meet it.
+_VERDICTS: Final[Sequence[tuple[type[PlexError], Verdict, bool]]] = (
+    (PlexBusy, Verdict.BUSY, False),
+    (NotInPlex, Verdict.NOT_IN_PLEX, False),
+    (Ambiguous, Verdict.AMBIGUOUS, False),
+    (ServerFailure, Verdict.OWN_FAILURE, True),
+    (Rejected, Verdict.REJECTED, True),  # a proxy without its Plex answers 404 to everything
+    (PlexAuthError, Verdict.REJECTED, True),
+    (PlexSetup, Verdict.OWN_FAILURE, True),  # something on the way redirects one address
+)
+# What a probe found is what all jobs would meet.
+_VERDICT_OF_PROBE: Final[Mapping[ProbeKind, Verdict]] = {
+    ProbeKind.DOWN: Verdict.OUTAGE,
+    ProbeKind.AUTH: Verdict.AUTH,
+    ProbeKind.SETUP: Verdict.SETUP,
+    ProbeKind.BUSY: Verdict.BUSY,
+}
+
 
 class Attempt:
-    """Tries jobs under the settings that the Stash link read last."""
+    """Tries jobs under the settings that were last read from Stash."""
 
     def __init__(
-        self,
-        *,
-        ahead: ReadAhead,
-        stash: StashLink,
-        plex: PlexLink,
-        probe: Callable[[], ProbeResult],
-        log: logging.Logger,
+        self, *, ahead: ReadAhead, stash: StashLink, plex: PlexLink, probe: Probe, log: logging.Logger
     ) -> None:
         self._ahead = ahead
         self._stash = stash
@@ -51,25 +65,29 @@ class Attempt:
         self._probe = probe
         self._log = log
 
-    def run(self, job: Job, next_jobs: Sequence[Job]) -> tuple[Outcome, Scene | None]:
-        """Try `job`; `next_jobs` are read along with it when a new batch has to be read."""
+    def run(self, job: Job, next_jobs: Sequence[Job], began_at: float) -> tuple[Outcome, Scene | None]:
+        """Try `job`, from `began_at` (epoch seconds) on; a new batch is read together with `next_jobs`."""
         scene: Scene | None = None
         try:
             scene = self._read(job, next_jobs)
             if scene is None:
                 return Outcome(verdict=Verdict.GONE), None
             pusher = self._plex.pusher(self._stash.last_settings())
-            return pusher.push(job, pusher.target(scene), self._ahead.items, self._stash.client()), scene
-        except (PlexError, PictureFailed) as error:
-            return self._judge_cover(error) if isinstance(error, PictureFailed) else self.judge(error), scene
+            outcome = pusher.push(
+                job, pusher.target(scene), self._ahead.items, self._stash.client(), began_at=began_at
+            )
+        except PlexError as error:
+            outcome = judge(error, self._probe)
+        except PictureFailed as error:
+            outcome = judge_cover(error, self._probe, self._is_stash_away)
         except StashUnavailable as error:
-            return Outcome(verdict=Verdict.STASH_AWAY, text=str(error)), scene
+            outcome = Outcome(verdict=Verdict.STASH_AWAY, text=str(error))
         except (LocalStorage, OSError) as error:
-            return Outcome(verdict=Verdict.STORAGE, text=str(error)), scene
-        except Exception as error:  # noqa: BLE001 - around one job: see the next line
-            # One poisoned job must not stop the others.
+            outcome = Outcome(verdict=Verdict.STORAGE, text=str(error))
+        except Exception as error:  # noqa: BLE001 - one poisoned job must not stop the others
             self._log.debug("the traceback behind the next message", exc_info=True)
-            return Outcome(verdict=Verdict.BUG, text=f"{type(error).__name__}: {error}"), scene
+            outcome = Outcome(verdict=Verdict.BUG, text=f"{type(error).__name__}: {error}")
+        return outcome, scene
 
     def _read(self, job: Job, next_jobs: Sequence[Job]) -> Scene | None:
         if not self._ahead.has(job):
@@ -83,60 +101,53 @@ class Attempt:
         try:
             self._ahead.read_items(batch, self._plex.pusher(self._stash.last_settings()))
         except PlexBusy:
-            raise  # whoever is asked to come back later does not ask once more
+            raise  # Plex asked to be left alone: no second request
         except PlexError as error:
-            # Only a single read gives a verdict: it may be one item of the batch that fails.
+            # Only a single read gives a verdict: one item of the batch may be what fails.
             self._log.debug("the items of %d scenes could not be read at once: %s", len(batch), error)
 
-    def judge(self, error: PlexError) -> Outcome:
-        """What an error of Plex says about the job, and what about the server: a deep probe tells."""
-        text = str(error)
-        if isinstance(error, ServerFailure):
-            return self._judge_by_probe(Outcome(verdict=Verdict.OWN_FAILURE, text=text, error_class=error.name))
-        if isinstance(error, PlexAuthError | Rejected):  # a proxy without its Plex answers 404 to everything
-            rejected = Rejected.__name__
-            return self._judge_by_probe(Outcome(verdict=Verdict.REJECTED, text=text, error_class=rejected))
-        if isinstance(error, PlexSetup):  # for this job alone: one address that something on the way redirects
-            failed = PlexServerError.__name__
-            return self._judge_by_probe(Outcome(verdict=Verdict.OWN_FAILURE, text=text, error_class=failed))
-        if isinstance(error, PlexBusy):
-            return Outcome(verdict=Verdict.BUSY, text=text, retry_after_s=error.retry_after_s)
-        verdicts = (
-            (NotInPlex, Verdict.NOT_IN_PLEX),
-            (Ambiguous, Verdict.AMBIGUOUS),
-        )
-        verdict = next((verdict for kind, verdict in verdicts if isinstance(error, kind)), Verdict.BUG)
-        return Outcome(verdict=verdict, text=text, error_class=error.name if verdict is not Verdict.BUG else "")
-
-    def _judge_cover(self, failure: PictureFailed) -> Outcome:
-        """The scene's fields are in Plex. Unless all jobs would meet the same, its cover is tried again for itself."""
-        cause = failure.cause
-        if isinstance(cause, StashUnavailable) and self._is_stash_away():
-            return Outcome(verdict=Verdict.STASH_AWAY, text=str(cause))
-        judged = self.judge(cause) if isinstance(cause, PlexError) else Outcome(verdict=Verdict.REJECTED)
-        if judged.verdict not in (Verdict.OWN_FAILURE, Verdict.REJECTED):
-            return judged
-        error_class = judged.error_class or Rejected.__name__
-        return Outcome(verdict=Verdict.COVER, text=str(failure), error_class=error_class)
-
     def _is_stash_away(self) -> bool:
-        """Whether it fails at more than one picture: what a probe is for Plex."""
+        """Whether Stash fails at more than one picture: what a probe is for Plex."""
         try:
             self._stash.client().fetch_configuration()
         except (StashUnavailable, StashRefused):
             return True
         return False
 
-    def _judge_by_probe(self, alone: Outcome) -> Outcome:
-        """What all jobs would meet when the probe meets it too; else what it means for this job `alone`."""
-        probed = self._probe()
-        if probed.kind is ProbeKind.OK:
-            return alone
-        if probed.kind is ProbeKind.DOWN:
-            return Outcome(verdict=Verdict.OUTAGE, text=probed.text or alone.text)
-        return self._outcome_of_probe(probed)
 
-    @staticmethod
-    def _outcome_of_probe(probed: ProbeResult) -> Outcome:
-        verdicts = {ProbeKind.AUTH: Verdict.AUTH, ProbeKind.SETUP: Verdict.SETUP, ProbeKind.BUSY: Verdict.BUSY}
-        return Outcome(verdict=verdicts[probed.kind], text=probed.text, retry_after_s=probed.retry_after_s)
+def judge(error: PlexError, probe: Probe) -> Outcome:
+    """What an error of Plex means for the job. `probe` tells whether all jobs would meet it now."""
+    verdict, asks_probe = next(
+        ((verdict, asks) for kind, verdict, asks in _VERDICTS if isinstance(error, kind)), (Verdict.BUG, False)
+    )
+    alone = Outcome(
+        verdict=verdict,
+        text=str(error),
+        error=ErrorClass(error.name) if isinstance(error, ServerFailure) else None,
+        retry_after_s=error.retry_after_s if isinstance(error, PlexBusy) else None,
+    )
+    return _judge_by_probe(alone, probe) if asks_probe else alone
+
+
+def judge_cover(failure: PictureFailed, probe: Probe, is_stash_away: Callable[[], bool]) -> Outcome:
+    """The scene's fields are in Plex: its cover is tried again by itself, unless all jobs would meet the same."""
+    cause = failure.cause
+    if isinstance(cause, PlexError):
+        judged = judge(cause, probe)
+        if judged.verdict not in (Verdict.OWN_FAILURE, Verdict.REJECTED):
+            return judged
+        error = judged.error or judged.verdict.row.error
+        return Outcome(verdict=Verdict.COVER, text=str(failure), error=error)
+    if isinstance(cause, StashUnavailable) and is_stash_away():
+        return Outcome(verdict=Verdict.STASH_AWAY, text=str(cause))
+    return Outcome(verdict=Verdict.COVER, text=str(failure))
+
+
+def _judge_by_probe(alone: Outcome, probe: Probe) -> Outcome:
+    """What all jobs would meet when the probe meets it too; otherwise `alone`, what it means for this job."""
+    probed = probe()
+    if probed.kind is ProbeKind.OK:
+        return alone
+    return Outcome(
+        verdict=_VERDICT_OF_PROBE[probed.kind], text=probed.text or alone.text, retry_after_s=probed.retry_after_s
+    )

@@ -18,7 +18,8 @@ from worker.parts import planned
 
 if TYPE_CHECKING:
     from local.clock import Clock
-    from store.ledger import Judged, Ledger
+    from store.judgement import Judged
+    from store.ledger import Ledger
     from store.queue import JobQueue
     from worker.stash_link import StashLink
 
@@ -47,11 +48,11 @@ class CatchUp:
     """Background work of the worker: one page of Stash's list a step."""
 
     def __init__(
-        self, *, queue: JobQueue, ledger: Ledger, link: StashLink, clock: Clock, log: logging.Logger
+        self, *, queue: JobQueue, ledger: Ledger, stash: StashLink, clock: Clock, log: logging.Logger
     ) -> None:
         self._queue = queue
         self._ledger = ledger
-        self._link = link
+        self._stash = stash
         self._clock = clock
         self._log = log
         self._next_at = 0.0
@@ -59,14 +60,14 @@ class CatchUp:
 
     def due_at(self, now: float) -> float | None:
         """At once at the start, then every 10 minutes; never before it is known where Stash is."""
-        if not self._link.is_known:
+        if not self._stash.is_known:
             return None
         return planned(self._next_at, now, self._clock.interval(EVERY_S))
 
     def step(self, now: float, _obstacle: str | None) -> None:
         """Look at one page; Plex is not asked. Raises StashUnavailable, StashRefused and LocalStorage."""
         current = self._pass or self._begin(now)
-        listed = self._link.client().list_updates(page=current.page, per_page=PAGE)
+        listed = self._stash.client().list_updates(page=current.page, per_page=PAGE)
         self._queue_changed(listed, current, now)
         times = [at for _, text in listed if (at := epoch_of(text)) is not None]
         current.newest = max([current.newest, *(at for at in times if at <= now)])

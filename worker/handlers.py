@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from outages.transitions import GateKind
-from push.verdicts import Verdict
+from push.verdicts import JobEnd
 from store.job import Reason, new_job
 from store.requests import CommandStore
 from worker.clearing import Clearing
@@ -16,14 +16,12 @@ from worker.recover_outage import OutageRecovery
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from outages.transitions import Gate, ProbeResult
+    from outages.transitions import Gate
     from push.verdicts import Outcome
     from store.requests import Command
     from worker.commands import Handler
     from worker.parts import Parts
 
-# The job stays as it is; what stands in the way stands in the way of all.
-_KEPT = (Verdict.OUTAGE, Verdict.BUSY, Verdict.AUTH, Verdict.SETUP, Verdict.STASH_AWAY, Verdict.STORAGE)
 WAITING = "waiting"
 
 
@@ -32,9 +30,6 @@ class Loop(Protocol):
 
     def look(self) -> Gate:
         """What stops the drain now, after a fresh look at the settings."""
-
-    def probe(self) -> ProbeResult:
-        """Ask Plex how it is."""
 
     def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
         """Take a job through one try."""
@@ -48,17 +43,17 @@ def commands_of(parts: Parts, loop: Loop, more: Mapping[str, Handler]) -> Comman
     )
     recovering = OutageRecovery(
         queue=parts.queue, ledger=parts.ledger, stash=parts.stash, resilience=parts.resilience,
-        probe=loop.probe, clock=parts.clock,
+        probe=parts.probe, clock=parts.clock,
     )  # fmt: skip
-    present = Present(parts, loop)
+    live = LiveCommands(parts, loop)
     handlers = {
         "clear_queue": clearing.clear_queue,
         "clear_dlq": clearing.clear_dlq,
         "purge_dlq": clearing.purge_dlq,
         "restore_cleared": clearing.restore_cleared,
         "recover_outage_jobs": recovering.recover_outage_jobs,
-        "look": present.look,
-        "sync_scene": present.sync_scene,
+        "look": live.look,
+        "sync_scene": live.sync_scene,
         **more,
     }
     return Commands(
@@ -66,8 +61,8 @@ def commands_of(parts: Parts, loop: Loop, more: Mapping[str, Handler]) -> Comman
     )
 
 
-class Present:
-    """What is asked about now, and done at once."""
+class LiveCommands:
+    """Commands that are about this very moment and need the loop."""
 
     def __init__(self, parts: Parts, loop: Loop) -> None:
         self._parts = parts
@@ -97,7 +92,7 @@ class Present:
         while (wait_s := self._parts.resilience.take_token(clock.now())) > 0:
             clock.sleep(wait_s)
         outcome = self._loop.process_one(is_trial=gate.kind is GateKind.TRIAL, scene_id=scene_id)
-        if outcome is None or outcome.verdict in _KEPT:
+        if outcome is None or outcome.verdict.row.job is JobEnd.KEEP:
             return _scene_report(scene_id, WAITING, message=outcome.text if outcome else "")
         verdict = outcome.error_class or outcome.verdict.value
         return _scene_report(scene_id, verdict, items=outcome.rating_keys, message=outcome.text)

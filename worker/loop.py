@@ -8,19 +8,20 @@ from local import inbox
 from local.storage import LocalStorage
 from outages.breaker import Circuit
 from outages.scheduler import PauseReason
-from outages.transitions import Gate, GateKind, ProbeKind, ProbeResult
-from plex.errors import PlexError, PlexSetup
+from outages.transitions import Gate, GateKind
+from plex.errors import PlexError
 from push.read_ahead import BATCH, ReadAhead
 from push.verdicts import Outcome, Verdict
 from stash.errors import StashRefused, StashUnavailable
-from store.worker_file import DOING_STASH_AWAY, IDLE
-from worker.attempt import Attempt
+from store.worker_file import IDLE, PUSHING, WAITING_FOR_DUE, WAITING_FOR_GATE, WAITING_WHILE_PAUSED
+from worker.attempt import Attempt, judge
 from worker.handlers import commands_of
+from worker.intake import FanOut
 from worker.parts import Leave
-from worker.probe import probe_result
 from worker.report import Report
 from worker.settlement import Settlement
 from worker.stash_link import obey_log_settings
+from worker.stash_watch import StashWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,18 +36,12 @@ LOOK_S = 0.07
 # No wait is longer without a look at everything else: the circuit, which a Health Check may have moved, abandoned
 # files, the plugin's manifest.
 ROUND_S = 1.0
-# While something stops the drain the settings are read again this often, and at most this often after an event.
-SETTINGS_S = 10.0
-SETTINGS_QUIET_S = 1.0
-STASH_RETRY_S = 2.0
+# While the disk refuses; scaled.
 STORAGE_RETRY_S = 1.0
-STASH_AWAY_LIMIT_S = 600.0
-# A Stash that fails to name the scenes of one tag is asked again when the worker has lived for so much longer.
-REFUSED_RETRY_S = 600.0
 
 
 class SyncWorker:
-    """The holder of `worker.lock`."""
+    """The holder of `worker.lock`. `linger_s`: how long it stays idle, in real seconds."""
 
     def __init__(
         self,
@@ -65,24 +60,26 @@ class SyncWorker:
         self._queue = parts.queue
         self._resilience = parts.resilience
         self._linger_s = linger_s
+        self._storage_retry_s = parts.clock.interval(STORAGE_RETRY_S)
         self._plugin_change = plugin_change
         self._report = Report(parts.log)
         self._settlement = Settlement(parts, self._report)
         self._ahead = ReadAhead(parts.queue)
         self._attempt = Attempt(
-            ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=self.probe, log=parts.log
+            ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=parts.probe, log=parts.log
         )
         self._commands = commands_of(parts, self, asked.commands() if asked else {})
+        self._fan_out = FanOut(
+            queue=parts.queue, ledger=parts.ledger, stash=parts.stash, clock=parts.clock, log=parts.log
+        )
+        self._stash = StashWatch(
+            link=parts.stash, worker_file=parts.worker_file, on_new_settings=self._obey, clock=parts.clock,
+            log=parts.log,
+        )  # fmt: skip
         # A worker died in the middle of a job: perhaps of one that was read ahead, and would again in every batch.
         self._alone_left = BATCH if parts.queue.had_in_flight else 0
-        self._entities: list[inbox.Entry] = []
-        self._refused: dict[tuple[str, float], float] = {}  # entries whose scenes Stash fails to name, until when
         self._has_news = False
         self._idle_since = self._clock.monotonic()
-        self._settings: Settings | None = None  # that the loop goes by; others read them too
-        self._settings_read_at = 0.0
-        self._stash_away_since: float | None = None
-        self._stash_retry_at = 0.0
 
     def run(self) -> Leave:
         """Drain until there is a reason to leave."""
@@ -104,24 +101,25 @@ class SyncWorker:
         try:
             self._claim()
             self._resilience.refresh(now)
-            if self._parts.stash.settings or not self._rests_from_stash(now):
-                self._resilience.maybe_check_recovery(self.probe, len(self._queue))
+            if self._parts.stash.settings or not self._stash.rests_for_s(now):
+                self._resilience.maybe_check_recovery(self._parts.probe, len(self._queue))
             return self._until_next_check(self._drain_step(now), now)
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
         except (LocalStorage, OSError) as error:
-            self._resilience.record_storage(str(error), now)
-            # Deaf to the inbox: what lies there and cannot be taken in would end any other wait at once.
-            self._clock.sleep(self._clock.interval(STORAGE_RETRY_S))
+            self._resilience.record_pause(PauseReason.STORAGE, str(error), now)
+            # Not even a look at the inbox: what lies there and cannot be taken in would end any other wait at once.
+            self._clock.sleep(self._storage_retry_s)
         return LOOK_S
 
     def _drain_step(self, now: float) -> float:  # noqa: PLR0911 - one for each thing that may come next
-        if self._rests_from_stash(now):
-            return self._stash_retry_at - now
+        if rest_s := self._stash.rests_for_s(now):
+            return rest_s
         due = self._queue.peek_ready(now, 1)
         gate = self._resilience.gate(now)
-        if self._entities and not self._is_edit_next(due, gate):
-            self._fan_out()
+        is_edit_next = self._may_push(due, gate) and not due[0].reason.is_bulk
+        if self._fan_out.is_due and not is_edit_next:
+            self._fan_out_page(now)
             return 0.0
         if self._background_goes_first(due, gate) and self._step_background(gate, now):
             return 0.0
@@ -130,7 +128,7 @@ class SyncWorker:
         if not due:
             return self._wait_for_due(now)
         if self._is_paused(due[0], now):
-            self._parts.worker_file.tell("waiting: paused", now)
+            self._parts.worker_file.tell(WAITING_WHILE_PAUSED, now, stopped_by="paused")
             return ROUND_S
         wait_s = self._resilience.take_token(now)
         if wait_s == 0:
@@ -139,32 +137,31 @@ class SyncWorker:
 
     def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
         """Take the next due job, or this scene's, through one try to its decision. The only place for that."""
-        started_at = self._clock.now()
-        job = self._queue.take(started_at) if scene_id is None else self._queue.take_scene(scene_id)
+        began_at = self._clock.now()
+        job = self._queue.take(began_at) if scene_id is None else self._queue.take_scene(scene_id)
         if job is None:
             return None
-        self._parts.ledger.begin_job(started_at, event_at=job.last_event_at)
         ticket = self._resilience.ticket()
-        self._parts.worker_file.tell("pushing", started_at)
+        self._parts.worker_file.tell(PUSHING, began_at)
         # A trial asks Plex for nothing beyond its own job.
-        next_jobs = [] if is_trial or self._alone_left else self._queue.peek_ready(started_at, BATCH - 1)
+        next_jobs = [] if is_trial or self._alone_left else self._queue.peek_ready(began_at, BATCH - 1)
         self._alone_left = max(0, self._alone_left - 1)
-        outcome, scene = self._attempt.run(job, next_jobs)
+        outcome, scene = self._attempt.run(job, next_jobs, began_at)
         if outcome.verdict is Verdict.STASH_AWAY:
             self._note_stash_away(outcome.text, self._clock.now())
         else:
-            self._stash_away_since = None
+            self._stash.note_back()
         try:
             outcome = self._settle(job, outcome, scene, ticket)
         finally:
-            self._queue.keep(job.scene_id)  # in progress no more, even if the disk refused what was decided
-        self._report.tell(job, outcome, scene, took_s=self._clock.now() - started_at)
+            self._queue.keep(job.scene_id)  # no longer in progress, even if the disk refused what was decided
+        self._report.tell(job, outcome, scene, took_s=self._clock.now() - began_at)
         self._idle_since = self._clock.monotonic()
         self._parts.worker_file.jobs_done += 1
         return outcome
 
     def _settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
-        """What follows of the outcome; a bug there is the job's as well, or each worker would die of it anew."""
+        """Settle the job; a bug in doing so is the job's too, or every new worker would die of it."""
         try:
             return self._settlement.settle(job, outcome, scene, ticket)
         except (LocalStorage, OSError):
@@ -174,17 +171,15 @@ class SyncWorker:
             bug = Outcome(verdict=Verdict.BUG, text=f"{type(error).__name__}: {error}")
             return self._settlement.settle(job, bug, None, ticket)
 
-    # What is done beside the jobs
+    # Background work
 
     def _background_goes_first(self, due: Sequence[Job], gate: Gate) -> bool:
-        """By turns with bulk work, before such as looks for gaps itself: it waits until all of them are found.
+        """Alternates with bulk jobs; jobs that a background scan queued wait until that scan ends.
 
         Never before an edit that may be pushed, nor in a trial.
         """
         had_turn, self._had_background = self._had_background, False
-        settings = self._parts.stash.settings
-        may_push = bool(due) and gate.kind is GateKind.DRAIN and not (settings and settings.paused)
-        if may_push and (not due[0].reason.is_bulk or (had_turn and not due[0].reason.finds_gaps)):
+        if self._may_push(due, gate) and (not due[0].reason.is_bulk or (had_turn and not due[0].reason.finds_gaps)):
             return False
         return gate.kind is not GateKind.TRIAL
 
@@ -192,8 +187,8 @@ class SyncWorker:
         for background in self._backgrounds:
             due_at = background.due_at(now)
             if due_at is not None and due_at <= now:
-                if self._settings is None or self._are_old(now):
-                    self._read_settings(now)
+                if self._stash.are_settings_old(now, after_event=self._has_news):
+                    self._stash.read_settings(now)
                 self._had_background = True
                 self._run_step(background, gate.message if gate.kind is GateKind.WAIT else None, now)
                 return True
@@ -204,10 +199,10 @@ class SyncWorker:
         try:
             background.step(now, obstacle)
             if not len(self._queue):
-                self._stash_away_since = None  # no job will find out that it is back
+                self._stash.note_back()  # no job will find out that it is back
         except PlexError as error:
-            outcome = self._attempt.judge(error)
-            self._settlement.record_at_server(outcome, ticket)
+            outcome = judge(error, self._parts.probe)
+            self._settlement.record_stop(outcome, ticket)
             background.break_off(outcome.text, is_passing=outcome.verdict is Verdict.OWN_FAILURE)
         except (StashUnavailable, StashRefused, LocalStorage, OSError):
             raise
@@ -221,130 +216,87 @@ class SyncWorker:
         times = [background.due_at(now) for background in self._backgrounds]
         return any(at is not None and at <= now for at in times)
 
-    # What surrounds the jobs
+    # The inbox
 
     def _claim(self) -> None:
         claimed = self._parts.intake.claim()
         if claimed.commands:
             self._commands.serve(claimed.commands)
             claimed = self._parts.intake.claim()  # a command may have taken entries away
-        now = self._clock.now()
-        there = {(each.path, each.at): each for each in claimed.entities}
-        self._refused = {key: until for key, until in self._refused.items() if key in there}  # or replaced, or cleared
-        self._entities = [each for key, each in there.items() if self._refused.get(key, 0.0) <= now]
+        self._fan_out.note(claimed.entities)
         self._has_news = claimed.count > len(claimed.entities)
         if self._has_news:
             self._idle_since = self._clock.monotonic()
 
-    def _is_edit_next(self, due: Sequence[Job], gate: Gate) -> bool:
-        """Whether a person's edit may be pushed now, before anything else."""
-        settings = self._parts.stash.settings
-        may_push = bool(due) and gate.kind is GateKind.DRAIN and not (settings and settings.paused)
-        return may_push and not due[0].reason.is_bulk
-
-    def _fan_out(self) -> None:
+    def _fan_out_page(self, now: float) -> None:
         """One page, so that edits and commands are served between the pages."""
-        entity = self._entities[0]
-        try:
-            is_done = self._parts.intake.fan_out(entity)
-        except (StashUnavailable, StashRefused) as error:
-            self._read_settings(self._clock.now())  # raises if it is not about this entity alone
-            # Nothing else shall wait for it.
-            self._entities.pop(0)
-            self._refused[entity.path, entity.at] = self._clock.now() + self._clock.interval(REFUSED_RETRY_S)
-            self._parts.log.warning(
-                "%s %s changed, but Stash fails to name its scenes (%s). Those that PlexSync knows of are queued; the "
-                "others are asked for again later.", entity.kind, entity.key, error,
-            )  # fmt: skip
-            return
-        self._refused.pop((entity.path, entity.at), None)
-        if is_done:
-            self._entities.pop(0)
-            self._parts.log.debug("%s %s changed: its scenes are queued", entity.kind, entity.key)
-        self._stash_away_since = None
-        self._idle_since = self._clock.monotonic()
+        if self._fan_out.step(check_stash=lambda: self._stash.read_settings(now)):
+            self._stash.note_back()
+            self._idle_since = self._clock.monotonic()
+
+    # What stops the drain
 
     def look(self) -> Gate:
-        """What stops the drain now, after a fresh look at the settings; Plex is probed if that is due."""
+        """What stops the drain now, after a fresh look at the settings; Plex is probed if a probe is due."""
         now = self._clock.now()
         try:
-            settings = self._read_settings(now)
+            settings = self._stash.read_settings(now)
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
             return Gate(kind=GateKind.WAIT, stopped_by="stash", message=f"Stash does not answer: {error}")
         if settings.paused:
             return Gate(kind=GateKind.WAIT, stopped_by="paused", message="paused is switched on in the settings")
         self._resilience.refresh(now, at_once=True)  # a Health Check may have changed them just now
-        self._resilience.maybe_check_recovery(self.probe, len(self._queue))
+        self._resilience.maybe_check_recovery(self._parts.probe, len(self._queue))
         return self._resilience.gate(self._clock.now())
 
-    def probe(self) -> ProbeResult:
-        """Ask Plex how it is. Raises StashUnavailable when the settings were never read."""
-        try:
-            return probe_result(self._parts.plex.probe(self._parts.stash.last_settings()))
-        except PlexSetup as error:
-            return ProbeResult(kind=ProbeKind.SETUP, text=str(error))
+    def _may_push(self, due: Sequence[Job], gate: Gate) -> bool:
+        return bool(due) and gate.kind is GateKind.DRAIN and not self._stash.is_paused
 
     def _is_paused(self, job: Job, now: float) -> bool:
         """Whether the settings say to push nothing; read anew whenever a batch starts, and in one that takes long."""
-        settings = self._parts.stash.settings
-        if settings is None or self._are_old(now) or not (settings.paused or self._ahead.has(job)):
-            settings = self._read_settings(now)
+        settings, is_old = self._parts.stash.settings, self._stash.are_settings_old(now, after_event=self._has_news)
+        if settings is None or is_old or not (settings.paused or self._ahead.has(job)):
+            settings = self._stash.read_settings(now)
         return settings.paused
 
+    def _note_stash_away(self, text: str, now: float) -> None:
+        self._stash.note_away(text, now)
+        self._ahead.forget()
+
+    def _obey(self, settings: Settings, are_changed: bool) -> None:
+        """New settings, or the first ones that this worker reads."""
+        self._ahead.forget()
+        obey_log_settings(self._parts.log, settings)
+        self._parts.worker_file.settings = {
+            "hide_paths": settings.hide_paths,
+            "recovery_rate": settings.recovery_rate,
+            "recovery_minutes": settings.recovery_minutes,
+        }
+        self._resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
+        if are_changed:
+            self._resilience.settings_changed(self._clock.now())
+
+    # Waiting and leaving
+
     def _wait_at_gate(self, gate: Gate, now: float) -> float:
-        """Wait for a probe; the user may repair what stops the drain meanwhile, or has just done so and edits on."""
-        self._parts.worker_file.tell(f"waiting: {gate.stopped_by}", now)
-        if self._stash_away_since is not None or self._are_old(now):
+        """Wait for a probe; meanwhile the user may repair what stops the drain, or may just have done so."""
+        self._parts.worker_file.tell(f"{WAITING_FOR_GATE}{gate.stopped_by}", now, stopped_by=gate.stopped_by)
+        if self._stash.is_away or self._stash.are_settings_old(now, after_event=self._has_news):
             before = self._parts.stash.settings
-            if self._read_settings(now) != before:
+            if self._stash.read_settings(now) != before:
                 return 0.0
-            self._stash_away_since = None
+            self._stash.note_back()
         return self._seconds_until(gate.until, now)
 
     def _wait_for_due(self, now: float) -> float:
         if not len(self._queue):
             self._resilience.store_counts(now)
-        self._parts.worker_file.tell("waiting for what is due" if len(self._queue) else IDLE, now)
-        if self._stash_away_since is not None and len(self._queue):
-            self._read_settings(now)  # no job will find out whether it is back
-            self._stash_away_since = None
+        self._parts.worker_file.tell(WAITING_FOR_DUE if len(self._queue) else IDLE, now)
+        if self._stash.is_away and len(self._queue):
+            self._stash.read_settings(now)  # no job will find out whether it is back
+            self._stash.note_back()
         return self._seconds_until(self._queue.next_due_at(), now)
-
-    def _are_old(self, now: float) -> bool:
-        """Whether to read the settings again although no batch starts."""
-        age_s, interval = abs(now - self._settings_read_at), self._clock.interval
-        return age_s >= interval(SETTINGS_QUIET_S if self._has_news else SETTINGS_S)
-
-    def _read_settings(self, now: float) -> Settings:
-        """A Stash that tells the settings may still fail to tell scenes: who is away stays so here."""
-        before, settings = self._settings, self._parts.stash.read_settings()
-        self._settings, self._settings_read_at = settings, now
-        if settings != before:
-            self._ahead.forget()
-            obey_log_settings(self._parts.log, settings)
-            self._parts.worker_file.settings = {
-                "hide_paths": settings.hide_paths,
-                "recovery_rate": settings.recovery_rate,
-                "recovery_minutes": settings.recovery_minutes,
-            }
-            self._resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
-            if before is not None:
-                self._resilience.settings_changed(now)
-        return settings
-
-    def _rests_from_stash(self, now: float) -> bool:
-        return self._stash_away_since is not None and now < self._stash_retry_at
-
-    def _note_stash_away(self, text: str, now: float) -> None:
-        self._parts.worker_file.tell(DOING_STASH_AWAY, now)
-        if self._stash_away_since is None:
-            self._stash_away_since = now
-            self._parts.log.warning("Stash does not answer: %s. Pending scenes wait for it.", text)
-        self._ahead.forget()
-        self._stash_retry_at = now + self._clock.interval(STASH_RETRY_S)
-
-    # Waiting and leaving
 
     def _until_next_check(self, seconds: float, now: float) -> float:
         return min(seconds, self._seconds_until(self._resilience.next_check_at(), now))
@@ -364,8 +316,7 @@ class SyncWorker:
         change = self._plugin_change()
         if change:
             return change
-        away_since = self._stash_away_since
-        if away_since is not None and self._clock.now() - away_since >= self._clock.interval(STASH_AWAY_LIMIT_S):
+        if self._stash.is_given_up(self._clock.now()):
             return Leave.STASH_AWAY
         if self._is_idle() and self._clock.monotonic() - self._idle_since >= self._linger_s:
             return Leave.IDLE
@@ -373,7 +324,7 @@ class SyncWorker:
 
     def _is_idle(self) -> bool:
         """Nothing is pending, and nothing is in the way of taking in what may lie in the inbox."""
-        if len(self._queue) or self._entities or self._refused or self._resilience.breaker.state is not Circuit.CLOSED:
+        if len(self._queue) or self._fan_out.is_pending or self._resilience.breaker.state is not Circuit.CLOSED:
             return False
         if self._is_background_due() or (self._asked and self._asked.is_under_way):
             return False

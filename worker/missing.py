@@ -11,12 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.words import counted
-from plex.errors import Ambiguous, NotInPlex
 from plex.sweep import REFRESH_EVERY_S
-from push.verdicts import Action
 from store.dead_letters import DeadLetters
 from store.job import Reason, new_job
-from store.ledger import DEAD
+from store.judgement import ErrorClass, Judgement
 from worker.parts import planned
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 
 # Scenes that are missing without a job: nobody waits for them.
 MISSING_EVERY_S = 600.0
-_UNFOUND = (NotInPlex.__name__, Ambiguous.__name__)
+_UNFOUND = (ErrorClass.NOT_IN_PLEX.value, ErrorClass.AMBIGUOUS.value)
 
 
 class MissingScenes:
@@ -73,7 +71,7 @@ class MissingScenes:
     def _look(self, finder: Finder, now: float) -> None:
         if not finder.index.awaits_any():
             return
-        waits = any(job.error_class == NotInPlex.__name__ for job in self._queue.jobs())
+        waits = any(job.error_class == ErrorClass.NOT_IN_PLEX.value for job in self._queue.jobs())
         every_s = self._clock.interval(MISSING_EVERY_S)
         # A look that somebody else has just had is waited for, not counted: what has come since is to be seen too.
         if (waits or now >= planned(self._next_for_missing_at, now, every_s)) and finder.sweeper.refresh():
@@ -101,7 +99,7 @@ class MissingScenes:
             self._log.info("files are looked for in other ways now: %d scenes are looked at again", count)
 
     def _wake(self, scene_ids: Sequence[int], now: float) -> int:
-        dead = frozenset(self._dead_of(NotInPlex.__name__))
+        dead = frozenset(self._dead_of(ErrorClass.NOT_IN_PLEX.value))
         return sum(self._wake_scene(scene_id, now, is_dead=scene_id in dead) for scene_id in scene_ids)
 
     def _dead_of(self, *classes: str) -> list[int]:
@@ -112,15 +110,15 @@ class MissingScenes:
     def _wake_scene(self, scene_id: int, now: float, *, is_dead: bool) -> bool:
         job = self._queue.job(scene_id)
         if job:
-            is_waiting = job.error_class == NotInPlex.__name__ and job.not_before > now
+            is_waiting = job.error_class == ErrorClass.NOT_IN_PLEX.value and job.not_before > now
             if is_waiting:
                 self._queue.change(replace(job, not_before=0.0))
             return is_waiting
         record = self._ledger.record(scene_id)
-        if not is_dead and (record is None or record.verdict == DEAD):
+        if not is_dead and (record is None or record.judgement is Judgement.DEAD):
             return False
         # A dead letter goes with the next settlement, whatever it is. A scene that was pushed went to an item that only
         # looked like its own, which nothing but a look at Plex can tell.
-        is_missing = record is not None and record.verdict == Action.MISSING.value
+        is_missing = record is not None and record.judgement is Judgement.MISSING
         self._queue.add(new_job(scene_id, Reason.SYNC if is_missing and not is_dead else Reason.RECOVERY, now))
         return True

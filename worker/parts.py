@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from worker.probe import probe_plex
+
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
 
     from local.clock import Clock
     from outages.resilience import Resilience
+    from outages.transitions import ProbeResult
     from push.plex_link import PlexLink
     from store.ledger import Ledger
     from store.queue import JobQueue
@@ -44,6 +47,10 @@ class Parts:
     worker_file: WorkerFile
     clock: Clock
     log: logging.Logger
+
+    def probe(self) -> ProbeResult:
+        """Ask Plex how it is. Raises StashUnavailable when the settings were never read."""
+        return probe_plex(self.plex, self.stash)
 
 
 def planned(at: float, now: float, most_s: float) -> float:

@@ -135,7 +135,7 @@ def _open_parts(
         directory=directory,
         queue=queue,
         ledger=ledger,
-        intake=Intake(directory=directory, queue=queue, ledger=ledger, link=stash, clock=clock, log=log),
+        intake=Intake(directory=directory, queue=queue, ledger=ledger, stash=stash, clock=clock, log=log),
         stash=stash,
         plex=plex,
         resilience=Resilience(directory, clock=clock, log=log),
@@ -153,7 +153,7 @@ def _note_queue_damage(ledger: Ledger, directory: str, clock: Clock, log: loggin
 def catch_up_of(parts: Parts) -> CatchUp:
     """The worker's own work beside the jobs."""
     return CatchUp(
-        queue=parts.queue, ledger=parts.ledger, link=parts.stash, clock=parts.clock, log=parts.log
+        queue=parts.queue, ledger=parts.ledger, stash=parts.stash, clock=parts.clock, log=parts.log
     )
 
 

@@ -6,9 +6,13 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from push.verdicts import Action, Outcome, Verdict, decide, rules
+from outages.scheduler import PauseReason
+from push.verdicts import Action, Outcome, Stop, Verdict, decide, rules
+from store.dead_letters import DeadLetters
+from store.judgement import Judgement
 
 if TYPE_CHECKING:
+    from push.verdicts import Decision
     from stash.scene import Scene
     from store.job import Job
     from worker.parts import Parts
@@ -16,49 +20,46 @@ if TYPE_CHECKING:
 
 
 class Settlement:
-    """Draws them for one worker. Raises LocalStorage when the disk refuses what was decided."""
+    """Settles the jobs of one worker. Raises LocalStorage when the disk refuses what was decided."""
 
     def __init__(self, parts: Parts, report: Report) -> None:
         self._clock = parts.clock
         self._queue = parts.queue
         self._ledger = parts.ledger
+        self._dead_letters = DeadLetters(parts.ledger)
         self._stash = parts.stash
         self._resilience = parts.resilience
         self._report = report
 
     def settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
-        """Tell breaker and pauses, then carry the decision out; the outcome as it counted for the job."""
+        """Tell breaker and pauses, then carry out what is decided; the outcome as it counted for the job."""
         now, outage_id = self._clock.now(), self._outage_id()  # a success may end it
         if outcome.verdict is Verdict.OWN_FAILURE:
             outcome = self._record_own_failure(job, outcome, ticket, now)
         elif outcome.shows_health:
             self._resilience.record_success(ticket, now, pushed=outcome.verdict is Verdict.PUSHED)
         else:
-            self.record_at_server(outcome, ticket)
-        self._apply(job, outcome, scene, outage_id or self._outage_id())
+            self.record_stop(outcome, ticket)
+        self._carry_out(self._decide(job, outcome, outage_id or self._outage_id()), outcome, scene)
         return outcome
+
+    def record_stop(self, outcome: Outcome, ticket: int) -> None:
+        """Stop the drain for what all jobs would meet now; nothing where the outcome is about one job."""
+        stop, now = outcome.verdict.row.stops, self._clock.now()
+        if stop is Stop.CIRCUIT:
+            self._resilience.record_outage(ticket, outcome.text, now)
+        elif stop is Stop.BUSY:
+            self._resilience.record_busy(outcome.retry_after_s, outcome.text, now)
+        elif stop in (Stop.AUTH, Stop.SETUP, Stop.STORAGE):
+            self._resilience.record_pause(PauseReason(stop.value), outcome.text, now)
 
     def _outage_id(self) -> int:
         """The outage under way; 0 for none."""
         outage = self._resilience.breaker.outage
         return outage.id if outage else 0
 
-    def record_at_server(self, outcome: Outcome, ticket: int) -> None:
-        """What all jobs would meet now."""
-        now, text, verdict = self._clock.now(), outcome.text, outcome.verdict
-        if verdict is Verdict.OUTAGE:
-            self._resilience.record_outage(ticket, text, now)
-        elif verdict is Verdict.BUSY:
-            self._resilience.record_busy(outcome.retry_after_s, text, now)
-        elif verdict is Verdict.AUTH:
-            self._resilience.record_auth(text, now)
-        elif verdict is Verdict.SETUP:
-            self._resilience.record_setup(text, now)
-        elif verdict is Verdict.STORAGE:
-            self._resilience.record_storage(text, now)
-
     def _record_own_failure(self, job: Job, outcome: Outcome, ticket: int, now: float) -> Outcome:
-        """One of several in a row is the server's failure after all: none of them is charged then, each job once."""
+        """If it is one of several in a row, the server failed after all: each of these jobs is refunded, once."""
         refunded = self._resilience.record_own_failure(
             ticket, job.scene_id, outcome.error_class, outcome.text, now
         )
@@ -73,7 +74,7 @@ class Settlement:
     def _refund(self, scene_id: int) -> None:
         job = self._queue.job(scene_id)
         if job is None:
-            job = self._ledger.exhume(scene_id, now=self._clock.now())
+            job = self._dead_letters.exhume(scene_id, now=self._clock.now())
             if job is None:
                 return
             self._queue.add(job)
@@ -81,25 +82,28 @@ class Settlement:
             attempts = max(0, job.attempts - 1)
             self._queue.change(replace(job, attempts=attempts, not_before=0.0, is_refunded=True))
 
-    def _apply(self, job: Job, outcome: Outcome, scene: Scene | None, outage_id: int) -> None:
-        """Carry the decision out: first store what is new, then settle the job."""
-        settings, ledger, now = self._stash.settings, self._ledger, self._clock.now()
-        job = self._queue.job(job.scene_id) or job
+    def _decide(self, job: Job, outcome: Outcome, outage_id: int) -> Decision:
+        settings = self._stash.settings
         table = rules(
             self._clock,
             max_retries=settings.max_retries if settings else 1,
             skip_missing=bool(settings and settings.skip_missing),
         )
         chance = random.random()  # noqa: S311 - spreads retries
-        decision = decide(outcome, job, table, now=now, chance=chance, outage_id=outage_id)
+        current = self._queue.job(job.scene_id) or job
+        return decide(outcome, current, table, now=self._clock.now(), chance=chance, outage_id=outage_id)
+
+    def _carry_out(self, decision: Decision, outcome: Outcome, scene: Scene | None) -> None:
+        """First store what is new, then let go of the job."""
+        job, now = decision.job, self._clock.now()
         if outcome.verdict is Verdict.GONE:
-            ledger.forget_scene(job.scene_id)
+            self._ledger.forget_scene(job.scene_id)
         if decision.action is Action.BURY:
-            ledger.bury(decision.job, scene, now=now)
+            self._dead_letters.bury(job, scene, now=now)
         if decision.action is Action.MISSING and scene:
-            ledger.store_verdict(scene, verdict="missing", fingerprint="", files="", now=now)
+            self._ledger.store_judgement(scene, Judgement.MISSING, now=now)
         if decision.action in (Action.RETRY, Action.KEEP):
-            self._queue.put_back(decision.job)
+            self._queue.put_back(job)
         else:
             self._queue.finish(job.scene_id)
         self._report.decided(decision, scene, now)

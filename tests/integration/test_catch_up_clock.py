@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from store.judgement import Judgement
 from store.ledger import Ledger
 from store.queue import JobQueue
 from tests.support.clocks import SetClock
@@ -51,7 +52,7 @@ class Desk:
 
     def start(self) -> CatchUp:
         return CatchUp(
-            queue=self.queue, ledger=self.ledger, link=cast("Any", self.shelf), clock=self.clock,
+            queue=self.queue, ledger=self.ledger, stash=cast("Any", self.shelf), clock=self.clock,
             log=logging.getLogger("test"),
         )  # fmt: skip
 
@@ -129,8 +130,8 @@ def test_an_edit_that_had_its_event_is_not_said_to_have_come_without_one(
     edited_at = desk.jump(60)
     desk.shelf.times |= {1: edited_at, 2: edited_at}
     ((_, updated_at),) = desk.shelf.list_updates(page=1, per_page=1)
-    desk.ledger.store_verdict(
-        a_scene(1, updated_at=updated_at), verdict="pushed", fingerprint="f", files="f", now=edited_at + 0.5
+    desk.ledger.store_judgement(
+        a_scene(1, updated_at=updated_at), Judgement.PUSHED, fingerprint="f", files="f", now=edited_at + 0.5
     )
     desk.jump(EVERY_S)
     assert desk.look(catch_up) == [1, 2]

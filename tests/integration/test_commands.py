@@ -143,7 +143,7 @@ def test_clear_and_restore_keep_every_job_whatever_step_a_kill_hits(
 
 def test_dead_letters_come_back_as_they_were(tmp_path: Path) -> None:
     with office(tmp_path) as made:
-        made.ledger.bury(a_job(1), None, now=6.0)
+        DeadLetters(made.ledger).bury(a_job(1), None, now=6.0)
         before = DeadLetters(made.ledger).all()
         made.ask("c1", "clear_dlq")
         made.serve()

@@ -12,10 +12,11 @@ import pytest
 from local import inbox
 from local.clock import Clock
 from stash.scene import Named
+from store.judgement import Judgement
 from store.ledger import Ledger
 from store.queue import JobQueue
 from tests.support.scenes import a_scene
-from worker.intake import ENTITY_PAGE, Intake
+from worker.intake import ENTITY_PAGE, FanOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,12 +60,10 @@ def queue(tmp_path: Path) -> Iterator[JobQueue]:
 
 
 @pytest.fixture
-def intake(tmp_path: Path, ledger: Ledger, queue: JobQueue, stash: PagedStash) -> Intake:
-    inbox.prepare(str(tmp_path))
-    return Intake(
-        directory=str(tmp_path), queue=queue, ledger=ledger, link=cast("StashLink", stash), clock=Clock(),
-        log=logging.getLogger(__name__),
-    )  # fmt: skip
+def fan_out(ledger: Ledger, queue: JobQueue, stash: PagedStash) -> FanOut:
+    return FanOut(
+        queue=queue, ledger=ledger, stash=cast("StashLink", stash), clock=Clock(), log=logging.getLogger(__name__)
+    )
 
 
 def an_event(tmp_path: Path) -> inbox.Entry:
@@ -75,15 +74,15 @@ def an_event(tmp_path: Path) -> inbox.Entry:
 
 def settle(ledger: Ledger, scene_id: int) -> None:
     scene = a_scene(scene_id, tags=(Named(id=TAG, name="T"),))
-    ledger.store_verdict(scene, verdict="pushed", fingerprint="f", files="", now=1.0)
+    ledger.store_judgement(scene, Judgement.PUSHED, fingerprint="f", now=1.0)
 
 
 def test_one_step_is_one_page_and_the_entry_stays_until_the_last(
-    tmp_path: Path, intake: Intake, queue: JobQueue, stash: PagedStash
+    tmp_path: Path, fan_out: FanOut, queue: JobQueue, stash: PagedStash
 ) -> None:
     stash.scene_ids = list(range(1, 2 * ENTITY_PAGE + 2))
     event, sizes = an_event(tmp_path), []
-    while not intake.fan_out(event):
+    while not fan_out.queue_page(event):
         sizes.append(len(queue))
         assert Path(event.path).exists()
     assert sizes == [0, ENTITY_PAGE, 2 * ENTITY_PAGE]
@@ -92,38 +91,38 @@ def test_one_step_is_one_page_and_the_entry_stays_until_the_last(
 
 
 def test_a_scene_that_both_know_gets_one_event_and_one_that_stash_forgot_is_found(
-    tmp_path: Path, intake: Intake, queue: JobQueue, ledger: Ledger, stash: PagedStash
+    tmp_path: Path, fan_out: FanOut, queue: JobQueue, ledger: Ledger, stash: PagedStash
 ) -> None:
     for scene_id in (1, 2):
         settle(ledger, scene_id)
     stash.scene_ids = [2, 3]
     event = an_event(tmp_path)
-    assert not intake.fan_out(event)
+    assert not fan_out.queue_page(event)
     generation = queue.generation(2)
-    assert intake.fan_out(event)
+    assert fan_out.queue_page(event)
     assert {job.scene_id for job in queue.jobs()} == {1, 2, 3}
     assert queue.generation(2) == generation
 
 
 def test_a_later_event_of_the_same_entity_begins_from_the_start(
-    tmp_path: Path, intake: Intake, stash: PagedStash
+    tmp_path: Path, fan_out: FanOut, stash: PagedStash
 ) -> None:
     stash.scene_ids = list(range(1, ENTITY_PAGE + 2))
     first = an_event(tmp_path)
-    intake.fan_out(first)
-    intake.fan_out(first)
+    fan_out.queue_page(first)
+    fan_out.queue_page(first)
     again = inbox.Entry(kind=first.kind, key=first.key, path=first.path, at=2.0)
-    while not intake.fan_out(again):
+    while not fan_out.queue_page(again):
         pass
     assert stash.pages == [1, 1, 2]
 
 
 def test_a_ledger_of_many_pages_is_read_to_its_end(
-    tmp_path: Path, intake: Intake, queue: JobQueue, ledger: Ledger
+    tmp_path: Path, fan_out: FanOut, queue: JobQueue, ledger: Ledger
 ) -> None:
     for scene_id in range(1, ENTITY_PAGE + 3):
         settle(ledger, scene_id)
     event = an_event(tmp_path)
-    while not intake.fan_out(event):
+    while not fan_out.queue_page(event):
         pass
     assert len(queue) == ENTITY_PAGE + 2

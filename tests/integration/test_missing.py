@@ -14,7 +14,9 @@ from push.plex_link import PlexLink
 from sim.plex.simulator import PlexSim
 from stash.setting_values import PathRule
 from stash.settings import parse_settings
+from store.dead_letters import DeadLetters
 from store.job import Job, Reason
+from store.judgement import Judgement
 from store.ledger import Ledger
 from store.queue import JobQueue
 from tests.support.clocks import SetClock
@@ -95,9 +97,9 @@ def test_a_waiting_job_is_due_as_soon_as_its_file_is_seen(woken: Woken) -> None:
 
 
 def test_a_scene_found_missing_and_a_dead_letter_are_queued_again(woken: Woken) -> None:
-    woken.ledger.store_verdict(a_scene(7, *FILES), verdict="missing", fingerprint="", files="", now=NOW)
-    woken.ledger.bury(replace(WAITING, scene_id=8), a_scene(8, *FILES), now=NOW)
-    woken.ledger.bury(replace(WAITING, scene_id=9, error_class="Bug"), a_scene(9, *FILES), now=NOW)
+    woken.ledger.store_judgement(a_scene(7, *FILES), Judgement.MISSING, now=NOW)
+    DeadLetters(woken.ledger).bury(replace(WAITING, scene_id=8), a_scene(8, *FILES), now=NOW)
+    DeadLetters(woken.ledger).bury(replace(WAITING, scene_id=9, error_class="Bug"), a_scene(9, *FILES), now=NOW)
     for scene_id in (7, 8, 9):
         woken.lack(scene_id)
     woken.file_comes()
@@ -106,7 +108,7 @@ def test_a_scene_found_missing_and_a_dead_letter_are_queued_again(woken: Woken) 
 
 
 def test_what_went_to_an_item_that_only_looked_alike_is_read_again_when_its_own_comes(woken: Woken) -> None:
-    woken.ledger.store_verdict(a_scene(7, *FILES), verdict="pushed", fingerprint="x", files="", now=NOW)
+    woken.ledger.store_judgement(a_scene(7, *FILES), Judgement.PUSHED, fingerprint="x", now=NOW)
     woken.plex.pusher(woken.stash.last_settings()).finder.await_paths(7, FILES)
     woken.sim.add_item(1, files=[("/media/other/late.mp4", 5)], added_at=int(NOW))
     woken.step(REFRESH_EVERY_S)
@@ -119,8 +121,8 @@ def test_what_went_to_an_item_that_only_looked_alike_is_read_again_when_its_own_
 
 def test_what_was_not_found_is_looked_for_again_by_another_path_map(woken: Woken) -> None:
     woken.queue.add(WAITING)
-    woken.ledger.bury(replace(WAITING, scene_id=8, error_class="Ambiguous"), a_scene(8, *FILES), now=NOW)
-    woken.ledger.bury(replace(WAITING, scene_id=9, error_class="Rejected"), a_scene(9, *FILES), now=NOW)
+    DeadLetters(woken.ledger).bury(replace(WAITING, scene_id=8, error_class="Ambiguous"), a_scene(8, *FILES), now=NOW)
+    DeadLetters(woken.ledger).bury(replace(WAITING, scene_id=9, error_class="Rejected"), a_scene(9, *FILES), now=NOW)
     woken.step(30)
     assert woken.queue.peek_ready(woken.clock.now(), 3) == []
     assert woken.stash.settings
@@ -136,7 +138,7 @@ def test_what_was_not_found_is_looked_for_again_by_another_path_map(woken: Woken
 
 def test_a_path_map_that_changed_while_no_worker_lived_counts_too(woken: Woken) -> None:
     woken.step(0)
-    woken.ledger.bury(WAITING, a_scene(7, *FILES), now=NOW)
+    DeadLetters(woken.ledger).bury(WAITING, a_scene(7, *FILES), now=NOW)
     assert woken.stash.settings
     woken.stash.settings = replace(woken.stash.settings, path_map=(PathRule(stash="/data", plex="/media"),))
     next_one = MissingScenes(
@@ -147,7 +149,7 @@ def test_a_path_map_that_changed_while_no_worker_lived_counts_too(woken: Woken) 
 
 
 def test_a_look_just_before_the_worker_started_does_not_stand_for_its_first_one(woken: Woken) -> None:
-    woken.ledger.store_verdict(a_scene(7, *FILES), verdict="missing", fingerprint="", files="", now=NOW)
+    woken.ledger.store_judgement(a_scene(7, *FILES), Judgement.MISSING, now=NOW)
     woken.lack(7)
     woken.plex.pusher(woken.stash.last_settings()).finder.sweeper.refresh()
     woken.clock.set(NOW + 1)

@@ -54,7 +54,8 @@ class Bulk:
     def push(self, job: Job) -> Outcome:
         scene = self.ahead.take(job)
         assert scene
-        return self.pusher.push(job, self.pusher.target(scene), self.ahead.items, SceneShelf([]).as_client())
+        target, stash = self.pusher.target(scene), SceneShelf([]).as_client()
+        return self.pusher.push(job, target, self.ahead.items, stash, began_at=1.0)
 
     def asked(self) -> list[tuple[str, str]]:
         return [(request.method, request.path) for request in self.sim.requests]

@@ -18,8 +18,10 @@ from reconciliation.compare import Finding
 from reconciliation.gaps import Gap, GapType
 from reconciliation.state import GapCounts
 from stash.settings import parse_settings
+from store.dead_letters import DeadLetters
 from store.job import Job, Reason
-from store.ledger import DEAD, Ledger
+from store.judgement import Judgement
+from store.ledger import Ledger
 from store.queue import JobQueue
 from tests.support.scenes import a_scene
 
@@ -51,11 +53,11 @@ class Desk:
 
     def settle(self, scene_id: int) -> None:
         scene = a_scene(scene_id, (f"/media/{scene_id}.mp4", 1))
-        self.ledger.store_verdict(scene, verdict="pushed", fingerprint="f", files="x", now=NOW)
+        self.ledger.store_judgement(scene, Judgement.PUSHED, fingerprint="f", files="x", now=NOW)
 
     def verdict(self, scene_id: int) -> str:
         record = self.ledger.record(scene_id)
-        return record.verdict if record else ""
+        return record.judgement.value if record and record.judgement else ""
 
 
 @pytest.fixture
@@ -110,9 +112,9 @@ def test_a_job_that_waits_after_failing_keeps_its_turn_and_one_that_waits_for_pl
 def test_a_missing_scene_leaves_a_waiting_job_and_a_dead_letter_alone(desk: Desk) -> None:
     desk.queue.add(a_job(1, Reason.HOOK))
     dead = replace(a_job(2, Reason.HOOK), error_class="NotInPlex")
-    desk.ledger.bury(dead, None, now=NOW)
+    DeadLetters(desk.ledger).bury(dead, None, now=NOW)
     desk.closing().close([desk.finding(1, GapType.MISSING), desk.finding(2, GapType.MISSING)])
-    assert (desk.verdict(1), desk.verdict(2)) == ("", DEAD)
+    assert (desk.verdict(1), desk.verdict(2)) == ("", "dead")
 
 
 def test_only_where_plex_is_to_be_asked_for_scans_missing_scenes_are_queued(desk: Desk) -> None:

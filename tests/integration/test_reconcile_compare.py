@@ -16,7 +16,7 @@ from plex.errors import PlexServerError, Rejected
 from plex.find import Finder
 from plex.index import Index
 from push.pusher import Pusher
-from push.shared_items import Sharing
+from push.shared_items import SharedItems
 from reconciliation.compare import MOST_UNREADABLE, PageComparison, read_apart
 from reconciliation.library import choose_library
 from reconciliation.memory import Memory
@@ -68,7 +68,7 @@ class Sides:
         self.sim.clear_requests()
         library = choose_library(sections, "", self.pusher.finder.rules)
         comparison = PageComparison(
-            pusher=self.pusher, sharing=Sharing(self.ledger, LOG), memory=memory, library=library
+            pusher=self.pusher, sharing=SharedItems(self.ledger, LOG), memory=memory, library=library
         )
         found = comparison.compare(self.scenes if scenes is None else scenes)
         memory.close()

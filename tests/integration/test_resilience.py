@@ -11,6 +11,7 @@ import pytest
 from local.storage import LocalStorage
 from outages.breaker import Circuit
 from outages.resilience import Resilience
+from outages.scheduler import PauseReason
 from outages.transitions import GateKind, ProbeKind, ProbeResult
 from tests.support import outage_story
 from tests.support.clocks import SetClock
@@ -222,8 +223,8 @@ def test_transitions_are_told_in_words(tmp_path: Path, caplog: pytest.LogCapture
 def test_pauses_and_their_ends_are_told_in_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     resilience = opened(tmp_path)
-    resilience.record_auth("Plex rejects the token: set plex_token", NOW)
-    resilience.record_auth("Plex rejects the token: set plex_token", NOW + 1)
+    resilience.record_pause(PauseReason.AUTH, "Plex rejects the token: set plex_token", NOW)
+    resilience.record_pause(PauseReason.AUTH, "Plex rejects the token: set plex_token", NOW + 1)
     probe(resilience, OK, NOW + 5)
     resilience.record_busy(45, "Plex is busy.", NOW + 6)
     assert caplog.messages == [
@@ -256,7 +257,7 @@ def test_step_of_the_rate_is_told_once(tmp_path: Path, caplog: pytest.LogCapture
 
 def test_new_token_is_tried_at_once(tmp_path: Path) -> None:
     resilience = opened(tmp_path)
-    resilience.record_auth("token rejected", NOW)
+    resilience.record_pause(PauseReason.AUTH, "token rejected", NOW)
     assert opened(tmp_path).gate(NOW).stopped_by == "auth"
     resilience.settings_changed(NOW + 1)
     assert resilience.gate(NOW + 1).kind is GateKind.DRAIN
@@ -265,7 +266,7 @@ def test_new_token_is_tried_at_once(tmp_path: Path) -> None:
 
 def test_set_up_error_pauses_until_a_probe_finds_it_repaired(tmp_path: Path) -> None:
     resilience = opened(tmp_path)
-    resilience.record_setup("library not found", NOW)
+    resilience.record_pause(PauseReason.SETUP, "library not found", NOW)
     assert resilience.gate(NOW).stopped_by == "setup"
     assert resilience.probe_due(NOW + 5)
     probe(resilience, OK, NOW + 5)
@@ -277,7 +278,7 @@ def test_full_disk_pauses_until_it_takes_writes_again(tmp_path: Path, caplog: py
     resilience, blocked = opened(tmp_path), tmp_path / "recovery_state.json"
     blocked.mkdir()
     resilience.record_outage(resilience.ticket(), "refused", NOW)
-    resilience.record_storage("the ledger cannot be written", NOW + 0.1)
+    resilience.record_pause(PauseReason.STORAGE, "the ledger cannot be written", NOW + 0.1)
     resilience.refresh(NOW + 3)
     assert resilience.gate(NOW + 3).stopped_by == "storage"
     assert resilience.next_check_at() == NOW + 5
@@ -296,7 +297,7 @@ def test_pause_that_cannot_be_stored_is_kept_in_mind(tmp_path: Path) -> None:
     """Files can be read but not written: a folder in the place of a lock."""
     resilience, blocked = opened(tmp_path), tmp_path / "recovery_state.json.lock"
     blocked.mkdir()
-    resilience.record_storage("the ledger cannot be written", NOW)
+    resilience.record_pause(PauseReason.STORAGE, "the ledger cannot be written", NOW)
     for second in range(1, 5):
         resilience.refresh(NOW + second)
         assert resilience.gate(NOW + second).stopped_by == "storage"

@@ -1,4 +1,4 @@
-"""Statistics in the ledger: counted with each settlement, folded when old."""
+"""Statistics in the ledger: counted with each judgement, folded when old."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from store import statistics
 from store.dead_letters import DeadLetters
 from store.job import Job, Reason
+from store.judgement import Judgement, Try
 from store.ledger import Ledger
 from tests.support.scenes import a_scene
 
@@ -25,25 +26,25 @@ def sums(directory: Path, minute: int = 0) -> tuple[object, ...]:
         return row
 
 
-def settle(ledger: Ledger, scene_id: int, verdict: str, now: float) -> None:
+def judge(ledger: Ledger, scene_id: int, judgement: Judgement, now: float, attempt: Try | None = None) -> None:
     scene = a_scene(scene_id, ("/a.mp4", 1))
-    ledger.store_verdict(scene, verdict=verdict, fingerprint="f", files="f", now=now)
+    ledger.store_judgement(scene, judgement, fingerprint="f", files="f", now=now, attempt=attempt)
 
 
-def a_job(scene_id: int) -> Job:
+def a_job(scene_id: int, *, event_at: float = NOW) -> Job:
     return Job(
-        scene_id=scene_id, reason=Reason.HOOK, first_event_at=NOW, last_event_at=NOW,
+        scene_id=scene_id, reason=Reason.HOOK, first_event_at=NOW, last_event_at=event_at,
         error_class="PlexTimeout", error_text="no answer", attempts=5, failed_first_at=NOW,
     )  # fmt: skip
 
 
-def test_each_settlement_counts_once_with_the_seconds_of_a_push(tmp_path: Path) -> None:
+def test_each_judgement_counts_once_with_the_seconds_of_a_push(tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path))
-    ledger.begin_job(NOW, event_at=NOW)
-    settle(ledger, 1, "pushed", NOW + 2)
-    settle(ledger, 2, "unchanged", NOW + 60)
-    settle(ledger, 3, "skipped", NOW + 60)
-    ledger.bury(a_job(4), None, now=NOW + 60)
+    attempt = Try(began_at=NOW, event_at=NOW)
+    judge(ledger, 1, Judgement.PUSHED, NOW + 2, attempt)
+    judge(ledger, 2, Judgement.UNCHANGED, NOW + 60, attempt)
+    judge(ledger, 3, Judgement.SKIPPED, NOW + 60, attempt)
+    DeadLetters(ledger).bury(a_job(4), None, now=NOW + 60)
     assert sums(tmp_path) == (1, 1, 1, 2.0)
 
 
@@ -51,31 +52,31 @@ def test_a_job_that_a_killed_worker_leaves_to_the_next_counts_once(tmp_path: Pat
     """The ledger knew of its end, the queue did not."""
     for _ in range(2):
         with closing(Ledger(str(tmp_path))) as ledger:
-            ledger.begin_job(NOW + 1, event_at=NOW)
-            settle(ledger, 1, "unchanged", NOW + 2)
-            ledger.bury(a_job(4), None, now=NOW + 3)
+            judge(ledger, 1, Judgement.UNCHANGED, NOW + 2, Try(began_at=NOW + 1, event_at=NOW))
+            DeadLetters(ledger).bury(a_job(4), None, now=NOW + 3)
     assert sums(tmp_path)[:3] == (0, 1, 1)
     with closing(Ledger(str(tmp_path))) as ledger:
-        ledger.begin_job(NOW + 10, event_at=NOW + 9)
-        settle(ledger, 1, "unchanged", NOW + 11)
-        ledger.bury(a_job(4), None, now=NOW + 12)
-        assert ledger.exhume(4, now=NOW + 13)
-        ledger.bury(a_job(4), None, now=NOW + 14)
+        again, letters = a_job(4, event_at=NOW + 9), DeadLetters(ledger)
+        judge(ledger, 1, Judgement.UNCHANGED, NOW + 11, Try(began_at=NOW + 10, event_at=NOW + 9))
+        letters.bury(again, None, now=NOW + 12)
+        assert letters.exhume(4, now=NOW + 13)
+        letters.bury(again, None, now=NOW + 14)
     assert sums(tmp_path)[:3] == (0, 2, 2)
 
 
 def test_an_exhumed_job_has_not_failed(tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path))
-    ledger.bury(a_job(4), None, now=NOW)
-    assert ledger.exhume(4, now=NOW + 600) == a_job(4)
-    assert ledger.exhume(4, now=NOW + 600) is None
+    letters = DeadLetters(ledger)
+    letters.bury(a_job(4), None, now=NOW)
+    assert letters.exhume(4, now=NOW + 600) == a_job(4)
+    assert letters.exhume(4, now=NOW + 600) is None
     assert sums(tmp_path) == (0, 0, 0, 0.0)
 
 
 def test_old_minutes_are_added_up_and_nothing_is_lost(tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path))
     for hour in range(10):
-        settle(ledger, 1, "pushed", NOW + 3600 * hour)
+        judge(ledger, 1, Judgement.PUSHED, NOW + 3600 * hour)
     assert sums(tmp_path)[0] == 10
     assert sums(tmp_path, statistics.minute_of(NOW + 3600 * 9) - statistics.HOUR_MINUTES) == (2, 0, 0, 0.0)
     with closing(sqlite3.connect(tmp_path / "sync_state.db")) as database:

@@ -5,6 +5,7 @@ import pytest
 from local.clock import Clock
 from push.verdicts import Action, Outcome, Verdict, back_off_s, decide, rules
 from store.job import Job, Reason
+from store.judgement import ErrorClass
 
 NOW = 1_700_000_000.0
 RULES = rules(Clock(), max_retries=5, skip_missing=False)
@@ -45,7 +46,7 @@ def test_a_failure_of_its_own_ends_among_the_dead_letters_after_its_tries(verdic
 
 
 def test_the_error_class_of_a_failure_is_kept() -> None:
-    outcome = Outcome(verdict=Verdict.OWN_FAILURE, error_class="PlexTimeout")
+    outcome = Outcome(verdict=Verdict.OWN_FAILURE, error=ErrorClass.TIMEOUT)
     assert decide(outcome, job(), RULES, now=NOW, chance=0.5).job.error_class == "PlexTimeout"
     assert decide(Outcome(verdict=Verdict.BUG), job(), RULES, now=NOW, chance=0.5).job.error_class == "Bug"
 

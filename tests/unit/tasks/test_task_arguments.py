@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from store.dead_letters import ERROR_CLASSES, advice_for
+from push.verdicts import advice_for
+from store.judgement import ERROR_CLASSES
 from tasks.arguments import days_of, error_types_of, outage_of, scene_id_of
 from tasks.context import TaskError
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stash.times import epoch_of
-from store.ledger import Judged
+from store.judgement import Judged
 from worker.catch_up import SAME_SECOND_S, is_unjudged
 
 INSTALLED = 1_700_000_000.0

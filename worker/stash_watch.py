@@ -1,0 +1,114 @@
+"""Whether Stash answers, and what the user set there: read again now and then, and whoever goes by it is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from store.worker_file import WAITING_FOR_STASH
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from local.clock import Clock
+    from stash.settings import Settings
+    from store.worker_file import WorkerFile
+    from worker.stash_link import StashLink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StashTimes:
+    """In real seconds.
+
+    While something stops the drain the settings are read again every `settings_s`, and after an event at most every
+    `settings_after_event_s`. A Stash that is away is asked again every `retry_s`, for `away_limit_s`.
+    """
+
+    settings_s: float
+    settings_after_event_s: float
+    retry_s: float
+    away_limit_s: float
+
+
+def stash_times(clock: Clock) -> StashTimes:
+    """Settings every 10 s, or 1 s after an event; a retry every 2 s, for 10 minutes."""
+    return StashTimes(
+        settings_s=clock.interval(10),
+        settings_after_event_s=clock.interval(1),
+        retry_s=clock.interval(2),
+        away_limit_s=clock.interval(600),
+    )
+
+
+class StashWatch:
+    """`on_new_settings`: called with the settings, and whether they replace others that this worker has read.
+
+    Times are epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        link: StashLink,
+        worker_file: WorkerFile,
+        on_new_settings: Callable[[Settings, bool], None],
+        clock: Clock,
+        log: logging.Logger,
+    ) -> None:
+        self._link = link
+        self._worker_file = worker_file
+        self._on_new_settings = on_new_settings
+        self._times = stash_times(clock)
+        self._log = log
+        self._applied: Settings | None = None  # as others were last told; the link may have read newer ones
+        self._read_at = 0.0
+        self._away_since: float | None = None
+        self._retry_at = 0.0
+
+    @property
+    def is_away(self) -> bool:
+        """Whether Stash failed at the last thing that it was asked, its settings aside."""
+        return self._away_since is not None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the settings, as last read, say to push nothing."""
+        settings = self._link.settings
+        return bool(settings and settings.paused)
+
+    def rests_for_s(self, now: float) -> float:
+        """How long not to ask Stash again, since it is away; 0 when it may be asked."""
+        return max(0.0, self._retry_at - now) if self.is_away else 0.0
+
+    def is_given_up(self, now: float) -> bool:
+        """Whether Stash has been away for so long that the worker leaves."""
+        return self._away_since is not None and now - self._away_since >= self._times.away_limit_s
+
+    def are_settings_old(self, now: float, *, after_event: bool) -> bool:
+        """Whether to read the settings again although no batch starts; true before they were ever read."""
+        limit_s = self._times.settings_after_event_s if after_event else self._times.settings_s
+        return self._applied is None or abs(now - self._read_at) >= limit_s
+
+    def read_settings(self, now: float) -> Settings:
+        """Ask Stash. That it answers this does not end its being away: it may still fail for scenes.
+
+        Raises StashUnavailable and StashRefused.
+        """
+        before, settings = self._applied, self._link.read_settings()
+        self._applied, self._read_at = settings, now
+        if settings != before:
+            self._on_new_settings(settings, before is not None)
+        return settings
+
+    def note_away(self, text: str, now: float) -> None:
+        """Stash failed, and would fail for the next scene too. Said once."""
+        self._worker_file.tell(WAITING_FOR_STASH, now, stopped_by="stash")
+        if self._away_since is None:
+            self._away_since = now
+            self._log.warning("Stash does not answer: %s. Pending scenes wait for it.", text)
+        self._retry_at = now + self._times.retry_s
+
+    def note_back(self) -> None:
+        """Stash answered what it failed at before."""
+        self._away_since = None
