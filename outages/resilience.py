@@ -19,7 +19,7 @@ from outages.breaker import Circuit, CircuitBreaker
 from outages.history import Outage, OutageFigures, OutageHistory
 from outages.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter
 from outages.notices import Notice, notice_at_start, notice_of
-from outages.scheduler import PauseReason, RecoveryScheduler
+from outages.scheduler import PauseReason, ProbeTimes, RecoveryScheduler
 from outages.transitions import Event, Gate, OutageState, ProbeResult, Transition
 from store.state_file import StateFile
 
@@ -45,6 +45,8 @@ class Resilience:
 
     def __init__(self, directory: str, *, clock: Clock, log: logging.Logger) -> None:
         self._clock = clock
+        self._times = ProbeTimes(scale=clock.scale)
+        self._reread_s = clock.interval(_REREAD_S)
         self._log = log
         self._circuit = StateFile(
             os.path.join(directory, data_directory.CIRCUIT_BREAKER),
@@ -82,7 +84,7 @@ class Resilience:
 
     def refresh(self, now: float, *, at_once: bool = False) -> None:
         """Look at the files again when a second has passed since the last look, or at once. Call it when you loop."""
-        if not at_once and self._read_at is not None and 0 <= now - self._read_at < self._clock.interval(_REREAD_S):
+        if not at_once and self._read_at is not None and 0 <= now - self._read_at < self._reread_s:
             return
         try:
             seen = replace(self._seen, breaker=self._circuit.read(), scheduler=self._read_schedule())
@@ -94,7 +96,7 @@ class Resilience:
 
     def gate(self, now: float) -> Gate:
         """May jobs go out? After TRIAL run one job, record its result, and ask again."""
-        return transitions.decide_gate(self._seen, now, self._clock.interval)
+        return transitions.decide_gate(self._seen, now, self._times)
 
     def ticket(self) -> int:
         """Take one before a job or a probe begins and give it back with the result.
@@ -105,7 +107,7 @@ class Resilience:
 
     def probe_due(self, now: float) -> bool:
         """Shall Plex be probed now? Never while jobs may go out, except HALF_OPEN when no job took its chance."""
-        return transitions.is_probe_due(self._seen, now, self._clock.interval)
+        return transitions.is_probe_due(self._seen, now, self._times)
 
     def next_check_at(self) -> float | None:
         """Epoch seconds of the next probe; None when none is planned, or at once if `probe_due`."""
@@ -153,7 +155,7 @@ class Resilience:
 
     def start(self, now: float) -> None:
         """A worker starts (it holds `worker.lock`): Plex is being watched from now on."""
-        self._change(lambda state: transitions.on_start(state, now, self._clock.interval), now)
+        self._change(lambda state: transitions.on_start(state, now, self._times), now)
         for file in (self._circuit, self._schedule):
             with suppress(LocalStorage):  # the first change will say so
                 file.make()
@@ -175,7 +177,7 @@ class Resilience:
         `pushed`: something was written to Plex; counted for the outage whose recovery it is.
         """
         if self._seen.breaker.succeeded(now).breaker != self._seen.breaker:
-            self._change_with(ticket, lambda state: transitions.on_success(state, now, self._clock.interval), now)
+            self._change_with(ticket, lambda state: transitions.on_success(state, now, self._times), now)
         self._watch(now, good=True, pushed=pushed)
 
     def record_own_failure(
@@ -187,29 +189,27 @@ class Resilience:
         it; this scene is one of them then. Mostly empty.
         """
         self._watch(now, good=False)
-        error, interval = f"{error_class}: {text}", self._clock.interval
+        error = f"{error_class}: {text}"
         return self._change_with(
-            ticket, lambda state: transitions.on_own_failure(state, scene_id, error, now, interval), now
+            ticket, lambda state: transitions.on_own_failure(state, scene_id, error, now, self._times), now
         ).refunded
 
     def record_outage(self, ticket: int, error: str, now: float) -> None:
         """A server-level failure after which the probe failed too: the circuit opens, nothing is charged."""
-        self._change_with(ticket, lambda state: transitions.on_outage(state, error, now, self._clock.interval), now)
+        self._change_with(ticket, lambda state: transitions.on_outage(state, error, now, self._times), now)
 
     def record_busy(self, retry_after_s: float | None, message: str, now: float) -> None:
         """Plex answered 429."""
-        interval = self._clock.interval
-        self._change(lambda state: transitions.on_busy(state, retry_after_s, message, now, interval), now)
+        self._change(lambda state: transitions.on_busy(state, retry_after_s, message, now, self._times), now)
 
     def record_pause(self, reason: PauseReason, message: str, now: float) -> None:
         """A job met what all others would meet: token, set-up or disk. Only probes and new settings end it."""
-        interval = self._clock.interval
-        self._change(lambda state: transitions.on_pause(state, reason, message, now, interval), now)
+        self._change(lambda state: transitions.on_pause(state, reason, message, now, self._times), now)
 
     def record_probe(self, ticket: int, result: ProbeResult, now: float, *, jobs_waiting: int | None = None) -> None:
         """A probe that was due, or one that the user asked for. `jobs_waiting` None: not known."""
-        interval = self._clock.interval
-        self._change_with(ticket, lambda state: transitions.on_probe(state, result, jobs_waiting, now, interval), now)
+        times = self._times
+        self._change_with(ticket, lambda state: transitions.on_probe(state, result, jobs_waiting, now, times), now)
 
     def maybe_check_recovery(self, probe: Callable[[], ProbeResult], jobs_waiting: int) -> ProbeResult | None:
         """Probe Plex if a probe is due, and draw the consequences."""
@@ -232,20 +232,19 @@ class Resilience:
                 before = OutageState(
                     breaker=self._circuit.read(), scheduler=self._read_schedule(), history=self._history.read()
                 )
-                outcome = decide(before)
-                self._store(before, outcome.state)
+                transition = decide(before)
+                self._store(before, transition.state)
         except LocalStorage as error:
             return self._keep_in_mind(error, now)
-        self._take_over(outcome, now)
-        return outcome
+        self._take_over(transition, now)
+        return transition
 
     def _keep_in_mind(self, error: LocalStorage, now: float) -> Transition:
         """The disk refused: pause in memory, until a change can be stored."""
-        interval = self._clock.interval
-        outcome = transitions.on_pause(self._seen, PauseReason.STORAGE, str(error), now, interval)
-        self._unsaved = outcome.state.scheduler
-        self._take_over(outcome, now)
-        return outcome
+        transition = transitions.on_pause(self._seen, PauseReason.STORAGE, str(error), now, self._times)
+        self._unsaved = transition.state.scheduler
+        self._take_over(transition, now)
+        return transition
 
     def _change_with(self, ticket: int, decide: Callable[[OutageState], Transition], now: float) -> Transition:
         return self._change(
@@ -264,10 +263,10 @@ class Resilience:
     def _read_schedule(self) -> RecoveryScheduler:
         return self._unsaved or self._schedule.read()
 
-    def _take_over(self, outcome: Transition, now: float) -> None:
-        self._see(outcome.state, now)
-        for event in outcome.events:
-            self._tell_event(event, outcome.state, now)
+    def _take_over(self, transition: Transition, now: float) -> None:
+        self._see(transition.state, now)
+        for event in transition.events:
+            self._tell_event(event, transition.state, now)
 
     def _see(self, state: OutageState, now: float) -> None:
         self._seen = state

@@ -1,19 +1,13 @@
-"""When Plex is probed next, what keeps jobs from going out besides the circuit, and the recovery period. Pure.
-
-`interval` is `Clock.interval`: it turns the seconds named here into real ones.
-"""
+"""When Plex is probed next, what stops the drain besides the circuit, and the recovery period. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from outages import limiter
 from outages.limiter import RecoveryPeriod
-
-Interval = Callable[[float], float]
 
 # Soon at first, since most outages are restarts; a minute is the longest that a recovered Plex stays unnoticed.
 PROBE_DELAYS_S = (5.0, 10.0, 20.0, 40.0, 60.0)
@@ -21,11 +15,39 @@ SECOND_PROBE_S = 1.0
 BUSY_DEFAULT_S = 30.0
 BUSY_LONGEST_S = 600.0
 _BUSY_SHORTEST_S = 1.0
-# No stored time is further ahead than the longest Retry-After; the rest is leeway for rounding and clock corrections.
-_FARTHEST_S = 1.1 * BUSY_LONGEST_S
-# A stop that comes this soon after the last check goes on with its intervals instead of starting over.
-_SAME_TROUBLE_S = 2 * PROBE_DELAYS_S[-1]
 _LONGEST_MESSAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeTimes:
+    """How long everything lasts, in real seconds. `scale`: how much faster than designed, as of `Clock`."""
+
+    scale: float = 1.0
+
+    def delay_s(self, step: int) -> float:
+        """Until the next probe, after `step` of them."""
+        return PROBE_DELAYS_S[min(step, len(PROBE_DELAYS_S) - 1)] / self.scale
+
+    @property
+    def second_probe_s(self) -> float:
+        """Until the probe that confirms the one that passed."""
+        return SECOND_PROBE_S / self.scale
+
+    @property
+    def same_trouble_s(self) -> float:
+        """A stop that comes this soon after the last check goes on with its delays instead of starting over."""
+        return 2 * PROBE_DELAYS_S[-1] / self.scale
+
+    @property
+    def farthest_s(self) -> float:
+        """No stored time is further ahead: the longest Retry-After, and leeway for rounding and clock corrections."""
+        return 1.1 * BUSY_LONGEST_S / self.scale
+
+    def busy_s(self, retry_after_s: float | None) -> float:
+        """How long to leave a busy Plex alone: what it asks for, within 1 to 600 s; 30 s when it does not say."""
+        if retry_after_s is None or not math.isfinite(retry_after_s):
+            retry_after_s = BUSY_DEFAULT_S
+        return min(max(retry_after_s, _BUSY_SHORTEST_S), BUSY_LONGEST_S) / self.scale
 
 
 class PauseReason(str, Enum):
@@ -71,16 +93,16 @@ class RecoveryScheduler:
         """Is there a pause that only a probe or new settings end?"""
         return any(pause.reason is not PauseReason.BUSY for pause in self.pauses)
 
-    def pause_at(self, now: float, interval: Interval) -> Pause | None:
+    def pause_at(self, now: float, times: ProbeTimes) -> Pause | None:
         """The pause that counts now: the first by reason. A BUSY one further ahead than any may be is void."""
         for pause in self.pauses:
-            if pause.until is None or 0 < pause.until - now <= interval(_FARTHEST_S):
+            if pause.until is None or 0 < pause.until - now <= times.farthest_s:
                 return pause
         return None
 
-    def is_check_due(self, now: float, interval: Interval) -> bool:
+    def is_check_due(self, now: float, times: ProbeTimes) -> bool:
         """For a drain that is stopped. A time further ahead than any may be comes from a clock that was set back."""
-        return self.next_check_at is None or not 0 < self.next_check_at - now <= interval(_FARTHEST_S)
+        return self.next_check_at is None or not 0 < self.next_check_at - now <= times.farthest_s
 
     def checked(self, now: float, *, passed: bool | None) -> RecoveryScheduler:
         """A probe's result; None tells neither way."""
@@ -93,19 +115,18 @@ class RecoveryScheduler:
             consecutive_failures=0 if passed else self.consecutive_failures + 1,
         )
 
-    def check_later(self, now: float, interval: Interval) -> RecoveryScheduler:
-        """The next of the growing intervals."""
-        delay_s = PROBE_DELAYS_S[min(self.step, len(PROBE_DELAYS_S) - 1)]
-        return replace(self, next_check_at=now + interval(delay_s), step=self.step + 1)
+    def check_later(self, now: float, times: ProbeTimes) -> RecoveryScheduler:
+        """After the next of the growing delays."""
+        return replace(self, next_check_at=now + times.delay_s(self.step), step=self.step + 1)
 
     def check_at(self, at: float | None) -> RecoveryScheduler:
-        """At this very time, or no more; the intervals do not grow by it."""
+        """Check exactly at `at` (None: cancel); the delays do not grow by it."""
         return replace(self, next_check_at=at)
 
-    def stopped(self, now: float, interval: Interval) -> RecoveryScheduler:
+    def stopped(self, now: float, times: ProbeTimes) -> RecoveryScheduler:
         """Draining stops that ran until now."""
-        recently = self.last_check_at is not None and 0 <= now - self.last_check_at <= interval(_SAME_TROUBLE_S)
-        return (self if recently else replace(self, step=0)).check_later(now, interval)
+        recently = self.last_check_at is not None and 0 <= now - self.last_check_at <= times.same_trouble_s
+        return (self if recently else replace(self, step=0)).check_later(now, times)
 
     def paused(self, reason: PauseReason, message: str, now: float) -> RecoveryScheduler:
         """Stop draining until a probe or new settings end it.
@@ -119,13 +140,10 @@ class RecoveryScheduler:
         return _with_pause(self.resumed(*rivals), pause)
 
     def told_to_wait(
-        self, retry_after_s: float | None, message: str, now: float, interval: Interval
+        self, retry_after_s: float | None, message: str, now: float, times: ProbeTimes
     ) -> RecoveryScheduler:
-        """Plex is busy: nothing goes out for `retry_after_s` (1 to 600 s; 30 s when it does not say)."""
-        if retry_after_s is None or not math.isfinite(retry_after_s):
-            retry_after_s = BUSY_DEFAULT_S
-        wait_s = min(max(retry_after_s, _BUSY_SHORTEST_S), BUSY_LONGEST_S)
-        until = now + interval(wait_s)
+        """Plex is busy: nothing goes out for as long as it asks (see `ProbeTimes.busy_s`)."""
+        until = now + times.busy_s(retry_after_s)
         pause = Pause(reason=PauseReason.BUSY, since=now, message=message[:_LONGEST_MESSAGE], until=until)
         return _with_pause(self.resumed(PauseReason.BUSY), pause)
 

@@ -17,7 +17,7 @@ from outages.breaker import (
     CircuitOpened,
 )
 from outages.history import OutageHistory
-from outages.scheduler import SECOND_PROBE_S, Interval, Pause, PauseReason, RecoveryScheduler
+from outages.scheduler import Pause, PauseReason, ProbeTimes, RecoveryScheduler
 
 
 class ProbeKind(str, Enum):
@@ -105,10 +105,10 @@ class Transition:
         return opened[0].refunded if opened else ()
 
 
-def decide_gate(state: OutageState, now: float, interval: Interval) -> Gate:
+def decide_gate(state: OutageState, now: float, times: ProbeTimes) -> Gate:
     """May jobs go out? The circuit is named before any pause."""
     next_check_at = state.scheduler.next_check_at
-    pause = state.scheduler.pause_at(now, interval)
+    pause = state.scheduler.pause_at(now, times)
     if state.breaker.state is Circuit.OPEN:
         error = state.breaker.last_error or "unknown"
         return Gate(kind=GateKind.WAIT, stopped_by="circuit", message=f"Plex is down: {error}", until=next_check_at)
@@ -118,31 +118,31 @@ def decide_gate(state: OutageState, now: float, interval: Interval) -> Gate:
     return Gate(kind=GateKind.TRIAL if state.breaker.state is Circuit.HALF_OPEN else GateKind.DRAIN)
 
 
-def is_probe_due(state: OutageState, now: float, interval: Interval) -> bool:
+def is_probe_due(state: OutageState, now: float, times: ProbeTimes) -> bool:
     """Only while draining is stopped by what a probe can end, on schedule."""
-    return state.is_stopped and state.scheduler.is_check_due(now, interval)
+    return state.is_stopped and state.scheduler.is_check_due(now, times)
 
 
-def on_success(state: OutageState, now: float, interval: Interval) -> Transition:
+def on_success(state: OutageState, now: float, times: ProbeTimes) -> Transition:
     """A job's answer told of a healthy server."""
-    return _after(state, state.breaker.succeeded(now), now, interval)
+    return _after(state, state.breaker.succeeded(now), now, times)
 
 
-def on_own_failure(state: OutageState, scene_id: int, error: str, now: float, interval: Interval) -> Transition:
+def on_own_failure(state: OutageState, scene_id: int, error: str, now: float, times: ProbeTimes) -> Transition:
     """A job failed at the server level, the probe after it passed."""
     change = state.breaker.failed_alone(scene_id, error, now, _next_outage_id(state))
-    outcome = _after(state, change, now, interval)
+    transition = _after(state, change, now, times)
     # The next trial goes first; the second probe waits for the case that no other job may run.
-    return _second_probe_later(outcome, now, interval)
+    return _second_probe_later(transition, now, times)
 
 
-def on_outage(state: OutageState, error: str, now: float, interval: Interval) -> Transition:
+def on_outage(state: OutageState, error: str, now: float, times: ProbeTimes) -> Transition:
     """A job failed at the server level, and so did the probe after it."""
-    return on_probe(state, ProbeResult(kind=ProbeKind.DOWN, text=error), None, now, interval)
+    return on_probe(state, ProbeResult(kind=ProbeKind.DOWN, text=error), None, now, times)
 
 
 def on_probe(
-    state: OutageState, result: ProbeResult, jobs_waiting: int | None, now: float, interval: Interval
+    state: OutageState, result: ProbeResult, jobs_waiting: int | None, now: float, times: ProbeTimes
 ) -> Transition:
     """A probe's result, scheduled or made by hand. `jobs_waiting` None: not known.
 
@@ -152,33 +152,33 @@ def on_probe(
     before = state
     state = replace(state, scheduler=state.scheduler.resumed(PauseReason.STORAGE))
     if result.kind is ProbeKind.DOWN:
-        outcome = _probe_failed(state, result, known, now, interval)
+        transition = _probe_failed(state, result, known, now, times)
     elif result.kind is ProbeKind.BUSY:
-        outcome = _probe_put_off(state, result, known, now, interval)
+        transition = _probe_put_off(state, result, known, now, times)
     else:
-        outcome = _probe_passed(state, result, known, now, interval)
-    return replace(outcome, events=(*outcome.events, *_pause_events(before, outcome.state)))
+        transition = _probe_passed(state, result, known, now, times)
+    return replace(transition, events=(*transition.events, *_pause_events(before, transition.state)))
 
 
-def on_pause(state: OutageState, reason: PauseReason, message: str, now: float, interval: Interval) -> Transition:
+def on_pause(state: OutageState, reason: PauseReason, message: str, now: float, times: ProbeTimes) -> Transition:
     """A job met what will meet all others too: token, set-up or the disk."""
     scheduler = state.scheduler.paused(reason, message, now)
     if state.breaker.state is Circuit.HALF_OPEN:
-        scheduler = scheduler.check_at(now + interval(SECOND_PROBE_S))
+        scheduler = scheduler.check_at(now + times.second_probe_s)
     elif not state.is_stopped:
-        scheduler = scheduler.stopped(now, interval)
-    elif scheduler.is_check_due(now, interval):
+        scheduler = scheduler.stopped(now, times)
+    elif scheduler.is_check_due(now, times):
         # The disk took not even the last probe's result.
-        scheduler = scheduler.check_later(now, interval)
+        scheduler = scheduler.check_later(now, times)
     after = replace(state, scheduler=scheduler)
     return Transition(state=after, events=_pause_events(state, after))
 
 
 def on_busy(
-    state: OutageState, retry_after_s: float | None, message: str, now: float, interval: Interval
+    state: OutageState, retry_after_s: float | None, message: str, now: float, times: ProbeTimes
 ) -> Transition:
     """Plex asked a job to come back later. Probes heed that too."""
-    after = replace(state, scheduler=_waiting(state, retry_after_s, message, now, interval))
+    after = replace(state, scheduler=_waiting(state, retry_after_s, message, now, times))
     return Transition(state=after, events=_pause_events(state, after))
 
 
@@ -190,31 +190,31 @@ def on_new_settings(state: OutageState, now: float) -> Transition:
     return Transition(state=after, events=_pause_events(state, after))
 
 
-def on_start(state: OutageState, now: float, interval: Interval) -> Transition:
+def on_start(state: OutageState, now: float, times: ProbeTimes) -> Transition:
     """A worker starts."""
     state = replace(state, history=state.history.observed(now))
     change = state.breaker.found_at_start(now)
-    outcome = _after(state, change, now, interval)
+    transition = _after(state, change, now, times)
     if not change.events:
-        return outcome
-    return replace(outcome, state=replace(outcome.state, scheduler=state.scheduler.check_at(now)))
+        return transition
+    return replace(transition, state=replace(transition.state, scheduler=state.scheduler.check_at(now)))
 
 
 def _probe_failed(
-    state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, interval: Interval
+    state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, times: ProbeTimes
 ) -> Transition:
     was_open = state.breaker.state is Circuit.OPEN
     change = state.breaker.went_down(result.text, now, _next_outage_id(state))
     change = replace(change, breaker=change.breaker.with_probe(jobs_waiting))
-    outcome = _after(state, change, now, interval)
-    scheduler = outcome.state.scheduler.checked(now, passed=False)
+    transition = _after(state, change, now, times)
+    scheduler = transition.state.scheduler.checked(now, passed=False)
     if was_open:
-        scheduler = scheduler.check_later(now, interval)
-    return replace(outcome, state=replace(outcome.state, scheduler=scheduler))
+        scheduler = scheduler.check_later(now, times)
+    return replace(transition, state=replace(transition.state, scheduler=scheduler))
 
 
 def _probe_passed(
-    state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, interval: Interval
+    state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, times: ProbeTimes
 ) -> Transition:
     change = state.breaker.with_probe(jobs_waiting).probe_passed(now)
     scheduler = state.scheduler.checked(now, passed=True)
@@ -222,38 +222,38 @@ def _probe_passed(
         scheduler = scheduler.resumed(PauseReason.AUTH, PauseReason.SETUP)
     else:
         scheduler = scheduler.paused(PauseReason(result.kind.value), result.text, now)
-    outcome = _after(replace(state, scheduler=scheduler), change, now, interval)
-    scheduler = outcome.state.scheduler
-    if outcome.state.breaker.state is Circuit.CLOSED:
-        scheduler = scheduler.check_later(now, interval) if scheduler.is_checking else scheduler.check_at(None)
-    return replace(outcome, state=replace(outcome.state, scheduler=scheduler))
+    transition = _after(replace(state, scheduler=scheduler), change, now, times)
+    scheduler = transition.state.scheduler
+    if transition.state.breaker.state is Circuit.CLOSED:
+        scheduler = scheduler.check_later(now, times) if scheduler.is_checking else scheduler.check_at(None)
+    return replace(transition, state=replace(transition.state, scheduler=scheduler))
 
 
 def _probe_put_off(
-    state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, interval: Interval
+    state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, times: ProbeTimes
 ) -> Transition:
     state = replace(
         state, breaker=state.breaker.with_probe(jobs_waiting), scheduler=state.scheduler.checked(now, passed=None)
     )
-    return Transition(state=replace(state, scheduler=_waiting(state, result.retry_after_s, result.text, now, interval)))
+    return Transition(state=replace(state, scheduler=_waiting(state, result.retry_after_s, result.text, now, times)))
 
 
 def _waiting(
-    state: OutageState, retry_after_s: float | None, message: str, now: float, interval: Interval
+    state: OutageState, retry_after_s: float | None, message: str, now: float, times: ProbeTimes
 ) -> RecoveryScheduler:
-    scheduler = state.scheduler.told_to_wait(retry_after_s, message, now, interval)
+    scheduler = state.scheduler.told_to_wait(retry_after_s, message, now, times)
     until = next(pause.until for pause in scheduler.pauses if pause.reason is PauseReason.BUSY)
     return scheduler.check_at(until if state.is_stopped else None)
 
 
-def _after(state: OutageState, change: CircuitChange, now: float, interval: Interval) -> Transition:
+def _after(state: OutageState, change: CircuitChange, now: float, times: ProbeTimes) -> Transition:
     """What a change of the circuit means for schedule and history."""
     scheduler, history = state.scheduler, state.history
     for event in change.events:
         if isinstance(event, CircuitOpened):
-            scheduler = scheduler.check_later(now, interval) if event.again else scheduler.stopped(now, interval)
+            scheduler = scheduler.check_later(now, times) if event.again else scheduler.stopped(now, times)
         elif isinstance(event, CircuitHalfOpened):
-            scheduler = scheduler.check_at(now + interval(SECOND_PROBE_S))
+            scheduler = scheduler.check_at(now + times.second_probe_s)
         else:
             history = history.closed(event.outage, now)
             scheduler = scheduler.recovered(event.outage.id, now).check_at(None)
@@ -262,11 +262,11 @@ def _after(state: OutageState, change: CircuitChange, now: float, interval: Inte
     )
 
 
-def _second_probe_later(outcome: Transition, now: float, interval: Interval) -> Transition:
-    if outcome.state.breaker.state is not Circuit.HALF_OPEN:
-        return outcome
-    scheduler = outcome.state.scheduler.check_at(now + interval(SECOND_PROBE_S))
-    return replace(outcome, state=replace(outcome.state, scheduler=scheduler))
+def _second_probe_later(transition: Transition, now: float, times: ProbeTimes) -> Transition:
+    if transition.state.breaker.state is not Circuit.HALF_OPEN:
+        return transition
+    scheduler = transition.state.scheduler.check_at(now + times.second_probe_s)
+    return replace(transition, state=replace(transition.state, scheduler=scheduler))
 
 
 def _pause_events(before: OutageState, after: OutageState) -> tuple[Event, ...]:

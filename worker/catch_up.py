@@ -55,6 +55,7 @@ class CatchUp:
         self._stash = stash
         self._clock = clock
         self._log = log
+        self._every_s = clock.interval(EVERY_S)
         self._next_at = 0.0
         self._pass: _Pass | None = None
 
@@ -62,7 +63,7 @@ class CatchUp:
         """At once at the start, then every 10 minutes; never before it is known where Stash is."""
         if not self._stash.is_known:
             return None
-        return planned(self._next_at, now, self._clock.interval(EVERY_S))
+        return planned(self._next_at, now, self._every_s)
 
     def step(self, now: float, _obstacle: str | None) -> None:
         """Look at one page; Plex is not asked. Raises StashUnavailable, StashRefused and LocalStorage."""
@@ -79,7 +80,7 @@ class CatchUp:
     def break_off(self, why: str, *, is_passing: bool = False) -> None:  # noqa: ARG002 - it never asks Plex
         """By a bug: try again with the next turn, not at once."""
         self._log.error("looking for changes that came without an event failed: %s", why)
-        self._pass, self._next_at = None, self._clock.now() + self._clock.interval(EVERY_S)
+        self._pass, self._next_at = None, self._clock.now() + self._every_s
 
     def _begin(self, now: float) -> _Pass:
         installed_at = self._ledger.moment(INSTALLED)
@@ -116,7 +117,7 @@ class CatchUp:
             why = "the queue was lost" if done.queue_lost else "pushed within the second of an edit"
             level = logging.INFO if done.queue_lost else logging.DEBUG
             self._log.log(level, "%s queued for another look: %s", counted(done.again, "scene"), why)
-        self._pass, self._next_at = None, now + self._clock.interval(EVERY_S)
+        self._pass, self._next_at = None, now + self._every_s
 
 
 def is_unjudged(updated_at: str, judged: Judged | None, *, installed_at: float, now: float) -> bool:  # noqa: PLR0911 - one reason each

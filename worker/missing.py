@@ -45,18 +45,19 @@ class MissingScenes:
         self._plex = plex
         self._clock = clock
         self._log = log
+        self._look_every_s = clock.interval(REFRESH_EVERY_S)
+        self._missing_every_s = clock.interval(MISSING_EVERY_S)
         self._next_at = 0.0
         self._next_for_missing_at = 0.0
         self._ways: str | None = None  # the ledger's, once it was read
 
     def due_at(self, now: float) -> float | None:
         """At once at the start, then every REFRESH_EVERY_S; never before the settings are known."""
-        every_s = self._clock.interval(REFRESH_EVERY_S)
-        return planned(self._next_at, now, every_s) if self._stash.settings else None
+        return planned(self._next_at, now, self._look_every_s) if self._stash.settings else None
 
     def step(self, now: float, obstacle: str | None) -> None:
         """Look at what changed in Plex if a scene waits for it. Raises PlexError and LocalStorage."""
-        self._next_at = now + self._clock.interval(REFRESH_EVERY_S)
+        self._next_at = now + self._look_every_s
         settings = self._stash.last_settings()
         if obstacle or settings.paused:
             return
@@ -72,7 +73,7 @@ class MissingScenes:
         if not finder.index.awaits_any():
             return
         waits = any(job.error_class == ErrorClass.NOT_IN_PLEX.value for job in self._queue.jobs())
-        every_s = self._clock.interval(MISSING_EVERY_S)
+        every_s = self._missing_every_s
         # A look that somebody else has just had is waited for, not counted: what has come since is to be seen too.
         if (waits or now >= planned(self._next_for_missing_at, now, every_s)) and finder.sweeper.refresh():
             self._next_for_missing_at = now + every_s

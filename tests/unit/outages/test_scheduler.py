@@ -7,17 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outages.limiter import RecoveryPeriod
-from outages.scheduler import Pause, PauseReason, RecoveryScheduler, consistent
+from outages.scheduler import Pause, PauseReason, ProbeTimes, RecoveryScheduler, consistent
 
 NOW = 1_700_000_000.0
 
-
-def real(seconds: float) -> float:
-    return seconds
-
-
-def sixtieth(seconds: float) -> float:
-    return seconds / 60
+real = ProbeTimes()
+sixtieth = ProbeTimes(scale=60)
 
 
 def test_checks_come_after_5_10_20_40_and_then_every_60_seconds() -> None:

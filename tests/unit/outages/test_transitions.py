@@ -8,14 +8,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from outages import breaker, history, scheduler, transitions
 from outages.breaker import Circuit, CircuitClosed, CircuitOpened
-from outages.scheduler import PauseReason
+from outages.scheduler import PauseReason, ProbeTimes
 from outages.transitions import GateKind, OutageState, PauseBegan, PauseEnded, ProbeKind, ProbeResult, Transition
 
 NOW = 1_700_000_000.0
 
-
-def real(seconds: float) -> float:
-    return seconds
+real = ProbeTimes()
 
 
 def probed(state: OutageState, kind: ProbeKind, now: float, *, jobs_waiting: int = 3) -> Transition:
