@@ -16,8 +16,8 @@ from urllib.parse import quote, urlsplit
 import requests
 from plexapi.server import PlexServer
 
-from plex.connection import PlexConnection, checked, open_session, shown_address
-from plex.errors import PlexServerError, PlexSetup, Rejected, error_for_status, is_refusal, named_request, translated
+from plex.connection import checked, shown_address
+from plex.errors import PlexServerError, PlexSetup, Rejected, error_for_status, is_refusal, named_request
 from plex.model import (
     Identity,
     LeanItem,
@@ -30,16 +30,17 @@ from plex.model import (
     parse_sections,
 )
 from plex.paths import base_name
+from plex.sections import choose_sections, words_for_missing
+from plex.translate import translated
+from plex.transport import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from xml.etree.ElementTree import Element
 
+    from plex.connection import PlexConnection
     from plex.model import PictureKind
 
-__all__ = ["MOVIE", "PlexClient", "PlexConnection", "choose_sections", "words_for_missing"]
-
-MOVIE = "movie"
 _MOVIE_TYPE = ("type", "1")
 # Keys of 7 digits: 100 of them stay far below any limit of a request line, and a whole item is some 10 to 50 kB.
 _KEYS_PER_READ = 100
@@ -321,24 +322,6 @@ class PlexClient:
             retry_after=response.headers.get("Retry-After"),
             date=response.headers.get("Date"),
         )
-
-
-def choose_sections(found: Iterable[Section], names: Sequence[str]) -> tuple[tuple[Section, ...], tuple[str, ...]]:
-    """The movie libraries of these names in any case (all when there are no names), and the names without one."""
-    movies = [section for section in found if section.type == MOVIE]
-    if not names:
-        return tuple(movies), ()
-    wanted = {name.strip().casefold() for name in names}
-    titles = {section.title.strip().casefold() for section in movies}
-    chosen = tuple(section for section in movies if section.title.strip().casefold() in wanted)
-    return chosen, tuple(name for name in names if name.strip().casefold() not in titles)
-
-
-def words_for_missing(found: Iterable[Section], missing: Sequence[str]) -> str:
-    """The message for libraries that are not there, naming those that are."""
-    names = ", ".join(section.title for section in found if section.type == MOVIE) or "none"
-    what = f"no movie library named {' or '.join(missing)}" if missing else "no movie library"
-    return f"Plex has {what}; its movie libraries: {names}. Correct plex_library, or check what the token may see."
 
 
 def filter_text(file_name: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from plex.client import PlexClient, PlexConnection, choose_sections, words_for_missing
+from plex.client import PlexClient
 from plex.errors import PlexAuthError, PlexError, PlexSetup, Rejected
+from plex.sections import choose_sections, words_for_missing
 
 if TYPE_CHECKING:
     from local.clock import Clock
+    from plex.connection import PlexConnection
 
 # Shorter than a job's: a probe asks for next to nothing.
 CONNECT_TIMEOUT_S = 5.0

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from plex.client import choose_sections, words_for_missing
 from plex.errors import PlexSetup
+from plex.sections import choose_sections, words_for_missing
 from reconciliation.compare import PageComparison
 from reconciliation.errors import RunRefused
 from reconciliation.gaps import GapType

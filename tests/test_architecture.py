@@ -68,9 +68,9 @@ RESERVED = (
             "socket", "ssl", "http.client", "urllib.request.urlopen", "socketserver", "http.server", "asyncio",
             "requests", "urllib3", "plexapi", "stashapi",
         ),
-        # errors.py and transport.py translate these libraries' exceptions; connection.py makes Plex's session.
+        # plex/translate.py and stash/transport.py translate these libraries' exceptions.
         allowed=(
-            "plex/client.py", "plex/connection.py", "plex/errors.py", "stash/client.py", "stash/transport.py",
+            "plex/client.py", "plex/translate.py", "plex/transport.py", "stash/client.py", "stash/transport.py",
         ),
     ),
     Reserved(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.clock import Clock
-from plex.client import PlexConnection
+from plex.connection import PlexConnection
 from plex.errors import PlexAuthError, PlexBusy, PlexServerDown, PlexSetup, PlexTimeout
 from plex.health import Health, probe
 from sim.faults import Fault

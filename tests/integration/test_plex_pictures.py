@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.errors import PlexServerDown, PlexServerError, Rejected
 from sim.faults import Fault
 from sim.plex.simulator import PlexSim

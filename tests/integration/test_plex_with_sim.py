@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.clock import Clock
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.errors import NotInPlex, PlexServerDown, PlexSetup, Rejected
 from plex.find import SWEEP_FROM, Finder
 from plex.index import Index

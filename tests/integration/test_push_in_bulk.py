@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.clock import Clock
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.errors import NotInPlex, PlexServerError
 from plex.find import SWEEP_FROM, Finder
 from plex.index import Index

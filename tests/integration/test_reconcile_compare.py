@@ -11,7 +11,8 @@ import pytest
 
 from local.clock import Clock
 from local.data_directory import RECONCILIATION_MEMORY
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.errors import PlexServerError, Rejected
 from plex.find import Finder
 from plex.index import Index

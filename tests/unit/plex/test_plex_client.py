@@ -5,30 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plex.client import choose_sections, divide, words_for_missing
+from plex.client import divide
 from plex.connection import shown_address
-from plex.model import Section
-
-MOVIES, SHOWS, CLIPS = (
-    Section(key=key, title=title, type=kind, locations=())
-    for key, title, kind in [(1, "Movies", "movie"), (2, "Shows", "show"), (3, "Clips", "movie")]
-)
-
-
-def test_without_names_all_movie_libraries_are_meant() -> None:
-    assert choose_sections([MOVIES, SHOWS, CLIPS], []) == ((MOVIES, CLIPS), ())
-
-
-def test_names_fit_in_any_case_and_those_without_a_library_are_named() -> None:
-    assert choose_sections([MOVIES, SHOWS, CLIPS], ["clips ", "Shows", "Gone"]) == ((CLIPS,), ("Shows", "Gone"))
-
-
-def test_a_missing_library_is_said_with_those_that_exist() -> None:
-    words = words_for_missing([MOVIES, SHOWS, CLIPS], ["Gone"])
-    assert "Gone" in words
-    assert "Movies, Clips" in words
-    assert "none" in words_for_missing([SHOWS], [])
-
 
 FIELDS = st.lists(
     st.tuples(st.sampled_from(["title.value", "title.locked", "genre[0].tag.tag", "genre[].tag.tag-"]), st.text()),

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from plex.model import Section
+from plex.sections import choose_sections, words_for_missing
+
+MOVIES, SHOWS, CLIPS = (
+    Section(key=key, title=title, type=kind, locations=())
+    for key, title, kind in [(1, "Movies", "movie"), (2, "Shows", "show"), (3, "Clips", "movie")]
+)
+
+
+def test_without_names_all_movie_libraries_are_meant() -> None:
+    assert choose_sections([MOVIES, SHOWS, CLIPS], []) == ((MOVIES, CLIPS), ())
+
+
+def test_names_fit_in_any_case_and_those_without_a_library_are_named() -> None:
+    assert choose_sections([MOVIES, SHOWS, CLIPS], ["clips ", "Shows", "Gone"]) == ((CLIPS,), ("Shows", "Gone"))
+
+
+def test_a_missing_library_is_said_with_those_that_exist() -> None:
+    words = words_for_missing([MOVIES, SHOWS, CLIPS], ["Gone"])
+    assert "Gone" in words
+    assert "Movies, Clips" in words
+    assert "none" in words_for_missing([SHOWS], [])
