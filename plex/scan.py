@@ -37,6 +37,8 @@ class Scans:
         self._index = index
         self._clock = clock
         self._log = log
+        self._scan_again_s = clock.interval(SCAN_AGAIN_S)
+        self._remember_s = clock.interval(_REMEMBER_S)
 
     def ask(self, paths: Sequence[str], *, since: float) -> None:
         """Have the folders of these files scanned, as Plex sees them, by the libraries that they belong to.
@@ -54,9 +56,9 @@ class Scans:
     def _ask(self, section: Section, folder: str, since: float) -> None:
         now, name = self._clock.now(), f"{section.key}:{normal_form(folder)}"
         asked_at = self._index.scan_asked_at(name)
-        if asked_at > since or now - asked_at < self._clock.interval(SCAN_AGAIN_S):
+        if asked_at > since or now - asked_at < self._scan_again_s:
             return
-        self._index.note_scan(name, now, forget_before=now - self._clock.interval(_REMEMBER_S))
+        self._index.note_scan(name, now, forget_before=now - self._remember_s)
         try:
             self._client.scan(section, folder)
         except PlexError as error:

@@ -42,12 +42,14 @@ class Sweeper:
         self._client = client
         self._index = index
         self._clock = clock
+        self._sweep_every_s = clock.interval(SWEEP_EVERY_S)
+        self._refresh_every_s = clock.interval(REFRESH_EVERY_S)
 
     def sweep_all(self) -> None:
         """Sweep each section that was not swept today; refresh the others when their last refresh is old."""
         now = self._clock.now()
         for section in self._client.sections():
-            if now - self._index.section(section.key).swept_at >= self._clock.interval(SWEEP_EVERY_S):
+            if now - self._index.section(section.key).swept_at >= self._sweep_every_s:
                 self.sweep(section)
         self.refresh()
 
@@ -71,7 +73,7 @@ class Sweeper:
         Whether there was one.
         """
         sections = self._client.sections()
-        old = [each for each in sections if self._age_s(each) >= self.refresh_every_s]
+        old = [each for each in sections if self._age_s(each) >= self._refresh_every_s]
         for section in old:
             self.refresh_section(section)
         return bool(old)
@@ -90,18 +92,13 @@ class Sweeper:
         # Only now: the newest come first, and a refresh may break off.
         self._index.store_section(section.key, _refreshed(state, newest, began_at))
 
-    @property
-    def refresh_every_s(self) -> float:
-        """In real seconds."""
-        return self._clock.interval(REFRESH_EVERY_S)
-
     def is_complete(self) -> bool:
         """Whether every section was swept, so that what is alone in the index is alone in Plex."""
         return all(self._index.section(section.key).swept_at for section in self._client.sections())
 
     def is_fresh(self, since: float) -> bool:
         """Whether a file that the index lacks is one that Plex lacked after `since` and moments ago."""
-        oldest = max(since, self._clock.now() - self.refresh_every_s)
+        oldest = max(since, self._clock.now() - self._refresh_every_s)
         states = [self._index.section(section.key) for section in self._client.sections()]
         return all(state.swept_at and state.refreshed_at >= oldest for state in states)
 
