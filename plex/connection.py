@@ -1,4 +1,4 @@
-"""How one Plex server is reached."""
+"""How to reach a Plex server."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ VERIFY, INSECURE = "verify", "insecure"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlexConnection:
-    """How to reach the server. `libraries`: names, empty for all of type movie.
+    """Address, token and options of a connection. `libraries`: names, empty for all movie libraries.
 
-    `tls`: "verify", "insecure" (any certificate, for this server only) or the path of a CA file.
+    `tls`: "verify", "insecure" (accept any certificate, from this server only) or the path of a CA file.
     """
 
     url: str
@@ -27,8 +27,11 @@ class PlexConnection:
     client_identifier: str = "plexsync"
 
 
-def checked(connection: PlexConnection) -> PlexConnection:
-    """The connection with address and token trimmed. Raises PlexSetup, which quotes neither: both may hold secrets."""
+def validate(connection: PlexConnection) -> PlexConnection:
+    """The connection with address and token trimmed.
+
+    Raises PlexSetup for an unusable value. The message quotes neither address nor token: both may hold secrets.
+    """
     url, token = connection.url.strip().rstrip("/"), connection.token.strip()
     if not url or not token:
         missing, what = ("plex_token", "a token") if url else ("plex_url", "an address")
@@ -38,7 +41,7 @@ def checked(connection: PlexConnection) -> PlexConnection:
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none, or half an IPv6 address
+    except ValueError:  # an invalid port, or half an IPv6 address
         is_address = False
     if not is_address or "?" in url or "#" in url or not url.isprintable() or " " in url:
         raise PlexSetup("plex_url is no address like http://host:32400 (no page, no token in it); correct it.")
@@ -47,7 +50,7 @@ def checked(connection: PlexConnection) -> PlexConnection:
     return replace(connection, url=url, token=token)
 
 
-def shown_address(url: str) -> str:
-    """Scheme, host and port: what may stand in a message, which a password in the address may not."""
+def display_address(url: str) -> str:
+    """Scheme, host and port, for messages: an address may also contain a password."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -1,18 +1,19 @@
-"""What can go wrong with Plex, in the words of the decision it leads to.
+"""What can go wrong with Plex, one class for each way of dealing with it.
 
     PlexError
-    |- ServerFailure        the server as a whole; asked again later, by whoever watches for outages
-    |  |- PlexServerDown    refused, name not found, unreachable, dropped, 503 while it starts
+    |- ServerFailure        the whole server; retried later, by the code that watches for outages
+    |  |- PlexServerDown    connection refused or dropped, name not found, unreachable, 503 during start-up
     |  |- PlexTimeout       no answer in time
-    |  `- PlexServerError   another 5xx, an answer cut short or unreadable
+    |  `- PlexServerError   any other 5xx, an answer cut short or unreadable
     |- PlexBusy             429
     |- PlexAuthError        401, 403
-    |- PlexSetup            a setting has to change: library, certificate, address, redirect
+    |- PlexSetup            a setting must change: library, certificate, address, redirect
     |- NotInPlex            no item has the file
     |- Ambiguous            several items fit
-    `- Rejected             another 4xx: this request alone
+    `- Rejected             any other 4xx: only this request is at fault
 
-A message says what happened, to what, and what to do. None holds the token, a title or a file's name from a request.
+A message says what happened, to what, and what to do. It never holds the token, or a title or file name from a
+request's parameters.
 """
 
 # ruff: noqa: N818 - users read these names in reports; "PlexBusyError" says no more than "PlexBusy"
@@ -30,7 +31,7 @@ _MANY_KEYS = re.compile(r"(\d+,\d+,\d+)(?:,\d+)+")
 
 
 class PlexError(Exception):
-    """Base of all errors of this package."""
+    """Base class: everything that this package raises about Plex."""
 
     @property
     def name(self) -> str:
@@ -39,23 +40,23 @@ class PlexError(Exception):
 
 
 class ServerFailure(PlexError):
-    """The server failed as a whole; whether it is an outage, a probe tells."""
+    """The whole server failed; a probe decides whether it is an outage."""
 
 
 class PlexServerDown(ServerFailure):
-    """Nothing that serves answers."""
+    """There is no connection, or Plex is still starting."""
 
 
 class PlexTimeout(ServerFailure):
-    """Connected or not, no answer came in time."""
+    """No connection or no answer in time."""
 
 
 class PlexServerError(ServerFailure):
-    """An answer came, but 5xx, cut short or unreadable."""
+    """An answer came, but it was a 5xx, cut short or unreadable."""
 
 
 class PlexBusy(PlexError):
-    """429. `retry_after_s`: the pause in seconds that Plex asks for, not below 0; None when it names none."""
+    """429. `retry_after_s`: the pause in seconds that Plex asks for, at least 0; None when it asks for none."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -67,11 +68,11 @@ class PlexAuthError(PlexError):
 
 
 class PlexSetup(PlexError):
-    """Nothing will work until a setting or the server's set-up changes."""
+    """Nothing will work until a setting, or the set-up of the server, changes."""
 
 
 class NotInPlex(PlexError):
-    """No item holds one of `paths` (as Plex would see them)."""
+    """No item has any of the files `paths`, spelled as Plex would see them."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         super().__init__(
@@ -82,7 +83,7 @@ class NotInPlex(PlexError):
 
 
 class Ambiguous(PlexError):
-    """Several unrelated items fit equally well. `candidates`: each as "rating key: title"."""
+    """Several unrelated items match equally well. `candidates`: each as "rating key: title (path)"."""
 
     def __init__(self, candidates: Sequence[str]) -> None:
         super().__init__(
@@ -93,11 +94,14 @@ class Ambiguous(PlexError):
 
 
 class Rejected(PlexError):
-    """Plex refuses this request and would refuse it again. `status`: HTTP's; `text`: the answer's start."""
+    """Plex refuses this request and would refuse it again.
 
-    def __init__(self, status: int, text: str, *, asked: str = "the request") -> None:
+    `status`: the HTTP status; `text`: the beginning of the answer, without mark-up, at most 200 characters.
+    """
+
+    def __init__(self, status: int, text: str, *, request: str = "the request") -> None:
         words = f": {text}" if text else ""
-        super().__init__(f"Plex refused {asked} with {status}{words}; it would refuse it again as it is.")
+        super().__init__(f"Plex refused {request} with {status}{words}; it would refuse it again as it is.")
         self.status = status
         self.text = text
 
@@ -110,51 +114,51 @@ CHECK_URL = "check plex_url (like http://host:32400)"
 
 
 def is_refusal(status: int) -> bool:
-    """Whether HTTP blames the request (4xx)."""
+    """Whether the status is a 4xx: HTTP blames the request."""
     return status in _REFUSALS
 
 
-def named_request(method: str, address: str, path: str) -> str:
-    """The request as messages name it: of many items, up to 250, three say which one it was."""
+def describe_request(method: str, address: str, path: str) -> str:
+    """The request as messages name it. A path may list up to 250 rating keys: the first three identify it."""
     return f"{method.upper()} {address}" + _MANY_KEYS.sub(r"\1,…", path)
 
 
 def error_for_status(
-    status: int, asked: str, *, text: str = "", retry_after: str | None = None, date: str | None = None
+    status: int, request: str, *, text: str = "", retry_after: str | None = None, date: str | None = None
 ) -> PlexError:
-    """The error that an HTTP status other than success means.
+    """The error for an HTTP status that is not a success.
 
-    `asked`: method, address and path. `retry_after` and `date`: these headers of the answer.
+    `request`: from `describe_request`. `retry_after` and `date`: the answer's headers of these names.
     """
     if status in _REDIRECTS:
-        return PlexSetup(f"{asked} is redirected ({status}), not followed as the token would go along; {CHECK_URL}.")
+        return PlexSetup(f"{request} is redirected ({status}), not followed as the token would go along; {CHECK_URL}.")
     if status == _TOO_MANY:
-        return PlexBusy(f"Plex asks for a pause ({asked}: 429).", retry_after_s(retry_after, date))
+        return PlexBusy(f"Plex asks for a pause ({request}: 429).", retry_after_s(retry_after, date))
     if is_refusal(status):
-        return _error_for_refusal(status, asked, text)
+        return _error_for_refusal(status, request, text)
     if status == _UNAVAILABLE:
-        return PlexServerDown(f"Plex is starting up or under maintenance ({asked}: 503); it is asked again later.")
-    return PlexServerError(f"Plex failed ({asked}: {status}); if it stays, see Plex's own log.")
+        return PlexServerDown(f"Plex is starting up or under maintenance ({request}: 503); it is asked again later.")
+    return PlexServerError(f"Plex failed ({request}: {status}); if it stays, see Plex's own log.")
 
 
-def _error_for_refusal(status: int, asked: str, text: str) -> PlexError:
+def _error_for_refusal(status: int, request: str, text: str) -> PlexError:
     if status in (_UNAUTHORIZED, _FORBIDDEN):
-        return PlexAuthError(f"Plex rejected the token ({asked}: {status}); set plex_token to a valid one.")
+        return PlexAuthError(f"Plex rejected the token ({request}: {status}); set plex_token to a valid one.")
     if status == _REQUEST_TIMEOUT:
-        return PlexTimeout(f"the request took too long to arrive ({asked}: 408); it is sent again later.")
-    return Rejected(status, text, asked=asked)
+        return PlexTimeout(f"the request took too long to arrive ({request}: 408); it is sent again later.")
+    return Rejected(status, text, request=request)
 
 
 def retry_after_s(retry_after: str | None, date: str | None) -> float | None:
-    """Seconds that the header asks to wait, None without one.
+    """The pause in seconds that a Retry-After header asks for, None without a valid one.
 
-    A time of day counts from the answer's own `Date`: no clock is needed, and a wrong one does no harm.
+    An absolute time is compared with the answer's own `Date`, so a wrong clock on this machine does no harm.
     """
-    words = (retry_after or "").strip()
-    if words.isascii() and words.isdigit():
-        return float(words)
+    value = (retry_after or "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
     try:
-        pause = parsedate_to_datetime(words) - parsedate_to_datetime(date or "")
-    except (ValueError, TypeError):  # no date, or only one of them has a zone
+        pause = parsedate_to_datetime(value) - parsedate_to_datetime(date or "")
+    except (ValueError, TypeError):  # not a date, or only one of the two has a time zone
         return None
     return max(0.0, pause.total_seconds())

@@ -1,4 +1,4 @@
-"""Which libraries of a server are meant by the setting plex_library. Pure."""
+"""Selects the libraries named in the setting plex_library. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ MOVIE = "movie"
 
 
 def choose_sections(found: Iterable[Section], names: Sequence[str]) -> tuple[tuple[Section, ...], tuple[str, ...]]:
-    """The movie libraries of these names in any case (all when there are no names), and the names without one."""
+    """The movie libraries with these names, and the names that no movie library has. Case does not count.
+
+    Without names: all movie libraries.
+    """
     movies = [section for section in found if section.type == MOVIE]
     if not names:
         return tuple(movies), ()
@@ -23,8 +26,8 @@ def choose_sections(found: Iterable[Section], names: Sequence[str]) -> tuple[tup
     return chosen, tuple(name for name in names if name.strip().casefold() not in titles)
 
 
-def words_for_missing(found: Iterable[Section], missing: Sequence[str]) -> str:
-    """The message for libraries that are not there, naming those that are."""
+def describe_missing(found: Iterable[Section], missing: Sequence[str]) -> str:
+    """The message for missing libraries; it also names the existing ones."""
     names = ", ".join(section.title for section in found if section.type == MOVIE) or "none"
     what = f"no movie library named {' or '.join(missing)}" if missing else "no movie library"
     return f"Plex has {what}; its movie libraries: {names}. Correct plex_library, or check what the token may see."

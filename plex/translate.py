@@ -27,7 +27,7 @@ from plex.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# What the libraries raise. Everything else is a bug and is left alone.
+# Everything that the libraries raise for a failure. Anything else is a bug and passes through.
 _FOREIGN = (
     requests.exceptions.RequestException,
     urllib3.exceptions.HTTPError,
@@ -56,12 +56,11 @@ _UNREADABLE = (
     http.client.IncompleteRead,
     ParseError,
 )
-# A TLS handshake that just ends is a dropped connection, not a certificate's fault.
+# A TLS handshake that just ends is a dropped connection, not a problem with the certificate.
 _TLS_DROPPED = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
-
-# The first row of which a kind is anywhere in the chain decides: what is refused is also a connection error, what was
-# not resolved also "not connected", and urllib3 counts both among its timeouts.
+# The first row with a class that occurs anywhere in the chain decides. The order matters: a refused connection is also
+# a ConnectionError, an unresolved name is also a NewConnectionError, and urllib3 counts both among its timeouts.
 _CONNECTION_ERRORS: tuple[tuple[tuple[type[BaseException], ...], type[PlexError], str], ...] = (
     (
         (urllib3.exceptions.NameResolutionError,),
@@ -108,65 +107,65 @@ _CONNECTION_ERRORS: tuple[tuple[tuple[type[BaseException], ...], type[PlexError]
 
 
 @contextmanager
-def translated(asked: str) -> Iterator[None]:
-    """Turn what requests, urllib3, plexapi or the XML parser raise into one of our errors.
+def translated(request: str) -> Iterator[None]:
+    """Turn what requests, urllib3, plexapi or the XML parser raise into a PlexError.
 
-    `asked` names the request in the message: method, address and path, no query.
+    `request`: from `describe_request`, for the message.
     """
     try:
         yield
     except PlexError:
         raise
     except (requests.exceptions.InvalidHeader, urllib3.exceptions.InvalidHeader):
-        # Its text quotes the header's value, which is the token: it must not even be the cause.
+        # Its text quotes the header's value, which is the token: it must not become the cause either.
         raise PlexSetup(COPY_AGAIN) from None
     except _FOREIGN as error:
-        raise translate(error, asked) from error
+        raise translate(error, request) from error
 
 
-def translate(error: Exception, asked: str) -> PlexError:
-    """Our error for one of the libraries' (or of the system's, as they let it through)."""
+def translate(error: Exception, request: str) -> PlexError:
+    """The PlexError for an exception of the libraries, or of the system where they let it through."""
     if isinstance(error, plexapi.exceptions.PlexApiException):
-        return _from_plexapi(error, asked)
+        return _from_plexapi(error, request)
     chain = tuple(_chain(error))
     if _has(chain, _BAD_ADDRESS):
-        return PlexSetup(f"{asked}: that is no address one can connect to; {CHECK_URL}.")
+        return PlexSetup(f"{request}: that is no address one can connect to; {CHECK_URL}.")
     if _has(chain, (requests.exceptions.InvalidHeader, urllib3.exceptions.InvalidHeader)):
         return PlexSetup(COPY_AGAIN)
     if _has(chain, (requests.exceptions.TooManyRedirects,)):
-        return PlexSetup(f"{asked} is redirected again and again; {CHECK_URL}.")
+        return PlexSetup(f"{request} is redirected again and again; {CHECK_URL}.")
     if _has(chain, (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError)):
-        return _from_tls(chain, asked)
-    return _from_connection(chain, asked)
+        return _from_tls(chain, request)
+    return _from_connection(chain, request)
 
 
-def _from_plexapi(error: plexapi.exceptions.PlexApiException, asked: str) -> PlexError:
-    """Only for what gets past our own look at the status: plexapi keeps the number in the text alone."""
+def _from_plexapi(error: plexapi.exceptions.PlexApiException, request: str) -> PlexError:
+    """For what gets past the transport's status check. plexapi gives the status only in the text of its exceptions."""
     if isinstance(error, plexapi.exceptions.Unauthorized):
-        return error_for_status(HTTPStatus.UNAUTHORIZED, asked)
+        return error_for_status(HTTPStatus.UNAUTHORIZED, request)
     if isinstance(error, plexapi.exceptions.NotFound):
-        return error_for_status(HTTPStatus.NOT_FOUND, asked)
+        return error_for_status(HTTPStatus.NOT_FOUND, request)
     if isinstance(error, plexapi.exceptions.BadRequest):
-        return error_for_status(HTTPStatus.BAD_REQUEST, asked)
-    return PlexServerError(f"{asked}: the answer is none that plexapi understands ({type(error).__name__}).")
+        return error_for_status(HTTPStatus.BAD_REQUEST, request)
+    return PlexServerError(f"{request}: the answer is none that plexapi understands ({type(error).__name__}).")
 
 
-def _from_tls(chain: tuple[BaseException, ...], asked: str) -> PlexError:
+def _from_tls(chain: tuple[BaseException, ...], request: str) -> PlexError:
     if _has(chain, (ssl.SSLCertVerificationError,)):
         return PlexSetup(
-            f"{asked}: the server's certificate is not trusted; use http://, the server's plex.direct address, "
+            f"{request}: the server's certificate is not trusted; use http://, the server's plex.direct address, "
             "or set tls to a CA file or to insecure."
         )
     if _has(chain, _TLS_DROPPED):
-        return PlexServerDown(f"{asked}: the connection was dropped during the TLS handshake; is Plex running?")
-    return PlexSetup(f"{asked}: no TLS connection is possible; try http:// in plex_url, and check tls.")
+        return PlexServerDown(f"{request}: the connection was dropped during the TLS handshake; is Plex running?")
+    return PlexSetup(f"{request}: no TLS connection is possible; try http:// in plex_url, and check tls.")
 
 
-def _from_connection(chain: tuple[BaseException, ...], asked: str) -> PlexError:
+def _from_connection(chain: tuple[BaseException, ...], request: str) -> PlexError:
     for kinds, meaning, words in _CONNECTION_ERRORS:
         if _has(chain, kinds):
-            return meaning(f"{asked}: {words}")
-    return PlexServerDown(f"{asked}: the network failed; check that this machine reaches Plex.")
+            return meaning(f"{request}: {words}")
+    return PlexServerDown(f"{request}: the network failed; check that this machine reaches Plex.")
 
 
 def _has(chain: Sequence[BaseException], kinds: tuple[type[BaseException], ...]) -> bool:
@@ -174,7 +173,7 @@ def _has(chain: Sequence[BaseException], kinds: tuple[type[BaseException], ...])
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it wraps: these libraries put the cause into `args`, `reason` or the context."""
+    """The error and everything that it wraps: in `args`, in `reason`, as its cause or as its context."""
     waiting, seen = [error], set[int]()
     while waiting:
         current = waiting.pop(0)

@@ -1,4 +1,4 @@
-"""HTTP towards Plex: plexapi sends and parses; status, time-outs, TLS and redirects are handled here."""
+"""HTTP to Plex: plexapi sends and parses; this module handles status, time-outs, TLS and redirects."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from plexapi.server import PlexServer
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import InsecureRequestWarning
 
-from plex.connection import INSECURE, VERIFY, checked, shown_address
-from plex.errors import PlexServerError, error_for_status, is_refusal, named_request
+from plex.connection import INSECURE, VERIFY, display_address, validate
+from plex.errors import PlexServerError, describe_request, error_for_status, is_refusal
 from plex.translate import translated
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Method = Literal["get", "put", "post"]
 
 _REJECTION_CHARACTERS = 200
-_SUCCESSES = (200, 201, 204)  # those that plexapi knows
+_SUCCESSES = (200, 201, 204)  # the only ones that plexapi accepts
 _MARK_UP = re.compile(r"<[^>]*>")
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
 
@@ -34,20 +34,20 @@ _WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
 class Transport:
     """Requests to one server over one session. `address`: scheme, host and port, for messages.
 
-    `answered_at`: Plex's own time (epoch seconds) at its last answer, None when it gave none. Making one sends
-    nothing, but raises PlexSetup for an unusable connection. A request raises a PlexError and nothing else for what
-    the server or the network does.
+    `answered_at`: Plex's own time (epoch seconds) at its last answer, None if the answer gave none. Making a transport
+    sends nothing, but raises PlexSetup for an unusable connection. A request raises a PlexError and nothing else for
+    what the server or the network does.
     """
 
     def __init__(self, connection: PlexConnection) -> None:
-        self._connection = checked(connection)
-        self.address = shown_address(self._connection.url)
+        self._connection = validate(connection)
+        self.address = display_address(self._connection.url)
         self._session = open_session(self._connection, self._raise_for_status)
         self._server = _Server(self._connection, self._session)
         self.answered_at: int | None = None
 
     def close(self) -> None:
-        """Close the kept connections; the next request opens new ones."""
+        """Close the kept-alive connections; the next request opens new ones."""
         self._session.close()
 
     def read(
@@ -73,8 +73,8 @@ class Transport:
     ) -> Element | None:
         """Send a request whose answer, if it has a body, is XML; return its root."""
         query = query_string(parameters)
-        asked = named_request(method, self.address, path)
-        with translated(asked):
+        request = describe_request(method, self.address, path)
+        with translated(request):
             answer: Element | None = self._server.query(  # type: ignore[no-untyped-call]
                 f"{path}?{query}" if query else path,
                 method=getattr(self._session, method),
@@ -82,15 +82,15 @@ class Transport:
                 allow_redirects=False,
             )
         if answer is not None and answer.tag.lower() == "html":
-            raise PlexServerError(f"{asked}: a web page answered; is plex_url that of a Plex server?")
+            raise PlexServerError(f"{request}: a web page answered; is plex_url that of a Plex server?")
         return answer
 
     def send(
         self, path: str, parameters: Iterable[tuple[str, str]] = (), *, method: Method, content: bytes = b""
     ) -> None:
         """Send a request that Plex may answer with a line of text, which plexapi would take for broken XML."""
-        query, asked = query_string(parameters), named_request(method, self.address, path)
-        with translated(asked):
+        query, request = query_string(parameters), describe_request(method, self.address, path)
+        with translated(request):
             response = self._session.request(
                 method,
                 f"{self._connection.url}{path}{'?' if query else ''}{query}",
@@ -100,11 +100,11 @@ class Transport:
                 allow_redirects=False,
             )
         if _WEB_PAGE.match(response.text):
-            raise PlexServerError(f"{asked}: a web page answered; is plex_url that of a Plex server?")
+            raise PlexServerError(f"{request}: a web page answered; is plex_url that of a Plex server?")
 
     def _raise_for_status(self, response: requests.Response, **_: Any) -> None:
-        """Look at the status before plexapi does, which knows three kinds and fails at those it has no name for."""
-        response.encoding = "utf-8"  # for text/xml without a charset, requests takes Latin-1
+        """Check the status before plexapi does: it tells only three kinds apart and fails on an unknown status."""
+        response.encoding = "utf-8"  # requests assumes Latin-1 for text/xml without a charset
         status = response.status_code
         self.answered_at = _epoch_of(response.headers.get("Date", ""))
         if status in _SUCCESSES:
@@ -112,7 +112,7 @@ class Transport:
         text = _start_of(response, self._connection.token) if is_refusal(status) else ""
         raise error_for_status(
             status,
-            named_request(str(response.request.method), self.address, urlsplit(response.url).path),
+            describe_request(str(response.request.method), self.address, urlsplit(response.url).path),
             text=text,
             retry_after=response.headers.get("Retry-After"),
             date=response.headers.get("Date"),
@@ -120,10 +120,10 @@ class Transport:
 
 
 class _Server(PlexServer):
-    """plexapi's server without its first query, and without what its configuration file or environment says."""
+    """plexapi's server, but it sends no request when made and ignores plexapi's configuration file and environment."""
 
     def __init__(self, connection: PlexConnection, session: requests.Session) -> None:
-        """Deliberately not calling the base class: it asks the server, and plexapi's own configuration."""
+        """Deliberately does not call the base class, which sends a request and reads plexapi's configuration."""
         self._baseurl = connection.url
         self._token = connection.token
         self._showSecrets = False  # plexapi would put the token into URLs
@@ -143,10 +143,11 @@ class _Server(PlexServer):
 
 
 class _OnceMore(HTTPAdapter):
-    """Sends a read a second time when it met a kept connection that the other side had given up meanwhile.
+    """Repeats a GET once if it failed on a kept-alive connection that the server had closed in the meantime.
 
-    That says nothing of Plex's health, and an edit after a quiet while, which begins with a read, would wait out a
-    back-off for it. What fails on a new connection, as in an outage, is not repeated; nor is what changes Plex.
+    Such a failure says nothing about Plex's health, yet the first edit after a quiet time, which begins with a read,
+    would have to wait for a back-off. A failure on a new connection, as in an outage, is not repeated, nor is a request
+    that changes Plex.
     """
 
     def send(self, request: requests.PreparedRequest, *rest: Any, **how: Any) -> requests.Response:
@@ -161,28 +162,28 @@ class _OnceMore(HTTPAdapter):
 
 
 def open_session(connection: PlexConnection, look_at: Callable[..., None]) -> requests.Session:
-    """A session that goes to this server only. `look_at` sees each answer before anyone acts on it."""
+    """A session for this server only. `look_at` sees each answer first, and may raise."""
     session = requests.Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, _OnceMore())
-    session.trust_env = False  # neither a proxy nor ~/.netrc shall see or replace the token
+    session.trust_env = False  # no proxy may see the token, no ~/.netrc may replace it
     session.headers["User-Agent"] = "PlexSync"
     session.hooks["response"].append(look_at)
     if connection.tls == INSECURE:
         session.verify = False
-        warnings.simplefilter("ignore", InsecureRequestWarning)  # it was asked for, and stderr is Stash's log
+        warnings.simplefilter("ignore", InsecureRequestWarning)  # the user chose it, and stderr is Stash's log
     elif connection.tls != VERIFY:
         session.verify = connection.tls
     return session
 
 
 def query_string(parameters: Iterable[tuple[str, str]]) -> str:
-    """As python-plexapi writes it (utils.joinArgs): names as they are, values escaped to the last character."""
+    """Formatted as by python-plexapi (utils.joinArgs): names unchanged, in values every reserved character escaped."""
     return "&".join(f"{name}={quote(value, safe='', errors='replace')}" for name, value in parameters)
 
 
 def _start_of(response: requests.Response, secret: str) -> str:
-    """The first words of an error page, which may quote what it was asked."""
+    """The beginning of an error page as plain text. It may quote the request, so the token is masked."""
     try:
         text = _MARK_UP.sub(" ", response.text.replace(secret, "***"))
     except requests.RequestException:
@@ -193,5 +194,5 @@ def _start_of(response: requests.Response, secret: str) -> str:
 def _epoch_of(date: str) -> int | None:
     try:
         return int(parsedate_to_datetime(date).timestamp())
-    except (ValueError, TypeError):  # Python 3.10 does not know how to say that it is none
+    except (ValueError, TypeError):  # no valid date: Python 3.10 raises TypeError
         return None

@@ -80,10 +80,11 @@ class Locator:
 
         Raises NotInPlex, after which Plex may be asked to scan, and Ambiguous.
         """
-        keys = dict.fromkeys((*target.known_keys, *(self._finder.known(target.files) if target.known_keys else ())))
+        known = self._finder.known_keys(target.files) if target.known_keys else ()
+        keys = dict.fromkeys((*target.known_keys, *known))
         current = self._read(target, tuple(keys), ahead)
         is_right = len(current) == len(keys)
-        if keys and is_right and all(self._finder.is_by_path(item.parts, target.files) for item in current):
+        if keys and is_right and all(self._finder.has_full_path(item.parts, target.files) for item in current):
             return self._own_ones(target, current)
         # The right item may have come since another was taken for it: they are read already.
         ahead |= {item.rating_key: item for item in current}
@@ -96,7 +97,7 @@ class Locator:
 
     def locate_anew(self, target: Target) -> list[PlexItem]:
         """The same once more, after Plex has refused one of the items: it may have been replaced."""
-        for key in (*target.known_keys, *self._finder.known(target.files)):
+        for key in (*target.known_keys, *self._finder.known_keys(target.files)):
             self._finder.forget(key)
         return self._look_up(target, {}, since=math.inf)
 
@@ -107,8 +108,8 @@ class Locator:
             self._ledger.forget_items(target.scene.id, lost)
             self._on_lost(lost)
         own = self._own_ones(target, current)
-        if any(self._finder.is_by_path(item.parts, target.files) for item in current):
-            self._finder.await_no_more(target.scene.id)
+        if any(self._finder.has_full_path(item.parts, target.files) for item in current):
+            self._finder.stop_awaiting(target.scene.id)
         elif own:
             self._finder.await_paths(target.scene.id, target.files)
         else:  # what only looks alike is another scene's
@@ -145,4 +146,4 @@ class Locator:
         self._finder.await_files(target.scene.id, target.files)
         if self._scans:  # one of moments ago may have come before the file: a later try makes up for it
             paths = [self._finder.rules.map(path) for path, _size in target.files]
-            self._scans.ask(paths, since=job.first_event_at)
+            self._scans.request(paths, since=job.first_event_at)

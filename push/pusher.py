@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plex.errors import Rejected
-from plex.plan import Owned, lost_names, plan
+from plex.plan import Owned, plan, restore_parameters
 from push.fields import digest, fingerprint_of, plex_files, wanted_of, why_left_alone
 from push.locate import Locator, Target
 from push.picture_store import PictureStore
@@ -135,7 +135,7 @@ class Pusher:
     def _put_back(self, target: Target, item: PlexItem, edit: Plan) -> None:
         """Look whether Plex kept what was taken off and added again in one request."""
         for now in self.plex.read_items([item.rating_key]).values():
-            if lost := lost_names(now, edit, target.wanted.pictures):
+            if lost := restore_parameters(now, edit, target.wanted.pictures):
                 self.plex.edit(now, lost)
 
     def _store_verdict(self, target: Target, verdict: Verdict, fingerprint: str) -> None:

@@ -11,7 +11,7 @@ from local.clock import Clock
 from plex.client import PlexClient
 from plex.connection import PlexConnection
 from plex.errors import NotInPlex, PlexServerDown, PlexSetup, Rejected
-from plex.find import SWEEP_FROM, Finder
+from plex.find import SWEEP_MIN_SCENES, Finder
 from plex.index import Index
 from plex.plan import Field, Owned, Plan, Value, Wanted, plan
 from sim.faults import Fault
@@ -205,7 +205,7 @@ def test_only_configured_movie_libraries_are_used(sim: PlexSim) -> None:
 NAMES = ["a, b.mp4", "R&B 100%.mp4", "é.mp4", "日本語.mp4", "it's #1 + more?.mp4", "=x.mp4", '"q".mp4', ",.mp4"]
 
 
-@pytest.mark.parametrize("count", [1, SWEEP_FROM])
+@pytest.mark.parametrize("count", [1, SWEEP_MIN_SCENES])
 @pytest.mark.parametrize("has_filter", [True, False])
 def test_files_are_found_whatever_their_names(
     sim: PlexSim, client: PlexClient, index: Index, count: int, *, has_filter: bool

@@ -169,11 +169,11 @@ class _Reading:
         self._plex = plex
         self._at_most = at_most
 
-    def read_items(self, rating_keys: Sequence[int], *, at_once: int) -> dict[int, PlexItem]:
+    def read_items(self, rating_keys: Sequence[int], *, batch_size: int) -> dict[int, PlexItem]:
         if len(rating_keys) > 1 and not self._at_most:
             raise Rejected(400, "")
         answered = rating_keys if len(rating_keys) == 1 else rating_keys[: self._at_most]
-        return self._plex.read_items(answered, at_once=at_once)
+        return self._plex.read_items(answered, batch_size=batch_size)
 
 
 @pytest.mark.parametrize("at_most", [0, 1, 3])

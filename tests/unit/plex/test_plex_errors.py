@@ -14,8 +14,8 @@ from plex.errors import (
     PlexTimeout,
     Rejected,
     ServerFailure,
+    describe_request,
     error_for_status,
-    named_request,
     retry_after_s,
 )
 
@@ -100,4 +100,4 @@ def test_errors_are_named_for_reports() -> None:
     ],
 )
 def test_a_message_names_three_of_the_items_that_were_asked_for(path: str, shown: str) -> None:
-    assert named_request("get", "http://plex:32400", path) == f"GET http://plex:32400{shown}"
+    assert describe_request("get", "http://plex:32400", path) == f"GET http://plex:32400{shown}"

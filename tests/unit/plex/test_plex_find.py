@@ -9,7 +9,7 @@ import pytest
 
 from plex.client import filter_text
 from plex.errors import Ambiguous, NotInPlex, PlexServerDown
-from plex.find import SWEEP_FROM, Finder
+from plex.find import SWEEP_MIN_SCENES, Finder
 from plex.index import Index
 from plex.model import LeanItem, PartFile, Section
 from plex.path_map import AGREEING_FILES
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NOW = SetClock().now()
 LOG = logging.getLogger("test")
-MANY = [[("/nowhere.mp4", 1)]] * SWEEP_FROM
+MANY = [[("/nowhere.mp4", 1)]] * SWEEP_MIN_SCENES
 
 
 def lean(rating_key: int, *paths: str, section: int = 1, updated_at: int = 5, size: int = 1) -> LeanItem:
@@ -37,7 +37,7 @@ def lean(rating_key: int, *paths: str, section: int = 1, updated_at: int = 5, si
 
 
 class Library:
-    """Listings in memory that counts what is asked of it."""
+    """SearchClient in memory that counts what is asked of it."""
 
     def __init__(self, *items: LeanItem, filters: bool = True, folder: str = "") -> None:
         self.items = list(items)
@@ -98,7 +98,7 @@ def look_up(finder: Finder, *files: File) -> list[int]:
     return keys(finder.find(files, since=NOW))
 
 
-@pytest.mark.parametrize("count", [1, SWEEP_FROM])
+@pytest.mark.parametrize("count", [1, SWEEP_MIN_SCENES])
 @pytest.mark.parametrize("filters", [True, False])
 def test_each_item_that_holds_a_file_is_found_in_every_library(make: MakeFinder, *, count: int, filters: bool) -> None:
     library = Library(
@@ -139,7 +139,7 @@ def test_few_scenes_are_looked_up_and_many_swept_once(make: MakeFinder) -> None:
 def test_a_double_in_another_library_is_found_though_one_was_seen_by_the_way(make: MakeFinder) -> None:
     library = Library(lean(1, "/media/a.mp4"), lean(2, "/media/a.mp4", section=2), folder="/media")
     finder = make(library)
-    finder.sweeper.take(library.items[:1])
+    finder.sweeper.store_items(library.items[:1])
     assert look_up(finder, ("/media/a.mp4", 1)) == [1, 2]
     library.asked.clear()
     assert look_up(finder, ("/media/a.mp4", 1)) == [1, 2]
@@ -157,7 +157,7 @@ def test_what_was_seen_is_known_to_the_next_finder_too(make: MakeFinder) -> None
 def test_another_server_or_choice_of_libraries_starts_afresh(make: MakeFinder, tmp_path: Path) -> None:
     make(Library(lean(1, "/a.mp4"))).prepare(MANY)
     index = Index(str(tmp_path), "another server")
-    assert Finder(Library(), index, clock=SetClock(), log=LOG).known([("/a.mp4", 1)]) == ()
+    assert Finder(Library(), index, clock=SetClock(), log=LOG).known_keys([("/a.mp4", 1)]) == ()
     index.close()
 
 
@@ -209,7 +209,7 @@ def test_a_look_up_forgets_what_plex_no_longer_has(make: MakeFinder) -> None:
     finder.prepare(MANY)
     del library.items[0]
     assert look_up(finder, ("/data/x.mp4", 1)) == [2]
-    assert finder.known([("/m/a/x.mp4", 1)]) == (2,)
+    assert finder.known_keys([("/m/a/x.mp4", 1)]) == (2,)
 
 
 def test_without_a_filter_a_miss_costs_a_refresh_and_not_a_sweep(make: MakeFinder, clock: SetClock) -> None:
@@ -325,7 +325,7 @@ def mirrored(count: int) -> tuple[Library, list[list[File]]]:
 
 
 def test_a_path_map_is_inferred_from_a_batch_and_kept(make: MakeFinder) -> None:
-    library, scenes = mirrored(SWEEP_FROM)
+    library, scenes = mirrored(SWEEP_MIN_SCENES)
     library.items += [lean(98, "/media/b/x.mp4", size=98), lean(99, "/media/x.mp4", size=98)]
     make(library).prepare(scenes)
     finder = make(library)
@@ -345,7 +345,7 @@ def test_a_path_map_is_inferred_from_single_edits_too(make: MakeFinder) -> None:
 def test_a_contradiction_drops_an_inferred_rule_and_says_so(
     make: MakeFinder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    library, scenes = mirrored(SWEEP_FROM)
+    library, scenes = mirrored(SWEEP_MIN_SCENES)
     library.items.append(lean(99, "/elsewhere/x.mp4", size=99))
     finder = make(library)
     finder.prepare(scenes)
@@ -361,7 +361,7 @@ def test_a_contradiction_drops_an_inferred_rule_and_says_so(
 def test_files_that_follow_no_rule_do_not_wear_an_inferred_one_out(
     make: MakeFinder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    library, scenes = mirrored(SWEEP_FROM)
+    library, scenes = mirrored(SWEEP_MIN_SCENES)
     strange = range(1000, 1300)
     library.items += [lean(number, f"/media/{number}/{number}.mp4", size=number) for number in strange]
     finder = make(library)
@@ -373,7 +373,7 @@ def test_files_that_follow_no_rule_do_not_wear_an_inferred_one_out(
 
 
 def test_a_configured_path_map_is_never_joined_by_inferred_rules(make: MakeFinder) -> None:
-    library, scenes = mirrored(SWEEP_FROM)
+    library, scenes = mirrored(SWEEP_MIN_SCENES)
     finder = make(library, ("/other", "/x"))
     finder.prepare(scenes)
     assert finder.rules.rules == (("/other", "/x"),)
@@ -393,7 +393,7 @@ def test_a_scene_that_plex_lacked_is_told_of_until_it_is_looked_at_again(make: M
     assert finder.index.seen_scenes() == []
     finder.sweeper.refresh()
     assert finder.index.seen_scenes() == finder.index.seen_scenes() == [7]
-    finder.index.await_no_more([7])
+    finder.index.stop_awaiting([7])
     assert not finder.index.awaits_any()
 
 

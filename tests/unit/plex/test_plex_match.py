@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plex.match import Found, Grade, PathRules, holds_one_of, match_file, match_scene
+from plex.match import Grade, MatchResult, PathRules, holds_one_of, match_file, match_scene
 from plex.model import LeanItem, PartFile
 
 NO_RULES = PathRules()
@@ -19,7 +19,7 @@ def lean(rating_key: int, *files: tuple[str, int | None]) -> LeanItem:
     return LeanItem(rating_key=rating_key, section_key=1, title="t", parts=parts, updated_at=0, added_at=0)
 
 
-def graded(found: Found) -> dict[int, int]:
+def graded(found: MatchResult) -> dict[int, int]:
     return {match.item.rating_key: match.grade for match in found.matches}
 
 
@@ -33,7 +33,7 @@ def test_the_full_path_after_path_map_is_enough_whatever_the_size() -> None:
 def test_an_inferred_rule_is_believed_only_where_the_size_agrees() -> None:
     items = [lean(1, ("/media/a/x.mp4", 5))]
     assert graded(match_file(("/data/a/x.mp4", 5), items, INFERRED)) == {1: Grade.PATH}
-    assert match_file(("/data/a/x.mp4", 7), items, INFERRED) == Found()
+    assert match_file(("/data/a/x.mp4", 7), items, INFERRED) == MatchResult()
 
 
 def test_an_inferred_rule_does_not_hide_the_path_itself() -> None:
@@ -44,23 +44,23 @@ def test_the_longest_shared_tail_decides_between_files_of_one_name_and_size() ->
     items = [lean(1, ("/media/a/2020/x.mp4", 5)), lean(2, ("/media/b/2020/x.mp4", 5)), lean(3, ("/media/x.mp4", 5))]
     found = match_file(("/data/b/2020/x.mp4", 5), items, NO_RULES)
     assert graded(found) == {2: Grade.TAIL}
-    assert not found.matches[0].is_sole
+    assert not found.matches[0].is_unique
 
 
 def test_a_name_and_size_that_no_other_has_are_enough() -> None:
     found = match_file(("/data/b/x.mp4", 5), [lean(1, ("/films/x.mp4", 5)), lean(2, ("/films/y.mp4", 5))], NO_RULES)
     assert graded(found) == {1: Grade.NAME}
-    assert found.matches[0].is_sole
+    assert found.matches[0].is_unique
 
 
 @pytest.mark.parametrize("size", [6, None])
 def test_a_name_alone_is_never_enough(size: int | None) -> None:
-    assert match_file(("/data/a/x.mp4", 5), [lean(1, ("/media/a/x.mp4", size))], NO_RULES) == Found()
+    assert match_file(("/data/a/x.mp4", 5), [lean(1, ("/media/a/x.mp4", size))], NO_RULES) == MatchResult()
 
 
 def test_a_size_alone_is_never_enough_nor_is_an_unknown_size() -> None:
-    assert match_file(("/data/a/x.mp4", 5), [lean(1, ("/media/a/y.mp4", 5))], NO_RULES) == Found()
-    assert match_file(("/data/a/x.mp4", 0), [lean(1, ("/media/a/x.mp4", 0))], NO_RULES) == Found()
+    assert match_file(("/data/a/x.mp4", 5), [lean(1, ("/media/a/y.mp4", 5))], NO_RULES) == MatchResult()
+    assert match_file(("/data/a/x.mp4", 0), [lean(1, ("/media/a/x.mp4", 0))], NO_RULES) == MatchResult()
 
 
 def test_equally_good_items_are_rivals_and_none_is_taken() -> None:
@@ -89,7 +89,7 @@ def test_rivals_of_one_file_do_not_matter_when_another_file_has_its_item() -> No
 
 
 def test_case_counts_except_on_windows() -> None:
-    assert match_file(("/data/A.mp4", 5), [lean(1, ("/data/a.mp4", 5))], NO_RULES) == Found()
+    assert match_file(("/data/A.mp4", 5), [lean(1, ("/data/a.mp4", 5))], NO_RULES) == MatchResult()
     assert graded(match_file(("C:\\v\\A.mp4", 5), [lean(1, ("c:/V/a.mp4", 6))], NO_RULES)) == {1: 1}
     assert graded(match_file(("/v/A.mp4", 5), [lean(1, ("\\\\nas\\V\\a.MP4", 5))], NO_RULES)) == {1: 2}
 

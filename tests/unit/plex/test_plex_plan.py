@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from plex.model import PlexItem, Role
-from plex.plan import Field, Owned, Plan, Value, Wanted, lost_names, plan
+from plex.plan import Field, Owned, Plan, Value, Wanted, plan, restore_parameters
 from tests.support.plex_items import an_item, applied
 
 
@@ -276,8 +276,8 @@ def test_the_order_of_genres_is_plexs_own() -> None:
 def test_names_that_plex_lost_while_they_were_put_in_order_are_put_back() -> None:
     item = an_item(actors=("A", "B"))
     done = planned(item, wanted(actors=("B", "A")), owned(actors=("A", "B")))
-    assert lost_names(applied(item, done), done, {}) == ()
-    lost = lost_names(an_item(actors=()), done, {"A": "http://a"})
+    assert restore_parameters(applied(item, done), done, {}) == ()
+    lost = restore_parameters(an_item(actors=()), done, {"A": "http://a"})
     assert lost == (
         ("actor[0].tag.tag", "B"),
         ("actor[1].tag.tag", "A"),

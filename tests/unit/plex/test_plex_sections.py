@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from plex.model import Section
-from plex.sections import choose_sections, words_for_missing
+from plex.sections import choose_sections, describe_missing
 
 MOVIES, SHOWS, CLIPS = (
     Section(key=key, title=title, type=kind, locations=())
@@ -18,7 +18,7 @@ def test_names_fit_in_any_case_and_those_without_a_library_are_named() -> None:
 
 
 def test_a_missing_library_is_said_with_those_that_exist() -> None:
-    words = words_for_missing([MOVIES, SHOWS, CLIPS], ["Gone"])
+    words = describe_missing([MOVIES, SHOWS, CLIPS], ["Gone"])
     assert "Gone" in words
     assert "Movies, Clips" in words
-    assert "none" in words_for_missing([SHOWS], [])
+    assert "none" in describe_missing([SHOWS], [])
