@@ -15,7 +15,7 @@ FIELDS = st.lists(
 
 
 @given(FIELDS, st.integers(0, 300))
-def test_a_long_edit_is_divided_between_fields_only(parameters: list[tuple[str, str]], room: int) -> None:
+def test_a_long_edit_is_split_only_between_fields(parameters: list[tuple[str, str]], room: int) -> None:
     parts = list(split_parameters(parameters, room))
     assert [parameter for part in parts for parameter in part] == parameters
     assert all(parts)
@@ -23,7 +23,7 @@ def test_a_long_edit_is_divided_between_fields_only(parameters: list[tuple[str, 
         assert left[-1][0][:5] != right[0][0][:5]
 
 
-def test_a_short_edit_stays_one() -> None:
+def test_a_short_edit_is_not_split() -> None:
     parameters = [("title.value", "é" * 10), ("genre[0].tag.tag", "x")]
     assert len(list(split_parameters(parameters, 100))) == 1
     assert len(list(split_parameters(parameters, 90))) == 2

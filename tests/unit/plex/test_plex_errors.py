@@ -19,7 +19,7 @@ from plex.errors import (
     retry_after_s,
 )
 
-ASKED = "GET http://plex:32400/identity"
+REQUEST = "GET http://plex:32400/identity"
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,10 @@ ASKED = "GET http://plex:32400/identity"
     ],
 )
 def test_each_status_has_its_error(status: int, kind: type[PlexError]) -> None:
-    assert type(error_for_status(status, ASKED)) is kind
+    assert type(error_for_status(status, REQUEST)) is kind
 
 
-def test_only_failures_of_the_server_count_as_such() -> None:
+def test_only_failures_of_the_whole_server_are_server_failures() -> None:
     failures = {kind for kind in (PlexServerDown, PlexTimeout, PlexServerError) if issubclass(kind, ServerFailure)}
     assert failures == {PlexServerDown, PlexTimeout, PlexServerError}
     for kind in (PlexBusy, PlexAuthError, PlexSetup, NotInPlex, Ambiguous, Rejected):
@@ -78,15 +78,15 @@ def test_retry_after_is_seconds_or_a_date(retry_after: str | None, date: str | N
     assert retry_after_s(retry_after, date) == pause
 
 
-def test_messages_say_what_happened_to_what() -> None:
+def test_messages_say_what_happened_and_to_what() -> None:
     for status in (302, 401, 404, 429, 500, 503):
-        assert ASKED in str(error_for_status(status, ASKED))
+        assert REQUEST in str(error_for_status(status, REQUEST))
     assert "/media/a.mp4" in str(NotInPlex(["/media/a.mp4"]))
     assert "7: A" in str(Ambiguous(["7: A", "8: A"]))
     assert "no such thing" in str(Rejected(404, "no such thing"))
 
 
-def test_errors_are_named_for_reports() -> None:
+def test_an_error_has_the_name_of_its_class() -> None:
     assert PlexBusy("x").name == "PlexBusy"
     assert NotInPlex([]).name == "NotInPlex"
 
@@ -99,5 +99,5 @@ def test_errors_are_named_for_reports() -> None:
         ("/library/sections/1/all", "/library/sections/1/all"),
     ],
 )
-def test_a_message_names_three_of_the_items_that_were_asked_for(path: str, shown: str) -> None:
+def test_a_message_names_only_three_of_the_requested_items(path: str, shown: str) -> None:
     assert describe_request("get", "http://plex:32400", path) == f"GET http://plex:32400{shown}"

@@ -9,15 +9,15 @@ MOVIES, SHOWS, CLIPS = (
 )
 
 
-def test_without_names_all_movie_libraries_are_meant() -> None:
+def test_without_names_all_movie_libraries_are_chosen() -> None:
     assert choose_sections([MOVIES, SHOWS, CLIPS], []) == ((MOVIES, CLIPS), ())
 
 
-def test_names_fit_in_any_case_and_those_without_a_library_are_named() -> None:
+def test_names_match_in_any_case_and_those_without_a_library_are_returned() -> None:
     assert choose_sections([MOVIES, SHOWS, CLIPS], ["clips ", "Shows", "Gone"]) == ((CLIPS,), ("Shows", "Gone"))
 
 
-def test_a_missing_library_is_said_with_those_that_exist() -> None:
+def test_the_message_for_a_missing_library_names_the_existing_ones() -> None:
     words = describe_missing([MOVIES, SHOWS, CLIPS], ["Gone"])
     assert "Gone" in words
     assert "Movies, Clips" in words

@@ -27,9 +27,9 @@ from plex.translate import translate, translated
 if TYPE_CHECKING:
     from types import ModuleType
 
-ASKED = "GET http://plex:32400/identity"
+REQUEST = "GET http://plex:32400/identity"
 
-# Every exception of requests and plexapi, raised bare. A class of a new version fails until it has a line here.
+# Every exception of requests and plexapi, raised on its own. A class new in some version fails until it has a row here.
 EXPECTED: dict[str, type[PlexError]] = {
     "requests.RequestException": PlexServerError,
     "requests.InvalidJSONError": PlexServerError,
@@ -80,19 +80,19 @@ def made(kind: type[Exception]) -> Exception:
 
 @pytest.mark.parametrize("name", sorted(FOREIGN | EXPECTED))
 def test_each_exception_of_the_libraries_has_its_error(name: str) -> None:
-    assert type(translate(made(FOREIGN[name]), ASKED)) is EXPECTED[name]
+    assert type(translate(made(FOREIGN[name]), REQUEST)) is EXPECTED[name]
 
 
 URLLIB3 = exceptions_of(urllib3.exceptions, "urllib3")
 
 
 @pytest.mark.parametrize("name", sorted(URLLIB3))
-def test_an_exception_of_urllib3_that_leaks_is_translated(name: str) -> None:
+def test_an_exception_of_urllib3_that_leaks_through_is_translated(name: str) -> None:
     kind = URLLIB3[name]
-    error = kind.__new__(kind)  # their constructors want pools and answers
+    error = kind.__new__(kind)  # their constructors need connection pools and answers
     if not isinstance(error, urllib3.exceptions.HTTPError):
-        pytest.skip("raised for proxies only, which are never used")
-    with pytest.raises(PlexError), translated(ASKED):
+        pytest.skip("only raised for proxies, which are never used")
+    with pytest.raises(PlexError), translated(REQUEST):
         raise error
 
 
@@ -145,19 +145,19 @@ WRAPPED = [
 
 @pytest.mark.parametrize(("error", "kind"), WRAPPED, ids=lambda value: repr(value)[:60])
 def test_the_wrapped_cause_decides(error: Exception, kind: type[PlexError]) -> None:
-    with pytest.raises(PlexError) as raised, translated(ASKED):
+    with pytest.raises(PlexError) as raised, translated(REQUEST):
         raise error
     assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), ZeroDivisionError()])
-def test_a_bug_is_not_made_to_look_like_a_failure_of_plex(error: Exception) -> None:
-    with pytest.raises(type(error)), translated(ASKED):
+def test_a_bug_does_not_look_like_a_failure_of_plex(error: Exception) -> None:
+    with pytest.raises(type(error)), translated(REQUEST):
         raise error
 
 
-def test_a_header_error_does_not_carry_the_token_along() -> None:
-    with pytest.raises(PlexSetup) as raised, translated(ASKED):
+def test_a_header_error_does_not_contain_the_token() -> None:
+    with pytest.raises(PlexSetup) as raised, translated(REQUEST):
         raise requests.exceptions.InvalidHeader("bad header value: 'sEcReT\\n'")
     assert "sEcReT" not in str(raised.value)
     assert raised.value.__cause__ is None

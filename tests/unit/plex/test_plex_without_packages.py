@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 NEED_PACKAGES = {"plex.client", "plex.health", "plex.translate", "plex.transport"}
-# Without site-packages, PYTHONPATH and the current directory.
+# -I ignores PYTHONPATH and the current directory, -S leaves site-packages out.
 STANDARD_LIBRARY_ONLY = (sys.executable, "-I", "-S", "-c")
 REPORT_FAILING_IMPORTS = """
 import sys
@@ -19,7 +19,7 @@ for name in sys.argv[2:]:
 """
 
 
-def test_only_what_talks_to_plex_needs_packages() -> None:
+def test_only_modules_that_talk_to_plex_need_packages() -> None:
     names = [f"plex.{path.stem}" for path in sorted((ROOT / "plex").glob("*.py")) if path.stem != "__init__"]
     command = [*STANDARD_LIBRARY_ONLY, REPORT_FAILING_IMPORTS, str(ROOT), *names]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
