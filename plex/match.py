@@ -33,7 +33,7 @@ class Grade(IntEnum):
 class PathRules:
     """Pairs (Stash's prefix, Plex's prefix), the first that fits applies.
 
-    A path mapped by inferred rules counts as the same only if the size of the file agrees too.
+    A path mapped by inferred rules counts as the same only if the size of the file agrees, or Plex does not show it.
     """
 
     rules: tuple[tuple[str, str], ...] = ()
