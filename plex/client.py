@@ -1,4 +1,4 @@
-"""Talk to one Plex server. plexapi sends and parses; status, time-outs, TLS and what may follow a redirect are ours.
+"""The requests that PlexSync sends to a Plex server, one method for each.
 
 Every method raises a PlexError and nothing else for what the server or the network does.
 """
@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING
 
-import requests
-from plexapi.server import PlexServer
-
-from plex.connection import PlexConnection, checked, open_session, shown_address
-from plex.errors import PlexServerError, PlexSetup, Rejected, error_for_status, is_refusal, named_request, translated
+from plex.errors import PlexServerError, PlexSetup, Rejected
 from plex.model import (
     Identity,
     LeanItem,
@@ -30,31 +25,27 @@ from plex.model import (
     parse_sections,
 )
 from plex.paths import base_name
+from plex.sections import choose_sections, describe_missing
+from plex.transport import Transport, query_string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from xml.etree.ElementTree import Element
 
+    from plex.connection import PlexConnection
     from plex.model import PictureKind
 
-__all__ = ["MOVIE", "PlexClient", "PlexConnection", "choose_sections", "words_for_missing"]
-
-MOVIE = "movie"
 _MOVIE_TYPE = ("type", "1")
-# Keys of 7 digits: 100 of them stay far below any limit of a request line, and a whole item is some 10 to 50 kB.
+# 100 keys of 7 digits stay far below any limit for a request line; a whole item is about 10 to 50 kB.
 _KEYS_PER_READ = 100
-# More candidates than this for one file name: the filter was not applied, or the name tells nothing.
-_MOST_CANDIDATES = 200
+# With more candidates for one file name, the server ignored the filter, or the name is too common.
+_MAX_CANDIDATES = 200
 # nginx and Apache refuse request lines over 8 KiB unless told otherwise; Plex itself takes more.
 _REQUEST_LINE_BYTES = 8_000
-_REJECTION_CHARACTERS = 200
-_SUCCESSES = (200, 201, 204)  # those that plexapi knows
-_OPERATORS = "=<>! "  # with blanks between them
-_MARK_UP = re.compile(r"<[^>]*>")
-_WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
+_OPERATORS = "=<>! "  # Plex's, and the blanks between them
 _FIELD_END = re.compile(r"[.\[]")
 _updated_at, _added_at = attrgetter("updated_at"), attrgetter("added_at")
-# python-plexapi's names for what a listing may leave out (base.py, PlexPartialObject._EXCLUDES).
+# What a listing leaves out, in python-plexapi's names (base.py, PlexPartialObject._EXCLUDES).
 _LEAN = (
     _MOVIE_TYPE,
     (
@@ -65,77 +56,56 @@ _LEAN = (
 )
 
 
-class _Server(PlexServer):
-    """plexapi's server without its first query, and without what its configuration file or environment says."""
-
-    def __init__(self, connection: PlexConnection, session: requests.Session) -> None:
-        """Deliberately not calling the base class: it asks the server, and plexapi's own configuration."""
-        self._baseurl = connection.url
-        self._token = connection.token
-        self._showSecrets = False  # plexapi would put the token into URLs
-        self._session = session
-        self._timeout = (connection.connect_timeout_s, connection.read_timeout_s)
-        self._identifier = connection.client_identifier
-
-    def _headers(self, **kwargs: str) -> dict[str, str]:
-        return {
-            "Accept": "application/xml",
-            "X-Plex-Token": self._token,
-            "X-Plex-Product": "PlexSync",
-            "X-Plex-Device-Name": "PlexSync",
-            "X-Plex-Client-Identifier": self._identifier,
-            **kwargs,
-        }
-
-
 class PlexClient:
-    """One server, one session, one thread at a time.
+    """One server, one session; for one thread at a time.
 
-    Making it asks nothing; it raises PlexSetup when the connection cannot be one.
+    Making a client sends nothing, but raises PlexSetup for an unusable connection.
     """
 
     def __init__(self, connection: PlexConnection) -> None:
-        self._connection = checked(connection)
-        self._address = shown_address(self._connection.url)
-        self._session = open_session(self._connection, self._raise_for_status)
-        self._server = _Server(self._connection, self._session)
+        self._transport = Transport(connection)
+        self._libraries = connection.libraries
         self._sections: tuple[Section, ...] | None = None
-        self.answered_at: int | None = None  # Plex's own time (epoch seconds) at its last answer, when it tells it
+
+    @property
+    def answered_at(self) -> int | None:
+        """Plex's own time (epoch seconds) at its last answer, None if the answer gave none."""
+        return self._transport.answered_at
 
     def identity(self) -> Identity:
-        """Who answers. Needs neither token nor database: a server that is still starting answers too."""
-        container = self._read("/identity")
+        """Version and identifier of the server. Needs neither token nor database: a starting server answers too."""
+        container = self._transport.read("/identity")
         return Identity(
             version=container.get("version", ""), machine_identifier=container.get("machineIdentifier", "")
         )
 
     def all_sections(self) -> tuple[Section, ...]:
-        """All libraries of all types, asked anew."""
-        return parse_sections(self._read("/library/sections"))
+        """The libraries of all types, read from Plex on each call."""
+        return parse_sections(self._transport.read("/library/sections"))
 
     def sections(self) -> tuple[Section, ...]:
-        """The configured movie libraries, asked once. Raises PlexSetup when one does not exist."""
+        """The configured movie libraries, read from Plex once. Raises PlexSetup if one does not exist."""
         if self._sections is None:
             found = self.all_sections()
-            chosen, missing = choose_sections(found, self._connection.libraries)
+            chosen, missing = choose_sections(found, self._libraries)
             if missing or not chosen:
-                raise PlexSetup(words_for_missing(found, missing))
+                raise PlexSetup(describe_missing(found, missing))
             self._sections = chosen
         return self._sections
 
     def probe_database(self, section: Section) -> None:
-        """A listing of nothing: it fails while the database is not open or the token not accepted."""
-        self._read(f"/library/sections/{section.key}/all", (_MOVIE_TYPE,), page=(0, 0))
+        """Request an empty page of a listing: it fails while the database is not open, and with an invalid token."""
+        self._transport.read(f"/library/sections/{section.key}/all", (_MOVIE_TYPE,), page=(0, 0))
 
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None:
-        """Candidates whose file may be called so: compare their parts.
+        """Items that may have a file of this name; the caller compares their parts.
 
-        None when the server's filter does not narrow the section down, or refuses: sweep instead.
+        None if the server refuses the filter or it matches too many items: sweep instead.
         """
         return self._filtered(section, filter_text(file_name))
 
     def find_by_path(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
-        """As `find_by_name`, for a name that many files share: candidates with this text in their path, as spelled."""
+        """As `find_by_name`, but the text may be any part of a path, in the exact spelling. For common file names."""
         *_, last = stretches = [stretch.lstrip(_OPERATORS).rstrip() for stretch in text.split(",")]
         return self._filtered(section, last if "/" in last or "\\" in last else max(stretches, key=len))
 
@@ -143,24 +113,24 @@ class PlexClient:
         if not text:
             return None
         try:
-            container = self._list(section, (("file", text),), (0, _MOST_CANDIDATES))
+            container = self._list(section, (("file", text),), (0, _MAX_CANDIDATES))
         except (Rejected, PlexServerError):
-            return None  # some servers and library types answer 400 or 500; if it is the server, the sweep will tell
+            return None  # some servers and library types answer 400 or 500; if Plex is failing, so will the sweep
         items = parse_lean_items(container, section.key)
-        return items if max(_total(container) or 0, len(items)) <= _MOST_CANDIDATES else None
+        return items if max(_total(container) or 0, len(items)) <= _MAX_CANDIDATES else None
 
     def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
-        """All items of a section, page by page; with `since` (epoch seconds) those updated or added then or later.
+        """All items of a section, page by page; with `since` (epoch seconds) those updated or added since then.
 
-        An item may be missed when others are deleted meanwhile: absence from a sweep proves nothing.
+        A deletion during the sweep may shift an item past it, so an item absent from a sweep may still exist.
         """
         if since is None:
             for page in self._pages(section, "addedAt:asc", page_size):
                 yield from page
             return
         seen = set[int]()
-        # Sorted, not filtered: the filters' operators differ between servers. What was never refreshed has no
-        # updatedAt, hence the second order.
+        # Sorted, not filtered: filter operators differ between servers. The second order is for items without
+        # updatedAt, which were never refreshed.
         for order, changed_at in (("updatedAt:desc", _updated_at), ("addedAt:desc", _added_at)):
             times, is_sorted = list[int](), True
             for page in self._pages(section, order, page_size):
@@ -170,7 +140,7 @@ class PlexClient:
                 times = [*times[-1:], *(changed_at(item) for item in page)]
                 is_sorted = is_sorted and times == sorted(times, reverse=True)
                 if is_sorted and times[-1:] < [since]:
-                    break  # the order was understood, so all that follows is older
+                    break  # the server does sort, so everything that follows is older
 
     def _pages(self, section: Section, order: str, page_size: int) -> Iterator[tuple[LeanItem, ...]]:
         start, first_total = 0, None
@@ -182,170 +152,88 @@ class PlexClient:
             first_total = total if first_total is None else first_total
             announced = total if total is not None else first_total or 0
             if not len(container) and (start < announced or announced < (first_total or 0) // 2):
-                # Not even a person deletes so much meanwhile; what is not listed must not count as missing.
+                # Nobody deletes that many items during a sweep. Items that are not listed must not count as missing.
                 raise PlexServerError(
-                    f"{self._address}: the listing of {section.title} ends after {start} of {first_total} items"
+                    f"{self._transport.address}: "
+                    f"the listing of {section.title} ends after {start} of {first_total} items"
                 )
-            # Without a total, a page that is not exactly full was the last, or the server knows no pages.
+            # Without a total: a page that is not exactly full is the last one, or the server does not page.
             if not len(container) or (start >= total if total is not None else len(container) != page_size):
                 return
 
     def _list(self, section: Section, parameters: tuple[tuple[str, str], ...], page: tuple[int, int]) -> Element:
-        return self._read(f"/library/sections/{section.key}/all", (*_LEAN, *parameters), page=page)
+        return self._transport.read(f"/library/sections/{section.key}/all", (*_LEAN, *parameters), page=page)
 
-    def read_items(self, rating_keys: Sequence[int], *, at_once: int = _KEYS_PER_READ) -> dict[int, PlexItem]:
-        """Whole items by rating key, `at_once` of them a request; those that Plex no longer has are absent."""
+    def read_items(self, rating_keys: Sequence[int], *, batch_size: int = _KEYS_PER_READ) -> dict[int, PlexItem]:
+        """Whole items by rating key, `batch_size` of them per request. Those that Plex does not have are absent."""
         items: dict[int, PlexItem] = {}
-        for first in range(0, len(rating_keys), at_once):
-            items |= self._read_some(rating_keys[first : first + at_once])
+        for first in range(0, len(rating_keys), batch_size):
+            items |= self._read_some(rating_keys[first : first + batch_size])
         return items
 
     def scan(self, section: Section, folder: str) -> None:
-        """Start a scan of one folder of the section; Plex answers before it has looked."""
-        self._ask(f"/library/sections/{section.key}/refresh", (("path", folder),), method=self._session.get)
+        """Start a scan of one folder of the section. Plex answers before it scans."""
+        self._transport.ask(f"/library/sections/{section.key}/refresh", (("path", folder),), method="get")
 
     def edit(self, item: PlexItem, parameters: Sequence[tuple[str, str]]) -> None:
-        """Send the parameters of a plan in one PUT, or as few as a proxy's limit of the request line allows.
+        """Send the parameters of a plan in one PUT, or in as few as a proxy's limit for the request line allows.
 
-        A field is never divided, so each PUT leaves the item as the plan wants it, as far as it goes.
+        The parameters of one field stay together, so after each PUT every field is either as before or as planned.
         """
         head = (_MOVIE_TYPE, ("id", str(item.rating_key)))
         path = f"/library/sections/{item.section_key}/all"
-        room = _REQUEST_LINE_BYTES - len(f"PUT {path}?{_query((*head, ('', '')))} HTTP/1.1")
-        for part in divide(parameters, room):
-            self._ask(path, (*head, *part), method=self._session.put)
+        limit = _REQUEST_LINE_BYTES - len(f"PUT {path}?{query_string((*head, ('', '')))} HTTP/1.1")
+        for part in split_parameters(parameters, limit):
+            self._transport.ask(path, (*head, *part), method="put")
 
     def rate(self, rating_key: int, rating: str) -> None:
-        """Set the rating of the token's user, 0 to 10; "" removes it."""
+        """Set the rating ("0" to "10") of the token's user; "" removes it."""
         parameters = (
             ("key", str(rating_key)),
             ("identifier", "com.plexapp.plugins.library"),
             ("rating", rating or "-1"),
         )
-        self._ask("/:/rate", parameters, method=self._session.put)
+        self._transport.ask("/:/rate", parameters, method="put")
 
     def list_pictures(self, rating_key: int, kind: PictureKind) -> Pictures:
-        """What there is to choose from. Raises Rejected (404) for an item that is gone."""
-        return parse_pictures(self._read(f"/library/metadata/{rating_key}/{kind}"))
+        """The pictures that the item can show. Raises Rejected (404) for an item that is gone."""
+        return parse_pictures(self._transport.read(f"/library/metadata/{rating_key}/{kind}"))
 
     def upload_picture(self, rating_key: int, kind: PictureKind, content: bytes) -> None:
-        """Add a picture, show it and lock it. Plex compares no bytes and deletes no upload, so list them first."""
-        self._send(f"/library/metadata/{rating_key}/{kind}", method=self._session.post, content=content)
+        """Add a picture, select it and lock it.
+
+        Check `list_pictures` first: Plex compares no bytes and never deletes an upload.
+        """
+        self._transport.send(f"/library/metadata/{rating_key}/{kind}", method="post", content=content)
 
     def select_picture(self, rating_key: int, kind: PictureKind, key: str) -> None:
-        """Show one of the item's pictures, and lock it."""
-        name = kind.removesuffix("s")  # as python-plexapi selects: BaseResource.select
-        self._send(f"/library/metadata/{rating_key}/{name}", (("url", key),), method=self._session.put)
+        """Select one of the item's pictures, and lock it."""
+        name = kind.removesuffix("s")  # as in python-plexapi, BaseResource.select
+        self._transport.send(f"/library/metadata/{rating_key}/{name}", (("url", key),), method="put")
 
     def close(self) -> None:
-        """Close the kept connections; the client may be used again."""
-        self._session.close()
+        """Close the kept-alive connections; the client can still be used."""
+        self._transport.close()
 
     def _read_some(self, rating_keys: Sequence[int]) -> dict[int, PlexItem]:
         path = f"/library/metadata/{','.join(map(str, rating_keys))}"
         try:
-            container = self._read(path)
+            container = self._transport.read(path)
         except Rejected as error:
-            if error.status != requests.codes.not_found:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
             if len(rating_keys) == 1:
                 return {}
-            # One is gone, or all of them: only single answers say which.
+            # At least one is gone: only requests for single items tell which.
             return dict(found for key in rating_keys for found in self._read_some([key]).items())
         return {item.rating_key: item for item in parse_items(container)}
 
-    def _read(
-        self, path: str, parameters: Iterable[tuple[str, str]] = (), *, page: tuple[int, int] | None = None
-    ) -> Element:
-        """A MediaContainer. `page`: (start, size), None for all."""
-        names = ("X-Plex-Container-Start", "X-Plex-Container-Size")
-        headers = {} if page is None else dict(zip(names, map(str, page), strict=True))
-        answer = self._ask(path, parameters, method=self._session.get, headers=headers)
-        if answer is None or answer.tag != "MediaContainer":
-            raise PlexServerError(
-                f"GET {self._address}{path}: the answer is not Plex's; is plex_url that of a Plex server?"
-            )
-        return answer
-
-    def _ask(
-        self,
-        path: str,
-        parameters: Iterable[tuple[str, str]] = (),
-        *,
-        method: Callable[..., requests.Response],
-        headers: Mapping[str, str] | None = None,
-    ) -> Element | None:
-        query = _query(parameters)
-        asked = named_request(method.__name__, self._address, path)
-        with translated(asked):
-            answer: Element | None = self._server.query(  # type: ignore[no-untyped-call]
-                f"{path}?{query}" if query else path, method=method, headers=headers, allow_redirects=False
-            )
-        if answer is not None and answer.tag.lower() == "html":
-            raise PlexServerError(f"{asked}: a web page answered; is plex_url that of a Plex server?")
-        return answer
-
-    def _send(
-        self,
-        path: str,
-        parameters: Iterable[tuple[str, str]] = (),
-        *,
-        method: Callable[..., requests.Response],
-        content: bytes = b"",
-    ) -> None:
-        """Where Plex may answer with nothing or a line of text, which plexapi would take for broken XML."""
-        query, asked = _query(parameters), named_request(method.__name__, self._address, path)
-        with translated(asked):
-            response = method(
-                f"{self._connection.url}{path}{'?' if query else ''}{query}",
-                data=content,
-                headers=self._server._headers(),  # noqa: SLF001 - of this module
-                timeout=(self._connection.connect_timeout_s, self._connection.read_timeout_s),
-                allow_redirects=False,
-            )
-        if _WEB_PAGE.match(response.text):
-            raise PlexServerError(f"{asked}: a web page answered; is plex_url that of a Plex server?")
-
-    def _raise_for_status(self, response: requests.Response, **_: Any) -> None:
-        """Look at the status before plexapi does, which knows three kinds and fails at those it has no name for."""
-        response.encoding = "utf-8"  # for text/xml without a charset, requests takes Latin-1
-        status = response.status_code
-        self.answered_at = _epoch_of(response.headers.get("Date", ""))
-        if status in _SUCCESSES:
-            return
-        text = _start_of(response, self._connection.token) if is_refusal(status) else ""
-        raise error_for_status(
-            status,
-            named_request(str(response.request.method), self._address, urlsplit(response.url).path),
-            text=text,
-            retry_after=response.headers.get("Retry-After"),
-            date=response.headers.get("Date"),
-        )
-
-
-def choose_sections(found: Iterable[Section], names: Sequence[str]) -> tuple[tuple[Section, ...], tuple[str, ...]]:
-    """The movie libraries of these names in any case (all when there are no names), and the names without one."""
-    movies = [section for section in found if section.type == MOVIE]
-    if not names:
-        return tuple(movies), ()
-    wanted = {name.strip().casefold() for name in names}
-    titles = {section.title.strip().casefold() for section in movies}
-    chosen = tuple(section for section in movies if section.title.strip().casefold() in wanted)
-    return chosen, tuple(name for name in names if name.strip().casefold() not in titles)
-
-
-def words_for_missing(found: Iterable[Section], missing: Sequence[str]) -> str:
-    """The message for libraries that are not there, naming those that are."""
-    names = ", ".join(section.title for section in found if section.type == MOVIE) or "none"
-    what = f"no movie library named {' or '.join(missing)}" if missing else "no movie library"
-    return f"Plex has {what}; its movie libraries: {names}. Correct plex_library, or check what the token may see."
-
 
 def filter_text(file_name: str) -> str:
-    """The part of a file's name to send as `file=`: the server is to find it, whatever the spelling.
+    """The longest part of a file's name that is safe to send as `file=`; `file_name` may be a whole path.
 
-    A comma may mean "or"; letters with accents may be stored in another Unicode form; `=` at the start may be taken
-    for an operator. So the longest stretch without them.
+    A comma may mean "or", an accented letter may be stored in another Unicode form, and a leading `=` may be taken
+    for an operator: the part has none of these.
     """
     return max(_stretches(base_name(file_name)), key=len)
 
@@ -358,38 +246,20 @@ def _stretches(text: str) -> list[str]:
     return [stretch.lstrip(_OPERATORS).rstrip() for stretch in plain.split(",")]
 
 
-def divide(parameters: Sequence[tuple[str, str]], room: int) -> Iterator[tuple[tuple[str, str], ...]]:
-    """The parameters in as few parts as fit into `room` bytes of a query each, a field never in two of them."""
+def split_parameters(parameters: Sequence[tuple[str, str]], limit: int) -> Iterator[tuple[tuple[str, str], ...]]:
+    """As few parts as possible with queries of at most `limit` bytes; the parameters of one field stay together.
+
+    A field that is longer than the limit gets a part of its own.
+    """
     part: tuple[tuple[str, str], ...] = ()
     for _, group in groupby(parameters, key=lambda parameter: _FIELD_END.split(parameter[0])[0]):
         of_field = tuple(group)
-        if part and len(_query((*part, *of_field))) > room:
+        if part and len(query_string((*part, *of_field))) > limit:
             yield part
             part = ()
         part += of_field
     if part:
         yield part
-
-
-def _query(parameters: Iterable[tuple[str, str]]) -> str:
-    """As python-plexapi writes it (utils.joinArgs): names as they are, values escaped to the last character."""
-    return "&".join(f"{name}={quote(value, safe='', errors='replace')}" for name, value in parameters)
-
-
-def _start_of(response: requests.Response, secret: str) -> str:
-    """The first words of an error page, which may quote what it was asked."""
-    try:
-        text = _MARK_UP.sub(" ", response.text.replace(secret, "***"))
-    except requests.RequestException:
-        return ""  # the status says enough
-    return " ".join(text.split())[:_REJECTION_CHARACTERS]
-
-
-def _epoch_of(date: str) -> int | None:
-    try:
-        return int(parsedate_to_datetime(date).timestamp())
-    except (ValueError, TypeError):  # Python 3.10 does not know how to say that it is none
-        return None
 
 
 def _total(container: Element) -> int | None:

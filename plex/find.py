@@ -1,12 +1,12 @@
-"""Which Plex items hold a scene's files."""
+"""Finds the Plex items that have the files of a scene."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from plex.errors import Ambiguous, NotInPlex
-from plex.index import AwaitedFile
-from plex.look_up import LookUp, wanted_files
+from plex.index import ExpectedFile
+from plex.look_up import LookUp, expected_files
 from plex.match import holds_one_of, is_full_path, match_scene
 from plex.path_map import PathMap
 from plex.paths import is_inside
@@ -18,25 +18,26 @@ if TYPE_CHECKING:
 
     from local.clock import Clock
     from plex.index import Index
-    from plex.look_up import Listings
-    from plex.match import File, Found, Match, PathRules
+    from plex.look_up import SearchClient
+    from plex.match import File, Match, MatchResult, PathRules
     from plex.model import LeanItem, PartFile
 
-# One look-up makes the server compare every path of the section (tens of milliseconds), one page of a sweep makes it
-# write 1,000 items (about a second): from some 30 look-ups on, sweeping a library of usual size is cheaper.
-SWEEP_FROM = 30
+# Per look-up, the server compares every path of the section (tens of milliseconds); per page of a sweep, it writes
+# 1,000 items (about a second). From about 30 look-ups on, sweeping a library of usual size is cheaper.
+SWEEP_MIN_SCENES = 30
 
 
 class Finder:
     """Finds items in all configured libraries, by the grades of plex/match.py.
 
-    What was seen is remembered in the index, what was not found never is: a miss counts only when Plex was asked
-    after `since`. `rules`: (Stash's prefix, Plex's prefix), the first that fits wins; none: they are inferred.
+    The index remembers the items seen, but never that a file was not found. `rules`: pairs (Stash's prefix, Plex's
+    prefix), the first that fits applies; if empty, rules are inferred from matches. `allow_ambiguous`: take the first
+    of several items that match equally well.
     """
 
     def __init__(
         self,
-        client: Listings,
+        client: SearchClient,
         index: Index,
         *,
         clock: Clock,
@@ -53,84 +54,90 @@ class Finder:
 
     @property
     def rules(self) -> PathRules:
-        """How paths are mapped now."""
+        """The path rules in use; inferred ones change as files are matched."""
         return self._paths.rules
 
     def prepare(self, scenes: Sequence[Sequence[File]]) -> None:
-        """Say that the items of these scenes, given by their files, are wanted next.
+        """Announce which scenes, given by their files, will be looked up next.
 
-        From SWEEP_FROM on the libraries are read once as a whole; what is known already is only refreshed.
+        For at least SWEEP_MIN_SCENES of them, libraries that were not swept within a day are swept. Swept libraries
+        are refreshed if that is due.
         """
-        if len(scenes) >= SWEEP_FROM:
+        if len(scenes) >= SWEEP_MIN_SCENES:
             self.sweeper.sweep_all()
         elif len(scenes) > 1 and self.sweeper.is_complete():
             self.sweeper.refresh()
         if len(scenes) > 1 and self.sweeper.is_complete():
             self._paths.learn(match for files in scenes for match in self._match_known(files).matches)
 
-    def known(self, files: Sequence[File]) -> tuple[int, ...]:
-        """The rating keys that the index has for these files, without asking Plex. None known says nothing."""
-        return tuple(match.item.rating_key for match in self._taken(self._match_known(files)))
+    def known_keys(self, files: Sequence[File]) -> tuple[int, ...]:
+        """The rating keys that the index has for these files, without a request. None does not mean none in Plex."""
+        return tuple(match.item.rating_key for match in self._accepted(self._match_known(files)))
 
     def find(self, files: Sequence[File], *, since: float) -> tuple[Match, ...]:
-        """Every item that holds one of the files; Plex is asked where the index was not brought up to date after
-        `since` (epoch seconds). Raises NotInPlex for none, Ambiguous when several fit equally well.
+        """Every item that has one of the files. Raises NotInPlex for none, Ambiguous if several match equally well.
+
+        Plex is asked unless the index has every file by its full path, or was brought up to date after `since` (epoch
+        seconds) and within the last REFRESH_EVERY_S.
         """
-        items = self._alike(files)
+        items = self._candidates(files)
         found = match_scene(files, items, self.rules)
         if not self._is_certain(files, items, found, since):
-            found = self._look_up.ask(files, self.rules)
+            found = self._look_up.search(files, self.rules)
         self._paths.learn(found.matches)
-        if taken := self._taken(found):
-            return taken
+        if accepted := self._accepted(found):
+            return accepted
         if found.rivals:
-            raise Ambiguous([_words(match) for match in found.rivals])
+            raise Ambiguous([_describe(match) for match in found.rivals])
         raise NotInPlex([self.rules.map(path) for path, _size in files])
 
-    def _taken(self, found: Found) -> tuple[Match, ...]:
+    def _accepted(self, found: MatchResult) -> tuple[Match, ...]:
         return found.matches or (found.rivals[:1] if self._allow_ambiguous else ())
 
     def holds_one_of(self, parts: Iterable[PartFile], files: Sequence[File]) -> bool:
-        """Whether an item that was found for these files still has one of them."""
+        """Whether an item with these parts still has one of the files that it was found by."""
         return holds_one_of(parts, files, self.rules)
 
-    def is_by_path(self, parts: Iterable[PartFile], files: Sequence[File]) -> bool:
-        """Whether an item has one of the files for certain, by its full path."""
+    def has_full_path(self, parts: Iterable[PartFile], files: Sequence[File]) -> bool:
+        """Whether an item with these parts certainly has one of the files: the full path agrees."""
         return any(is_full_path(file, part, self.rules) for part in parts for file in files)
 
     def forget(self, rating_key: int) -> None:
-        """An item is gone or has other files now: the next look-up asks Plex."""
+        """Drop an item that is gone or has other files now, so that the next look-up asks Plex."""
         self.index.drop(rating_key)
 
     def await_files(self, scene_id: int, files: Sequence[File]) -> None:
-        """Plex lacks the scene: note when one of its files is seen."""
-        self.index.await_files(scene_id, wanted_files(files, self.rules))
+        """Plex lacks the scene: have the index note when one of its files is seen."""
+        self.index.await_files(scene_id, expected_files(files, self.rules))
 
     def await_paths(self, scene_id: int, files: Sequence[File]) -> None:
-        """Something alike was taken for the scene: note when a library has one of its files where it should be."""
+        """The scene was matched without a full path: have the index note when one of its files is seen at its own path.
+
+        Only files whose path lies in a folder of a library are awaited.
+        """
         folders = [folder for section in self._client.sections() for folder in section.locations]
         paths = [self.rules.map(path) for path, _size in files]
         expected = [path for path in paths if any(is_inside(path, folder) for folder in folders)]
-        # No file has 0 bytes: only its path will do.
-        self.index.await_files(scene_id, [AwaitedFile(path=path, size=0) for path in expected])
+        # No file has 0 bytes, so only the path can match.
+        self.index.await_files(scene_id, [ExpectedFile(path=path, size=0) for path in expected])
 
-    def await_no_more(self, scene_id: int) -> None:
-        """All of the scene's files that Plex has are where they should be."""
+    def stop_awaiting(self, scene_id: int) -> None:
+        """The scene was found by its full path: await its files no longer."""
         if self.index.awaits_any():
-            self.index.await_no_more([scene_id])
+            self.index.stop_awaiting([scene_id])
 
-    def _alike(self, files: Sequence[File]) -> tuple[LeanItem, ...]:
-        return self.index.alike(wanted_files(files, self.rules))
+    def _candidates(self, files: Sequence[File]) -> tuple[LeanItem, ...]:
+        return self.index.candidates(expected_files(files, self.rules))
 
-    def _match_known(self, files: Sequence[File]) -> Found:
-        return match_scene(files, self._alike(files), self.rules)
+    def _match_known(self, files: Sequence[File]) -> MatchResult:
+        return match_scene(files, self._candidates(files), self.rules)
 
-    def _is_certain(self, files: Sequence[File], items: Sequence[LeanItem], found: Found, since: float) -> bool:
-        """Whether the index is enough. Rivals are not: one of them may be gone."""
+    def _is_certain(self, files: Sequence[File], items: Sequence[LeanItem], found: MatchResult, since: float) -> bool:
+        """Whether the match in the index needs no look-up. Rivals always do: one of them may be gone."""
         if self._look_up.is_all_known(files, items, self.rules):
             return True
         return not found.rivals and self.sweeper.is_fresh(since)
 
 
-def _words(match: Match) -> str:
+def _describe(match: Match) -> str:
     return f"{match.item.rating_key}: {match.item.title} ({match.plex_path})"

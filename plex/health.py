@@ -1,27 +1,30 @@
-"""Ask a Plex server how it is: alive, ready to work, with the token and the libraries that are configured."""
+"""Checks whether a Plex server is up, ready for work, and accepts the configured token and libraries."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from plex.client import PlexClient, PlexConnection, choose_sections, words_for_missing
+from plex.client import PlexClient
 from plex.errors import PlexAuthError, PlexError, PlexSetup, Rejected
+from plex.sections import choose_sections, describe_missing
 
 if TYPE_CHECKING:
     from local.clock import Clock
+    from plex.connection import PlexConnection
 
-# Shorter than a job's: a probe asks for next to nothing.
+# Shorter than for a job: the answers to a probe are tiny.
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """`healthy`: `/identity` answered. `ready`: so did the look that needs database and token.
+    """The result of a probe.
 
-    `token_ok`: None when not known. `latency_ms`: of `/identity`. `libraries`: the configured ones that exist.
-    `error`: what stands in the way, None when nothing does; `reason`: the same in words, "" for nothing.
+    `healthy`: `/identity` answered. `ready`: so did a request that needs the database and the token. `token_ok`: None
+    if unknown. `latency_ms`: of `/identity`. `libraries`, `libraries_missing`: the configured ones that exist, and that
+    do not. `error`: the first problem, None if there is none; `reason`: its message, "" if there is none.
     """
 
     healthy: bool = False
@@ -42,7 +45,7 @@ def probe(
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     read_timeout_s: float = READ_TIMEOUT_S,
 ) -> Health:
-    """`/identity`, then the libraries, then a listing of nothing, with time-outs of its own. Raises nothing of Plex."""
+    """Request `/identity`, the libraries and an empty listing, in this order, until one fails. Raises no PlexError."""
     health = Health()
     try:
         client = PlexClient(
@@ -54,14 +57,14 @@ def probe(
         started = clock.monotonic()
         identity = client.identity()
         health = Health(healthy=True, version=identity.version, latency_ms=(clock.monotonic() - started) * 1000)
-        return _look_deeper(client, connection, health)
+        return _check_readiness(client, connection, health)
     except PlexError as error:
         return _failed(health, error)
     finally:
         client.close()
 
 
-def _look_deeper(client: PlexClient, connection: PlexConnection, health: Health) -> Health:
+def _check_readiness(client: PlexClient, connection: PlexConnection, health: Health) -> Health:
     found = client.all_sections()
     chosen, missing = choose_sections(found, connection.libraries)
     for section in (chosen or found)[:1]:
@@ -74,7 +77,7 @@ def _look_deeper(client: PlexClient, connection: PlexConnection, health: Health)
         libraries_missing=missing,
     )
     if missing or not chosen:
-        return _failed(health, PlexSetup(words_for_missing(found, missing)))
+        return _failed(health, PlexSetup(describe_missing(found, missing)))
     return health
 
 

@@ -1,8 +1,8 @@
-"""`plex_index.db`: which Plex items have which files, as far as was seen, and what was learned along the way.
+"""`plex_index.db`: a cache of the Plex items and files seen so far, with what was learned along the way.
 
-All SQL of that file is here. One writer, the worker; every method is one short transaction. What is there may be of
-yesterday: an item is read before it is written to. Nothing here says that a file is absent. A cache: deleting the file
-costs a sweep. Raises LocalStorage for anything that SQLite or the disk refuses.
+All SQL for that file is here. The worker is its only writer; every method is one short transaction. Entries may be
+stale, so an item is read from Plex before it is edited; a missing entry does not mean that Plex lacks the file.
+Deleting the file costs a sweep. Raises LocalStorage if SQLite or the disk fails.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
-# Evidence for inferred rules is kept of so many files: enough to see that they agree, few enough to compare all.
-_MOST_EVIDENCE = 200
+# Files kept as evidence for inferred rules: enough to see whether they agree, few enough to compare all of them.
+_MAX_EVIDENCE = 200
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS scope (text TEXT NOT NULL);  -- server and libraries that all of this is about
+CREATE TABLE IF NOT EXISTS scope (text TEXT NOT NULL);  -- the server and libraries that the tables are about
 CREATE TABLE IF NOT EXISTS section (
     section_key INTEGER PRIMARY KEY,
-    newest INTEGER NOT NULL,       -- the last change that was seen, by Plex's clock
-    swept_at REAL NOT NULL,        -- when the last whole sweep began, epoch seconds; 0: never
-    refreshed_at REAL NOT NULL     -- when the last look at the changes began
+    newest INTEGER NOT NULL,       -- time of the last change seen, by Plex's clock
+    swept_at REAL NOT NULL,        -- when the last sweep began, epoch seconds; 0: never
+    refreshed_at REAL NOT NULL     -- when the last sweep or refresh began
 );
 CREATE TABLE IF NOT EXISTS item (
     rating_key INTEGER PRIMARY KEY, section_key INTEGER NOT NULL, title TEXT NOT NULL,
@@ -40,14 +40,14 @@ CREATE TABLE IF NOT EXISTS item (
 CREATE INDEX IF NOT EXISTS item_of_section ON item (section_key, seen_at);
 CREATE TABLE IF NOT EXISTS part (
     rating_key INTEGER NOT NULL, place INTEGER NOT NULL, path TEXT NOT NULL, size INTEGER,
-    path_hash INTEGER NOT NULL, name_hash INTEGER NOT NULL,  -- of the spelling that all spellings share
+    path_hash INTEGER NOT NULL, name_hash INTEGER NOT NULL,  -- of the normal form
     PRIMARY KEY (rating_key, place)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS part_of_path ON part (path_hash);
 CREATE INDEX IF NOT EXISTS part_of_name ON part (name_hash, size);
 CREATE TABLE IF NOT EXISTS awaited (
     scene_id INTEGER NOT NULL, path_hash INTEGER NOT NULL, name_hash INTEGER NOT NULL, size INTEGER NOT NULL,
-    is_seen INTEGER NOT NULL,      -- an item with this file was seen since
+    is_seen INTEGER NOT NULL,      -- an item with this file has been seen since
     PRIMARY KEY (scene_id, path_hash)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS awaited_name ON awaited (name_hash);
@@ -56,7 +56,8 @@ CREATE TABLE IF NOT EXISTS rule (place INTEGER PRIMARY KEY, stash TEXT NOT NULL,
 CREATE TABLE IF NOT EXISTS scan (folder TEXT PRIMARY KEY, asked_at REAL NOT NULL);
 PRAGMA user_version = 1;
 """
-_TABLES = ("scope", "section", "item", "part", "evidence", "rule", "scan")  # `awaited` is about Stash's scenes
+# Those about a server: all but `awaited`, which is about Stash's scenes.
+_TABLES = ("scope", "section", "item", "part", "evidence", "rule", "scan")
 
 _ITEMS = """
 SELECT i.rating_key, i.section_key, i.title, i.updated_at, i.added_at, p.path, p.size
@@ -69,8 +70,8 @@ WHERE i.rating_key IN (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AwaitedFile:
-    """A file to look for: its path as Plex would see it, and its size in bytes."""
+class ExpectedFile:
+    """A file that Plex may have: its path as Plex would see it, and its size in bytes."""
 
     path: str
     size: int
@@ -78,7 +79,7 @@ class AwaitedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionState:
-    """How up to date a section is; see the table."""
+    """How up to date a section is; the columns of the table `section`."""
 
     newest: int = 0
     swept_at: float = 0.0
@@ -86,19 +87,25 @@ class SectionState:
 
 
 class Index:
-    """The open index of a data directory. `scope`: server and libraries; what is about others is forgotten."""
+    """The open index of a data directory.
+
+    `scope`: identifies server and libraries. With another scope than last time, everything about Plex is deleted.
+    """
 
     def __init__(self, directory: str, scope: str) -> None:
         self._file = Database(os.path.join(directory, PLEX_INDEX), lambda database: _prepare(database, scope))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     # Items
 
-    def alike(self, files: Iterable[AwaitedFile]) -> tuple[LeanItem, ...]:
-        """The items that have one of these paths, or a file of the same name and size (and some that do not)."""
+    def candidates(self, files: Iterable[ExpectedFile]) -> tuple[LeanItem, ...]:
+        """The items with one of these paths, or with a file of the same name and size.
+
+        Hashes and case-insensitive spelling let in a few others: compare the parts.
+        """
         items: dict[int, LeanItem] = {}
         for file in files:
             hashes = {"path": path_hash(file.path), "name": name_hash(file.path), "size": file.size}
@@ -111,8 +118,8 @@ class Index:
                 )  # fmt: skip
         return tuple(items.values())
 
-    def take(self, items: Sequence[LeanItem], *, now: float) -> None:
-        """Remember items as they are, and note which awaited files they have."""
+    def store_items(self, items: Sequence[LeanItem], *, now: float) -> None:
+        """Insert or replace the items, and mark the awaited files that they have as seen."""
         keys = [(item.rating_key,) for item in items]
         with self._file.transaction() as database:
             database.executemany("DELETE FROM part WHERE rating_key = ?", keys)
@@ -139,12 +146,12 @@ class Index:
                 )
 
     def drop(self, rating_key: int) -> None:
-        """The item is gone, or has other files now."""
+        """Delete an item that is gone or has other files now."""
         with self._file.transaction() as database:
             _drop(database, [(rating_key,)])
 
     def drop_unseen(self, section_key: int, since: float) -> None:
-        """After a whole sweep: forget what it did not show."""
+        """Delete the section's items that were not stored since `since` (epoch seconds), when a whole sweep began."""
         with self._file.transaction() as database:
             gone = database.execute(
                 "SELECT rating_key FROM item WHERE section_key = ? AND seen_at < ?", (section_key, since)
@@ -152,7 +159,7 @@ class Index:
             _drop(database, gone)
 
     def section(self, section_key: int) -> SectionState:
-        """How up to date the section is."""
+        """How up to date the section is; zeros if it was never read."""
         with self._file.access("read") as database:
             row = database.execute(
                 "SELECT newest, swept_at, refreshed_at FROM section WHERE section_key = ?", (section_key,)
@@ -160,17 +167,17 @@ class Index:
         return SectionState(newest=row[0], swept_at=row[1], refreshed_at=row[2]) if row else SectionState()
 
     def store_section(self, section_key: int, state: SectionState) -> None:
-        """Note how up to date the section is now."""
+        """Replace the section's state."""
         with self._file.transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO section VALUES (?, ?, ?, ?)",
                 (section_key, state.newest, state.swept_at, state.refreshed_at),
             )
 
-    # Scenes that Plex lacks
+    # Awaited files: those of scenes that Plex lacks
 
-    def await_files(self, scene_id: int, files: Iterable[AwaitedFile]) -> None:
-        """Remember to note when an item with one of these files is seen."""
+    def await_files(self, scene_id: int, files: Iterable[ExpectedFile]) -> None:
+        """Await the files: when an item with one of them is stored, the scene appears in `seen_scenes`."""
         with self._file.transaction() as database:
             database.executemany(
                 "INSERT OR REPLACE INTO awaited VALUES (?, ?, ?, ?, 0)",
@@ -178,25 +185,25 @@ class Index:
             )
 
     def awaits_any(self) -> bool:
-        """Whether Plex lacks any scene, as far as it was asked for."""
+        """Whether any scene awaits a file."""
         with self._file.access("read") as database:
             return database.execute("SELECT 1 FROM awaited LIMIT 1").fetchone() is not None
 
     def seen_scenes(self) -> list[int]:
-        """The awaited scenes of which a file was seen."""
+        """The scenes for which an awaited file was seen."""
         with self._file.access("read") as database:
             rows = database.execute("SELECT DISTINCT scene_id FROM awaited WHERE is_seen").fetchall()
         return [scene_id for (scene_id,) in rows]
 
-    def await_no_more(self, scene_ids: Iterable[int]) -> None:
-        """These scenes are looked at again."""
+    def stop_awaiting(self, scene_ids: Iterable[int]) -> None:
+        """Forget the awaited files of these scenes."""
         with self._file.transaction() as database:
             database.executemany("DELETE FROM awaited WHERE scene_id = ?", [(scene_id,) for scene_id in scene_ids])
 
     # Inferred rules
 
     def rules(self) -> tuple[tuple[str, str], ...]:
-        """The inferred rules: (Stash's prefix, Plex's prefix)."""
+        """The inferred path rules in order: (Stash's prefix, Plex's prefix)."""
         with self._file.access("read") as database:
             return tuple(database.execute("SELECT stash, plex FROM rule ORDER BY place").fetchall())
 
@@ -209,33 +216,33 @@ class Index:
             )
 
     def evidence(self) -> list[tuple[str, str]]:
-        """The newest files that were recognized by name and size alone: (path in Stash, path in Plex)."""
+        """The newest files that were matched by name and size alone, oldest first: (path in Stash, path in Plex)."""
         with self._file.access("read") as database:
             return database.execute("SELECT stash, plex FROM evidence ORDER BY rowid").fetchall()
 
     def add_evidence(self, pairs: Sequence[tuple[str, str]]) -> bool:
-        """Remember these files; whether any of them is news."""
+        """Store these files as evidence; return whether any of them is new."""
         known = set(self.evidence()) if pairs else set()
-        news = [pair for pair in pairs if pair not in known]
-        if news:
+        new = [pair for pair in pairs if pair not in known]
+        if new:
             with self._file.transaction() as database:
-                database.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?)", news)
+                database.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?)", new)
                 database.execute(
                     "DELETE FROM evidence WHERE rowid NOT IN (SELECT rowid FROM evidence ORDER BY rowid DESC LIMIT ?)",
-                    (_MOST_EVIDENCE,),
+                    (_MAX_EVIDENCE,),
                 )
-        return bool(news)
+        return bool(new)
 
-    # Scans asked for
+    # Requested scans
 
-    def scan_asked_at(self, folder: str) -> float:
-        """When Plex was last asked to scan the folder, epoch seconds; 0: never."""
+    def scan_requested_at(self, folder: str) -> float:
+        """When Plex was last asked to scan the folder, in epoch seconds; 0 if never."""
         with self._file.access("read") as database:
             row = database.execute("SELECT asked_at FROM scan WHERE folder = ?", (folder,)).fetchone()
         return row[0] if row else 0.0
 
-    def note_scan(self, folder: str, now: float, *, forget_before: float) -> None:
-        """Plex is asked to scan the folder now; older notes are of no use any more."""
+    def record_scan(self, folder: str, now: float, *, forget_before: float) -> None:
+        """Note that a scan of the folder is requested at `now`; delete requests from before `forget_before`."""
         with self._file.transaction() as database:
             database.execute("DELETE FROM scan WHERE asked_at < ?", (forget_before,))
             database.execute("INSERT OR REPLACE INTO scan VALUES (?, ?)", (folder, now))
@@ -246,7 +253,7 @@ def _prepare(database: sqlite3.Connection, scope: str) -> None:
     if database.execute("SELECT text FROM scope").fetchall() != [(scope,)]:
         clear = "".join(f"DELETE FROM {table};" for table in _TABLES)  # noqa: S608 - our own names
         database.executescript(f"BEGIN IMMEDIATE; {clear} COMMIT")
-        # Only now: a kill in between makes the next start clear once more.
+        # Inserted last: after a kill in between, the next start clears everything again.
         database.execute("INSERT INTO scope VALUES (?)", (scope,))
 
 
@@ -256,16 +263,16 @@ def _drop(database: sqlite3.Connection, keys: Sequence[tuple[int]]) -> None:
 
 
 def path_hash(path: str) -> int:
-    """Equal for all spellings of a path, case-blind ones included."""
+    """Equal for all spellings of a path, including those that differ in case."""
     return _hash(normal_form(path))
 
 
 def name_hash(path: str) -> int:
-    """Equal for all spellings of a file's name."""
+    """Equal for all paths, in any spelling, that end in the same file name."""
     return _hash(normal_form(base_name(path)))
 
 
 def _hash(text: str) -> int:
-    """64 bits: a tenth of the space of paths, and what collides is compared in full anyway."""
+    """64 bits take a tenth of the space of a path. Collisions do no harm, since the paths are compared in full."""
     digest = hashlib.blake2b(text.casefold().encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

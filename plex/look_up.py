@@ -1,4 +1,8 @@
-"""Asks Plex for the items of a few files, with as few requests as it takes to be certain."""
+"""Looks up the Plex items of a few files with as few requests as a certain answer takes.
+
+The server can filter a section by text in a file's path. The name of the file is tried first. If too many files share
+it, the end of the path is tried; if that does not settle it, the whole section is read.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,28 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from plex.index import AwaitedFile
-from plex.match import Grade, are_found_by_path, match_file, match_scene
+from plex.index import ExpectedFile
+from plex.match import Grade, all_found_by_path, match_file, match_scene
 from plex.paths import base_name, is_inside, normal_form, shared_tail, split_path
-from plex.sweep import Sweeps
+from plex.sweep import SweepClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from plex.index import Index
-    from plex.match import File, Found, PathRules
+    from plex.match import File, MatchResult, PathRules
     from plex.model import LeanItem, Section
     from plex.sweep import Sweeper
 
-# Of the numbers that `complete_from` may be: every item with a file of the name, in whatever spelling; and none.
+# Values of `complete_from`: every item with a file of this name is there, in any spelling; and none need be.
 _ALL, _NOTHING = 0, sys.maxsize
-# How much of the end of a path is asked for where its beginning is not known to Plex: enough to tell most files of
-# one name apart, and rarely more than what both sides have in common.
+# How many folders and names from the end of a path are searched for if Plex has other folders at its beginning: enough
+# to tell most files with the same name apart, and rarely more than Stash's and Plex's path have in common.
 _TAIL, _LONGER_TAIL, _JUST_THE_NAME = 2, 3, 1
 
 
-class Listings(Sweeps, Protocol):
-    """What is asked of a PlexClient."""
+class SearchClient(SweepClient, Protocol):
+    """The methods of PlexClient that are used here."""
 
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None: ...  # noqa: D102
 
@@ -38,8 +42,10 @@ class Listings(Sweeps, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
-    """What a section has. `complete_from`, by Stash's path: all items are there whose path ends in so many of the same
-    folders and names.
+    """The items that a section answered with.
+
+    `complete_from`: for each path in Stash a number n: `items` includes every item of the section whose path has at
+    least its last n folders and names in common with that path.
     """
 
     items: Sequence[LeanItem]
@@ -51,51 +57,52 @@ class _Answer:
 
 
 class LookUp:
-    """Looks files up in the configured sections; what it sees goes into the index."""
+    """Looks files up in the configured sections, and stores the items that it sees in the index."""
 
-    def __init__(self, client: Listings, index: Index, sweeper: Sweeper) -> None:
+    def __init__(self, client: SearchClient, index: Index, sweeper: Sweeper) -> None:
         self._client = client
         self._index = index
         self._sweeper = sweeper
 
-    def ask(self, files: Sequence[File], rules: PathRules) -> Found:
-        """Ask the sections below whose folders the files would lie first, the others when it is not settled then.
+    def search(self, files: Sequence[File], rules: PathRules) -> MatchResult:
+        """Match the files with the items that the sections have for them.
 
-        A section is swept only where a name is too common and the folders do not settle it either.
+        Sections whose folders would contain all of the files come first; the others are skipped if those have every
+        file by its full path. A section is swept only if a name is too common and the folders do not settle it either.
         """
         mapped = [rules.map(path) for path, _size in files]
         sections = self._client.sections()
-        near = [section for section in sections if all(_is_below(section, path) for path in mapped)]
+        near = [section for section in sections if all(_contains(section, path) for path in mapped)]
         answers: dict[int, _Answer] = {}
         for group in (near, [section for section in sections if section not in near]):
-            answers |= {section.key: self._ask_section(section, files, rules) for section in group}
-            if are_found_by_path(files, _items_of(answers), rules):
+            answers |= {section.key: self._search_section(section, files, rules) for section in group}
+            if all_found_by_path(files, _items_of(answers), rules):
                 return _match(files, answers, rules)
         if not _is_decided(files, answers, rules):
             for section in sections:
                 if not answers[section.key].is_complete:
-                    answers[section.key] = self._ask_all_of(section, files, rules)
+                    answers[section.key] = self._read_whole_section(section, files, rules)
         return _match(files, answers, rules)
 
     def is_all_known(self, files: Sequence[File], items: Sequence[LeanItem], rules: PathRules) -> bool:
-        """Whether these items of the index are all that have one of the files by its full path.
+        """Whether `items`, from the index, have every file by its full path in every section that should have it.
 
-        The index may have seen one by the way, when something else was looked up, and not its double in a library
-        that was not asked then.
+        The index may have stored an item while something else was looked up, but not its duplicate in a library that
+        was not searched then. So each section that was never swept must show the file itself.
         """
-        return are_found_by_path(files, items, rules) and all(
+        return all_found_by_path(files, items, rules) and all(
             self._index.section(section.key).swept_at
-            or are_found_by_path([file], [item for item in items if item.section_key == section.key], rules)
+            or all_found_by_path([file], [item for item in items if item.section_key == section.key], rules)
             for file in files
             for section in self._sections_for(rules.map(file[0]))
         )
 
     def _sections_for(self, path: str) -> Sequence[Section]:
-        """Those below whose folders it lies; all of them when there are none."""
+        """The sections whose folders contain the path; all sections if none do."""
         sections = self._client.sections()
-        return [section for section in sections if _is_below(section, path)] or sections
+        return [section for section in sections if _contains(section, path)] or sections
 
-    def _ask_section(self, section: Section, files: Sequence[File], rules: PathRules) -> _Answer:
+    def _search_section(self, section: Section, files: Sequence[File], rules: PathRules) -> _Answer:
         items: dict[int, LeanItem] = {}
         complete_from: dict[str, int] = {}
         by_name: dict[str, tuple[LeanItem, ...] | None] = {}
@@ -105,35 +112,36 @@ class LookUp:
                 by_name[name] = self._client.find_by_name(section, name)
             candidates, complete_from[path] = by_name[name], _ALL
             if candidates is None:
-                candidates, complete_from[path] = self._ask_closer(section, rules.map(path))
+                candidates, complete_from[path] = self._search_by_folders(section, rules.map(path))
             items |= {item.rating_key: item for item in candidates}
         answer = _Answer(items=list(items.values()), complete_from=complete_from)
-        self._sweeper.take(answer.items)
+        self._sweeper.store_items(answer.items)
         if answer.is_complete:
             for item in self._known(section, files, rules):
                 if item.rating_key not in items:
                     self._index.drop(item.rating_key)
         return answer
 
-    def _ask_closer(self, section: Section, path: str) -> tuple[tuple[LeanItem, ...], int]:
-        """Where too many files share a name, the items and from where on they are complete.
+    def _search_by_folders(self, section: Section, path: str) -> tuple[tuple[LeanItem, ...], int]:
+        """Where too many files share the name: candidates, and the number from which they are complete.
 
-        By the whole path where the section would have it. What is not found proves little: Plex may spell it otherwise.
+        Searches for the whole path if the section's folders contain it, else for the end of the path. Finding nothing
+        proves little: Plex may spell the path differently.
         """
-        if _is_below(section, path):
-            found = self._ask_end(section, path)
+        if _contains(section, path):
+            found = self._search_path(section, path)
             return (found or ()), (_NOTHING if found is None else len(split_path(path)))
-        found = self._ask_end(section, _end_of(path, _TAIL, section))
+        found = self._search_path(section, _end_of(path, _TAIL, section))
         if found:
             return found, _TAIL
         count = _LONGER_TAIL if found is None else _JUST_THE_NAME
-        other = self._ask_end(section, _end_of(path, count, section))
+        other = self._search_path(section, _end_of(path, count, section))
         if other is not None:
             return other, count
         return (), (_NOTHING if found is None else _TAIL)
 
-    def _ask_end(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
-        """None: too many, still. Asked for as Stash spells it, then in the other Unicode form."""
+    def _search_path(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
+        """Items with this text in a path, in Stash's spelling, else in another Unicode form. None: too many of them."""
         found: tuple[LeanItem, ...] | None = ()
         for spelling in dict.fromkeys([text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))]):
             found = self._client.find_by_path(section, spelling)
@@ -141,8 +149,8 @@ class LookUp:
                 break
         return found
 
-    def _ask_all_of(self, section: Section, files: Sequence[File], rules: PathRules) -> _Answer:
-        """All of the section the first time, then what changed since."""
+    def _read_whole_section(self, section: Section, files: Sequence[File], rules: PathRules) -> _Answer:
+        """Sweep the section the first time, later refresh it; then take all candidates from the index."""
         if self._index.section(section.key).swept_at:
             self._sweeper.refresh_section(section)
         else:
@@ -151,22 +159,23 @@ class LookUp:
         return _Answer(items=self._known(section, files, rules), complete_from=complete_from)
 
     def _known(self, section: Section, files: Sequence[File], rules: PathRules) -> list[LeanItem]:
-        return [item for item in self._index.alike(wanted_files(files, rules)) if item.section_key == section.key]
+        candidates = self._index.candidates(expected_files(files, rules))
+        return [item for item in candidates if item.section_key == section.key]
 
 
-def wanted_files(files: Sequence[File], rules: PathRules) -> list[AwaitedFile]:
-    """What the index is asked for: each file by its path in Stash and as Plex would have it."""
+def expected_files(files: Sequence[File], rules: PathRules) -> list[ExpectedFile]:
+    """What to look for in the index: each file under its path in Stash and under its path as mapped to Plex."""
     paths = dict(files) | {rules.map(path): size for path, size in files}
-    return [AwaitedFile(path=path, size=size) for path, size in paths.items()]
+    return [ExpectedFile(path=path, size=size) for path, size in paths.items()]
 
 
-def _match(files: Sequence[File], answers: Mapping[int, _Answer], rules: PathRules) -> Found:
-    are_all = all(answer.is_complete for answer in answers.values())
-    return match_scene(files, _items_of(answers), rules, are_all=are_all)
+def _match(files: Sequence[File], answers: Mapping[int, _Answer], rules: PathRules) -> MatchResult:
+    is_complete = all(answer.is_complete for answer in answers.values())
+    return match_scene(files, _items_of(answers), rules, is_complete=is_complete)
 
 
 def _is_decided(files: Sequence[File], answers: Mapping[int, _Answer], rules: PathRules) -> bool:
-    """Whether nothing that was not asked for could fit better than what was found, or be its rival."""
+    """Whether no item outside of the answers could be a better match or a rival, for any of the files."""
     for file in files:
         complete_from = max(answer.complete_from[file[0]] for answer in answers.values())
         found = match_file(file, _items_of(answers), rules)
@@ -182,12 +191,12 @@ def _items_of(answers: Mapping[int, _Answer]) -> list[LeanItem]:
     return [item for answer in answers.values() for item in answer.items]
 
 
-def _is_below(section: Section, path: str) -> bool:
+def _contains(section: Section, path: str) -> bool:
     return any(is_inside(path, folder) for folder in section.locations)
 
 
 def _end_of(path: str, count: int, section: Section) -> str:
-    """Its last folders and names, with the separators of the section."""
+    """The last `count` folders and names of the path, with the separator that the section uses."""
     separator = "\\" if any("\\" in folder for folder in section.locations) else "/"
     names = re.split(r"[/\\]+", path)[-count:]
     return separator.join(["", *(name for name in names if name)])

@@ -1,4 +1,4 @@
-"""Plex's items and sections as values, parsed from its XML. An element that lacks what makes it usable is left out."""
+"""Plex's items and sections as values, parsed from its XML. An element without its key, file or name is left out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
-# Poster and background, as Plex's paths name them.
+# Posters and backgrounds, by the names in Plex's URLs.
 PictureKind = Literal["posters", "arts"]
 
 _DATE_LENGTH = len("2004-03-01")
@@ -20,7 +20,7 @@ _UPLOAD = "upload://"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartFile:
-    """One file of an item; `path` as Plex's machine sees it, `size` in bytes."""
+    """One file of an item; `path` as the Plex server sees it, `size` in bytes, None if unknown."""
 
     path: str
     size: int | None
@@ -28,7 +28,7 @@ class PartFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeanItem:
-    """What a listing tells: enough to find an item by its files. Times are epoch seconds, 0 when unknown."""
+    """What a listing shows of an item, enough to find it by its files. Times are epoch seconds, 0 if unknown."""
 
     rating_key: int
     section_key: int
@@ -36,12 +36,12 @@ class LeanItem:
     parts: tuple[PartFile, ...]
     updated_at: int
     added_at: int
-    rating: str = ""  # of the token's user; giving one leaves `updated_at` as it is
+    rating: str = ""  # by the token's user; rating an item does not change `updated_at`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """What an actor's entry carries beside the name: the part played and the picture's address, "" for none."""
+    """An actor's entry: `text` is the part played, `thumb` the address of the picture; "" if there is none."""
 
     name: str
     text: str
@@ -50,7 +50,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlexItem:
-    """A whole item. Texts are "" when Plex has none; `date` is YYYY-MM-DD; `rating` is the token user's ("8", "8.5").
+    """A whole item. Texts are "" if Plex has none; `date` is YYYY-MM-DD; `rating` is by the token's user ("8", "8.5").
 
     `locked`: Plex's names of the locked fields (title, originallyAvailableAt, genre ...).
     `roles`: the entries behind `actors`, in the same order.
@@ -77,9 +77,9 @@ class PlexItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
-    """The pictures of one kind that an item may show: the keys of those that were uploaded, and of the chosen one.
+    """Keys of an item's pictures of one kind: the uploaded ones, and the selected one ("" if none is).
 
-    Two uploads of the same bytes may have two keys. The chosen one may be the agent's.
+    Two uploads of the same bytes may have two keys. The selected one may come from the metadata agent.
     """
 
     uploads: tuple[str, ...]
@@ -88,7 +88,7 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A library. `type`: movie, show, artist, photo; `locations`: its folders as Plex's machine sees them."""
+    """A library. `type`: movie, show, artist or photo; `locations`: its folders as the Plex server sees them."""
 
     key: int
     title: str
@@ -98,14 +98,14 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What a server says of itself to anyone."""
+    """What a server tells anyone about itself, even without a token."""
 
     version: str
     machine_identifier: str
 
 
 def parse_sections(container: Element) -> tuple[Section, ...]:
-    """The libraries of a `/library/sections` answer, of all types."""
+    """The libraries of all types in a `/library/sections` answer."""
     return tuple(
         Section(
             key=_number(directory, "key"),
@@ -119,7 +119,7 @@ def parse_sections(container: Element) -> tuple[Section, ...]:
 
 
 def parse_lean_items(container: Element, section_key: int) -> tuple[LeanItem, ...]:
-    """The movies of a section's listing, which need not name the section itself."""
+    """The movies in a section's listing. `section_key`: for items that do not name their section."""
     return tuple(
         LeanItem(
             rating_key=_number(video, "ratingKey"),
@@ -135,13 +135,13 @@ def parse_lean_items(container: Element, section_key: int) -> tuple[LeanItem, ..
 
 
 def parse_items(container: Element) -> tuple[PlexItem, ...]:
-    """The movies of a `/library/metadata/1,2,3` answer."""
+    """The movies in a `/library/metadata/1,2,3` answer."""
     section_key = _number(container, "librarySectionID")
     return tuple(_item(video, section_key) for video in _videos(container))
 
 
 def parse_pictures(container: Element) -> Pictures:
-    """The pictures of a `/library/metadata/1/posters` answer."""
+    """The pictures in a `/library/metadata/1/posters` answer."""
     photos = container.findall("Photo")
     keys = [photo.get("ratingKey", "") for photo in photos]
     return Pictures(
@@ -194,6 +194,6 @@ def _tags(video: Element, name: str) -> tuple[str, ...]:
 
 
 def _number(element: Element, name: str) -> int:
-    """0 for what is absent or no number: Plex counts everything from 1."""
+    """An attribute's number; 0 if it is absent or no number, since Plex counts from 1."""
     text = element.get(name, "")
     return int(text) if text.isascii() and text.isdigit() else 0

@@ -1,4 +1,4 @@
-"""How Plex sees Stash's paths: as the user says, else as inferred from files that were recognized otherwise."""
+"""Maps paths of Stash to paths of Plex, by the user's rules or else by rules inferred from matched files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from plex.match import PathRules
-from plex.paths import is_inside, is_same_path, map_path, shared_tail, without_tail
+from plex.paths import ancestor, is_inside, is_same_path, map_path, shared_tail
 
 if TYPE_CHECKING:
     import logging
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from plex.index import Index
     from plex.match import Match
 
-# Fewer could be one folder that happens to be called the same.
+# Fewer files could be one folder that has the same name by chance.
 AGREEING_FILES = 5
 
 Rule = tuple[str, str]  # (Stash's prefix, Plex's prefix)
@@ -23,7 +23,7 @@ Pair = tuple[str, str]  # one file: (path in Stash, path in Plex)
 
 
 class PathMap:
-    """The rules in use, and what the inferred ones rest on, kept in the index."""
+    """The rules in use. Inferred rules and their evidence are stored in the index."""
 
     def __init__(self, configured: Sequence[Rule], index: Index, log: logging.Logger) -> None:
         self._configured = tuple(configured)
@@ -34,10 +34,10 @@ class PathMap:
             self.rules = PathRules(rules=index.rules(), are_inferred=True)
 
     def learn(self, matches: Iterable[Match]) -> None:
-        """Take matches by name and size that no other file shares as evidence for, or against, inferred rules."""
+        """Take unique matches as evidence for or against inferred rules. Logs each rule added or contradicted."""
         if self._configured:
             return
-        pairs = [(match.stash_path, match.plex_path) for match in matches if match.is_sole]
+        pairs = [(match.stash_path, match.plex_path) for match in matches if match.is_unique]
         if not self._index.add_evidence(pairs):
             return
         evidence = self._index.evidence()
@@ -49,7 +49,7 @@ class PathMap:
         self.rules = PathRules(rules=new, are_inferred=True)
         for rule in old:
             if rule not in new:
-                self._tell_dropped(rule, evidence)
+                self._report_dropped(rule, evidence)
         for rule in new:
             if rule not in old:
                 self._log.warning(
@@ -57,9 +57,9 @@ class PathMap:
                     "Set path_map to %s => %s to make it certain.", *rule, *rule,
                 )  # fmt: skip
 
-    def _tell_dropped(self, rule: Rule, evidence: Sequence[Pair]) -> None:
-        against = next((pair for pair in evidence if disagrees(rule, pair)), None)
-        if against:  # else a shorter rule says the same
+    def _report_dropped(self, rule: Rule, evidence: Sequence[Pair]) -> None:
+        against = next((pair for pair in evidence if contradicts(rule, pair)), None)
+        if against:  # else a rule with a shorter prefix replaces it
             self._log.warning(
                 "Plex does not see %s as %s after all: the file %s seems to be %s there. The inferred rule is dropped; "
                 "set path_map.", *rule, *against,
@@ -67,29 +67,29 @@ class PathMap:
 
 
 def infer_rules(pairs: Sequence[Pair], known: Sequence[Rule] = ()) -> tuple[Rule, ...]:
-    """The rules that at least AGREEING_FILES files follow and none below their prefix contradicts.
+    """The rules that at least AGREEING_FILES files follow and that no file under their prefix contradicts.
 
-    The shortest prefixes that hold: no rule is needed below another. `known`: rules that had that before; what spoke
-    for them need not be among `pairs`, since files that follow a rule are no news.
+    Only the shortest possible prefixes: no rule lies below another. `known`: earlier rules; they need no new evidence,
+    since files that follow a rule are not stored as evidence again.
     """
-    votes = Counter(rule for pair in pairs for rule in _explanations(pair))
+    votes = Counter(rule for pair in pairs for rule in _candidate_rules(pair))
     rules: list[Rule] = []
     for rule in sorted({*known, *(rule for rule, count in votes.items() if count >= AGREEING_FILES)}):
         is_covered = any(is_inside(rule[0], adopted[0]) for adopted in rules)
-        if not is_covered and not any(disagrees(rule, pair) for pair in pairs):
+        if not is_covered and not any(contradicts(rule, pair) for pair in pairs):
             rules.append(rule)
     return tuple(rules)
 
 
-def disagrees(rule: Rule, pair: Pair) -> bool:
-    """Whether the rule would send this file elsewhere."""
+def contradicts(rule: Rule, pair: Pair) -> bool:
+    """Whether the rule applies to the file and maps it to another path."""
     return is_inside(pair[0], rule[0]) and not is_same_path(map_path(pair[0], [rule]), pair[1])
 
 
-def _explanations(pair: Pair) -> Iterator[Rule]:
-    """Each way to cut the shared end off: /data/a/1 and /media/a/1 give /data => /media and /data/a => /media/a."""
+def _candidate_rules(pair: Pair) -> Iterator[Rule]:
+    """A rule for each shared end of the paths: /data/a/1 and /media/a/1 give /data/a => /media/a, /data => /media."""
     stash, plex = pair
     if is_same_path(stash, plex):
         return
     for count in range(1, shared_tail(stash, plex) + 1):
-        yield without_tail(stash, count), without_tail(plex, count)
+        yield ancestor(stash, count), ancestor(plex, count)

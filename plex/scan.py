@@ -1,11 +1,11 @@
-"""Asks Plex to look into the folder of a file that it lacks."""
+"""Asks Plex to scan the folder of a file that it does not have."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 from plex.errors import PlexError
-from plex.paths import is_inside, normal_form, without_tail
+from plex.paths import ancestor, is_inside, normal_form
 
 if TYPE_CHECKING:
     import logging
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from plex.index import Index
     from plex.model import Section
 
-# One scan finds all that is in the folder; Plex needs minutes for a large one.
+# One scan finds every file in the folder; a large folder takes Plex minutes.
 SCAN_AGAIN_S = 600.0
-# When a scene's own scan was asked for is remembered as long as a job may wait for its file.
+# Requests are remembered as long as a job may wait for its file, so that each file gets one scan after its event.
 _REMEMBER_S = 48 * 3600.0
 
 
-class ScansFolders(Protocol):
-    """What is asked of a PlexClient."""
+class ScanClient(Protocol):
+    """The methods of PlexClient that are used here."""
 
     def sections(self) -> tuple[Section, ...]: ...  # noqa: D102 - see PlexClient
 
@@ -30,33 +30,35 @@ class ScansFolders(Protocol):
 
 
 class Scans:
-    """Scans of single folders, each at most every SCAN_AGAIN_S; remembered in the index."""
+    """Requests scans of single folders, each at most every SCAN_AGAIN_S. The index remembers the requests."""
 
-    def __init__(self, client: ScansFolders, index: Index, *, clock: Clock, log: logging.Logger) -> None:
+    def __init__(self, client: ScanClient, index: Index, *, clock: Clock, log: logging.Logger) -> None:
         self._client = client
         self._index = index
         self._clock = clock
         self._log = log
+        self._scan_again_s = clock.interval(SCAN_AGAIN_S)
+        self._remember_s = clock.interval(_REMEMBER_S)
 
-    def ask(self, paths: Sequence[str], *, since: float) -> None:
-        """Have the folders of these files scanned, as Plex sees them, by the libraries that they belong to.
+    def request(self, paths: Sequence[str], *, since: float) -> None:
+        """Have the folders of these files (paths as Plex sees them) scanned by the libraries that contain them.
 
-        Not where Plex was asked to after `since` (epoch seconds), when the files were there already. What Plex answers
-        changes nothing for the files, so an error is only logged.
+        A folder whose scan was requested after `since` (epoch seconds), when the files existed already, is not scanned
+        again. A PlexError is only logged: the files are looked up later in any case.
         """
-        for folder in dict.fromkeys(without_tail(path, 1) for path in paths):
+        for folder in dict.fromkeys(ancestor(path, 1) for path in paths):
             sections = [section for section in self._client.sections() if _belongs(folder, section)]
             if not sections:
                 self._log.info("no library of Plex has the folder %s: it cannot be scanned for new files", folder)
             for section in sections:
-                self._ask(section, folder, since)
+                self._request(section, folder, since)
 
-    def _ask(self, section: Section, folder: str, since: float) -> None:
+    def _request(self, section: Section, folder: str, since: float) -> None:
         now, name = self._clock.now(), f"{section.key}:{normal_form(folder)}"
-        asked_at = self._index.scan_asked_at(name)
-        if asked_at > since or now - asked_at < self._clock.interval(SCAN_AGAIN_S):
+        requested_at = self._index.scan_requested_at(name)
+        if requested_at > since or now - requested_at < self._scan_again_s:
             return
-        self._index.note_scan(name, now, forget_before=now - self._clock.interval(_REMEMBER_S))
+        self._index.record_scan(name, now, forget_before=now - self._remember_s)
         try:
             self._client.scan(section, folder)
         except PlexError as error:

@@ -1,6 +1,6 @@
-"""Values as Plex can take them: text without what breaks XML or HTTP, whole dates, ratings of 0 to 10.
+"""Cleans values for Plex: text without characters that break XML or HTTP, whole dates, ratings of 0 to 10.
 
-Cleaning is stable (cleaning twice changes nothing), or a cleaned value would differ from itself for ever.
+Cleaning is idempotent; otherwise a value read back from Plex would differ from Stash's again at every push.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Plex documents no limits. These keep one field within the 64 KiB that a request line may have in common servers
-# (an UTF-8 byte takes up to three bytes there), and are far beyond what people write.
+# Plex documents no limits. With these, one field fits into a request line of 64 KiB, a common limit of servers (a UTF-8
+# byte takes up to three bytes there). They are far beyond what people write.
 TITLE_BYTES = 1_000
 SUMMARY_BYTES = 16_000
 NAME_BYTES = 500
 
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
-# What XML 1.0 forbids, and the C1 controls, which it allows and no one can see. Joiners and bidi marks stay: emoji
-# and right-to-left scripts need them.
+# The characters that XML 1.0 forbids, and the C1 controls, which it allows but which are invisible. Joiners and bidi
+# marks stay: emoji and right-to-left scripts need them.
 _FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _ASCII_CAPITALS = re.compile("[A-Z]+")
 _PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?(?:[T ].*)?", re.ASCII | re.DOTALL)
@@ -29,23 +29,23 @@ _MAX_RATING = 10.0
 
 
 def clean_text(text: str, limit: int) -> str:
-    """`text` of several lines, at most `limit` bytes of UTF-8, cut between characters."""
+    """Text of several lines, cut between characters to at most `limit` bytes of UTF-8."""
     lines = _LINE_ENDS.sub("\n", _FORBIDDEN.sub("", text))
     return lines.strip().encode()[:limit].decode(errors="ignore").rstrip()
 
 
 def clean_line(text: str, limit: int) -> str:
-    """`text` on one line, each run of white space one blank, at most `limit` bytes of UTF-8."""
+    """Text on one line, each run of white space replaced by one blank, cut to at most `limit` bytes of UTF-8."""
     return clean_text(" ".join(_FORBIDDEN.sub("", text).split()), limit)
 
 
 def name_key(name: str) -> str:
-    """Equal for names that Plex takes for one tag: it ignores case, but only that of ASCII letters."""
+    """Equal for names that are one tag in Plex, which ignores the case of ASCII letters only."""
     return _ASCII_CAPITALS.sub(lambda capitals: capitals[0].lower(), unicodedata.normalize("NFC", name))
 
 
 def clean_names(names: Iterable[str]) -> tuple[str, ...]:
-    """The names in their order, cleaned, each tag once (its first spelling), empty ones left out."""
+    """The names in their order, cleaned, without empty ones and without repeated tags (the first spelling stays)."""
     tags: dict[str, str] = {}
     for name in names:
         cleaned = clean_line(name, NAME_BYTES)
@@ -55,12 +55,12 @@ def clean_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def loose_form(text: str) -> str:
-    """Equal for texts that differ in white space only, since an XML attribute may lose line ends and tabs."""
+    """Equal for texts that differ only in white space or Unicode form: an XML attribute may lose line ends and tabs."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def whole_date(text: str) -> str:
-    """`2004-03-01` for `2004-03`, as Plex takes whole dates only; "" for what is no date."""
+    """`2004-03-01` for `2004-03`, since Plex accepts only whole dates; "" if the text is not a date."""
     match = _PARTIAL_DATE.fullmatch(text.strip())
     if match is None:
         return ""
@@ -72,9 +72,9 @@ def whole_date(text: str) -> str:
 
 
 def clean_rating(text: str) -> str:
-    """A rating of Plex's scale with one decimal at most: "8" for "8.0", "10" for more, "" for none.
+    """A rating on Plex's scale with at most one decimal: "8" for "8.0", "10" for more than 10, "" for no rating.
 
-    0 is none, for Plex shows it so; and so is what is no number.
+    0 is no rating, as in Plex, and neither is text that is not a number.
     """
     try:
         rating = float(text)
@@ -87,5 +87,5 @@ def clean_rating(text: str) -> str:
 
 
 def plex_rating(rating100: int | None) -> str:
-    """Stash's rating (100 is best; it lets through 0, 101 and -5) as Plex's."""
+    """Stash's rating on Plex's scale. 100 is best, but Stash also accepts 0, 101 and -5."""
     return "" if rating100 is None else clean_rating(str(rating100 / 10))

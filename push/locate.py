@@ -74,11 +74,11 @@ class Locator:
         `since` (epoch seconds): an answer of Plex from before this time does not prove that a file is missing. Raises
         NotInPlex, Ambiguous and other PlexErrors.
         """
-        keys = (*target.known_keys, *(self._finder.known(target.files) if target.known_keys else ()))
+        keys = (*target.known_keys, *(self._finder.known_keys(target.files) if target.known_keys else ()))
         keys = tuple(dict.fromkeys(keys))
         current = self._read(target, keys, ahead, {})
         is_right = len(current) == len(keys)
-        if keys and is_right and all(self._finder.is_by_path(item.parts, target.files) for item in current):
+        if keys and is_right and all(self._finder.has_full_path(item.parts, target.files) for item in current):
             return Located(items=current, is_new=False, is_by_path=True)
         # The right item may have been added since another was taken for it. Where what was known is wrong, only what
         # Plex says from now on counts.
@@ -87,7 +87,7 @@ class Locator:
 
     def locate_anew(self, target: Target) -> Located:
         """The same once more, after Plex rejected an edit of one of the items: it may have been replaced."""
-        for key in (*target.known_keys, *self._finder.known(target.files)):
+        for key in (*target.known_keys, *self._finder.known_keys(target.files)):
             self._finder.forget(key)
         return self._look_up(target, ItemsAhead(), {}, since=math.inf)
 
@@ -105,7 +105,7 @@ class Locator:
                 self._finder.forget(key)
         if not current:
             raise NotInPlex([path for path, _size in target.files])
-        is_by_path = any(self._finder.is_by_path(item.parts, target.files) for item in current)
+        is_by_path = any(self._finder.has_full_path(item.parts, target.files) for item in current)
         return Located(items=current, is_new=True, is_by_path=is_by_path)
 
     def _read(

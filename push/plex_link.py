@@ -6,7 +6,8 @@ import json
 import uuid
 from typing import TYPE_CHECKING
 
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.errors import PlexSetup
 from plex.find import Finder
 from plex.health import probe

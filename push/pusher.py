@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plex.errors import NotInPlex, Rejected
-from plex.plan import Owned, lost_names, plan
+from plex.plan import Owned, plan, restore_parameters
 from push.fields import digest, fingerprint_of, plex_files, wanted_of, why_left_alone
 from push.locate import Locator, Target
 from push.picture_store import PictureStore
@@ -140,7 +140,7 @@ class Pusher:
             self._forget_lost_items(target, located)
         items = self.shared.claim(target.scene.id, target.files, located.items, self.finder.rules)
         if located.is_new and located.is_by_path:
-            self.finder.await_no_more(target.scene.id)
+            self.finder.stop_awaiting(target.scene.id)
         elif located.is_new and items:
             self.finder.await_paths(target.scene.id, target.files)
         elif located.is_new:  # what only looks alike is another scene's
@@ -167,7 +167,7 @@ class Pusher:
     def _put_back_lost_names(self, target: Target, item: PlexItem, edit: Plan) -> None:
         """Look whether Plex kept the names that one request removed and added again."""
         for now in self.plex.read_items([item.rating_key]).values():
-            if lost := lost_names(now, edit, target.wanted.pictures):
+            if lost := restore_parameters(now, edit, target.wanted.pictures):
                 self.plex.edit(now, lost)
 
     def _push_cover(self, push: _Push, keys: tuple[int, ...], sent: Mapping[int, bool] | None = None) -> Outcome:
@@ -206,7 +206,7 @@ class Pusher:
     def _note_missing(self, job: Job, target: Target) -> None:
         self.finder.await_files(target.scene.id, target.files)
         if self._scans:  # a scan of moments ago may have started before the file came: a later try asks again
-            self._scans.ask(self._paths_in_plex(target), since=job.first_event_at)
+            self._scans.request(self._paths_in_plex(target), since=job.first_event_at)
 
     def _paths_in_plex(self, target: Target) -> list[str]:
         return [self.finder.rules.map(path) for path, _size in target.files]

@@ -83,7 +83,7 @@ class ReadAhead:
         targets = [(job, pusher.target(scene)) for job, scene in self._filled(jobs)]
         needed = [target for job, target in targets if pusher.needs_plex(job, target)]
         pusher.finder.prepare([target.files for target in needed if not target.known_keys])
-        keys = {key: None for target in needed for key in target.known_keys or pusher.finder.known(target.files)}
+        keys = {key: None for target in needed for key in target.known_keys or pusher.finder.known_keys(target.files)}
         if len(needed) > 1 and keys:
             self.items.fill(pusher.plex.read_items(tuple(keys)))
 

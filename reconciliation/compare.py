@@ -76,7 +76,7 @@ class PageComparison:
         return [self._finding(look, items, unreadable, before) for look in looks]
 
     def _look(self, target: Target) -> _Look:
-        keys = dict.fromkeys((*target.known_keys, *self._pusher.finder.known(target.files)))
+        keys = dict.fromkeys((*target.known_keys, *self._pusher.finder.known_keys(target.files)))
         return _Look(target, self._pusher.is_unwanted(target), tuple(keys))
 
     def _finding(
@@ -151,7 +151,7 @@ def read_apart(plex: PlexClient, keys: Sequence[int]) -> tuple[dict[int, PlexIte
     while batches:
         batch = batches.pop()
         try:
-            found = plex.read_items(batch, at_once=ITEMS_AT_ONCE)
+            found = plex.read_items(batch, batch_size=ITEMS_AT_ONCE)
         except (PlexServerError, Rejected):
             if len(batch) == 1:
                 unreadable.add(batch[0])

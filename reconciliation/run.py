@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from plex.client import choose_sections, words_for_missing
 from plex.errors import PlexSetup
+from plex.sections import choose_sections, describe_missing
 from reconciliation.compare import PageComparison
 from reconciliation.errors import RunRefused
 from reconciliation.gaps import GapType
@@ -132,7 +132,7 @@ class Run:
         found = self._tools.pusher.plex.all_sections()
         chosen, missing = choose_sections(found, self._tools.pusher.settings.plex_library)
         if missing or not chosen:
-            raise PlexSetup(words_for_missing(found, missing))
+            raise PlexSetup(describe_missing(found, missing))
         return chosen
 
     def _refuse_empty(self, empty: Sequence[Section]) -> None:

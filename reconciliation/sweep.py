@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from local.clock import Clock
     from plex.model import LeanItem, Section
-    from plex.sweep import Sweeper, Sweeps
+    from plex.sweep import SweepClient, Sweeper
     from reconciliation.memory import Memory
 
 # A page of PlexClient.sweep.
@@ -21,7 +21,7 @@ class Sweep:
     """Reads these sections as a whole."""
 
     def __init__(
-        self, sections: Sequence[Section], *, plex: Sweeps, sweeper: Sweeper, memory: Memory, clock: Clock
+        self, sections: Sequence[Section], *, plex: SweepClient, sweeper: Sweeper, memory: Memory, clock: Clock
     ) -> None:
         self._left = list(sections)
         self._plex = plex
@@ -44,7 +44,7 @@ class Sweep:
         items = list(islice(pages, PAGE))
         # Items seen before the sweep began are forgotten after it, and the clock may be put back meanwhile.
         self._began_at = min(self._began_at, self._clock.now())
-        self._newest = max(self._newest, self._sweeper.take(items))
+        self._newest = max(self._newest, self._sweeper.store_items(items))
         self._memory.see(items)
         self._count += len(items)
         if len(items) < PAGE:
@@ -59,7 +59,7 @@ class Sweep:
 
     def _end(self, section: Section) -> None:
         if self._count:
-            self._sweeper.note_swept(section, self._newest, self._began_at)
+            self._sweeper.record_sweep(section, self._newest, self._began_at)
         else:  # its disk may be away: what is known of it is not forgotten
             self.empty.append(section)
         self._left.pop(0)

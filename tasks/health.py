@@ -8,9 +8,11 @@ from local.words import duration_in_words, sentence
 from outages.resilience import Resilience
 from outages.scheduler import SECOND_PROBE_S
 from outages.transitions import GateKind
+from plex.errors import PlexBusy, ServerFailure
 from store.overview import Overview, count_queue
 from tasks.prerequisites import need_packages, open_stash
 from tasks.worker_link import start_worker_if_none
+from worker.probe import probe_result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +45,6 @@ def _probe(context: Context, settings: Settings, resilience: Resilience) -> Heal
     """Probe and tell the circuit; None when it is not known where Plex is."""
     from plex.health import probe  # noqa: PLC0415 - needs packages
     from push.plex_link import plex_connection  # noqa: PLC0415 - as above
-    from worker.probe import probe_result  # noqa: PLC0415 - as above
 
     resilience.refresh(context.now)
     ticket = resilience.ticket()
@@ -112,8 +113,6 @@ def _waiting(gate: Gate, now: float, *, reason_told: bool) -> str:
 
 def _what_is_wrong(health: Health, error: PlexError) -> str:
     """What fails, or what has to change: whoever refuses or asks for a pause does answer."""
-    from plex.errors import PlexBusy, ServerFailure  # noqa: PLC0415 - needs packages
-
     if isinstance(error, PlexBusy):
         return "Plex is busy"
     if isinstance(error, ServerFailure):

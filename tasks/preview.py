@@ -9,6 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from local.words import counted
+from plex.errors import Ambiguous, NotInPlex, PlexError
+from plex.find import Finder
+from plex.index import Index
+from plex.plan import clean_values, plan, values_of
+from push.fields import wanted_of, why_left_alone
+from push.shared_items import owned_among
 from store.overview import Overview
 from tasks.arguments import scene_id_of
 from tasks.context import TaskError
@@ -31,8 +37,6 @@ def preview(context: Context) -> Mapping[str, object]:
     scene_id = scene_id_of(context.input.args)
     need_packages(context)
     from plex.client import PlexClient  # noqa: PLC0415 - needs packages
-    from plex.errors import Ambiguous, NotInPlex, PlexError  # noqa: PLC0415 - as above
-    from push.fields import why_left_alone  # noqa: PLC0415 - as above
     from push.plex_link import plex_connection  # noqa: PLC0415 - as above
 
     with open_stash(context) as (stash, settings):
@@ -57,10 +61,6 @@ def preview(context: Context) -> Mapping[str, object]:
 
 
 def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings) -> list[Mapping[str, object]]:
-    from plex.find import Finder  # noqa: PLC0415 - needs packages
-    from plex.index import Index  # noqa: PLC0415 - as above
-    from push.shared_items import owned_among  # noqa: PLC0415 - as above
-
     overview = Overview(context.directory)
     files = [(file.path, file.size) for file in scene.files]
     with TemporaryDirectory(prefix="plexsync-preview-") as folder:
@@ -88,9 +88,6 @@ def _item(
     item: PlexItem, match: Match, scene: Scene, settings: Settings, owned: Owned | None
 ) -> Mapping[str, object]:
     """`owned`: None where the item is left to another scene."""
-    from plex.plan import clean_values, plan, values_of  # noqa: PLC0415 - as the others
-    from push.fields import wanted_of  # noqa: PLC0415 - as the others
-
     wanted = wanted_of(scene, settings)
     edit = plan(item, wanted, owned, keep_plex_edits=settings.keep_plex_edits) if owned else None
     return {

@@ -68,10 +68,8 @@ RESERVED = (
             "socket", "ssl", "http.client", "urllib.request.urlopen", "socketserver", "http.server", "asyncio",
             "requests", "urllib3", "plexapi", "stashapi",
         ),
-        # errors.py and transport.py translate these libraries' exceptions; connection.py makes Plex's session.
-        allowed=(
-            "plex/client.py", "plex/connection.py", "plex/errors.py", "stash/client.py", "stash/transport.py",
-        ),
+        # plex/translate.py and stash/transport.py translate these libraries' exceptions.
+        allowed=("plex/translate.py", "plex/transport.py", "stash/client.py", "stash/transport.py"),
     ),
     Reserved(
         what="opens databases",
@@ -334,7 +332,7 @@ def test_rule_finds(rule: Callable[[Source], Iterator[str]], path: str, text: st
     ("path", "text"),
     [
         ("worker/a.py", "from plex.errors import PlexBusy\nfrom stash import scene\nimport local.clock"),
-        ("plex/client.py", "import requests, plexapi.server\nfrom plex import model"),
+        ("plex/transport.py", "import requests, plexapi.server\nfrom plex import model"),
         ("worker/a.py", "from datetime import datetime, timezone\ndatetime.fromtimestamp(0, timezone.utc)"),
         ("worker/a.py", "import time\ntime.gmtime(0)\nclock.now()\nclock.sleep(1)"),
         ("worker/a.py", "import os\nfrom http import HTTPStatus\nfrom urllib.parse import quote\nos.replace('a', 'b')"),

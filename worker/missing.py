@@ -80,7 +80,7 @@ class MissingScenes:
         seen = finder.index.seen_scenes()
         if seen:
             count = self._wake(seen, now)
-            finder.index.await_no_more(seen)
+            finder.index.stop_awaiting(seen)
             self._log.info("Plex has new files: another look at %s that it lacked", counted(count, "scene"))
 
     def _note_ways(self, ways: str, now: float) -> None:

@@ -1,4 +1,4 @@
-"""What a broken server, network or setting becomes: one of our errors, never another exception, never the token."""
+"""A broken server, network or setting raises a PlexError, never another exception, and the token is never shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.errors import (
     PlexAuthError,
     PlexBusy,
@@ -39,7 +40,7 @@ def client_for(url: str, **options: Any) -> PlexClient:
 
 
 def error_of(url: str, **options: Any) -> PlexError:
-    """The error of a read and of an edit, which must agree and keep the token to themselves."""
+    """The error of a read. An edit must raise the same class, and neither may show the token."""
     client = client_for(url, **options)
     raised: list[PlexError] = []
     for ask in (client.identity, lambda: client.edit(an_item(), [("title.value", "A")])):
@@ -85,7 +86,7 @@ def test_each_status_becomes_its_error(status: str, kind: type[PlexError]) -> No
     assert "127.0.0.1" in str(error)
 
 
-def test_a_refusal_carries_the_start_of_its_text_without_the_token() -> None:
+def test_a_refusal_contains_the_beginning_of_its_text_without_the_token() -> None:
     error = error_from(answer("400 Bad Request", f"<html><p>no {TOKEN}</p>{'x' * 999}</html>".encode()))
     assert isinstance(error, Rejected)
     assert error.status == 400
@@ -93,7 +94,7 @@ def test_a_refusal_carries_the_start_of_its_text_without_the_token() -> None:
     assert len(error.text) == 200
 
 
-def test_a_refusal_cut_short_is_a_refusal_all_the_same() -> None:
+def test_a_refusal_cut_short_is_still_a_refusal() -> None:
     assert isinstance(error_from(answer("404 Not Found", b"<html>", length=999)), Rejected)
 
 
@@ -105,20 +106,20 @@ def test_a_refusal_cut_short_is_a_refusal_all_the_same() -> None:
         ("", None),
     ],
 )
-def test_429_tells_how_long_to_wait(headers: str, pause: float | None) -> None:
+def test_a_429_says_how_long_to_wait(headers: str, pause: float | None) -> None:
     error = error_from(answer("429 Too Many Requests", b"", headers))
     assert isinstance(error, PlexBusy)
     assert error.retry_after_s == pause
 
 
-def test_a_redirect_is_not_followed_and_the_token_goes_nowhere() -> None:
+def test_a_redirect_is_not_followed_so_the_token_goes_nowhere() -> None:
     with RawServer(answer("200 OK", XML)) as other:
         error = error_from(answer("302 Found", b"", f"Location: {other.url}/identity\r\n"))
         assert isinstance(error, PlexSetup)
         assert other.heads == []
 
 
-def test_the_token_travels_in_a_header_and_never_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_is_sent_in_a_header_and_never_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLEXAPI_LOG_SHOW_SECRETS", "true")
     monkeypatch.setenv("PLEXAPI_HEADER_PRODUCT", "Other")
     with RawServer(answer("200 OK", XML)) as server:
@@ -130,7 +131,7 @@ def test_the_token_travels_in_a_header_and_never_in_the_address(monkeypatch: pyt
     assert "X-Plex-Product: PlexSync" in head
 
 
-def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_from_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with RawServer(answer("200 OK", XML)) as server, RawServer(answer("200 OK", XML)) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("http_proxy", proxy.url)
@@ -173,10 +174,10 @@ def test_a_dropped_connection_is_a_server_that_is_down() -> None:
     assert type(error_from(lambda _head, _connection: None)) is PlexServerDown
 
 
-def test_a_kept_connection_that_was_given_up_costs_no_read_and_no_edit_is_sent_twice() -> None:
+def test_a_read_on_a_closed_kept_alive_connection_is_repeated_but_an_edit_is_not() -> None:
     def answer_once(_head: bytes, connection: socket.socket) -> None:
         connection.sendall(answer("200 OK", XML).replace(b"Connection: close\r\n", b""))
-        connection.recv(65536)  # the next request is taken and left without an answer
+        connection.recv(65536)  # the next request is received but gets no answer
 
     with RawServer(answer_once) as server:
         client = client_for(server.url)
@@ -216,22 +217,22 @@ def test_a_reset_connection_is_a_server_that_is_down() -> None:
     ],
     ids=["short", "chunk-cut", "bad-chunk", "bad-gzip", "xml-cut", "html", "xhtml", "206"],
 )
-def test_what_is_cut_short_or_not_plexs_is_an_unreadable_answer(sent: bytes) -> None:
+def test_an_answer_cut_short_or_not_from_plex_is_a_server_error(sent: bytes) -> None:
     assert type(error_from(sent)) is PlexServerError
 
 
 @pytest.mark.parametrize("sent", [answer("200 OK", b""), answer("200 OK", b'{"MediaContainer": {}}')])
-def test_a_read_needs_a_container(sent: bytes) -> None:
+def test_a_read_needs_a_media_container(sent: bytes) -> None:
     with RawServer(sent) as server, pytest.raises(PlexServerError):
         client_for(server.url).identity()
 
 
-def test_an_edit_may_be_answered_with_nothing() -> None:
+def test_an_edit_may_get_an_empty_answer() -> None:
     with RawServer(answer("200 OK", b"")) as server:
         client_for(server.url).edit(an_item(), [("title.value", "A")])
 
 
-def test_something_else_that_speaks_is_not_plex() -> None:
+def test_another_service_on_the_port_is_a_server_failure() -> None:
     assert type(error_from(b"220 mail.example ESMTP\r\n")) in (PlexServerError, PlexServerDown)
 
 
@@ -242,7 +243,7 @@ def test_characters_that_xml_forbids_do_not_hide_an_item() -> None:
     assert (item.title, item.summary) == ("abc", "de")
 
 
-def test_utf8_is_read_as_utf8_though_no_charset_is_named() -> None:
+def test_utf8_is_read_as_utf8_without_a_charset() -> None:
     body = '<MediaContainer><Video ratingKey="7" title="日本é"/></MediaContainer>'.encode()
     with RawServer(answer("200 OK", body, "Content-Type: text/xml\r\n")) as server:
         assert client_for(server.url).read_items([7])[7].title == "日本é"
@@ -266,30 +267,30 @@ def test_utf8_is_read_as_utf8_though_no_charset_is_named() -> None:
         "http://plex:0",
     ],
 )
-def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
+def test_an_invalid_address_is_rejected_at_once(url: str) -> None:
     with pytest.raises(PlexSetup, match="plex_url"):
         client_for(url)
 
 
-def test_a_host_name_that_no_encoding_takes_is_a_setup_error() -> None:
+def test_a_host_name_that_cannot_be_encoded_is_a_setup_error() -> None:
     assert type(error_of(f"http://{'x' * 70}.example:1")) is PlexSetup
     assert type(error_of("http://a..b:1")) in (PlexSetup, PlexServerDown)
 
 
 @pytest.mark.parametrize("token", ["", "  ", "a b", "a\nX-Evil: 1", "tök3n", "a\x00"])
-def test_a_token_that_is_none_is_said_without_being_quoted(token: str) -> None:
+def test_an_invalid_token_is_rejected_without_being_quoted(token: str) -> None:
     with pytest.raises(PlexSetup, match="plex_token") as raised:
         client_for("http://plex", token=token)
     assert not token.strip() or token not in str(raised.value)
 
 
-def test_blanks_around_address_and_token_do_no_harm() -> None:
+def test_blanks_around_address_and_token_are_removed() -> None:
     with RawServer(answer("200 OK", XML)) as server:
         client_for(f" {server.url}/ ", token=f" {TOKEN}\n").identity()
     assert f"X-Plex-Token: {TOKEN}\r\n".encode() in server.heads[0]
 
 
-def test_a_password_in_the_address_is_used_and_not_shown() -> None:
+def test_a_password_in_the_address_is_used_but_not_shown() -> None:
     with RawServer(answer("500 x")) as server:
         error = error_of(server.url.replace("//", "//user:pa55word@"))
     assert "pa55word" not in str(error)
@@ -308,7 +309,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files]
     made = subprocess.run(command, capture_output=True, text=True, check=True)
     key_and_certificate = path.read_text()
-    if "PRIVATE KEY" not in key_and_certificate:  # some versions truncate the file for the second output
+    if "PRIVATE KEY" not in key_and_certificate:  # some versions of openssl truncate the file before the second output
         pytest.fail(made.stderr)
     return path
 
@@ -320,7 +321,7 @@ def tls(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-def test_a_certificate_of_its_own_is_not_trusted_and_says_what_to_do(tls: ssl.SSLContext) -> None:
+def test_a_self_signed_certificate_is_not_trusted_and_the_error_says_what_to_do(tls: ssl.SSLContext) -> None:
     with RawServer(answer("200 OK", XML), tls=tls) as server:
         error = error_of(server.url)
     assert type(error) is PlexSetup
@@ -328,7 +329,7 @@ def test_a_certificate_of_its_own_is_not_trusted_and_says_what_to_do(tls: ssl.SS
     assert "insecure" in str(error)
 
 
-def test_a_certificate_of_its_own_is_accepted_when_asked_for(tls: ssl.SSLContext, certificate: Path) -> None:
+def test_a_self_signed_certificate_is_accepted_if_configured(tls: ssl.SSLContext, certificate: Path) -> None:
     with RawServer(answer("200 OK", XML), tls=tls) as server, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         client_for(server.url, tls="insecure").identity()
@@ -336,13 +337,13 @@ def test_a_certificate_of_its_own_is_accepted_when_asked_for(tls: ssl.SSLContext
     assert caught == []
 
 
-def test_tls_with_a_server_that_speaks_none_is_a_setup_error() -> None:
+def test_tls_with_a_server_without_tls_is_a_setup_error() -> None:
     with RawServer(answer("400 Bad Request")) as server:
         error = error_of(server.url.replace("http:", "https:"))
     assert type(error) is PlexSetup
 
 
-def test_a_ca_file_that_is_missing_or_none_is_a_setup_error(tmp_path: Path, tls: ssl.SSLContext) -> None:
+def test_a_missing_or_invalid_ca_file_is_a_setup_error(tmp_path: Path, tls: ssl.SSLContext) -> None:
     with pytest.raises(PlexSetup, match="nowhere"):
         client_for("https://plex", tls=str(tmp_path / "nowhere.pem"))
     junk = tmp_path / "junk.pem"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.clock import Clock
-from plex.client import PlexConnection
+from plex.connection import PlexConnection
 from plex.errors import PlexAuthError, PlexBusy, PlexServerDown, PlexSetup, PlexTimeout
 from plex.health import Health, probe
 from sim.faults import Fault
@@ -30,7 +30,7 @@ def probed(plex: PlexSim, *, token: str = TOKEN, libraries: tuple[str, ...] = ()
     return probe(connection, clock=Clock(), connect_timeout_s=2.0, read_timeout_s=0.3)
 
 
-def test_a_server_that_is_well_is_ready(plex: PlexSim) -> None:
+def test_a_healthy_server_is_ready(plex: PlexSim) -> None:
     health = probed(plex, libraries=("movies",))
     assert health.healthy
     assert health.ready
@@ -42,7 +42,7 @@ def test_a_server_that_is_well_is_ready(plex: PlexSim) -> None:
     assert (health.error, health.reason) == (None, "")
 
 
-def test_a_server_that_starts_is_healthy_and_not_ready(plex: PlexSim) -> None:
+def test_a_starting_server_is_healthy_but_not_ready(plex: PlexSim) -> None:
     plex.fault(Fault.starting())
     health = probed(plex)
     assert health.healthy
@@ -52,7 +52,7 @@ def test_a_server_that_starts_is_healthy_and_not_ready(plex: PlexSim) -> None:
     assert "starting up" in health.reason
 
 
-def test_the_database_counts_not_only_the_list_of_libraries(plex: PlexSim) -> None:
+def test_a_server_without_its_database_is_not_ready(plex: PlexSim) -> None:
     plex.fault(Fault.answer(503), path="/library/sections/1/all")
     assert not probed(plex).ready
 
@@ -66,14 +66,14 @@ def test_a_server_that_is_off_is_not_healthy(plex: PlexSim) -> None:
     assert "refused" in health.reason
 
 
-def test_a_server_that_is_silent_is_not_waited_for_longer_than_the_probe_allows(plex: PlexSim) -> None:
+def test_a_silent_server_is_awaited_only_as_long_as_the_probe_allows(plex: PlexSim) -> None:
     plex.fault(Fault.hang())
     health = probed(plex)
     assert not health.healthy
     assert isinstance(health.error, PlexTimeout)
 
 
-def test_a_rejected_token_is_said(plex: PlexSim) -> None:
+def test_a_rejected_token_is_reported(plex: PlexSim) -> None:
     health = probed(plex, token="wrong")
     assert health.healthy
     assert not health.ready
@@ -81,12 +81,12 @@ def test_a_rejected_token_is_said(plex: PlexSim) -> None:
     assert isinstance(health.error, PlexAuthError)
 
 
-def test_a_busy_server_tells_how_long_to_wait(plex: PlexSim) -> None:
+def test_a_busy_server_is_reported_as_busy(plex: PlexSim) -> None:
     plex.fault(Fault.answer(429), path="/library")
     assert isinstance(probed(plex).error, PlexBusy)
 
 
-def test_a_missing_library_is_a_setup_error_of_a_server_that_is_ready(plex: PlexSim) -> None:
+def test_a_missing_library_is_a_setup_error_of_a_ready_server(plex: PlexSim) -> None:
     health = probed(plex, libraries=("Movies", "Gone", "Shows"))
     assert health.ready
     assert health.libraries == ("Movies",)
@@ -95,7 +95,7 @@ def test_a_missing_library_is_a_setup_error_of_a_server_that_is_ready(plex: Plex
     assert "Gone" in health.reason
 
 
-def test_an_address_that_is_none_is_a_setup_error() -> None:
+def test_an_invalid_address_is_a_setup_error() -> None:
     health = probe(PlexConnection(url="nonsense", token="x"), clock=Clock())
     assert not health.healthy
     assert isinstance(health.error, PlexSetup)

@@ -1,4 +1,4 @@
-"""Servers that page, sort or answer lists of keys in other ways than Plex usually does."""
+"""Servers that page, sort or answer lists of keys differently from a usual Plex."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.errors import Rejected
 from plex.model import Section
 from tests.support.raw_server import RawServer, answer
@@ -26,7 +27,7 @@ def client_for(server: RawServer) -> PlexClient:
 def pages(
     times: list[int], *, has_pages: bool = True, has_total: bool = True
 ) -> Callable[[bytes, socket.socket], None]:
-    """A listing of items 1, 2, ... with these `updatedAt`, in this order whatever is asked."""
+    """A listing of items 1, 2, ... with these values of `updatedAt`, in this order for any `sort`."""
     videos = [f'<Video ratingKey="{key}" updatedAt="{time}"/>' for key, time in enumerate(times, 1)]
 
     def respond(head: bytes, connection: socket.socket) -> None:
@@ -40,7 +41,7 @@ def pages(
 
 
 @pytest.mark.parametrize(("count", "requests"), [(0, 1), (1, 1), (2, 1), (4, 2), (5, 3)])
-def test_a_sweep_asks_for_no_page_too_many(count: int, requests: int) -> None:
+def test_a_sweep_requests_no_page_too_many(count: int, requests: int) -> None:
     with RawServer(pages([1] * count)) as server:
         items = list(client_for(server).sweep(SECTION, page_size=2))
     assert [item.rating_key for item in items] == list(range(1, count + 1))
@@ -53,7 +54,7 @@ def test_a_sweep_ends_without_a_total(count: int) -> None:
         assert len(list(client_for(server).sweep(SECTION, page_size=2))) == count
 
 
-def test_a_server_that_knows_no_pages_is_swept_once() -> None:
+def test_a_server_without_paging_is_swept_in_one_request() -> None:
     with RawServer(pages([1] * 5, has_pages=False, has_total=False)) as server:
         assert len(list(client_for(server).sweep(SECTION, page_size=2))) == 5
     assert len(server.heads) == 1
@@ -75,12 +76,12 @@ def test_one_item_that_is_gone_does_not_hide_the_others() -> None:
         assert client_for(server).read_items([1, 2, 3]).keys() == {1, 3}
 
 
-def test_a_refused_read_is_not_taken_for_an_absent_item() -> None:
+def test_a_refused_read_does_not_look_like_a_missing_item() -> None:
     with RawServer(answer("400 Bad Request")) as server, pytest.raises(Rejected):
         client_for(server).read_items([1])
 
 
-def test_many_items_are_read_in_requests_of_a_sane_length() -> None:
+def test_many_items_are_read_in_several_requests_of_reasonable_length() -> None:
     def respond(head: bytes, connection: socket.socket) -> None:
         keys = re.findall(rb"metadata/([\d,]+)", head)[0].split(b",")
         videos = b"".join(b'<Video ratingKey="%s"/>' % key for key in keys)

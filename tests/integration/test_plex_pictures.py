@@ -1,4 +1,4 @@
-"""Pictures of items, against the simulated server."""
+"""Pictures of items, with the simulated server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.errors import PlexServerDown, PlexServerError, Rejected
 from sim.faults import Fault
 from sim.plex.simulator import PlexSim
@@ -35,7 +36,7 @@ def client(sim: PlexSim) -> Iterator[PlexClient]:
 
 
 @pytest.mark.parametrize(("kind", "lock"), [("posters", "thumb"), ("arts", "art")])
-def test_an_uploaded_picture_is_listed_shown_and_locked(
+def test_an_uploaded_picture_is_listed_selected_and_locked(
     sim: PlexSim, client: PlexClient, kind: PictureKind, lock: str
 ) -> None:
     assert client.list_pictures(1, kind).uploads == ()
@@ -48,7 +49,7 @@ def test_an_uploaded_picture_is_listed_shown_and_locked(
 
 
 @pytest.mark.parametrize("kind", ["posters", "arts"])
-def test_an_earlier_upload_can_be_shown_again(client: PlexClient, kind: PictureKind) -> None:
+def test_an_earlier_upload_can_be_selected_again(client: PlexClient, kind: PictureKind) -> None:
     client.upload_picture(1, kind, RED)
     red = client.list_pictures(1, kind).selected
     client.upload_picture(1, kind, BLUE)
@@ -57,7 +58,7 @@ def test_an_earlier_upload_can_be_shown_again(client: PlexClient, kind: PictureK
     assert client.list_pictures(1, kind).selected == red
 
 
-def test_an_item_that_is_gone_is_a_refusal(client: PlexClient) -> None:
+def test_an_item_that_is_gone_is_rejected(client: PlexClient) -> None:
     for ask in (
         lambda: client.list_pictures(9, "posters"),
         lambda: client.upload_picture(9, "posters", RED),
@@ -76,7 +77,7 @@ def test_an_item_that_is_gone_is_a_refusal(client: PlexClient) -> None:
         (Fault.html(), PlexServerError),
     ],
 )
-def test_an_upload_that_fails_says_how(
+def test_an_upload_that_fails_raises_its_error(
     sim: PlexSim, client: PlexClient, fault: Fault, error: type[Exception]
 ) -> None:
     sim.fault(fault, method="POST")

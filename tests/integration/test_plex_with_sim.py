@@ -1,4 +1,4 @@
-"""The client, the finder and the plan against the simulated server."""
+"""The client, the finder and the plan with the simulated server."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.clock import Clock
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.errors import NotInPlex, PlexServerDown, PlexSetup, Rejected
-from plex.find import SWEEP_FROM, Finder
+from plex.find import SWEEP_MIN_SCENES, Finder
 from plex.index import Index
 from plex.plan import Field, Owned, Plan, Value, Wanted, plan
 from sim.faults import Fault
@@ -65,13 +66,13 @@ def push(client: PlexClient, key: int, values: dict[Field, Value], own: Owned | 
     return done
 
 
-def test_making_a_client_asks_nothing(sim: PlexSim, client: PlexClient) -> None:
+def test_making_a_client_sends_nothing(sim: PlexSim, client: PlexClient) -> None:
     assert sim.requests == []
     assert client.identity().machine_identifier
     assert [request.path for request in sim.requests] == ["/identity"]
 
 
-def test_all_fields_arrive_locked_by_one_put_and_nothing_is_left_to_plan(
+def test_all_fields_arrive_locked_with_one_put_and_nothing_is_left_to_plan(
     sim: PlexSim, client: PlexClient, key: int
 ) -> None:
     values: dict[Field, Value] = {
@@ -99,7 +100,7 @@ def test_all_fields_arrive_locked_by_one_put_and_nothing_is_left_to_plan(
 
 
 @pytest.mark.parametrize("name", AWKWARD)
-def test_a_name_goes_away_whatever_is_in_it_and_takes_no_other_along(
+def test_a_name_with_any_characters_is_removed_without_removing_another(
     sim: PlexSim, client: PlexClient, key: int, name: str
 ) -> None:
     first = push(client, key, {Field.GENRES: AWKWARD})
@@ -108,7 +109,7 @@ def test_a_name_goes_away_whatever_is_in_it_and_takes_no_other_along(
     assert set(sim.item(key).genres) == {*rest, "By hand"}
 
 
-def test_everything_pushed_can_be_taken_back(sim: PlexSim, client: PlexClient, key: int) -> None:
+def test_everything_that_was_pushed_can_be_removed(sim: PlexSim, client: PlexClient, key: int) -> None:
     full: dict[Field, Value] = {
         Field.TITLE: "T",
         Field.SUMMARY: "S",
@@ -127,14 +128,14 @@ def test_everything_pushed_can_be_taken_back(sim: PlexSim, client: PlexClient, k
     assert push(client, key, empty, Owned(pushed=second.pushed)).is_empty
 
 
-def test_plexs_spelling_of_a_tag_in_use_is_no_difference(sim: PlexSim, client: PlexClient, key: int) -> None:
+def test_plexs_spelling_of_an_existing_tag_is_no_difference(sim: PlexSim, client: PlexClient, key: int) -> None:
     sim.add_item(1, files=[("/media/b.mp4", 1)], genres=("Blonde",))
     done = push(client, key, {Field.GENRES: ("BLONDE",)})
     assert "Blonde" in sim.item(key).genres
     assert push(client, key, {Field.GENRES: ("BLONDE",)}, Owned(pushed=done.pushed)).is_empty
 
 
-def test_an_edit_too_long_for_a_proxy_is_divided_and_arrives_whole(
+def test_an_edit_too_long_for_a_proxy_is_split_and_arrives_whole(
     sim: PlexSim, client: PlexClient, key: int
 ) -> None:
     tags = tuple(f"日本語のタグ {number}" for number in range(100))
@@ -160,7 +161,7 @@ def test_the_longest_summary_that_is_sent_fits_into_a_request_line(
     assert len(sim.item(key).summary.encode()) > 15_990
 
 
-def test_an_edit_whose_answer_was_lost_is_settled_by_the_next_read(sim: PlexSim, client: PlexClient, key: int) -> None:
+def test_an_edit_whose_answer_was_lost_is_resolved_by_the_next_read(sim: PlexSim, client: PlexClient, key: int) -> None:
     sim.fault(Fault.dropped(after=True), method="PUT", times=1)
     values: dict[Field, Value] = {Field.TITLE: "T", Field.GENRES: ("X",)}
     item = client.read_items([key])[key]
@@ -171,7 +172,7 @@ def test_an_edit_whose_answer_was_lost_is_settled_by_the_next_read(sim: PlexSim,
     assert (sim.item(key).title, sim.item(key).genres) == ("a", ("By hand",))
 
 
-def test_items_that_are_gone_are_absent_and_no_error(sim: PlexSim, client: PlexClient, key: int) -> None:
+def test_items_that_are_gone_are_absent_and_cause_no_error(sim: PlexSim, client: PlexClient, key: int) -> None:
     other = sim.add_item(1, files=[("/media/b.mp4", 1)])
     assert client.read_items([key, 999, other]).keys() == {key, other}
     assert client.read_items([999]) == {}
@@ -204,13 +205,13 @@ def test_only_configured_movie_libraries_are_used(sim: PlexSim) -> None:
 NAMES = ["a, b.mp4", "R&B 100%.mp4", "é.mp4", "日本語.mp4", "it's #1 + more?.mp4", "=x.mp4", '"q".mp4', ",.mp4"]
 
 
-@pytest.mark.parametrize("count", [1, SWEEP_FROM])
+@pytest.mark.parametrize("count", [1, SWEEP_MIN_SCENES])
 @pytest.mark.parametrize("has_filter", [True, False])
 def test_files_are_found_whatever_their_names(
     sim: PlexSim, client: PlexClient, index: Index, count: int, *, has_filter: bool
 ) -> None:
     sim.quirks.file_filter = has_filter
-    for number in range(250):  # more than a filter that works would list
+    for number in range(250):  # more than a working filter would list
         sim.add_item(1, files=[(f"/media/many/{number}.mkv", 1)])
     keys = {name: sim.add_item(1, files=[(f"/media/x/{name}", 1)]) for name in NAMES}
     for name in NAMES:
@@ -225,7 +226,7 @@ def test_files_are_found_whatever_their_names(
 
 @pytest.mark.parametrize("rules", [(), (("/data", "/media"),)])
 @pytest.mark.parametrize("name", ["x.mp4", "비디오.mp4", "a, b.mp4", "Take 1.mp4"])
-def test_one_of_very_many_files_of_a_name_is_found_by_its_folders_and_without_a_sweep(
+def test_one_of_very_many_files_with_the_same_name_is_found_by_its_folders_without_a_sweep(
     sim: PlexSim, client: PlexClient, index: Index, name: str, rules: tuple[tuple[str, str], ...]
 ) -> None:
     keys = [sim.add_item(1, files=[(f"/media/part {n}, {n}/{name}", 7)]) for n in range(250)]
@@ -234,7 +235,7 @@ def test_one_of_very_many_files_of_a_name_is_found_by_its_folders_and_without_a_
     assert all(request.first("file") for request in sim.requests if request.path.endswith("/all"))
 
 
-def test_a_filter_that_answers_with_an_error_is_replaced_by_a_sweep(
+def test_a_sweep_replaces_a_filter_that_fails(
     sim: PlexSim, client: PlexClient, index: Index, key: int
 ) -> None:
     sim.fault(Fault.answer(500), when=lambda request: bool(request.first("file")))
@@ -250,7 +251,7 @@ def test_a_sweep_pages_through_everything_once(sim: PlexSim, client: PlexClient,
     assert items[0].parts[0].path.startswith("/media/")
 
 
-def test_a_refreshing_sweep_stops_at_what_is_older() -> None:
+def test_a_refresh_stops_at_older_items() -> None:
     now = [1000.0]
     with PlexSim(token=TOKEN, clock=lambda: now[0]) as sim:
         sim.add_section("Movies", locations=["/media"])

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.clock import Clock
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.errors import NotInPlex, PlexServerError
-from plex.find import SWEEP_FROM, Finder
+from plex.find import SWEEP_MIN_SCENES, Finder
 from plex.index import Index
 from push.pusher import Pusher
 from push.read_ahead import BATCH, ReadAhead
@@ -96,7 +97,7 @@ def test_scenes_of_a_first_sync_cost_one_put_each_and_a_share_of_one_get(bulk: B
 
 
 def test_an_item_replaced_after_the_sweep_is_found_under_its_new_key(bulk: Bulk) -> None:
-    scenes = add_scenes(bulk, SWEEP_FROM)
+    scenes = add_scenes(bulk, SWEEP_MIN_SCENES)
     bulk.pusher.finder.sweeper.sweep_all()
     new_key = bulk.sim.replace_file(1)
     first, *_ = bulk.read_ahead(scenes)
@@ -104,7 +105,7 @@ def test_an_item_replaced_after_the_sweep_is_found_under_its_new_key(bulk: Bulk)
 
 
 def test_an_item_whose_file_was_moved_after_the_sweep_is_not_touched(bulk: Bulk) -> None:
-    scenes = add_scenes(bulk, SWEEP_FROM)
+    scenes = add_scenes(bulk, SWEEP_MIN_SCENES)
     bulk.pusher.finder.sweeper.sweep_all()
     bulk.sim.remove_item(1)
     first, *_ = bulk.read_ahead(scenes)
@@ -162,7 +163,7 @@ def test_an_item_that_only_looked_alike_is_left_for_the_right_one(bulk: Bulk) ->
 
 
 def test_a_batch_that_cannot_be_read_is_read_singly(bulk: Bulk) -> None:
-    scenes = add_scenes(bulk, SWEEP_FROM)
+    scenes = add_scenes(bulk, SWEEP_MIN_SCENES)
     bulk.sim.fault(Fault.answer(500), path="/library/metadata/", rating_key=2)
     with pytest.raises(PlexServerError):
         bulk.read_ahead(scenes)

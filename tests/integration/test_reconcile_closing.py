@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.clock import Clock
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.find import Finder
 from plex.index import Index
 from push.pusher import Pusher

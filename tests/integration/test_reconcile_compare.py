@@ -11,7 +11,8 @@ import pytest
 
 from local.clock import Clock
 from local.data_directory import RECONCILIATION_MEMORY
-from plex.client import PlexClient, PlexConnection
+from plex.client import PlexClient
+from plex.connection import PlexConnection
 from plex.errors import PlexServerError, Rejected
 from plex.find import Finder
 from plex.index import Index
@@ -168,11 +169,11 @@ class _Reading:
         self._plex = plex
         self._at_most = at_most
 
-    def read_items(self, rating_keys: Sequence[int], *, at_once: int) -> dict[int, PlexItem]:
+    def read_items(self, rating_keys: Sequence[int], *, batch_size: int) -> dict[int, PlexItem]:
         if len(rating_keys) > 1 and not self._at_most:
             raise Rejected(400, "")
         answered = rating_keys if len(rating_keys) == 1 else rating_keys[: self._at_most]
-        return self._plex.read_items(answered, at_once=at_once)
+        return self._plex.read_items(answered, batch_size=batch_size)
 
 
 @pytest.mark.parametrize("at_most", [0, 1, 3])

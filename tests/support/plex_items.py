@@ -1,4 +1,4 @@
-"""Items to plan for, and what Plex makes of a plan."""
+"""Plex items for tests of plans, and the effect of a plan on them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def with_tags(here: tuple[str, ...], added: list[str], gone: list[str], *, adds:
 
 
 def applied(item: PlexItem, plan: Plan, *, adds: bool = True, loses_line_ends: bool = False) -> PlexItem:
-    """What Plex makes of a plan. `adds`: tags sent join those there, else they replace them."""
+    """The item after the plan. `adds`: Plex adds the tags sent to the existing ones instead of replacing them."""
     values: dict[str, Any] = {}
     added: dict[str, list[str]] = {}
     gone: dict[str, list[str]] = {}

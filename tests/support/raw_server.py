@@ -1,4 +1,4 @@
-"""A server on loopback that answers each request with exactly the bytes it is told, right HTTP or not."""
+"""A server on loopback that answers each request with exactly the given bytes, valid HTTP or not."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-TLS_HANDSHAKE = b"\x16"  # what a client sends first that expects TLS
+TLS_HANDSHAKE = b"\x16"  # the first byte from a client that expects TLS
 
 
 def answer(status: str, body: bytes = b"", headers: str = "", *, length: int | None = None) -> bytes:
-    """One whole HTTP answer, unless `length` announces more than there is."""
+    """A complete HTTP answer, unless `length` announces more bytes than `body` has."""
     announced = len(body) if length is None else length
     head = f"HTTP/1.1 {status}\r\nContent-Length: {announced}\r\nConnection: close\r\n{headers}\r\n"
     return head.encode() + body
 
 
 class RawServer:
-    """Calls `respond(request's head, connection)` for each connection, then closes it; keeps the heads."""
+    """Calls `respond(head of the request, connection)` for each connection, then closes it. `heads`: those received."""
 
     def __init__(
         self, respond: Callable[[bytes, socket.socket], None] | bytes, *, tls: ssl.SSLContext | None = None
@@ -39,7 +39,7 @@ class RawServer:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def hang(self) -> None:
-        """Wait until the test is over."""
+        """Block until the server is stopped, at most 30 s."""
         self._over.wait(30)
 
     def __enter__(self) -> RawServer:  # noqa: PYI034 - Python 3.10 has no typing.Self
@@ -80,4 +80,4 @@ class RawServer:
                 self._respond(head, connection)
             connection.close()
         except OSError:
-            pass  # the client has gone, or does not like our certificate
+            pass  # the client has left, or rejects the certificate

@@ -9,7 +9,7 @@ import pytest
 
 from plex.client import filter_text
 from plex.errors import Ambiguous, NotInPlex, PlexServerDown
-from plex.find import SWEEP_FROM, Finder
+from plex.find import SWEEP_MIN_SCENES, Finder
 from plex.index import Index
 from plex.model import LeanItem, PartFile, Section
 from plex.path_map import AGREEING_FILES
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NOW = SetClock().now()
 LOG = logging.getLogger("test")
-MANY = [[("/nowhere.mp4", 1)]] * SWEEP_FROM
+MANY = [[("/nowhere.mp4", 1)]] * SWEEP_MIN_SCENES
 
 
 def lean(rating_key: int, *paths: str, section: int = 1, updated_at: int = 5, size: int = 1) -> LeanItem:
@@ -37,31 +37,31 @@ def lean(rating_key: int, *paths: str, section: int = 1, updated_at: int = 5, si
 
 
 class Library:
-    """Listings in memory that counts what is asked of it."""
+    """A SearchClient over items in memory; counts its requests."""
 
     def __init__(self, *items: LeanItem, filters: bool = True, folder: str = "") -> None:
         self.items = list(items)
         self.locations = (folder,) if folder else ()
         self.filters = self.narrows = filters
-        self.asked = Counter[str]()
+        self.requests = Counter[str]()
         self.breaks_after: int | None = None
 
     def sections(self) -> tuple[Section, ...]:
         return tuple(Section(key=key, title=str(key), type="movie", locations=self.locations) for key in (1, 2))
 
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None:
-        self.asked["file"] += 1
+        self.requests["file"] += 1
         found = [item for item in self._of(section) if any(file_name in part.path for part in item.parts)]
         return tuple(found) if self.filters else None
 
     def find_by_path(self, section: Section, path: str) -> tuple[LeanItem, ...] | None:
-        self.asked["path"] += 1
+        self.requests["path"] += 1
         found = [item for item in self._of(section) if any(path in part.path for part in item.parts)]
         return tuple(found) if self.narrows else None
 
     def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
         assert page_size
-        self.asked["sweep" if since is None else "refresh"] += 1
+        self.requests["sweep" if since is None else "refresh"] += 1
         items = sorted(self._of(section), key=lambda item: item.updated_at, reverse=True)
         for count, item in enumerate(item for item in items if since is None or item.updated_at >= since):
             if count + 1 == self.breaks_after:
@@ -98,9 +98,9 @@ def look_up(finder: Finder, *files: File) -> list[int]:
     return keys(finder.find(files, since=NOW))
 
 
-@pytest.mark.parametrize("count", [1, SWEEP_FROM])
+@pytest.mark.parametrize("count", [1, SWEEP_MIN_SCENES])
 @pytest.mark.parametrize("filters", [True, False])
-def test_each_item_that_holds_a_file_is_found_in_every_library(make: MakeFinder, *, count: int, filters: bool) -> None:
+def test_each_item_that_has_a_file_is_found_in_every_library(make: MakeFinder, *, count: int, filters: bool) -> None:
     library = Library(
         lean(1, "/media/x/a.mp4"),
         lean(2, "/media/x/other.mp4", "/media/x/b.mp4"),
@@ -128,36 +128,36 @@ def test_few_scenes_are_looked_up_and_many_swept_once(make: MakeFinder) -> None:
     library = Library(lean(1, "/a.mp4"), lean(2, "/a.mp4", section=2))
     finder = make(library)
     finder.prepare(MANY[1:])
-    assert library.asked == {}
+    assert library.requests == {}
     finder.prepare(MANY)
     finder.prepare(MANY)
-    assert library.asked == {"sweep": 2}
+    assert library.requests == {"sweep": 2}
     assert look_up(finder, ("/a.mp4", 1)) == [1, 2]
-    assert library.asked == {"sweep": 2}
+    assert library.requests == {"sweep": 2}
 
 
-def test_a_double_in_another_library_is_found_though_one_was_seen_by_the_way(make: MakeFinder) -> None:
+def test_a_duplicate_in_another_library_is_found_although_one_item_is_known_already(make: MakeFinder) -> None:
     library = Library(lean(1, "/media/a.mp4"), lean(2, "/media/a.mp4", section=2), folder="/media")
     finder = make(library)
-    finder.sweeper.take(library.items[:1])
+    finder.sweeper.store_items(library.items[:1])
     assert look_up(finder, ("/media/a.mp4", 1)) == [1, 2]
-    library.asked.clear()
+    library.requests.clear()
     assert look_up(finder, ("/media/a.mp4", 1)) == [1, 2]
-    assert library.asked == {}
+    assert library.requests == {}
 
 
-def test_what_was_seen_is_known_to_the_next_finder_too(make: MakeFinder) -> None:
+def test_items_seen_are_known_to_the_next_finder_too(make: MakeFinder) -> None:
     library = Library(lean(1, "/a.mp4"))
     make(library).prepare(MANY)
-    library.asked.clear()
+    library.requests.clear()
     assert look_up(make(library), ("/a.mp4", 1)) == [1]
-    assert library.asked == {}
+    assert library.requests == {}
 
 
-def test_another_server_or_choice_of_libraries_starts_afresh(make: MakeFinder, tmp_path: Path) -> None:
+def test_another_server_or_choice_of_libraries_starts_with_an_empty_index(make: MakeFinder, tmp_path: Path) -> None:
     make(Library(lean(1, "/a.mp4"))).prepare(MANY)
     index = Index(str(tmp_path), "another server")
-    assert Finder(Library(), index, clock=SetClock(), log=LOG).known([("/a.mp4", 1)]) == ()
+    assert Finder(Library(), index, clock=SetClock(), log=LOG).known_keys([("/a.mp4", 1)]) == ()
     index.close()
 
 
@@ -173,18 +173,20 @@ def test_absence_is_never_remembered(make: MakeFinder, clock: SetClock, *, filte
     assert keys(finder.find([("/a.mp4", 1)], since=NOW + 1)) == [1]
 
 
-def test_a_miss_counts_when_plex_was_asked_after_the_event_and_moments_ago(make: MakeFinder, clock: SetClock) -> None:
+def test_a_miss_needs_no_look_up_if_the_index_was_refreshed_recently_and_after_the_event(
+    make: MakeFinder, clock: SetClock
+) -> None:
     library = Library()
     finder = make(library)
     finder.prepare(MANY)
-    for since, now, asked in ((NOW, NOW + 1, 0), (NOW + 1, NOW + 1, 2), (NOW, NOW + REFRESH_EVERY_S + 1, 4)):
+    for since, now, requests in ((NOW, NOW + 1, 0), (NOW + 1, NOW + 1, 2), (NOW, NOW + REFRESH_EVERY_S + 1, 4)):
         clock.set(now)
         with pytest.raises(NotInPlex):
             finder.find([("/a.mp4", 1)], since=since)
-        assert library.asked["file"] == asked
+        assert library.requests["file"] == requests
 
 
-def test_a_miss_in_a_library_that_was_never_swept_counts_for_nothing(make: MakeFinder) -> None:
+def test_a_miss_in_a_library_that_was_never_swept_needs_a_look_up(make: MakeFinder) -> None:
     library = Library(lean(1, "/a.mp4"))
     finder = make(library)
     finder.sweeper.refresh()
@@ -203,16 +205,16 @@ def test_a_forgotten_item_is_looked_up_again(make: MakeFinder, clock: SetClock) 
     assert look_up(finder, ("/a.mp4", 1)) == [2]
 
 
-def test_a_look_up_forgets_what_plex_no_longer_has(make: MakeFinder) -> None:
+def test_a_look_up_drops_items_that_plex_no_longer_has(make: MakeFinder) -> None:
     library = Library(lean(1, "/m/a/x.mp4"), lean(2, "/m/b/x.mp4"))
     finder = make(library)
     finder.prepare(MANY)
     del library.items[0]
     assert look_up(finder, ("/data/x.mp4", 1)) == [2]
-    assert finder.known([("/m/a/x.mp4", 1)]) == (2,)
+    assert finder.known_keys([("/m/a/x.mp4", 1)]) == (2,)
 
 
-def test_without_a_filter_a_miss_costs_a_refresh_and_not_a_sweep(make: MakeFinder, clock: SetClock) -> None:
+def test_without_a_filter_a_miss_costs_a_refresh_instead_of_a_sweep(make: MakeFinder, clock: SetClock) -> None:
     library = Library(lean(1, "/a.mp4"), lean(9, "/b.mp4", section=2), filters=False)
     finder = make(library)
     finder.prepare(MANY)
@@ -224,11 +226,13 @@ def test_without_a_filter_a_miss_costs_a_refresh_and_not_a_sweep(make: MakeFinde
     assert keys(finder.find([("/c.mp4", 1)], since=NOW + 90)) == [1]
     with pytest.raises(NotInPlex):
         finder.find([("/a.mp4", 1)], since=NOW + 90)
-    assert library.asked["sweep"] == 2
+    assert library.requests["sweep"] == 2
 
 
 @pytest.mark.parametrize("swept", [True, False])
-def test_a_sweep_that_breaks_off_hides_nothing_from_the_next(make: MakeFinder, clock: SetClock, *, swept: bool) -> None:
+def test_after_a_sweep_that_fails_halfway_the_next_one_misses_nothing(
+    make: MakeFinder, clock: SetClock, *, swept: bool
+) -> None:
     library = Library(lean(9, "/b.mp4"), filters=False)
     finder = make(library)
     if swept:
@@ -243,7 +247,7 @@ def test_a_sweep_that_breaks_off_hides_nothing_from_the_next(make: MakeFinder, c
 
 
 def common_name(*items: LeanItem, folder: str = "") -> Library:
-    """A library where the name alone finds too many."""
+    """A library in which too many files share a name for a search by name."""
     library = Library(*items, filters=False, folder=folder)
     library.narrows = True
     return library
@@ -251,51 +255,51 @@ def common_name(*items: LeanItem, folder: str = "") -> Library:
 
 @pytest.mark.parametrize("folder", ["", "/media"])
 @pytest.mark.parametrize("rules", [(), (("/data", "/media"),)])
-def test_a_name_that_too_many_share_is_looked_up_with_its_folders(
+def test_a_name_that_too_many_files_share_is_looked_up_with_its_folders(
     make: MakeFinder, rules: tuple[tuple[str, str], ...], folder: str
 ) -> None:
     library = common_name(lean(1, "/media/a/x.mp4"), lean(2, "/media/b/x.mp4"), folder=folder)
     assert look_up(make(library, *rules), ("/data/b/x.mp4", 1)) == [2]
-    assert library.asked["sweep"] == 0
+    assert library.requests["sweep"] == 0
 
 
 def test_a_common_name_at_the_root_is_looked_up_by_the_whole_name(make: MakeFinder) -> None:
     library = common_name(lean(1, "/media/1.mp4"), lean(2, "/media/21.mp4"), lean(3, "/media/b/21.mp4", section=2))
     assert look_up(make(library), ("/data/1.mp4", 1)) == [1]
-    assert library.asked["sweep"] == 0
+    assert library.requests["sweep"] == 0
 
 
-def test_a_server_with_other_separators_is_asked_with_them(make: MakeFinder) -> None:
+def test_a_server_with_backslashes_is_searched_for_backslashes(make: MakeFinder) -> None:
     library = common_name(lean(1, "D:\\m\\a\\x.mp4"), lean(2, "D:\\m\\b\\x.mp4"), folder="D:\\m")
     assert look_up(make(library), ("/data/b/x.mp4", 1)) == [2]
-    assert library.asked["sweep"] == 0
+    assert library.requests["sweep"] == 0
 
 
 @pytest.mark.parametrize(("stash", "plex"), [("NFC", "NFC"), ("NFC", "NFD"), ("NFD", "NFC")])
-def test_a_name_of_letters_with_several_spellings_costs_no_sweep(make: MakeFinder, stash: Any, plex: Any) -> None:
+def test_a_name_with_several_unicode_forms_costs_no_sweep(make: MakeFinder, stash: Any, plex: Any) -> None:
     spelled = unicodedata.normalize(plex, "/media/b/비디오.mp4")
     library = common_name(lean(1, spelled.replace("/b/", "/a/")), lean(2, spelled), folder="/media")
     finder = make(library, ("/data", "/media"))
     assert look_up(finder, (unicodedata.normalize(stash, "/data/b/비디오.mp4"), 1)) == [2]
-    assert library.asked["sweep"] == 0
+    assert library.requests["sweep"] == 0
 
 
-def test_rivals_with_one_end_in_two_libraries_are_both_seen(make: MakeFinder) -> None:
+def test_rivals_with_the_same_end_of_the_path_in_two_libraries_are_both_seen(make: MakeFinder) -> None:
     library = common_name(lean(1, "/media/b/x.mp4"), lean(2, "/other/b/x.mp4", section=2))
     with pytest.raises(Ambiguous):
         look_up(make(library), ("/data/b/x.mp4", 1))
 
 
-def test_where_folders_do_not_tell_a_common_name_is_looked_for_in_all_of_the_library(make: MakeFinder) -> None:
+def test_a_common_name_that_folders_do_not_settle_is_looked_up_in_the_whole_library(make: MakeFinder) -> None:
     library = common_name(lean(1, "/media/other/x.mp4", size=7), lean(2, "/media/a/x.mp4"))
     assert look_up(make(library), ("/data/b/x.mp4", 7)) == [1]
-    assert library.asked["sweep"] == 0  # the name is whole there, and only one has the size
+    assert library.requests["sweep"] == 0  # the search by name is complete, and only one file has the size
     library.narrows = False
     assert look_up(make(library), ("/data/c/x.mp4", 7)) == [1]
-    assert library.asked["sweep"] == 2
+    assert library.requests["sweep"] == 2
 
 
-def test_what_folders_alone_tell_is_no_evidence_for_a_path_map(make: MakeFinder) -> None:
+def test_a_match_settled_by_folders_alone_is_no_evidence_for_a_path_map(make: MakeFinder) -> None:
     items = [lean(number, f"/media/{number}/x.mp4", size=number) for number in range(AGREEING_FILES)]
     finder = make(common_name(*items))
     for number in range(1, AGREEING_FILES):
@@ -303,7 +307,7 @@ def test_what_folders_alone_tell_is_no_evidence_for_a_path_map(make: MakeFinder)
     assert finder.index.evidence() == []
 
 
-def test_rivals_are_named_and_none_is_taken_unless_the_user_wants_the_first(make: MakeFinder) -> None:
+def test_rivals_are_named_and_none_is_chosen_unless_the_user_wants_the_first(make: MakeFinder) -> None:
     library = Library(lean(1, "/m/a/x.mp4"), lean(2, "/m/b/x.mp4"))
     with pytest.raises(Ambiguous) as raised:
         look_up(make(library), ("/data/x.mp4", 1))
@@ -311,7 +315,7 @@ def test_rivals_are_named_and_none_is_taken_unless_the_user_wants_the_first(make
     assert look_up(make(library, allow_ambiguous=True), ("/data/x.mp4", 1)) == [1]
 
 
-def test_rivals_of_yesterday_do_not_count(make: MakeFinder) -> None:
+def test_rivals_that_are_gone_do_not_count(make: MakeFinder) -> None:
     library = Library(lean(1, "/m/a/x.mp4"), lean(2, "/m/b/x.mp4"))
     finder = make(library)
     finder.prepare(MANY)
@@ -324,8 +328,8 @@ def mirrored(count: int) -> tuple[Library, list[list[File]]]:
     return Library(*items), [[(f"/data/{number}.mp4", number)] for number in range(1, count + 1)]
 
 
-def test_a_path_map_is_inferred_from_a_batch_and_kept(make: MakeFinder) -> None:
-    library, scenes = mirrored(SWEEP_FROM)
+def test_a_path_map_is_inferred_from_a_batch_and_stored(make: MakeFinder) -> None:
+    library, scenes = mirrored(SWEEP_MIN_SCENES)
     library.items += [lean(98, "/media/b/x.mp4", size=98), lean(99, "/media/x.mp4", size=98)]
     make(library).prepare(scenes)
     finder = make(library)
@@ -333,7 +337,7 @@ def test_a_path_map_is_inferred_from_a_batch_and_kept(make: MakeFinder) -> None:
     assert look_up(finder, ("/data/x.mp4", 98)) == [99]
 
 
-def test_a_path_map_is_inferred_from_single_edits_too(make: MakeFinder) -> None:
+def test_a_path_map_is_inferred_from_single_look_ups_too(make: MakeFinder) -> None:
     library, scenes = mirrored(AGREEING_FILES)
     finder = make(library)
     for files in scenes:
@@ -342,10 +346,10 @@ def test_a_path_map_is_inferred_from_single_edits_too(make: MakeFinder) -> None:
     assert finder.rules.rules == (("/data", "/media"),)
 
 
-def test_a_contradiction_drops_an_inferred_rule_and_says_so(
+def test_a_contradiction_drops_an_inferred_rule_and_is_logged(
     make: MakeFinder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    library, scenes = mirrored(SWEEP_FROM)
+    library, scenes = mirrored(SWEEP_MIN_SCENES)
     library.items.append(lean(99, "/elsewhere/x.mp4", size=99))
     finder = make(library)
     finder.prepare(scenes)
@@ -358,10 +362,10 @@ def test_a_contradiction_drops_an_inferred_rule_and_says_so(
     assert finder.rules.rules == ()
 
 
-def test_files_that_follow_no_rule_do_not_wear_an_inferred_one_out(
+def test_files_that_follow_no_rule_do_not_displace_an_inferred_one(
     make: MakeFinder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    library, scenes = mirrored(SWEEP_FROM)
+    library, scenes = mirrored(SWEEP_MIN_SCENES)
     strange = range(1000, 1300)
     library.items += [lean(number, f"/media/{number}/{number}.mp4", size=number) for number in strange]
     finder = make(library)
@@ -372,14 +376,14 @@ def test_files_that_follow_no_rule_do_not_wear_an_inferred_one_out(
     assert caplog.text == ""
 
 
-def test_a_configured_path_map_is_never_joined_by_inferred_rules(make: MakeFinder) -> None:
-    library, scenes = mirrored(SWEEP_FROM)
+def test_inferred_rules_are_never_added_to_a_configured_path_map(make: MakeFinder) -> None:
+    library, scenes = mirrored(SWEEP_MIN_SCENES)
     finder = make(library, ("/other", "/x"))
     finder.prepare(scenes)
     assert finder.rules.rules == (("/other", "/x"),)
 
 
-def test_a_scene_that_plex_lacked_is_told_of_until_it_is_looked_at_again(make: MakeFinder, clock: SetClock) -> None:
+def test_a_missing_scene_is_reported_as_seen_until_it_is_no_longer_awaited(make: MakeFinder, clock: SetClock) -> None:
     library = Library(lean(1, "/other.mp4"))
     finder = make(library, ("/data", "/media"))
     finder.prepare(MANY)
@@ -393,17 +397,17 @@ def test_a_scene_that_plex_lacked_is_told_of_until_it_is_looked_at_again(make: M
     assert finder.index.seen_scenes() == []
     finder.sweeper.refresh()
     assert finder.index.seen_scenes() == finder.index.seen_scenes() == [7]
-    finder.index.await_no_more([7])
+    finder.index.stop_awaiting([7])
     assert not finder.index.awaits_any()
 
 
-def test_refreshes_are_shared_for_a_while(make: MakeFinder, clock: SetClock) -> None:
+def test_a_recent_refresh_is_not_repeated(make: MakeFinder, clock: SetClock) -> None:
     library = Library()
     finder = make(library)
     for now in (NOW, NOW + 1, NOW + REFRESH_EVERY_S - 1):
         clock.set(now)
         finder.sweeper.refresh()
-    assert library.asked == {"refresh": 2}
+    assert library.requests == {"refresh": 2}
 
 
 @pytest.mark.parametrize(
@@ -421,5 +425,5 @@ def test_refreshes_are_shared_for_a_while(make: MakeFinder, clock: SetClock) -> 
         ("", ""),
     ],
 )
-def test_the_filter_gets_what_has_one_spelling_and_no_comma(name: str, text: str) -> None:
+def test_the_filter_text_has_only_one_spelling_and_no_comma(name: str, text: str) -> None:
     assert filter_text(name) == text

@@ -26,7 +26,7 @@ def test_a_whole_item_is_read() -> None:
     assert (item.thumb, item.art) == ("/t", "/a")
 
 
-def test_a_bare_item_has_empty_values() -> None:
+def test_an_item_without_attributes_has_empty_values() -> None:
     (item,) = parse_items(ET.fromstring('<MediaContainer><Video ratingKey="7"/></MediaContainer>'))
     assert (item.title, item.summary, item.date, item.studio, item.rating) == ("", "", "", "", "")
     assert (item.genres, item.locked, item.parts, item.updated_at) == ((), frozenset(), (), 0)

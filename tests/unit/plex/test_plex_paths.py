@@ -23,11 +23,11 @@ RULES = (("/data/films", "/movies"), ("/data/", "/media"), ("C:\\Clips", "/clips
         ("/elsewhere/a.mp4", "/elsewhere/a.mp4"),
     ],
 )
-def test_the_first_rule_that_fits_in_whole_folders_wins(path: str, mapped: str) -> None:
+def test_the_first_rule_that_matches_in_whole_folders_applies(path: str, mapped: str) -> None:
     assert map_path(path, RULES) == mapped
 
 
-def test_the_root_and_a_bare_drive_are_prefixes_too() -> None:
+def test_the_root_and_a_drive_letter_are_prefixes_too() -> None:
     assert map_path("/a/b.mp4", [("/", "/mnt")]) == "/mnt/a/b.mp4"
     assert map_path("/mnt/a/b.mp4", [("/mnt", "/")]) == "/a/b.mp4"
     assert map_path("/mnt/a.mp4", [("/mnt", "E:")]) == "E:\\a.mp4"
@@ -38,7 +38,7 @@ def test_the_rest_of_a_path_keeps_its_spelling() -> None:
     assert map_path(f"/data/{decomposed}", RULES) == f"/media/{decomposed}"
 
 
-def test_a_prefix_fits_in_either_unicode_form() -> None:
+def test_a_prefix_matches_in_either_unicode_form() -> None:
     rule = (unicodedata.normalize("NFC", "/é"), "/media")
     assert map_path(unicodedata.normalize("NFD", "/é/a.mp4"), [rule]) == "/media/a.mp4"
 
@@ -66,6 +66,6 @@ def test_a_normal_form_is_its_own_normal_form(path: str) -> None:
     assert normal_form(normal_form(path)) == normal_form(path)
 
 
-def test_names_come_from_either_kind_of_path() -> None:
+def test_names_are_taken_from_either_kind_of_path() -> None:
     assert base_name("C:\\films\\a.b.mp4") == base_name("/films/a.b.mp4") == "a.b.mp4"
     assert [file_stem(path) for path in ("/x/a.b.mp4", "/x/.hidden", "/x/plain")] == ["a.b", ".hidden", "plain"]

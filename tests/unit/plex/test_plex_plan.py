@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from plex.model import PlexItem, Role
-from plex.plan import Field, Owned, Plan, Value, Wanted, lost_names, plan
+from plex.plan import Field, Owned, Plan, Value, Wanted, plan, restore_parameters
 from tests.support.plex_items import an_item, applied
 
 
@@ -48,7 +48,7 @@ def test_collections_are_never_locked() -> None:
     assert planned(an_item(), wanted(collections=("C",))).parameters == (("collection[0].tag.tag", "C"),)
 
 
-def test_a_list_is_sent_whole_in_its_order_and_what_goes_is_named() -> None:
+def test_a_list_is_sent_whole_in_its_order_and_removed_names_are_listed() -> None:
     item = an_item(genres=("Hand made", "Old, tag", "kept"))
     done = planned(item, wanted(genres=("New", "Kept")), owned(genres=("Old, tag", "Kept")))
     assert done.parameters == (
@@ -61,7 +61,7 @@ def test_a_list_is_sent_whole_in_its_order_and_what_goes_is_named() -> None:
     assert done.pushed[Field.GENRES] == ("New", "Kept")
 
 
-def test_what_is_equal_is_not_sent_and_counts_as_pushed() -> None:
+def test_an_equal_value_is_not_sent_and_counts_as_pushed() -> None:
     item = an_item(title="A", rating="8.0", genres=("Drama", "Action"), date="2004-03-01")
     done = planned(item, wanted(title=" A ", rating="8", genres=("action", "drama"), date="2004-03"))
     assert done.is_empty
@@ -82,7 +82,7 @@ def test_the_first_push_empties_nothing() -> None:
     assert done.pushed == {}
 
 
-def test_what_was_pushed_is_emptied() -> None:
+def test_a_value_that_was_pushed_is_emptied() -> None:
     item = an_item(title="A", summary="B", rating="7", genres=("C", "By hand"))
     done = planned(
         item,
@@ -94,7 +94,7 @@ def test_what_was_pushed_is_emptied() -> None:
     assert done.rating == ""
 
 
-def test_what_a_person_fills_in_after_it_was_emptied_stays() -> None:
+def test_a_value_that_a_person_enters_after_it_was_emptied_stays() -> None:
     item = an_item(summary="by hand", genres=("by hand",))
     assert planned(item, wanted(summary="", genres=()), owned(summary="", genres=())).is_empty
 
@@ -106,14 +106,14 @@ def test_a_skipped_field_is_left_alone_and_stays_owned() -> None:
     assert done.pushed == {Field.TITLE: "T", Field.GENRES: ("A",), Field.STUDIO: "S"}
 
 
-def test_an_intent_on_a_field_skipped_since_is_settled_by_what_plex_shows() -> None:
+def test_an_intent_for_a_field_skipped_since_is_resolved_by_what_plex_shows() -> None:
     item = an_item(studio="S", genres=("A",))
     own = owned({Field.STUDIO: "S", Field.GENRES: ("A", "B"), Field.SUMMARY: "never came"})
     assert planned(item, wanted(), own).pushed == {Field.STUDIO: "S", Field.GENRES: ("A",)}
 
 
 @pytest.mark.parametrize("arrived", [True, False])
-def test_after_a_crash_what_stash_drops_leaves_plex_whichever_half_happened(*, arrived: bool) -> None:
+def test_after_a_crash_a_value_removed_in_stash_leaves_plex_whether_or_not_it_had_arrived(*, arrived: bool) -> None:
     before = an_item(title="Before", summary="Before", genres=("By hand",))
     first = planned(before, wanted(title="A", summary="B", genres=("C",)))
     item = applied(before, first) if arrived else before
@@ -130,7 +130,7 @@ def test_stash_wins_over_an_edit_in_plex() -> None:
     assert done.changes == {Field.TITLE: ("By hand", "A")}
 
 
-def test_an_edit_in_plex_is_kept_when_asked_for() -> None:
+def test_an_edit_in_plex_is_kept_if_configured() -> None:
     item = an_item(title="By hand", summary="", rating="3", genres=("By hand", "B"))
     own = owned(title="A", summary="S", rating="7", genres=("A", "B"))
     done = planned(
@@ -147,14 +147,14 @@ def test_keeping_edits_does_not_stop_the_first_push() -> None:
     assert done.changes == {Field.TITLE: ("clip 001", "A")}
 
 
-def test_a_value_locked_before_the_first_push_is_a_persons() -> None:
+def test_a_value_locked_before_the_first_push_counts_as_a_manual_edit() -> None:
     item = an_item(title="By hand", locked=frozenset({"title"}), rating="3")
     assert planned(item, wanted(title="A", rating="9"), keep=True).is_empty
     assert not planned(item, wanted(title="A"), keep=False).is_empty
 
 
 @pytest.mark.parametrize("arrived", [True, False])
-def test_our_own_unsettled_value_is_not_taken_for_a_persons(*, arrived: bool) -> None:
+def test_a_value_of_an_unresolved_intent_does_not_count_as_a_manual_edit(*, arrived: bool) -> None:
     before = an_item(genres=("By hand",))
     first = planned(before, wanted(title="A", genres=("X",)), keep=True)
     item = applied(before, first) if arrived else before
@@ -164,20 +164,20 @@ def test_our_own_unsettled_value_is_not_taken_for_a_persons(*, arrived: bool) ->
     assert set(applied(item, second).genres) == {"By hand", "Y"}
 
 
-def test_a_removal_that_may_have_arrived_is_not_taken_for_a_persons() -> None:
+def test_a_removal_that_may_have_arrived_does_not_count_as_a_manual_edit() -> None:
     own = owned({Field.GENRES: ("B",)}, genres=("A", "B"))
     done = planned(an_item(genres=("B",)), wanted(genres=("A", "B")), own, keep=True)
     assert done.changes == {Field.GENRES: (("B",), ("A", "B"))}
 
 
-def test_a_person_taking_a_name_off_is_remembered_through_a_crash() -> None:
+def test_a_name_removed_by_a_person_stays_removed_after_a_crash() -> None:
     first = planned(an_item(genres=("B",)), wanted(genres=("A", "B", "C")), owned(genres=("A", "B")), keep=True)
     own = Owned(pushed={Field.GENRES: ("A", "B")}, intents=(first.intent,))
     second = planned(an_item(genres=("B", "C")), wanted(genres=("A", "B", "C")), own, keep=True)
     assert second.is_empty
 
 
-def test_lost_line_ends_cost_one_push_not_one_for_ever() -> None:
+def test_lost_line_ends_cost_one_extra_push_at_most() -> None:
     item = an_item(summary="one two")
     want = wanted(summary="one\n\ntwo")
     first = planned(item, want)
@@ -187,7 +187,7 @@ def test_lost_line_ends_cost_one_push_not_one_for_ever() -> None:
     assert not planned(after, wanted(summary="one\ntwo"), Owned(pushed=first.pushed)).is_empty
 
 
-def test_parts_played_are_sent_back_and_pictures_go_to_those_without() -> None:
+def test_parts_played_are_sent_again_and_pictures_go_to_actors_without_one() -> None:
     item = an_item(
         actors=("Kept", "Seen"),
         roles=(Role(name="Kept", text="Batman", thumb=""), Role(name="Seen", text="", thumb="http://there")),
@@ -211,28 +211,28 @@ def test_parts_played_are_sent_back_and_pictures_go_to_those_without() -> None:
     assert "http://new" not in repr(done) + repr(want)
 
 
-def test_a_stem_fills_a_title_that_is_empty_and_none_that_is_not_ours() -> None:
+def test_a_file_stem_replaces_an_empty_title_but_not_one_that_plexsync_does_not_own() -> None:
     assert planned(an_item(title=""), wanted(title="")).changes == {Field.TITLE: ("", "clip 001")}
     assert planned(an_item(title="Agent's"), wanted(title="")).is_empty
 
 
-def test_values_read_back_from_json_own_the_same() -> None:
-    own = Owned(pushed={Field.GENRES: ["A"]})  # type: ignore[dict-item]  # JSON makes it of a tuple
+def test_values_read_back_from_json_are_owned_too() -> None:
+    own = Owned(pushed={Field.GENRES: ["A"]})  # type: ignore[dict-item]  # JSON turns a tuple into a list
     assert planned(an_item(genres=("A",)), wanted(genres=()), own).changes == {Field.GENRES: (("A",), ())}
 
 
-def test_a_name_whose_removal_may_not_have_arrived_is_still_ours_to_remove() -> None:
+def test_a_name_whose_removal_may_not_have_arrived_is_still_removed() -> None:
     own = owned({Field.GENRES: ()}, genres=("A",))
     assert planned(an_item(genres=("A",)), wanted(genres=()), own).changes == {Field.GENRES: (("A",), ())}
 
 
-def test_an_intent_that_lost_its_line_ends_on_the_way_has_arrived() -> None:
+def test_an_intent_has_arrived_even_if_plex_lost_its_line_ends() -> None:
     own = owned({Field.SUMMARY: "a\nb"}, {Field.SUMMARY: "a\n\nb"}, summary="x")
     assert planned(an_item(summary="a b"), wanted(summary="a\n\nb"), own).is_empty
     assert planned(an_item(summary="a b"), wanted(summary=""), own).changes == {Field.SUMMARY: ("a b", "")}
 
 
-def test_an_intent_of_other_line_ends_than_plex_shows_has_not_arrived() -> None:
+def test_an_intent_with_other_line_ends_than_plex_shows_has_not_arrived() -> None:
     own = owned({Field.SUMMARY: "a\n\nb"}, summary="a b")
     assert not planned(an_item(summary="a b"), wanted(summary="a\n\nb"), own).is_empty
 
@@ -246,7 +246,7 @@ def test_an_intent_of_other_line_ends_than_plex_shows_has_not_arrived() -> None:
     ],
     ids=["turned", "renamed", "beside one by hand"],
 )
-def test_actors_stand_in_the_order_of_stash(
+def test_actors_get_the_order_of_stash(
     here: tuple[str, ...], stash: tuple[str, ...], after: tuple[str, ...]
 ) -> None:
     item = an_item(actors=here)
@@ -256,28 +256,28 @@ def test_actors_stand_in_the_order_of_stash(
     assert planned(applied(item, first), wanted(actors=stash), Owned(pushed=first.pushed)).is_empty
 
 
-def test_an_actor_more_at_the_end_takes_nobody_off() -> None:
+def test_adding_an_actor_at_the_end_removes_nobody() -> None:
     done = planned(an_item(actors=("A",)), wanted(actors=("A", "B")), owned(actors=("A",)))
     assert not done.reorders
     assert not any(key.endswith("tag-") for key, _ in done.parameters)
 
 
-def test_an_order_that_plex_does_not_take_is_sent_once() -> None:
+def test_an_order_that_plex_ignores_is_sent_once() -> None:
     item = an_item(actors=("A", "B"))
     first = planned(item, wanted(actors=("B", "A")), owned(actors=("A", "B")))
     assert first.sends
     assert planned(item, wanted(actors=("B", "A")), Owned(pushed=first.pushed)).is_empty
 
 
-def test_the_order_of_genres_is_plexs_own() -> None:
+def test_the_order_of_genres_is_left_to_plex() -> None:
     assert planned(an_item(genres=("A", "B")), wanted(genres=("B", "A")), owned(genres=("A", "B"))).is_empty
 
 
-def test_names_that_plex_lost_while_they_were_put_in_order_are_put_back() -> None:
+def test_names_that_plex_lost_during_reordering_are_restored() -> None:
     item = an_item(actors=("A", "B"))
     done = planned(item, wanted(actors=("B", "A")), owned(actors=("A", "B")))
-    assert lost_names(applied(item, done), done, {}) == ()
-    lost = lost_names(an_item(actors=()), done, {"A": "http://a"})
+    assert restore_parameters(applied(item, done), done, {}) == ()
+    lost = restore_parameters(an_item(actors=()), done, {"A": "http://a"})
     assert lost == (
         ("actor[0].tag.tag", "B"),
         ("actor[1].tag.tag", "A"),
@@ -286,7 +286,7 @@ def test_names_that_plex_lost_while_they_were_put_in_order_are_put_back() -> Non
     )
 
 
-def test_a_picture_alone_is_sent_to_an_actor_who_has_none() -> None:
+def test_a_picture_alone_is_sent_for_an_actor_who_has_none() -> None:
     roles = (Role(name="A", text="Batman", thumb=""), Role(name="B", text="", thumb=""))
     item = an_item(actors=("A", "B"), roles=roles)
     want = Wanted(values={Field.ACTORS: ("A", "B")}, file_stem="", pictures={"b": "http://b"})

@@ -1,4 +1,4 @@
-"""What holds for every item, every wish and every history."""
+"""Properties of a plan for any item, any wanted values and any history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ names = st.lists(
     st.sampled_from(["a", "A", "b", "c, d", "c", "d", "e&f", "100%", "%2C", '"q"', "日本", "é", "É", " a ", "x/y"]),
     max_size=4,
 ).map(tuple)
-# What Plex shows has been cleaned by it: no repeated tags, whole dates.
+# Values that Plex shows were cleaned by it: no repeated tags, whole dates.
 shown_dates = st.sampled_from(["", "2004-01-01", "2004-03-01"])
 shown_names = st.lists(
     st.sampled_from(["a", "b", "c, d", "c", "e&f", "%2C", "日本", "é", "hand"]), max_size=4, unique_by=name_key
@@ -37,7 +37,7 @@ def strategy_of(field: Field) -> st.SearchStrategy[Value]:
 
 wishes = st.fixed_dictionaries({}, optional={field: strategy_of(field) for field in Field})
 wanteds = wishes.map(lambda values: Wanted(values=values, file_stem="stem"))
-# What is stored has been cleaned before.
+# Stored values were cleaned before.
 pasts = wishes.map(clean_values)
 histories = st.builds(Owned, pushed=pasts, intents=st.lists(pasts, max_size=2).map(tuple))
 items = st.builds(
@@ -69,7 +69,7 @@ def test_an_applied_plan_leaves_nothing_to_plan(
 
 
 @given(items, wanteds, histories, flags)
-def test_an_applied_plan_whose_result_was_never_stored_leaves_nothing_to_send_twice(
+def test_an_applied_plan_whose_result_was_never_stored_is_not_sent_twice(
     item: PlexItem, want: Wanted, own: Owned, keep: bool
 ) -> None:
     done = plan(item, want, own, keep_plex_edits=keep)
@@ -80,7 +80,7 @@ def test_an_applied_plan_whose_result_was_never_stored_leaves_nothing_to_send_tw
 
 
 @given(items, wanteds, histories, flags, flags)
-def test_names_that_a_person_added_stay(
+def test_names_added_by_a_person_stay(
     item: PlexItem, want: Wanted, own: Owned, keep: bool, adds: bool
 ) -> None:
     after = values_of(applied(item, plan(item, want, own, keep_plex_edits=keep), adds=adds))
@@ -97,7 +97,7 @@ def test_the_first_push_empties_nothing(item: PlexItem, want: Wanted, keep: bool
 
 
 @given(items, wanteds, wanteds, flags, flags)
-def test_after_a_crash_what_stash_drops_leaves_plex_whichever_half_happened(
+def test_after_a_crash_a_value_removed_in_stash_leaves_plex_whether_or_not_it_had_arrived(
     item: PlexItem, first: Wanted, second: Wanted, arrived: bool, keep: bool
 ) -> None:
     before = values_of(item)
@@ -111,13 +111,13 @@ def test_after_a_crash_what_stash_drops_leaves_plex_whichever_half_happened(
         assert not (dropped - cleaned_keys(second, field)) & keys_of(after[field])
     for field in sent.changes.keys() & second.values.keys() - LISTS:
         if field is not Field.TITLE and not second.values[field]:
-            # What differs in white space or Unicode form alone counts as pushed, whether it arrived or not.
+            # A value that differs only in white space or Unicode form counts as pushed, whether it arrived or not.
             is_ours = arrived or loose_form(str(before[field])) == loose_form(str(sent.changes[field][1]))
             assert after[field] == ("" if is_ours else before[field])
 
 
 @given(items, wanteds, histories, flags)
-def test_a_field_unlike_all_that_is_owned_is_kept_when_asked_for(
+def test_a_field_that_differs_from_every_owned_value_is_kept_if_configured(
     item: PlexItem, want: Wanted, own: Owned, adds: bool
 ) -> None:
     here = values_of(item)
@@ -129,7 +129,7 @@ def test_a_field_unlike_all_that_is_owned_is_kept_when_asked_for(
 
 
 @given(items, wanteds, histories, flags)
-def test_plex_has_what_stash_has_when_edits_are_not_kept(
+def test_plex_gets_the_names_of_stash_if_edits_are_not_kept(
     item: PlexItem, want: Wanted, own: Owned, adds: bool
 ) -> None:
     after = values_of(applied(item, plan(item, want, own, keep_plex_edits=False), adds=adds))
@@ -139,7 +139,7 @@ def test_plex_has_what_stash_has_when_edits_are_not_kept(
 
 
 @given(items, wanteds, histories, flags)
-def test_all_that_is_sent_is_locked_but_collections(
+def test_every_field_that_is_sent_is_locked_except_collections(
     item: PlexItem, want: Wanted, own: Owned, keep: bool
 ) -> None:
     done = plan(item, want, own, keep_plex_edits=keep)
@@ -149,7 +149,7 @@ def test_all_that_is_sent_is_locked_but_collections(
 
 
 @given(items, histories, flags)
-def test_what_is_not_wanted_is_not_touched(item: PlexItem, own: Owned, keep: bool) -> None:
+def test_fields_that_are_not_wanted_are_not_touched(item: PlexItem, own: Owned, keep: bool) -> None:
     done = plan(item, Wanted(values={}, file_stem="stem"), own, keep_plex_edits=keep)
     assert done.is_empty
     assert replace(item) == applied(item, done)

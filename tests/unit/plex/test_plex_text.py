@@ -17,7 +17,7 @@ from plex.text import (
     whole_date,
 )
 
-any_text = st.text(st.characters(exclude_categories=[]))  # lone surrogates included: JSON may carry them
+any_text = st.text(st.characters(exclude_categories=[]))  # with lone surrogates: JSON may contain them
 
 
 @given(any_text, st.integers(1, 40))
@@ -37,11 +37,11 @@ def test_cleaned_text_survives_xml_and_utf8(text: str) -> None:
 
 
 @given(any_text, st.integers(0, 40))
-def test_cleaned_text_keeps_its_limit_in_bytes(text: str, limit: int) -> None:
+def test_cleaned_text_keeps_to_its_limit_in_bytes(text: str, limit: int) -> None:
     assert len(clean_text(text, limit).encode()) <= limit
 
 
-def test_control_characters_go_and_other_scripts_stay() -> None:
+def test_control_characters_are_removed_and_other_scripts_stay() -> None:
     assert clean_text("a\x00b\x07c\r\nd\u2028e\x85f", 99) == "abc\nd\ne\nf"
     assert clean_line("  Ünïcödé\t日本語 \n👩‍👩‍👧 العربية ", 99) == "Ünïcödé 日本語 👩‍👩‍👧 العربية"
 
@@ -50,12 +50,12 @@ def test_a_cut_never_splits_a_character() -> None:
     assert clean_text("日本語", 8) == "日本"
 
 
-def test_names_are_one_tag_whatever_their_ascii_case() -> None:
+def test_names_that_differ_in_ascii_case_are_one_tag() -> None:
     assert clean_names(["Action", " action ", "", "\x00", "Été", "été"]) == ("Action", "Été", "été")
     assert name_key("e\u0301A") == name_key("\u00e9a")
 
 
-def test_loose_form_forgets_line_ends_only() -> None:
+def test_loose_form_ignores_only_white_space() -> None:
     assert loose_form("a\n\nb\tc ") == loose_form("a b c") != loose_form("ab c")
 
 
@@ -76,7 +76,7 @@ def test_loose_form_forgets_line_ends_only() -> None:
         ("", ""),
     ],
 )
-def test_dates_are_whole_or_none(text: str, date: str) -> None:
+def test_dates_are_whole_or_empty(text: str, date: str) -> None:
     assert whole_date(text) == date
 
 

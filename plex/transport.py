@@ -1,0 +1,198 @@
+"""HTTP to Plex: plexapi sends and parses; this module handles status, time-outs, TLS and redirects."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, urlsplit
+
+import requests
+from plexapi.server import PlexServer
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import InsecureRequestWarning
+
+from plex.connection import INSECURE, VERIFY, display_address, validate
+from plex.errors import PlexServerError, describe_request, error_for_status, is_refusal
+from plex.translate import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from xml.etree.ElementTree import Element
+
+    from plex.connection import PlexConnection
+
+Method = Literal["get", "put", "post"]
+
+_REJECTION_CHARACTERS = 200
+_SUCCESSES = (200, 201, 204)  # the only ones that plexapi accepts
+_MARK_UP = re.compile(r"<[^>]*>")
+_WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
+
+
+class Transport:
+    """Requests to one server over one session. `address`: scheme, host and port, for messages.
+
+    `answered_at`: Plex's own time (epoch seconds) at its last answer, None if the answer gave none. Making a transport
+    sends nothing, but raises PlexSetup for an unusable connection. A request raises a PlexError and nothing else for
+    what the server or the network does.
+    """
+
+    def __init__(self, connection: PlexConnection) -> None:
+        self._connection = validate(connection)
+        self.address = display_address(self._connection.url)
+        self._session = open_session(self._connection, self._raise_for_status)
+        self._server = _Server(self._connection, self._session)
+        self.answered_at: int | None = None
+
+    def close(self) -> None:
+        """Close the kept-alive connections; the next request opens new ones."""
+        self._session.close()
+
+    def read(
+        self, path: str, parameters: Iterable[tuple[str, str]] = (), *, page: tuple[int, int] | None = None
+    ) -> Element:
+        """GET a MediaContainer. `page`: (start, size), None for everything."""
+        names = ("X-Plex-Container-Start", "X-Plex-Container-Size")
+        headers = {} if page is None else dict(zip(names, map(str, page), strict=True))
+        answer = self.ask(path, parameters, method="get", headers=headers)
+        if answer is None or answer.tag != "MediaContainer":
+            raise PlexServerError(
+                f"GET {self.address}{path}: the answer is not Plex's; is plex_url that of a Plex server?"
+            )
+        return answer
+
+    def ask(
+        self,
+        path: str,
+        parameters: Iterable[tuple[str, str]] = (),
+        *,
+        method: Method,
+        headers: Mapping[str, str] | None = None,
+    ) -> Element | None:
+        """Send a request whose answer, if it has a body, is XML; return its root."""
+        query = query_string(parameters)
+        request = describe_request(method, self.address, path)
+        with translated(request):
+            answer: Element | None = self._server.query(  # type: ignore[no-untyped-call]
+                f"{path}?{query}" if query else path,
+                method=getattr(self._session, method),
+                headers=headers,
+                allow_redirects=False,
+            )
+        if answer is not None and answer.tag.lower() == "html":
+            raise PlexServerError(f"{request}: a web page answered; is plex_url that of a Plex server?")
+        return answer
+
+    def send(
+        self, path: str, parameters: Iterable[tuple[str, str]] = (), *, method: Method, content: bytes = b""
+    ) -> None:
+        """Send a request that Plex may answer with a line of text, which plexapi would take for broken XML."""
+        query, request = query_string(parameters), describe_request(method, self.address, path)
+        with translated(request):
+            response = self._session.request(
+                method,
+                f"{self._connection.url}{path}{'?' if query else ''}{query}",
+                data=content,
+                headers=self._server._headers(),  # noqa: SLF001 - of this module
+                timeout=(self._connection.connect_timeout_s, self._connection.read_timeout_s),
+                allow_redirects=False,
+            )
+        if _WEB_PAGE.match(response.text):
+            raise PlexServerError(f"{request}: a web page answered; is plex_url that of a Plex server?")
+
+    def _raise_for_status(self, response: requests.Response, **_: Any) -> None:
+        """Check the status before plexapi does: it tells only three kinds apart and fails on an unknown status."""
+        response.encoding = "utf-8"  # requests assumes Latin-1 for text/xml without a charset
+        status = response.status_code
+        self.answered_at = _epoch_of(response.headers.get("Date", ""))
+        if status in _SUCCESSES:
+            return
+        text = _start_of(response, self._connection.token) if is_refusal(status) else ""
+        raise error_for_status(
+            status,
+            describe_request(str(response.request.method), self.address, urlsplit(response.url).path),
+            text=text,
+            retry_after=response.headers.get("Retry-After"),
+            date=response.headers.get("Date"),
+        )
+
+
+class _Server(PlexServer):
+    """plexapi's server, but it sends no request when made and ignores plexapi's configuration file and environment."""
+
+    def __init__(self, connection: PlexConnection, session: requests.Session) -> None:
+        """Deliberately does not call the base class, which sends a request and reads plexapi's configuration."""
+        self._baseurl = connection.url
+        self._token = connection.token
+        self._showSecrets = False  # plexapi would put the token into URLs
+        self._session = session
+        self._timeout = (connection.connect_timeout_s, connection.read_timeout_s)
+        self._identifier = connection.client_identifier
+
+    def _headers(self, **kwargs: str) -> dict[str, str]:
+        return {
+            "Accept": "application/xml",
+            "X-Plex-Token": self._token,
+            "X-Plex-Product": "PlexSync",
+            "X-Plex-Device-Name": "PlexSync",
+            "X-Plex-Client-Identifier": self._identifier,
+            **kwargs,
+        }
+
+
+class _OnceMore(HTTPAdapter):
+    """Repeats a GET once if it failed on a kept-alive connection that the server had closed in the meantime.
+
+    Such a failure says nothing about Plex's health, yet the first edit after a quiet time, which begins with a read,
+    would have to wait for a back-off. A failure on a new connection, as in an outage, is not repeated, nor is a request
+    that changes Plex.
+    """
+
+    def send(self, request: requests.PreparedRequest, *rest: Any, **how: Any) -> requests.Response:
+        pool = self.get_connection_with_tls_context(request, how["verify"], how["proxies"], how["cert"])
+        opened = pool.num_connections
+        try:
+            return super().send(request, *rest, **how)
+        except requests.ConnectionError:
+            if request.method != "GET" or not 0 < opened == pool.num_connections:
+                raise
+        return super().send(request, *rest, **how)
+
+
+def open_session(connection: PlexConnection, look_at: Callable[..., None]) -> requests.Session:
+    """A session for this server only. `look_at` sees each answer first, and may raise."""
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _OnceMore())
+    session.trust_env = False  # no proxy may see the token, no ~/.netrc may replace it
+    session.headers["User-Agent"] = "PlexSync"
+    session.hooks["response"].append(look_at)
+    if connection.tls == INSECURE:
+        session.verify = False
+        warnings.simplefilter("ignore", InsecureRequestWarning)  # the user chose it, and stderr is Stash's log
+    elif connection.tls != VERIFY:
+        session.verify = connection.tls
+    return session
+
+
+def query_string(parameters: Iterable[tuple[str, str]]) -> str:
+    """Formatted as by python-plexapi (utils.joinArgs): names unchanged, in values every reserved character escaped."""
+    return "&".join(f"{name}={quote(value, safe='', errors='replace')}" for name, value in parameters)
+
+
+def _start_of(response: requests.Response, secret: str) -> str:
+    """The beginning of an error page as plain text. It may quote the request, so the token is masked."""
+    try:
+        text = _MARK_UP.sub(" ", response.text.replace(secret, "***"))
+    except requests.RequestException:
+        return ""  # the status says enough
+    return " ".join(text.split())[:_REJECTION_CHARACTERS]
+
+
+def _epoch_of(date: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(date).timestamp())
+    except (ValueError, TypeError):  # no valid date: Python 3.10 raises TypeError
+        return None
