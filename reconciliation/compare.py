@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from push.locate import Target
     from push.pusher import Pusher
     from push.shared_items import Sharing
+    from reconciliation.cache import Memory, Seen
     from reconciliation.gaps import Changes
     from reconciliation.library import Library
-    from reconciliation.memory import Memory, Seen
     from stash.scene import Scene
 
 # Items of one request: 250 keys of 7 digits make 2 kB of address; items have 5 to 50 kB.

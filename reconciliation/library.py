@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from plex.match import PathRules
     from plex.model import Section
     from push.locate import Target
-    from reconciliation.memory import Seen
+    from reconciliation.cache import Seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from plex.model import Section
     from push.pusher import Pusher
     from push.shared_items import Sharing
-    from reconciliation.closing import Closing
+    from reconciliation.cache import Memory
     from reconciliation.compare import Finding
+    from reconciliation.gap_closer import Closing
     from reconciliation.library import Library
-    from reconciliation.memory import Memory
     from reconciliation.state import RunRequest
     from stash.client import StashClient
     from stash.listing import Listing

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from plex.model import LeanItem, Section
     from plex.sweep import Sweeper, Sweeps
-    from reconciliation.memory import Memory
+    from reconciliation.cache import Memory
 
 # A page of PlexClient.sweep.
 PAGE = 1000

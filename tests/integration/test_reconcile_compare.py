@@ -17,9 +17,9 @@ from plex.find import Finder
 from plex.index import Index
 from push.pusher import Pusher
 from push.shared_items import Sharing
+from reconciliation.cache import Memory
 from reconciliation.compare import MOST_UNREADABLE, PageComparison, read_apart
 from reconciliation.library import choose_library
-from reconciliation.memory import Memory
 from reconciliation.sweep import Sweep
 from sim.faults import Fault
 from sim.plex.simulator import PlexSim

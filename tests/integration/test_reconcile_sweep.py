@@ -13,7 +13,7 @@ from plex.errors import PlexTimeout
 from plex.index import Index
 from plex.model import LeanItem, PartFile, Section
 from plex.sweep import Sweeper
-from reconciliation.memory import Memory
+from reconciliation.cache import Memory
 from reconciliation.sweep import PAGE, Sweep
 from tests.support.clocks import SetClock
 

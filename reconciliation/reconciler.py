@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from local.files import write_atomically
 from push.shared_items import Sharing
-from reconciliation.closing import Closing
+from reconciliation.cache import Memory
 from reconciliation.errors import RunRefused
-from reconciliation.memory import Memory
+from reconciliation.gap_closer import Closing
 from reconciliation.run import Run, Tools, timed
 from reconciliation.schedule import chosen_scope, next_run_at
 from reconciliation.state import COMMAND, Progress, RunRequest, result_path, state_file, words_for_break_off

@@ -13,8 +13,8 @@ from plex.client import PlexClient, PlexConnection
 from plex.find import Finder
 from plex.index import Index
 from push.pusher import Pusher
-from reconciliation.closing import Closing
 from reconciliation.compare import Finding
+from reconciliation.gap_closer import Closing
 from reconciliation.gaps import Gap, GapType
 from reconciliation.state import GapCounts
 from stash.settings import parse_settings
