@@ -15,7 +15,7 @@ from reconciliation.cache import Memory
 from reconciliation.errors import RunRefused
 from reconciliation.gap_closer import Closing
 from reconciliation.run import Run, Tools, timed
-from reconciliation.schedule import chosen_scope, next_run_at
+from reconciliation.schedule import MOST_STUMBLES, STUMBLE_WAIT_S, chosen_scope, delays, next_run_at
 from reconciliation.state import COMMAND, Progress, RunRequest, result_path, state_file, words_for_break_off
 from stash.errors import StashRefused, StashUnavailable
 from worker.commands import CommandRefused
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
 
 # What a task watches is written this often.
 TOLD_EVERY_S = 1.0
-# A schedule that meets an obstacle is looked at again after this long.
-OBSTACLE_RETRY_S = 60.0
-# A time-out or a broken answer, while Plex answers otherwise, is no reason to begin anew.
-MOST_STUMBLES = 3
-STUMBLE_WAIT_S = 5.0
-LONGEST_WAIT_S = STUMBLE_WAIT_S * 2.0**MOST_STUMBLES
-# A Stash that restarts is waited for; whoever asked for the run is not kept for ever.
-STASH_PATIENCE_S = 60.0
 
 
 class Reconciler:
@@ -47,6 +39,7 @@ class Reconciler:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._clock = parts.clock
+        self._delays = delays(parts.clock)
         self._file = state_file(parts.directory, clock=parts.clock, log=parts.log)
         self._state = self._file.read()
         self._memory: Memory | None = None
@@ -71,24 +64,24 @@ class Reconciler:
         if not self._parts.stash.is_known:
             return None
         if self._request:
-            return planned(self._resume_at, now, self._clock.interval(LONGEST_WAIT_S))
+            return planned(self._resume_at, now, self._delays.longest_stumble_wait_s)
         settings = self._parts.stash.settings
         if settings is None:
             return None
         at = next_run_at(
             settings.reconcile_interval,
+            self._delays,
             now=now,
             last_run_at=self._state.last_run_at,
             failed_at=self._state.failed_at,
-            scaled=self._clock.interval,
         )
-        not_before = planned(self._not_before, now, self._clock.interval(OBSTACLE_RETRY_S))
+        not_before = planned(self._not_before, now, self._delays.obstacle_retry_s)
         return None if at is None else max(at, not_before)
 
     def step(self, now: float, obstacle: str | None) -> None:
         """Do one page of the run, or begin the one that is due."""
         if obstacle:
-            self._not_before = now + self._clock.interval(OBSTACLE_RETRY_S)
+            self._not_before = now + self._delays.obstacle_retry_s
             if self._request:
                 self.break_off(obstacle)
             return
@@ -107,7 +100,7 @@ class Reconciler:
 
     def _note_stash_away(self, text: str, now: float) -> None:
         self._stash_away_since = self._stash_away_since or now
-        if now - self._stash_away_since >= self._clock.interval(STASH_PATIENCE_S):
+        if now - self._stash_away_since >= self._delays.stash_patience_s:
             self.break_off(f"Stash does not answer: {text}")
 
     def break_off(self, why: str, *, is_passing: bool = False) -> None:
@@ -116,10 +109,12 @@ class Reconciler:
         if request is None:
             return
         if run and is_passing and self._stumbles < MOST_STUMBLES:
-            wait_s = STUMBLE_WAIT_S * 2.0**self._stumbles
+            doubled = 2.0**self._stumbles
             self._stumbles += 1
-            self._resume_at = self._clock.now() + self._clock.interval(wait_s)
-            self._parts.log.info("the reconciliation waits %.0f s and tries again: %s", wait_s, why)
+            self._resume_at = self._clock.now() + self._delays.stumble_wait_s * doubled
+            # The log gives the time as it is outside the demonstration, unscaled.
+            text = "the reconciliation waits %.0f s and tries again: %s"
+            self._parts.log.info(text, STUMBLE_WAIT_S * doubled, why)
             return
         checked, total = (run.checked, run.total) if run else (0, 0)
         self._fail(request, words_for_break_off(request, why, checked=checked, total=total))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.schedule import DAY_S, HOUR_S, RETRY_S, changed_since, chosen_scope, next_run_at
+from local.clock import Clock
+from reconciliation.schedule import DAY_S, HOUR_S, RETRY_S, changed_since, chosen_scope, delays, next_run_at
 
 NOW = 1_700_000_000.0
 
@@ -14,7 +15,7 @@ NOW = 1_700_000_000.0
 def next_at(
     interval: str, last: float | None, failed: float | None = None, scale: float = 1.0, now: float = NOW
 ) -> float | None:
-    return next_run_at(interval, now=now, last_run_at=last, failed_at=failed, scaled=lambda seconds: seconds / scale)
+    return next_run_at(interval, delays(Clock(scale=scale)), now=now, last_run_at=last, failed_at=failed)
 
 
 @pytest.mark.parametrize(
