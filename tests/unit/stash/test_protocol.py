@@ -71,7 +71,14 @@ def test_invalid_task_input_is_reported_in_one_line_without_the_cookie(data: byt
     assert caught.value.__cause__ is None  # a JSON error contains the whole text
 
 
-@given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+JSON = st.recursive(
+    st.none() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(JSON)
 def test_answer_is_exactly_one_json_object_on_one_line(output: object) -> None:
     data = answer_output(output)
     assert json.loads(data) == {"output": output}

@@ -103,6 +103,7 @@ def test_unexpected_shape_is_refused_naming_scene_and_field(change: dict[str, An
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
 )
 
 

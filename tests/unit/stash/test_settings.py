@@ -256,10 +256,11 @@ def test_interval_is_one_of_the_choices() -> None:
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
 )
 
 
-@given(st.dictionaries(st.sampled_from(sorted(SETTING_KEYS)), ANYTHING))
+@given(st.dictionaries(st.sampled_from(sorted(SETTING_KEYS)), ANYTHING, max_size=5))
 def test_any_stored_values_give_settings_and_short_one_line_messages(raw: dict[str, object]) -> None:
     settings, messages = parse_settings(raw, {})
     assert isinstance(settings, Settings)
