@@ -1,6 +1,6 @@
 """Turns a hook's input into a file in the inbox within milliseconds, because the user's Save waits for it.
 
-Stash writes compact JSON: first the connection, then the type of the event and the id. These are searched for as bytes,
+Stash writes compact JSON: first the connection, then id and type of what happened. These are searched for as bytes,
 whatever the size of the rest (a cover is megabytes of base64). Input in any other form is parsed as JSON. Each import
 delays every Save, so of the standard library this loads only `os`, `time` and file locks, not even `__future__`.
 """

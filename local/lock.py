@@ -1,7 +1,7 @@
 """`worker.lock`: an operating system lock, held by the only worker of a data directory.
 
 The kernel releases it when the holder dies, however that happens. Standard library only: hooks probe the lock, and the
-worker takes it before the packages that it needs are installed.
+worker takes it before it knows whether the packages that it needs are installed.
 """
 
 import os
