@@ -16,13 +16,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from demo.screen import Screen
-from local.packages import RUN_TIME, Needed, PackagesMissing, activate_site, ensure_packages, private_folder
+from local.packages import RUNTIME, PackagesMissing, Requirement, activate_site, ensure_packages, private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 # The simulated Stash needs one package more than the plugin.
-NEEDED: Final = (*RUN_TIME, Needed(package="graphql-core", module="graphql.graphql", text=b"def graphql("))
+NEEDED: Final = (*RUNTIME, Requirement(package="graphql-core", module="graphql.graphql", text=b"def graphql("))
 REQUIREMENTS: Final = ("requirements.txt", os.path.join("sim", "requirements.txt"))
 FAILED, INTERRUPTED = 1, 130
 END_SIGNALS: Final = ("SIGTERM", "SIGHUP")  # by name: Windows lacks the second

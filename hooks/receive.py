@@ -1,9 +1,8 @@
-"""From a hook's input to a file in the inbox, in milliseconds: Stash's Save waits for it.
+"""Turns a hook's input into a file in the inbox within milliseconds, because the user's Save waits for it.
 
-Stash writes compact JSON, the connection first, then at once what happened to what. Found as bytes,
-that is all this needs, whatever the size of the rest (a cover comes as megabytes of base64).
-Input that does not look so is parsed as JSON. Every import here is paid for by each Save: of the
-standard library `os` and the lock alone, and no `from __future__`, which is an import too.
+Stash writes compact JSON: first the connection, then id and type of what happened. These are searched for as bytes,
+whatever the size of the rest (a cover is megabytes of base64). Input in any other form is parsed as JSON. Each import
+delays every Save, so of the standard library this loads only `os`, `time` and file locks, not even `__future__`.
 """
 
 import os
@@ -20,7 +19,7 @@ _OPERATIONS = ("Create", "Update", "Destroy", "Merge")
 
 
 def answer_standard_input(*, directory: str, script: str) -> bytes | None:
-    """Answer a hook on standard output and return None; return the input when it is a task's."""
+    """Answer a hook on standard output and return None; return the input if it is a task's."""
     try:
         data = _read_all()
     except OSError as error:
@@ -47,7 +46,7 @@ def answer_standard_input(*, directory: str, script: str) -> bytes | None:
 
 
 class Hook:
-    """What a hook says: `name` of its inbox entry ("" for events without work) and the `content`."""
+    """The inbox entry that a hook makes. `name` is "" for events that change nothing in Plex."""
 
     __slots__ = ("content", "name")
 
@@ -57,22 +56,22 @@ class Hook:
 
 
 def parse(data: bytes) -> Hook | None:
-    """The hook in a plugin input; None when it is a task's. Raises ValueError for what is neither."""
+    """Parse a plugin input; None if it is a task's. Raises ValueError if it is neither a hook's nor a task's."""
     return _parse_recorded(data) or _parse_json(data)
 
 
 def accept(hook: Hook, *, directory: str, script: str) -> bytes:
-    """Publish the hook's entry, see to it that a worker runs, and answer. Raises OSError.
+    """Publish the hook's entry, make sure that a worker is running, and return the answer. Raises OSError.
 
-    First publish, then probe: a worker on its way out looks into the inbox once more after it has
-    released its lock. The lock is never held while starting: a hook that pauses there would strand
-    the entries of others.
+    Publishes before it probes the lock: a worker that is ending checks the inbox once more after it has released the
+    lock. The lock is not held while a worker is started: a hook that is suspended there would strand other hooks'
+    entries.
     """
     if not hook.name:
         return _IGNORED
     inbox.publish(directory, hook.name, hook.content)
     if _is_worker_missing(directory):
-        from local import start  # noqa: PLC0415 - not needed while a worker lives
+        from local import start  # noqa: PLC0415 - not needed while a worker is running
 
         start.start_worker(script, directory)
     return _QUEUED
@@ -82,11 +81,11 @@ def _is_worker_missing(directory: str) -> bool:
     try:
         return lock.is_free(directory)
     except OSError:
-        return True  # a file system that cannot lock: the worker says so in words
+        return True  # the file system cannot lock: the worker reports that
 
 
 def _parse_recorded(data: bytes) -> Hook | None:
-    """The hook in input of exactly the form that Stash writes; None otherwise."""
+    """Parse input in exactly the form that Stash writes; None otherwise."""
     args_at = data.find(_ARGS + _CONTEXT)
     if args_at < 0 or not data.startswith(b'{"server_connection":{'):
         return None
@@ -102,7 +101,7 @@ def _parse_recorded(data: bytes) -> Hook | None:
 
 
 def _parse_json(data: bytes) -> Hook | None:
-    import json  # noqa: PLC0415 - costs milliseconds, and the recorded form does not need it
+    import json  # noqa: PLC0415 - takes milliseconds; the usual form does not need it
 
     try:
         value = json.loads(data)
@@ -124,7 +123,7 @@ def _parse_json(data: bytes) -> Hook | None:
 
 
 def _entry_name(hook_type: str, identifier: int) -> str:
-    """`Scene.Update.Post` of 12 -> `scene-12`; "" for events that change nothing in Plex."""
+    """`Scene.Update.Post` and 12 give `scene-12`; "" for events that change nothing in Plex."""
     entity, _, operation = hook_type.partition(".")
     kind = entity.lower()
     if kind not in (inbox.SCENE, *inbox.ENTITIES) or operation.split(".")[0] not in _OPERATIONS or identifier <= 0:
@@ -133,7 +132,7 @@ def _entry_name(hook_type: str, identifier: int) -> str:
 
 
 def _read_all() -> bytes:
-    """All of standard input: Stash gets a broken pipe when part of it stays unread."""
+    """Read all of standard input: if part of it stays unread, Stash gets a broken pipe."""
     chunks = []
     while chunk := os.read(0, _CHUNK_BYTES):
         chunks.append(chunk)
@@ -141,7 +140,7 @@ def _read_all() -> bytes:
 
 
 def _write_error(message: str) -> None:
-    import json  # noqa: PLC0415 - only a failing hook needs it
+    import json  # noqa: PLC0415 - only needed by a failing hook
 
     _write(json.dumps({"error": message}).encode())
 
@@ -151,4 +150,4 @@ def _write(answer: bytes) -> None:
         while answer:
             answer = answer[os.write(1, answer) :]
     except OSError:
-        pass  # Stash stopped listening: it has killed or forgotten this process
+        pass  # Stash no longer listens: it has killed or abandoned this process

@@ -1,4 +1,4 @@
-"""The one place that tells the time, and how fast PlexSync's own intervals run."""
+"""The only source of time, and the scale that shortens PlexSync's own intervals."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Real time, with intervals shortened by `scale` (1 outside the demonstration and the tests)."""
+    """Real time. Intervals are divided by `scale`, which is 1 except in the demonstration and in tests."""
 
     scale: float = 1.0
 
     def now(self) -> float:
-        """Epoch seconds, for what is stored."""
+        """Epoch seconds, for times that are stored."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds that never jump, for what is waited."""
+        """Seconds from a clock that is never adjusted, for measuring waits."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep really this long; pass an `interval` where it shall be scaled."""
+        """Sleep for real seconds; pass an `interval` to apply the scale."""
         time.sleep(seconds)
 
     def interval(self, seconds: float) -> float:
-        """A back-off, probe delay, period or horizon, in real seconds.
+        """Real seconds for a back-off, probe delay, period or time limit.
 
         HTTP timeouts, rates per second and the age of temporary files are never scaled.
         """
@@ -34,7 +34,7 @@ class Clock:
 
 
 def clock_from_environment() -> Clock:
-    """The clock that PLEXSYNC_TIME_SCALE asks for; anything but a positive number means 1."""
+    """A clock with the scale in PLEXSYNC_TIME_SCALE; 1 if that is not a positive number."""
     try:
         scale = float(os.environ.get("PLEXSYNC_TIME_SCALE", "1"))
     except ValueError:

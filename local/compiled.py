@@ -1,7 +1,7 @@
-"""Sees to it that the modules on the hook's path are compiled, so that no Save waits for the compiler.
+"""Compiles the modules that hooks load, so that no Save waits for the compiler.
 
-Python does it by itself unless PYTHONDONTWRITEBYTECODE is set (many Docker images set it) or Stash
-may not write to the plugin's folder; a hook then takes half as long again.
+Python does this itself unless PYTHONDONTWRITEBYTECODE is set, as in many Docker images, or the plugin's folder is not
+writable for Stash. A hook then takes half as long again.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ HOOK_PATH = (
 
 
 def compile_hook_path(root: str) -> None:
-    """Compile what is not compiled yet, or was before the last update; `root` is the plugin's folder."""
+    """Compile each module whose compiled file is missing or older than the source. `root`: the plugin's folder."""
     for name in HOOK_PATH:
         source = os.path.join(root, *name.split("/"))
         if not _is_compiled(source):
             try:
                 py_compile.compile(source, doraise=True)
             except (OSError, py_compile.PyCompileError):
-                return  # a folder that cannot be written: hooks are slower there, and work
+                return  # the folder is not writable: hooks still work, but more slowly
 
 
 def _is_compiled(source: str) -> bool:
-    """Whether the cached file was made from this very source: bytes 8 to 16 are its time and size (PEP 552)."""
+    """Whether the cached file belongs to this source: bytes 8 to 16 hold its time and size (PEP 552)."""
     try:
         with open(importlib.util.cache_from_source(source), "rb") as file:
             header = file.read(16)

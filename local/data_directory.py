@@ -20,7 +20,7 @@ STORAGE_CHECK = ".storage-check.db"
 
 LEDGER = "sync_state.db"
 PLEX_INDEX = "plex_index.db"
-RECONCILIATION_MEMORY = "reconciliation.db"
+RECONCILIATION_CACHE = "reconciliation.db"
 
 CIRCUIT_BREAKER = "circuit_breaker.json"
 RECOVERY_STATE = "recovery_state.json"

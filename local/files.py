@@ -1,27 +1,27 @@
-"""Files that are whole or not there, whatever happens while they are written.
+"""Atomic writes: a file is complete or absent, whatever happens while it is written.
 
-The hook imports this inside a user's Save, hence `os` and `time` only: `collections.abc` for one annotation
-would cost it 2 ms.
+Hooks import this while the user waits for Save, so it imports only `os` and `time`: `collections.abc` for one
+annotation would cost 2 ms.
 """
 
 import os
 import time
 
-# Windows refuses to replace a file that somebody is reading just then; readers here take milliseconds.
-# Elsewhere a PermissionError will not go away by itself.
+# Windows refuses to replace a file while somebody reads it; readers here take milliseconds. On other systems a
+# PermissionError is permanent.
 _REPLACE_TRIES = 50 if os.name == "nt" else 1
 _REPLACE_PAUSE_S = 0.01
 
 
 def write_atomically(path: str, data: bytes, *, sync: bool = True) -> None:
-    """Put `data` at `path`, replacing what is there; a reader sees the old content or the new, never a part.
+    """Write `data` to `path`, replacing any file there. Readers see the old content or the new, never a part of it.
 
-    The file has mode 0600. With `sync` the content is on disk before the name points to it. A kill leaves at most
-    a `.tmp-<name>-<pid>-<ns>` beside it; an error (OSError, as the system raised it) leaves nothing behind.
+    The file has mode 0600. With `sync`, the content is on disk before the name points to it. If the process is killed,
+    a file `.tmp-<name>-<pid>-<ns>` may be left in the same folder; after an error (the system's OSError) nothing is.
     """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".tmp-{name}-{os.getpid()}-{time.time_ns()}")
-    # O_BINARY exists on Windows alone, where line ends would be rewritten without it.
+    # O_BINARY exists only on Windows, which would otherwise translate line endings.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         try:
@@ -39,7 +39,7 @@ def write_atomically(path: str, data: bytes, *, sync: bool = True) -> None:
 def replace_patiently(
     source: str, target: str, *, tries: int = _REPLACE_TRIES, pause_s: float = _REPLACE_PAUSE_S
 ) -> None:
-    """`os.replace`, tried again while another process holds the target open (Windows)."""
+    """`os.replace`, retried while another process has the target open (Windows)."""
     for _ in range(tries - 1):
         try:
             os.replace(source, target)
@@ -51,7 +51,7 @@ def replace_patiently(
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    """A nearly full disk takes a part of a write and says so only by the count it returns."""
+    """Loop, because a nearly full disk may accept only part of a write, which shows only in the returned count."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
@@ -61,4 +61,4 @@ def _unlink_if_possible(path: str) -> None:
     try:
         os.unlink(path)
     except OSError:
-        pass  # the error that brought us here says more
+        pass  # the original error is more useful

@@ -1,8 +1,7 @@
-"""The inbox: one small file per dirty scene or entity, written by hooks and tasks, claimed by the worker.
+"""The inbox: one small file per dirty scene or entity, written by hooks and tasks and claimed by the worker.
 
-A file is named by what it is about, so a later event replaces an earlier one. Its content is the
-plugin input up to its arguments: the connection to Stash. Standard library only; the hook waits for
-each import.
+A file is named after its scene or entity, so a later event replaces an earlier one. It contains the plugin input
+without its arguments, that is, the connection to Stash. Standard library only: the hook waits for each import.
 """
 
 import os
@@ -11,30 +10,30 @@ import time
 from local.files import write_atomically
 
 SCENE = "scene"
-# What an entity's change makes dirty is found by the worker.
+# The worker finds the scenes that an entity's change makes dirty.
 ENTITIES = ("tag", "performer", "studio", "group")
-# A connection to Stash alone: whoever starts a worker without an event leaves one. No job.
+# Only a connection to Stash, left by whoever starts a worker without an event. It makes no job.
 CONNECTION = "connection"
-# Any number of scenes from a task, and what a task asks of the worker.
+# Any number of scenes from a task; a request from a task to the worker.
 BATCH, COMMAND = "batch", "command"
 KINDS = (SCENE, *ENTITIES, CONNECTION, BATCH, COMMAND)
 
 TEMPORARY = ".tmp-"
-# What is worked on keeps a name of its own until it is done; the next event makes a new file beside it.
+# An entry in progress has a name of its own until it is done; a new event makes a separate file.
 CLAIMED = ".claimed-"
-# Stash's ids are those of its SQLite database; nothing here could store a larger one.
+# Stash takes its ids from SQLite; our own databases could not store a larger one either.
 LARGEST_ID = 2**63 - 1
-# A hook takes milliseconds; a temporary file this old was left by one that was killed.
+# A hook takes milliseconds, so a temporary file of this age was left by one that was killed.
 ABANDONED_AFTER_S = 60.0
 
 
 def folder(directory: str) -> str:
-    """The inbox of a data directory."""
+    """The path of the inbox in a data directory."""
     return os.path.join(directory, "queue", "inbox")
 
 
 def prepare(directory: str) -> None:
-    """Make the data directory and its inbox, readable by the owner alone."""
+    """Create the data directory and its inbox, accessible only to the owner."""
     if not os.path.isdir(directory):
         os.makedirs(os.path.dirname(os.path.abspath(directory)), exist_ok=True)
         os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -43,7 +42,7 @@ def prepare(directory: str) -> None:
 
 
 def publish(directory: str, name: str, content: bytes) -> None:
-    """Put an entry into the inbox: there whole or not at all, also after a power cut. Raises OSError."""
+    """Write an entry to the inbox, atomically even if the power fails. Raises OSError."""
     path = os.path.join(folder(directory), name)
     try:
         write_atomically(path, content)
@@ -53,7 +52,7 @@ def publish(directory: str, name: str, content: bytes) -> None:
 
 
 class Entry:
-    """One file in the inbox: its `kind`, the `key` within it (a Stash id, for a batch any text), its age."""
+    """One file in the inbox. `key`: a Stash id; any text for batches and commands; "" for a connection."""
 
     __slots__ = ("at", "key", "kind", "path")
 
@@ -65,11 +64,10 @@ class Entry:
 
 
 def list_entries(directory: str, now: float) -> tuple[list[Entry], list[str]]:
-    """What waits in the inbox, oldest first, and the paths of files that are no entries.
+    """The entries in the inbox, oldest first, and the paths of files that are not entries. `now`: epoch seconds.
 
-    Lists the folder each time: its modification time misses changes on coarse clocks. A temporary
-    file that its hook abandoned counts as an entry, even an empty one: the edit behind it is made.
-    `now`: epoch seconds.
+    Lists the folder on each call, because its modification time misses changes where clocks are coarse. A temporary
+    file that a killed hook left counts as an entry even if it is empty: the edit that it stands for was made.
     """
     entries: list[Entry] = []
     strangers: list[str] = []
@@ -85,7 +83,7 @@ def list_entries(directory: str, now: float) -> tuple[list[Entry], list[str]]:
             if now - at < ABANDONED_AFTER_S:
                 continue
             name = name[len(TEMPORARY) :].rsplit("-", 2)[0]
-        # A folder or a pipe of that name cannot be read or removed as an entry is.
+        # A folder or a pipe with such a name cannot be read or removed like an entry.
         is_file = file.is_file(follow_symlinks=False)
         entry = parse_name(name.removeprefix(CLAIMED), file.path, at) if is_file else None
         if entry is None:
@@ -97,7 +95,7 @@ def list_entries(directory: str, now: float) -> tuple[list[Entry], list[str]]:
 
 
 def has_news(directory: str) -> bool:
-    """Whether anything lies in the inbox that nobody has looked at; the cheapest look."""
+    """Whether the inbox has entries that nobody has claimed; cheaper than `list_entries`."""
     try:
         with os.scandir(folder(directory)) as listing:
             return any(not file.name.startswith(".") for file in listing)
@@ -106,7 +104,7 @@ def has_news(directory: str) -> bool:
 
 
 def claim(entry: Entry) -> Entry:
-    """The entry under a name that no later event replaces, until it is removed."""
+    """Rename the entry so that later events do not replace it; return it under its new path."""
     parent, name = os.path.split(entry.path)
     if name.startswith(CLAIMED):
         return entry
@@ -116,18 +114,18 @@ def claim(entry: Entry) -> Entry:
 
 
 def set_aside(directory: str, path: str) -> str:
-    """Move what is no entry out of the inbox, so that nobody stumbles over it twice; its new path."""
+    """Move a file that is not an entry to queue/malformed, so that it is reported only once; return its new path."""
     parent = os.path.join(directory, "queue", "malformed")
     os.makedirs(parent, mode=0o700, exist_ok=True)
     target = os.path.join(parent, os.path.basename(path))
-    if os.path.lexists(target):  # a folder could not be replaced
+    if os.path.lexists(target):  # os.replace cannot replace a folder
         target += f"-{time.time_ns()}"
     os.replace(path, target)
     return target
 
 
 def parse_name(name: str, path: str, at: float) -> Entry | None:
-    """The entry that a file of this name is; None for a name that no hook or task writes."""
+    """The entry with this file name; None for a name that neither hooks nor tasks write."""
     kind, _, key = name.partition("-")
     if kind not in KINDS or not (key or kind == CONNECTION):
         return None
@@ -140,4 +138,4 @@ def _modified_at(file: "os.DirEntry[str]") -> float | None:
     try:
         return file.stat(follow_symlinks=False).st_mtime
     except FileNotFoundError:
-        return None  # replaced or published meanwhile; the next look sees it
+        return None  # replaced or published meanwhile: the next listing shows it

@@ -1,7 +1,7 @@
-"""`worker.lock`: the operating system's own lock, held by the one worker of a data directory.
+"""`worker.lock`: an operating system lock, held by the only worker of a data directory.
 
-The kernel releases it when its holder dies, however it dies. Standard library only: hooks probe it,
-and the worker takes it before the packages it needs may have been installed.
+The kernel releases it when the holder dies, however that happens. Standard library only: hooks probe the lock, and the
+worker takes it before it knows whether the packages that it needs are installed.
 """
 
 import os
@@ -16,7 +16,7 @@ NAME = "worker.lock"
 
 
 def _open(directory: str) -> int:
-    # O_CLOEXEC is set by Python itself: no child of the holder inherits the lock.
+    # Python sets O_CLOEXEC, so no child process of the holder inherits the lock.
     return os.open(os.path.join(directory, NAME), os.O_RDWR | os.O_CREAT, 0o600)
 
 
@@ -35,9 +35,9 @@ def _try_lock(descriptor: int, *, shared: bool) -> bool:
 
 
 def try_take(directory: str) -> int | None:
-    """The descriptor that holds the lock until it is closed; None when another process has it.
+    """Take the lock: the descriptor that holds it until it is closed, or None if another process has the lock.
 
-    Raises OSError where the file system cannot lock (some network shares).
+    Raises OSError if the file system does not support locks (some network shares).
     """
     descriptor = _open(directory)
     try:
@@ -52,9 +52,9 @@ def try_take(directory: str) -> int | None:
 
 
 def is_free(directory: str) -> bool:
-    """Whether no worker lives. Does not disturb a worker that is just starting, nor other probes.
+    """Whether no worker is running. Does not get in the way of a worker that is starting, or of other probes.
 
-    Windows has no shared lock: there only a process that will start a worker may ask.
+    Windows has no shared locks: there, only a process that will start a worker may call this.
     """
     descriptor = _open(directory)
     try:
@@ -64,12 +64,12 @@ def is_free(directory: str) -> bool:
 
 
 def release(descriptor: int) -> None:
-    """Let go of the lock taken by `try_take`."""
+    """Release the lock that `try_take` returned."""
     os.close(descriptor)
 
 
 def occupy_standard_descriptors() -> None:
-    """Open /dev/null on those of 0, 1, 2 that the caller closed, so that no file of ours lands there."""
+    """Open /dev/null on each of the descriptors 0, 1, 2 that is closed, so that no file of ours gets its number."""
     while True:
         descriptor = os.open(os.devnull, os.O_RDWR)
         if descriptor > 2:  # noqa: PLR2004 - standard error

@@ -1,7 +1,7 @@
-"""One run of pip: pinned packages into a folder of their own, there whole or not at all.
+"""Runs pip to install pinned packages into a folder of their own, completely or not at all.
 
-`--target` is allowed where PEP 668 forbids installing into the system, needs no rights beyond the folder, and
-touches no other program. Where Python comes without pip, the copy that `ensurepip` would unpack is run as it is.
+`--target` works even where PEP 668 forbids installing into the system, needs write access only to the folder, and
+affects no other program. If Python has no pip, the wheel that `ensurepip` would install is run directly.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import tempfile
 from typing import Final
 
 TIME_LIMIT_S = 300
-# pip says little, but an index may answer with a whole page.
+# pip prints little, but an index may respond with a whole page.
 OUTPUT_LIMIT_BYTES = 8_000
 
-# All packages are listed with their hashes, so pip has nothing to resolve (--no-deps) and nothing to build.
-_WHAT: Final = ("--require-hashes", "--only-binary", ":all:", "--no-deps")
-# One retry of 15 s: an offline machine shall say so soon. The index, proxy and certificate settings stay the user's.
-_HOW: Final = (
+# The file lists every package with its hashes, so pip has nothing to resolve (--no-deps) and nothing to build.
+_SELECTION: Final = ("--require-hashes", "--only-binary", ":all:", "--no-deps")
+# A single retry and 15 s, so that an offline machine fails soon. The user's index, proxy and certificates still apply.
+_BEHAVIOUR: Final = (
     "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--no-color", "--quiet",
     "--progress-bar", "off", "--no-warn-script-location", "--retries", "1", "--timeout", "15",
 )  # fmt: skip
-# Settings for the user's own installations which contradict --target. PYTHONPATH holds Stash's plugins folder:
-# whatever lies there shall not be taken for a part of pip.
-_DROPPED: Final = (
+# The user's pip settings that contradict --target. PYTHONPATH contains Stash's plugins folder, whose content must not
+# be taken for a part of pip.
+_UNSET_VARIABLES: Final = (
     "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_DRY_RUN", "PYTHONPATH",
 )  # fmt: skip
-_SET: Final = (("PIP_USER", "0"), ("PIP_REQUIRE_VIRTUALENV", "0"))
+_SET_VARIABLES: Final = (("PIP_USER", "0"), ("PIP_REQUIRE_VIRTUALENV", "0"))
 
-# What pip prints, and what it means; the first that fits.
+# What pip prints, and what it means. The first match wins.
 _NO_PIP = "No module named pip"
 _REASONS: Final = (
     (_NO_PIP, "this Python has no pip: install it first (Debian: python3-pip, Alpine: py3-pip)"),
@@ -52,15 +52,15 @@ _REASONS: Final = (
 _CREDENTIALS: Final = re.compile(r"://[^/\s'\"]*@")
 
 
-class InstallFailed(Exception):  # noqa: N818 - named by what happened, as all our errors are
-    """Why pip could not do it, in words; no credentials of an index in it."""
+class InstallFailed(Exception):  # noqa: N818 - named for what happened, like all our errors
+    """The message says why pip failed, without the credentials of an index."""
 
 
 def install(requirements: str, folder: str, *, time_limit_s: float = TIME_LIMIT_S) -> None:
-    """Install what the file `requirements` pins by hash into `folder`, and remove the folders beside it.
+    """Install the packages that the file `requirements` pins by hash into `folder`, and remove its sibling folders.
 
-    Call it under a lock: everything beside `folder` is taken for left over from older versions or from a run that
-    was killed. Raises InstallFailed; OSError when the folder cannot be written.
+    The caller must hold a lock, because siblings are taken for leftovers of older versions or killed runs. Raises
+    InstallFailed, or OSError if the folder cannot be written.
     """
     parent = os.path.dirname(os.path.abspath(folder))
     _remove_folders(parent, keep=folder)
@@ -68,23 +68,23 @@ def install(requirements: str, folder: str, *, time_limit_s: float = TIME_LIMIT_
         made = os.path.join(work, "packages")
         _run_pip(os.path.abspath(requirements), made, work, time_limit_s)
         if hasattr(os, "sync"):
-            os.sync()  # a power cut after the rename must not leave empty modules behind
+            os.sync()  # or a power failure after the rename could leave empty modules
         if os.path.lexists(folder):
             os.replace(folder, os.path.join(work, "incomplete"))
         os.replace(made, folder)
 
 
-def command_for_people(requirements: str, folder: str) -> str:
-    """The command line by which a person does what `install` does."""
+def command_for_users(requirements: str, folder: str) -> str:
+    """The command line with which a user can install the same packages, quoted for their shell."""
     command = _arguments([_python(), "-m", "pip"], requirements, folder)
     return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
 
 
 def describe_failure(output: str) -> str:
-    """What the end of pip's output means, with pip's own last error; credentials in URLs are taken out."""
+    """Explain the end of pip's output, quoting pip's last error. Credentials in URLs are removed."""
     output = _CREDENTIALS.sub("://***@", output)
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    # "ERROR: Exception:" heads a traceback, whose last line is the error.
+    # "ERROR: Exception:" starts a traceback; the error is its last line.
     errors = [line for line in lines if line.startswith("ERROR:") and line != "ERROR: Exception:"] or lines
     said = errors[-1] if errors else "nothing"
     for text, meaning in _REASONS:
@@ -98,23 +98,23 @@ def _python() -> str:
 
 
 def _arguments(pip: list[str], requirements: str, folder: str) -> list[str]:
-    return [*pip, "install", "--target", folder, *_WHAT, "-r", requirements]
+    return [*pip, "install", "--target", folder, *_SELECTION, "-r", requirements]
 
 
 def _run_pip(requirements: str, target: str, work: str, time_limit_s: float) -> None:
     def attempt(pip: list[str]) -> str | None:
-        return _try_pip([*_arguments(pip, requirements, target), *_HOW], work, time_limit_s)
+        return _try_pip([*_arguments(pip, requirements, target), *_BEHAVIOUR], work, time_limit_s)
 
     output = attempt([_python(), "-m", "pip"])
     bundled = bundled_pip()
     if output is not None and _NO_PIP in output and bundled:
-        output = attempt([_python(), os.path.join(bundled, "pip")])  # a wheel is a zip file: Python runs from it
+        output = attempt([_python(), os.path.join(bundled, "pip")])  # Python can run from a zip file
     if output is not None:
         raise InstallFailed(describe_failure(output))
 
 
 def _try_pip(command: list[str], work: str, time_limit_s: float) -> str | None:
-    """None when it succeeded, else the end of what it printed. All that pip leaves anywhere is in `work`."""
+    """None if pip succeeded, otherwise the end of its output. pip writes only below `work`."""
     with open(os.path.join(work, "output"), "w+b") as output:
         try:
             result = subprocess.run(  # noqa: S603 - our own interpreter
@@ -130,13 +130,13 @@ def _try_pip(command: list[str], work: str, time_limit_s: float) -> str | None:
 
 
 def _environment(work: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _DROPPED}
-    # A container may have no writable /tmp.
-    return {**kept, **dict(_SET), "TMPDIR": work, "TEMP": work, "TMP": work}
+    kept = {name: value for name, value in os.environ.items() if name not in _UNSET_VARIABLES}
+    # Some containers have no writable /tmp.
+    return {**kept, **dict(_SET_VARIABLES), "TMPDIR": work, "TEMP": work, "TMP": work}
 
 
 def bundled_pip() -> str:
-    """The newest pip wheel that came with this Python, or ""; its place is the same as `ensurepip`'s."""
+    """The newest pip wheel that came with this Python, or "". Looks where `ensurepip` looks."""
     places = [
         os.path.join(os.path.dirname(os.__file__), "ensurepip", "_bundled"),
         sysconfig.get_config_var("WHEEL_PKG_DIR") or "",

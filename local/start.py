@@ -1,8 +1,8 @@
-"""Starts the worker: detached, so that neither Stash's Save nor Stash's Stop is tied to it.
+"""Starts the worker detached, so that it neither delays a Save in Stash nor ends with a stopped task.
 
-Everything here answers a trap that was seen: a child that keeps one open output holds the user's
-Save for its whole life; a signal mask and ignored signals are inherited; the caller's working
-directory may be deleted, and a relative PYTHONPATH is then fatal at interpreter start.
+Each precaution answers a failure that was observed: a child that keeps an output open blocks the user's Save for as
+long as it lives; signal masks and ignored signals are inherited; the caller's working directory may be deleted, and
+with a relative PYTHONPATH the interpreter then fails to start.
 """
 
 import os
@@ -12,10 +12,10 @@ WORKER_ARGUMENT = "worker"
 
 
 def start_worker(script: str, directory: str) -> None:
-    """Start `script` as the worker of the data directory and return at once.
+    """Start `script` as the worker of the data directory and return immediately.
 
-    Whoever calls it has published a connection to Stash in the inbox before. Raises OSError when the
-    interpreter cannot be started.
+    The caller must first publish a connection to Stash in the inbox. Raises OSError if the interpreter cannot be
+    started.
     """
     python = sys.executable or "python3"
     arguments = [python, script, WORKER_ARGUMENT, directory]
@@ -26,7 +26,7 @@ def start_worker(script: str, directory: str) -> None:
 
 
 def _start_posix(arguments: list[str], directory: str) -> None:
-    # The part of `signal` that does not cost the hook an import of enum.
+    # Not `signal`, whose import of enum would cost the hook time.
     import _signal  # type: ignore[import-not-found]  # noqa: PLC0415
 
     for descriptor in _open_descriptors():
@@ -34,7 +34,7 @@ def _start_posix(arguments: list[str], directory: str) -> None:
             try:
                 os.set_inheritable(descriptor, False)
             except OSError:
-                pass  # it was the listing's own
+                pass  # the descriptor of the listing itself
     os.chdir(directory)
     null = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -48,7 +48,7 @@ def _start_posix(arguments: list[str], directory: str) -> None:
             arguments[0], arguments, os.environ, file_actions=null, setsid=True, setsigmask=(), setsigdef=defaults
         )
     except NotImplementedError:  # a C library without POSIX_SPAWN_SETSID
-        import subprocess  # noqa: PLC0415 - costs the hook 10 ms, here only
+        import subprocess  # noqa: PLC0415 - takes 10 ms, and is only needed here
 
         subprocess.Popen(  # noqa: S603 - our own interpreter and script
             arguments,
@@ -66,7 +66,7 @@ def _open_descriptors() -> list[int]:
 
 
 def _start_windows(arguments: list[str], directory: str) -> None:
-    import subprocess  # noqa: PLC0415 - costs 10 ms
+    import subprocess  # noqa: PLC0415 - takes 10 ms
 
     detached_process, new_process_group, no_window = 0x00000008, 0x00000200, 0x08000000  # Win32 CreateProcess flags
     subprocess.Popen(  # noqa: S603 - our own interpreter and script

@@ -1,4 +1,4 @@
-"""SQLite files of the data directory: opened alike, written in short transactions, begun anew when damaged."""
+"""SQLite files of the data directory: opened in one way, written in short transactions, recreated if damaged."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class LocalStorage(Exception):  # noqa: N818 - named as the verdict that it leads to
-    """The data directory refuses to be read or written: disk full, read-only, locked for too long.
+class LocalStorage(Exception):  # noqa: N818 - named like the verdict that it leads to
+    """The data directory cannot be read or written: the disk is full or read-only, or a file was locked too long.
 
-    The message says what could not be done, to which file, and what to do. No job is charged for it.
+    The message says what failed, for which file, and what to do. It costs no job an attempt.
     """
 
 
 class Database:
-    """One open SQLite file, whose only writer this process is.
+    """An open SQLite file that no other process writes to.
 
-    `prepare` is given the connection: it makes the tables of a new file and brings those of an old one up to date.
-    `on_damage` is called before a damaged file is set aside, at the start or later. Raises LocalStorage for whatever
-    SQLite or the disk refuses; after the damage that this names once, it is an empty file that goes on.
+    `prepare` creates the tables of a new file and updates those of an old one. `on_damage` is called before a damaged
+    file is set aside, whether on opening or later. Methods raise LocalStorage for whatever SQLite or the disk refuses;
+    after damage they raise it once, then go on with an empty file.
     """
 
     def __init__(
@@ -37,48 +37,48 @@ class Database:
         self._path = path
         self._prepare = prepare
         self._on_damage = on_damage
-        with refusals(path, "opened"):
+        with raise_as_local_storage(path, "opened"):
             try:
                 self._connection = self._open()
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
                     raise
-                self._begin_anew()
+                self._start_over()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing."""
+        """Run the statements inside in one transaction: all take effect or none."""
         with self.access("written") as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:  # SQLite may have rolled back already: when the disk is full, for one
+                if connection.in_transaction:  # SQLite may have rolled back itself, for example on a full disk
                     connection.execute("ROLLBACK")
                 raise
 
     @contextmanager
     def access(self, what: str) -> Iterator[sqlite3.Connection]:
-        """Whatever is refused in here could not be `what`, for example `read`."""
-        with refusals(self._path, what):
+        """The connection. If SQLite refuses, LocalStorage says that the file could not be `what`, such as "read"."""
+        with raise_as_local_storage(self._path, what):
             try:
                 yield self._connection
             except sqlite3.DatabaseError as error:
                 if is_damage(error):
                     self._connection.close()
-                    self._begin_anew()
+                    self._start_over()
                 raise
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-            # A kill loses nothing of it; a power cut may take the last seconds.
+            # If the process is killed, nothing is lost; a power failure may cost the last seconds.
             connection.execute("PRAGMA synchronous = NORMAL")
             self._prepare(connection)
         except sqlite3.Error:
@@ -86,15 +86,15 @@ class Database:
             raise
         return connection
 
-    def _begin_anew(self) -> None:
+    def _start_over(self) -> None:
         self._on_damage()
         set_aside(self._path)
         self._connection = self._open()
 
 
 @contextmanager
-def refusals(path: str, what: str) -> Iterator[None]:
-    """Turn what SQLite and the system raise in here into LocalStorage: the file at `path` could not be `what`."""
+def raise_as_local_storage(path: str, what: str) -> Iterator[None]:
+    """Raise errors of SQLite and the system as LocalStorage: the file at `path` could not be `what`."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -107,15 +107,15 @@ def refusals(path: str, what: str) -> Iterator[None]:
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether the file is no database any more, as opposed to one that cannot be had now.
+    """Whether the file is damaged for good, not only inaccessible at the moment.
 
-    Python raises the base class itself for SQLITE_CORRUPT and SQLITE_NOTADB, a class below it for all that passes.
+    Python raises the base class itself for SQLITE_CORRUPT and SQLITE_NOTADB, and a subclass for everything temporary.
     """
     return type(error) is sqlite3.DatabaseError
 
 
 def set_aside(path: str) -> str:
-    """Move a damaged SQLite file out of the way, with what SQLite would put into the next one; its new path."""
+    """Rename a damaged SQLite file, with the -wal and -shm files that would affect its successor; its new path."""
     target = f"{path}.corrupt-{int(time.time())}"
     os.replace(path, target)
     for ending in ("-wal", "-shm"):

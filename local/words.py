@@ -1,4 +1,4 @@
-"""Lengths of time, numbers and scenes as people say them; every log line, status and report words them alike."""
+"""Durations, counts and scenes in words, for log lines, status and reports alike."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 _SHOWN_AS_A_SECOND_S = 0.95
 _UNITS = (("d", _DAY_S), ("h", _HOUR_S), ("min", _MINUTE_S), ("s", 1))
-# What would end a line of the log, garble it in a terminal or turn its direction; joiners of emoji are none of these.
-_UNFIT_FOR_A_LINE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+# Characters that break a log line, garble a terminal or change the text direction. Emoji joiners are not among them.
+_UNSAFE_IN_A_LINE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 
 
 def duration_in_words(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`: the two largest units, rounded; below zero is `0 s`."""
+    """`0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`: the two largest units, rounded. Negative: `0 s`."""
     if 0 < seconds < _SHOWN_AS_A_SECOND_S:
         return f"{max(seconds, 0.1):.1f} s"
     whole = _rounded(max(0.0, seconds))
@@ -32,19 +32,19 @@ def counted(count: int, noun: str) -> str:
 
 
 def named(title: str, scene_id: int) -> str:
-    """`"Title" (scene 12)` on one line, whatever characters the title holds; `scene 12` when it has none."""
-    title = _UNFIT_FOR_A_LINE.sub(" ", title).strip()
+    """`"Title" (scene 12)` on one line, whatever the title contains; `scene 12` without a title."""
+    title = _UNSAFE_IN_A_LINE.sub(" ", title).strip()
     return f'"{title}" (scene {scene_id})' if title else f"scene {scene_id}"
 
 
 def sentence(text: str) -> str:
-    """`text` with what ends a sentence."""
+    """`text` with a full stop, unless it already ends like a sentence."""
     text = text.strip()
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _rounded(seconds: float) -> int:
-    """Whole seconds, minutes or hours, whichever is the smaller of the two units shown."""
+    """Rounded to the smaller of the two units that are shown: whole seconds, minutes or hours."""
     for unit, limit in ((1, _HOUR_S), (_MINUTE_S, _DAY_S)):
         if round(seconds / unit) * unit < limit:
             return round(seconds / unit) * unit

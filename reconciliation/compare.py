@@ -1,4 +1,7 @@
-"""One page of scenes against Plex: what the sweep and the last comparison leave open is read in full, in batches."""
+"""Compares one page of scenes with Plex.
+
+Items that neither the sweep nor the cache can settle are read in full, in batches.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +20,20 @@ if TYPE_CHECKING:
     from push.locate import Target
     from push.pusher import Pusher
     from push.shared_items import SharedItems
+    from reconciliation.cache import ReconciliationCache, SweptItem
     from reconciliation.gaps import Changes
     from reconciliation.library import Library
-    from reconciliation.memory import Memory, Seen
     from stash.scene import Scene
 
-# Items of one request: 250 keys of 7 digits make 2 kB of address; items have 5 to 50 kB.
-ITEMS_AT_ONCE = 250
-# So many unreadable items in one page are no coincidence.
-MOST_UNREADABLE = 10
+# 250 keys of 7 digits make an address of 2 kB; an item in the response has 5 to 50 kB.
+ITEMS_PER_REQUEST = 250
+# More unreadable items than this in one page are no coincidence: Plex itself has a problem.
+MAX_UNREADABLE_ITEMS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found of a scene. `skipped`: why it is not pushed at all; `gap`: None when Plex has all of it."""
+    """The result for one scene. `skipped`: why the scene is not compared, or ""; `gap`: None if Plex is up to date."""
 
     target: Target
     gap: Gap | None = None
@@ -38,10 +41,10 @@ class Finding:
 
 
 @dataclass(slots=True)
-class _Look:
-    """A scene on its way through the comparison; `keys` of its items, `unread` of those to be read in full.
+class _Candidate:
+    """A scene that is being compared.
 
-    `unwanted`: why it is not pushed at all.
+    `unwanted`: why it is not pushed, or ""; `keys`: its items; `unread`: those of them that must be read in full.
     """
 
     target: Target
@@ -51,54 +54,60 @@ class _Look:
 
 
 class PageComparison:
-    """Compares scenes under one pusher, after the sweep."""
+    """Compares scenes under one set of settings. The sweep must be complete."""
 
-    def __init__(self, *, pusher: Pusher, sharing: SharedItems, memory: Memory, library: Library) -> None:
+    def __init__(self, *, pusher: Pusher, sharing: SharedItems, cache: ReconciliationCache, library: Library) -> None:
         self._pusher = pusher
         self._sharing = sharing
-        self._memory = memory
+        self._cache = cache
         self._library = library
 
     def compare(self, scenes: Iterable[Scene]) -> list[Finding]:
-        """A finding for each of the scenes that belong to the library. Raises PlexError and LocalStorage."""
-        looks = [self._look(self._pusher.target(scene)) for scene in scenes]
-        seen = self._memory.seen({key for look in looks for key in look.keys})
-        self._memory.claim(seen)
-        looks = [look for look in looks if self._library.has(look.target, [seen[k] for k in look.keys if k in seen])]
-        known = self._memory.compared(look.target.scene.id for look in looks)
-        for look in looks:
-            look.keys = tuple(key for key in look.keys if key in seen and self._library.has_item(seen[key]))
-            if not look.unwanted:
-                look.unread = [key for key in look.keys if not _is_known(look.target, key, seen[key], known)]
-        before = self._pusher.plex.answered_at
-        keys = dict.fromkeys(key for look in looks for key in look.unread)
-        items, unreadable = read_apart(self._pusher.plex, tuple(keys))
-        return [self._finding(look, items, unreadable, before) for look in looks]
+        """One finding for each scene that belongs to the library. Raises PlexError and LocalStorage."""
+        candidates = [self._candidate(self._pusher.target(scene)) for scene in scenes]
+        swept = self._cache.swept({key for candidate in candidates for key in candidate.keys})
+        self._cache.claim(swept)
+        candidates = [
+            candidate
+            for candidate in candidates
+            if self._library.has_scene(candidate.target, [swept[key] for key in candidate.keys if key in swept])
+        ]
+        known = self._cache.equal_states(candidate.target.scene.id for candidate in candidates)
+        for candidate in candidates:
+            target = candidate.target
+            candidate.keys = tuple(key for key in candidate.keys if key in swept and self._library.has_item(swept[key]))
+            if not candidate.unwanted:
+                candidate.unread = [key for key in candidate.keys if not _is_unchanged(target, key, swept[key], known)]
+        asked_at = self._pusher.plex.answered_at
+        unread = dict.fromkeys(key for candidate in candidates for key in candidate.unread)
+        items, unreadable = read_isolating_failures(self._pusher.plex, tuple(unread))
+        return [self._finding(candidate, items, unreadable, asked_at) for candidate in candidates]
 
-    def _look(self, target: Target) -> _Look:
+    def _candidate(self, target: Target) -> _Candidate:
         keys = dict.fromkeys((*target.known_keys, *self._pusher.finder.known_keys(target.files)))
-        return _Look(target, self._pusher.is_unwanted(target), tuple(keys))
+        return _Candidate(target, self._pusher.is_unwanted(target), tuple(keys))
 
     def _finding(
-        self, look: _Look, items: dict[int, PlexItem], unreadable: frozenset[int], before: int | None
+        self, candidate: _Candidate, items: dict[int, PlexItem], unreadable: frozenset[int], asked_at: int | None
     ) -> Finding:
-        target = look.target
-        if look.unwanted:
-            return Finding(target=target, skipped=look.unwanted)
-        if unreadable.intersection(look.unread):
+        target = candidate.target
+        if candidate.unwanted:
+            return Finding(target=target, skipped=candidate.unwanted)
+        if unreadable.intersection(candidate.unread):
             return Finding(target=target, skipped="Plex cannot show its item")
         holding = [
             items[key]
-            for key in look.unread
+            for key in candidate.unread
             if key in items and self._pusher.finder.holds_one_of(items[key].parts, target.files)
         ]
-        if not holding and len(look.unread) == len(look.keys):
+        if not holding and len(candidate.unread) == len(candidate.keys):
             return Finding(target=target, gap=Gap(scene_id=target.scene.id, type=GapType.MISSING))
         owned = {item.rating_key: self._owned(target, item) for item in holding}
-        # An item that is left to another scene is neither a gap nor to be remembered: that scene may go.
-        own_ones = [(item, mine) for item in holding if (mine := owned[item.rating_key])]
-        changes = {item.rating_key: self._changes(target, item, mine) for item, mine in own_ones}
-        self._remember(target, [item for item, _ in own_ones if not changes[item.rating_key]], before)
+        # An item that belongs to another scene is no gap of this one. It is not cached either, since that scene may be
+        # deleted.
+        own_items = [(item, mine) for item in holding if (mine := owned[item.rating_key])]
+        changes = {item.rating_key: self._changes(target, item, mine) for item, mine in own_items}
+        self._cache_equal(target, [item for item, _ in own_items if not changes[item.rating_key]], asked_at)
         return Finding(target=target, gap=gap_of(target.scene.id, changes.values()))
 
     def _owned(self, target: Target, item: PlexItem) -> Owned | None:
@@ -107,28 +116,31 @@ class PageComparison:
     def _changes(self, target: Target, item: PlexItem, owned: Owned) -> Changes:
         return changes_of(item, target.wanted, owned, keep_plex_edits=self._pusher.settings.keep_plex_edits)
 
-    def _remember(self, target: Target, equal: Sequence[PlexItem], before: int | None) -> None:
-        """Plex's times are whole seconds: only where the second of the last change is over, the next one will show."""
+    def _cache_equal(self, target: Target, items: Sequence[PlexItem], asked_at: int | None) -> None:
+        """Cache those items whose last change was before `asked_at`: Plex's clock just before they were read.
+
+        Plex's times are whole seconds, so a second change within the same one would go unnoticed.
+        """
         states = [
             (target.scene.id, item.rating_key, _state(target, item.updated_at, item.rating))
-            for item in equal
-            if before is not None and 0 < item.updated_at < before
+            for item in items
+            if asked_at is not None and 0 < item.updated_at < asked_at
         ]
         if states:
-            self._memory.store_compared(states)
+            self._cache.store_equal_states(states)
 
 
-def _is_known(target: Target, key: int, seen: Seen, known: dict[tuple[int, int], str]) -> bool:
-    """Whether both sides are as they were when they were found equal."""
-    return known.get((target.scene.id, key)) == _state(target, seen.updated_at, seen.rating)
+def _is_unchanged(target: Target, key: int, swept: SweptItem, known: dict[tuple[int, int], str]) -> bool:
+    """Whether scene and item are both as they were when they were found equal."""
+    return known.get((target.scene.id, key)) == _state(target, swept.updated_at, swept.rating)
 
 
 def _state(target: Target, updated_at: int, rating: str) -> str:
     return f"{updated_at} {rating} {target.fingerprint}"
 
 
-def _still_open(batch: Sequence[int], found: Container[int]) -> list[Sequence[int]]:
-    """What to ask again after an answer: only a single one says that an item is gone, a longer one may be cut off."""
+def _batches_to_retry(batch: Sequence[int], found: Container[int]) -> list[Sequence[int]]:
+    """What to request again. Only a response for a single key proves that its item is gone; a longer one may be cut."""
     absent = [key for key in batch if key not in found]
     if len(batch) == 1 or not absent:
         return []
@@ -138,27 +150,28 @@ def _still_open(batch: Sequence[int], found: Container[int]) -> list[Sequence[in
     return [batch[:half], batch[half:]]
 
 
-def read_apart(plex: PlexClient, keys: Sequence[int]) -> tuple[dict[int, PlexItem], frozenset[int]]:
-    """The items by key, and the keys of those that spoil whatever answer they are part of.
+def read_isolating_failures(plex: PlexClient, keys: Sequence[int]) -> tuple[dict[int, PlexItem], frozenset[int]]:
+    """The items by key, and the keys of items that Plex cannot show. Items that are gone are in neither.
 
-    Plex writes control characters that no XML may hold, and a broken entry of its database is a 500 for all.
+    One bad item spoils every response that includes it: Plex writes control characters that XML does not allow, and
+    answers with a 500 if one entry of its database is broken. Raises PlexError if there are too many such items.
     """
     if not keys:
         return {}, frozenset()
     items: dict[int, PlexItem] = {}
     unreadable: set[int] = set()
-    batches = [keys[first : first + ITEMS_AT_ONCE] for first in range(0, len(keys), ITEMS_AT_ONCE)]
+    batches = [keys[first : first + ITEMS_PER_REQUEST] for first in range(0, len(keys), ITEMS_PER_REQUEST)]
     while batches:
         batch = batches.pop()
         try:
-            found = plex.read_items(batch, batch_size=ITEMS_AT_ONCE)
+            found = plex.read_items(batch, batch_size=ITEMS_PER_REQUEST)
         except (PlexServerError, Rejected):
             if len(batch) == 1:
                 unreadable.add(batch[0])
-                if len(unreadable) > MOST_UNREADABLE:
+                if len(unreadable) > MAX_UNREADABLE_ITEMS:
                     raise
                 continue
             found = {}
         items |= found
-        batches += _still_open(batch, found)
+        batches += _batches_to_retry(batch, found)
     return items, frozenset(unreadable)

@@ -1,4 +1,4 @@
-"""What Plex lacks of a scene: a gap is a plan that is not empty. Pure."""
+"""Gaps: what Plex lacks of a scene. A scene has a gap if there is anything to push. Pure."""
 
 from __future__ import annotations
 
@@ -15,39 +15,40 @@ if TYPE_CHECKING:
     from plex.model import PlexItem
     from plex.plan import Field, Owned, Value, Wanted
 
+# By field: the value in Plex, and the value that PlexSync would set.
+Changes = Mapping["Field", "tuple[Value, Value]"]
+
 
 class GapType(str, Enum):
-    """The public names, the gravest first."""
+    """The public names, most severe first."""
 
     MISSING = "missing"  # no Plex item holds a file of the scene
-    EMPTY = "empty"  # Plex has no value for a field that Stash has
-    STALE = "stale"  # Plex shows another value
+    EMPTY = "empty"  # a field has a value in Stash and none in Plex
+    STALE = "stale"  # Plex shows a different value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """`changes`: by field, what Plex has and what it shall have; of several items the first that differs."""
+    """If several items differ in the same field, `changes` has the first of them."""
 
     scene_id: int
     type: GapType
-    changes: Mapping[Field, tuple[Value, Value]] = field(default_factory=dict)
-
-
-Changes = Mapping["Field", "tuple[Value, Value]"]
+    changes: Changes = field(default_factory=dict)
 
 
 def changes_of(item: PlexItem, wanted: Wanted, owned: Owned, *, keep_plex_edits: bool) -> Changes:
-    """By field, what the item has and what it shall have. `owned`: what PlexSync put into it.
+    """The changes that a push would make to the item. `owned`: what PlexSync wrote to it.
 
-    What a person added by hand, and what `keep_plex_edits` keeps, is no part of the plan, so it is no gap.
+    Values that a person added in Plex, and those that `keep_plex_edits` preserves, are not part of the plan and so are
+    no gap.
     """
     return plan(item, wanted, owned, keep_plex_edits=keep_plex_edits).changes
 
 
-def gap_of(scene_id: int, changes_of_items: Iterable[Changes]) -> Gap | None:
-    """The gap of a scene, from what its items need; None when they need nothing."""
+def gap_of(scene_id: int, changes_by_item: Iterable[Changes]) -> Gap | None:
+    """The gap of a scene, from the changes that its items need; None if they need none."""
     changes: dict[Field, tuple[Value, Value]] = {}
-    for changes_of_item in changes_of_items:
+    for changes_of_item in changes_by_item:
         changes = {**changes_of_item, **changes}
     if not changes:
         return None

@@ -1,4 +1,4 @@
-"""The part of Plex that a run is about: all configured libraries, or one of them."""
+"""The part of Plex that a run covers: all configured libraries, or one of them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from plex.match import PathRules
     from plex.model import Section
     from push.locate import Target
-    from reconciliation.memory import Seen
+    from reconciliation.cache import SweptItem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """`sections`: those it is about; `is_all`: whether they are all that are configured; `rules`: for Stash's paths."""
+    """`is_all`: whether `sections` are all configured ones. `rules`: map Stash's paths to Plex's."""
 
     sections: tuple[Section, ...]
     is_all: bool
@@ -27,26 +27,26 @@ class Library:
 
     @property
     def keys(self) -> frozenset[int]:
-        """The keys of its sections."""
+        """Section keys."""
         return frozenset(section.key for section in self.sections)
 
-    def has_item(self, seen: Seen) -> bool:
-        """Whether the item is in it."""
-        return seen.section_key in self.keys
+    def has_item(self, item: SweptItem) -> bool:
+        """Whether the item is in one of the sections."""
+        return item.section_key in self.keys
 
-    def has(self, target: Target, items: Sequence[Seen]) -> bool:
-        """Whether the scene belongs to it: by its items in Plex, or, where Plex has none, by its files' folder."""
+    def has_scene(self, target: Target, items: Sequence[SweptItem]) -> bool:
+        """Whether the scene belongs here: decided by its `items` in Plex or, if it has none, by its files' folders."""
         if self.is_all:
             return True
         if items:
-            return any(self.has_item(seen) for seen in items)
+            return any(self.has_item(item) for item in items)
         paths = [self.rules.map(path) for path, _size in target.files]
         folders = [folder for section in self.sections for folder in section.locations]
         return any(is_inside(path, folder) for path in paths for folder in folders)
 
 
 def choose_library(configured: tuple[Section, ...], name: str, rules: PathRules) -> Library:
-    """The library of this name, in any case; all for "". Raises RunRefused."""
+    """The library with this name, ignoring case; all configured ones for "". Raises RunRefused."""
     wanted = name.strip().casefold()
     chosen = tuple(section for section in configured if wanted in ("", section.title.strip().casefold()))
     if not chosen:

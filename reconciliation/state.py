@@ -1,4 +1,4 @@
-"""`reconciliation_state.json`: what is under way, the last result, the last run of each scope."""
+"""`reconciliation_state.json`: the run in progress, the last result, and the last run of each scope."""
 
 from __future__ import annotations
 
@@ -18,39 +18,38 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from reconciliation.gaps import GapType
 
-# The command that asks for a run.
+# The command by which tasks request a run from the worker.
 COMMAND = "reconcile"
 _SCOPES_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapCounts:
-    """Scenes by type of gap."""
+    """The number of scenes by type of gap."""
 
     empty: int = 0
     stale: int = 0
     missing: int = 0
 
-    def plus(self, kind: GapType, by: int = 1) -> GapCounts:
-        """With `by` more of one type."""
+    def incremented(self, kind: GapType, by: int = 1) -> GapCounts:
+        """A copy with `by` more scenes of one type."""
         return replace(self, **{kind.value: getattr(self, kind.value) + by})
 
-    def joined(self, other: GapCounts) -> GapCounts:
-        """Both together."""
+    def __add__(self, other: GapCounts) -> GapCounts:
         return GapCounts(
             empty=self.empty + other.empty, stale=self.stale + other.stale, missing=self.missing + other.missing
         )
 
     def as_mapping(self) -> Mapping[str, int]:
-        """As answers show it."""
+        """The counts by type, as in task answers."""
         return {"empty": self.empty, "stale": self.stale, "missing": self.missing}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What a run was asked for. `scope`: in the words of the settings; `library`: "" for all configured ones.
+    """What a run should cover. `scope`: as the setting spells it; `library`: "" for all configured libraries.
 
-    `id`: names its answer's file. `is_preview`: queue nothing. `is_scheduled`: nobody waits for it.
+    `id`: names the file of its answer. `is_preview`: queue nothing. `is_scheduled`: no task waits for the answer.
     """
 
     id: str
@@ -60,14 +59,14 @@ class RunRequest:
     is_scheduled: bool = False
     started_at: float = 0.0  # epoch seconds
 
-    def is_like(self, other: RunRequest) -> bool:
-        """Whether one answer serves both."""
+    def is_equivalent(self, other: RunRequest) -> bool:
+        """Whether the same answer satisfies both requests."""
         return (self.scope, self.library, self.is_preview) == (other.scope, other.library, other.is_preview)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a run found. `unclaimed`: Plex items of no scene; None where the scope cannot tell. `took_s`: seconds."""
+    """What a run found. `unclaimed`: Plex items that belong to no scene; None unless the scope is all scenes."""
 
     checked: int = 0
     gaps: GapCounts = field(default_factory=GapCounts)
@@ -78,7 +77,7 @@ class Result:
 
     @property
     def in_words(self) -> str:
-        """For the log and the user."""
+        """One line for the log."""
         gaps, queued = self.gaps, self.queued
         unclaimed = "" if self.unclaimed is None else f"; {counted(self.unclaimed, 'item')} of Plex without a scene"
         return (
@@ -88,7 +87,7 @@ class Result:
         )
 
     def as_mapping(self) -> dict[str, object]:
-        """As a task answers it."""
+        """The fields of the task's answer."""
         return {
             "checked": self.checked,
             "gaps": self.gaps.as_mapping(),
@@ -100,8 +99,8 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run is. `total`: scenes of Stash, 0 while it is not known."""
+class RunProgress:
+    """How far a run has come. `total`: scenes in Stash, 0 until they are counted."""
 
     request: RunRequest
     checked: int = 0
@@ -109,8 +108,8 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """A run that came to its end, if by an error."""
+class FinishedRun:
+    """A run that succeeded, or failed with `error`."""
 
     request: RunRequest
     ended_at: float
@@ -119,7 +118,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeRun:
-    """When a scope was reconciled last."""
+    """When a scope was last reconciled (epoch seconds)."""
 
     scope: str
     at: float
@@ -127,9 +126,9 @@ class ScopeRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciliationState:
-    """From `last_run_at` to `took_s`: the last run that queued what it found; a preview leaves them alone.
+    """`last_run_at` through `took_s` describe the last run that queued its gaps; previews do not change them.
 
-    `running` survives a killed worker: the next one starts that run over.
+    `running` outlives a killed worker: the next worker starts that run over.
     """
 
     last_run_at: float | None = None
@@ -141,21 +140,21 @@ class ReconciliationState:
     unclaimed: int | None = None
     took_s: float = 0.0
     runs: tuple[ScopeRun, ...] = ()
-    running: Progress | None = None
-    finished: Finished | None = None
-    failed_at: float | None = None  # of the last scheduled run, if none succeeded since
+    running: RunProgress | None = None
+    finished: FinishedRun | None = None
+    failed_at: float | None = None  # of the last scheduled run, if no run succeeded since
 
     def started(self, request: RunRequest) -> ReconciliationState:
-        """A run begins, or is started over."""
-        return replace(self, running=Progress(request=request))
+        """The state when a run begins or is started over."""
+        return replace(self, running=RunProgress(request=request))
 
-    def progressed(self, progress: Progress) -> ReconciliationState:
-        """It is under way."""
+    def progressed(self, progress: RunProgress) -> ReconciliationState:
+        """The state while the run goes on."""
         return replace(self, running=progress)
 
     def succeeded(self, request: RunRequest, result: Result, now: float) -> ReconciliationState:
-        """It came to its end."""
-        after = replace(self, running=None, finished=Finished(request=request, ended_at=now))
+        """The state after a run with a result. Only a run that is no preview resets the schedule."""
+        after = replace(self, running=None, finished=FinishedRun(request=request, ended_at=now))
         if request.is_preview:
             return after
         runs = (ScopeRun(scope=request.scope, at=now), *(run for run in self.runs if run.scope != request.scope))
@@ -165,23 +164,23 @@ class ReconciliationState:
         )
 
     def failed(self, request: RunRequest, error: str, now: float) -> ReconciliationState:
-        """It was refused or broken off."""
-        after = replace(self, running=None, finished=Finished(request=request, ended_at=now, error=error))
+        """The state after a run that was refused or interrupted. Only a scheduled run delays the schedule."""
+        after = replace(self, running=None, finished=FinishedRun(request=request, ended_at=now, error=error))
         return replace(after, failed_at=now) if request.is_scheduled else after
 
 
 def state_file(directory: str, *, clock: Clock, log: logging.Logger) -> StateFile[ReconciliationState]:
-    """The file of a data directory."""
+    """The state file in a data directory; it need not exist yet."""
     return StateFile(os.path.join(directory, RECONCILIATION_STATE), ReconciliationState(), clock=clock, log=log)
 
 
 def result_path(directory: str, run_id: str) -> str:
-    """Where the answer of a run is, once it has ended."""
+    """The file that holds the run's answer once the run has ended."""
     return answer_path(directory, f"{run_id}-result")
 
 
-def words_for_break_off(request: RunRequest, why: str, *, checked: int, total: int) -> str:
-    """`checked` and `total` are scenes, 0 of 0 before they are counted."""
+def interruption_message(request: RunRequest, why: str, *, checked: int, total: int) -> str:
+    """What the user is told about a run that ended early. `checked` and `total` are scenes, 0 until counted."""
     reason = sentence(why)
     again = "It is started again by itself." if request.is_scheduled else "Run it again once that is over."
     if not checked:

@@ -1,4 +1,4 @@
-"""The sweep of Plex that a run begins with: one page a step, into the index and into the run's memory."""
+"""The sweep of Plex that starts a run: each step reads one page into the index and into the run's cache."""
 
 from __future__ import annotations
 
@@ -11,43 +11,52 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from plex.model import LeanItem, Section
     from plex.sweep import SweepClient, Sweeper
-    from reconciliation.memory import Memory
+    from reconciliation.cache import ReconciliationCache
 
-# A page of PlexClient.sweep.
-PAGE = 1000
+# Items in one page of PlexClient.sweep.
+PAGE_SIZE = 1000
 
 
 class Sweep:
-    """Reads these sections as a whole."""
+    """Reads the given sections completely."""
 
     def __init__(
-        self, sections: Sequence[Section], *, plex: SweepClient, sweeper: Sweeper, memory: Memory, clock: Clock
+        self,
+        sections: Sequence[Section],
+        *,
+        plex: SweepClient,
+        sweeper: Sweeper,
+        cache: ReconciliationCache,
+        clock: Clock,
     ) -> None:
         self._left = list(sections)
         self._plex = plex
         self._sweeper = sweeper
-        self._memory = memory
+        self._cache = cache
         self._clock = clock
         self._pages: Iterator[LeanItem] | None = None
         self._began_at = 0.0
         self._newest = 0
         self._count = 0
-        self.empty: list[Section] = []  # those that showed nothing
+        self.empty_sections: list[Section] = []
 
     def step(self) -> bool:
-        """Read one page; whether it was the last. After an error of Plex or the disk the section is begun anew."""
+        """Read one page; return whether it was the last.
+
+        After an error of Plex or the disk, the next step starts the section over.
+        """
         if not self._left:
             return True
         section = self._left[0]
-        # Put back once the page is taken in: what follows a page that failed has lost its place.
+        # Restored only when the page is stored: after a failed page the iterator has lost its place.
         pages, self._pages = self._pages or self._begin(section), None
-        items = list(islice(pages, PAGE))
-        # Items seen before the sweep began are forgotten after it, and the clock may be put back meanwhile.
+        items = list(islice(pages, PAGE_SIZE))
+        # At the end, the index drops items last seen before this time; so it must follow a clock that is set back.
         self._began_at = min(self._began_at, self._clock.now())
         self._newest = max(self._newest, self._sweeper.store_items(items))
-        self._memory.see(items)
+        self._cache.add_swept(items)
         self._count += len(items)
-        if len(items) < PAGE:
+        if len(items) < PAGE_SIZE:
             self._end(section)
         else:
             self._pages = pages
@@ -55,11 +64,11 @@ class Sweep:
 
     def _begin(self, section: Section) -> Iterator[LeanItem]:
         self._began_at, self._newest, self._count = self._clock.now(), 0, 0
-        return iter(self._plex.sweep(section, page_size=PAGE))
+        return iter(self._plex.sweep(section, page_size=PAGE_SIZE))
 
     def _end(self, section: Section) -> None:
         if self._count:
             self._sweeper.record_sweep(section, self._newest, self._began_at)
-        else:  # its disk may be away: what is known of it is not forgotten
-            self.empty.append(section)
+        else:  # its disk may be unmounted: the index keeps what it knows of the section
+            self.empty_sections.append(section)
         self._left.pop(0)

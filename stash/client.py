@@ -1,4 +1,4 @@
-"""The questions PlexSync asks Stash, over stashapi's GQLWrapper (without the introspection of StashInterface)."""
+"""All requests to Stash, over stashapi's GQLWrapper: unlike StashInterface, it runs no introspection query."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Kind = Literal["tag", "performer", "studio", "group"]
 
 PLUGIN_ID = "plexsync"
-# Plex answers 500 to an upload over 10 MB; one byte more tells the caller that this picture is too large.
+# Plex answers an upload over 10 MB with 500. One byte more tells the caller that the picture is too large.
 PICTURE_LIMIT_BYTES = 10 * 1024 * 1024 + 1
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024  # hundreds of scenes with very long descriptions
 SHOWN_ERROR_CHARACTERS = 300
@@ -46,25 +46,25 @@ SCENE_IDS = """query($filter: SceneFilterType!, $page: Int!, $per_page: Int!) {
     scenes { id }
   }
 }"""
-# Where each kind stands in Stash's SceneFilterType. A studio's name reaches the scenes of the studios right
-# below it too, as the name of their parent studio.
+# The field of Stash's SceneFilterType for each kind. Scenes of a studio's direct children are included, because they
+# show its name as their parent studio.
 FILTERS: Mapping[Kind, tuple[str, Mapping[str, object]]] = {
     "tag": ("tags", {}),
     "performer": ("performers", {}),
     "studio": ("studios", {"depth": 1}),
     "group": ("groups", {}),
 }
-# Errors that say nothing about this question: the next one would get them too.
-_NOT_NOW = re.compile(r"database is locked|database not initiali[sz]ed|database needs? migrat", re.IGNORECASE)
-# Pictures are always served under these paths; what stands before (another host, a proxy's prefix) is how
-# browsers reach Stash, and neither key nor cookie may go there.
+# Errors that are not about the query: any other query would get them too.
+_TEMPORARY_ERROR = re.compile(r"database is locked|database not initiali[sz]ed|database needs? migrat", re.IGNORECASE)
+# Pictures are always served under these paths. Anything in front of the path (another host, a proxy's prefix) is how
+# browsers reach Stash; neither key nor cookie may be sent there.
 _PICTURE_PATH = re.compile(r"/(?:scene|performer|studio|tag|group)/\d+/\w+(?:\?\S*)?$")
 _HEADER_VALUE = re.compile(r"[!-~]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StashConfiguration:
-    """`api_key` is empty where Stash asks for no login; `plugin` is what was set for PlexSync, unchecked."""
+    """`api_key` is empty if Stash requires no login; `plugin` holds PlexSync's settings, not validated."""
 
     api_key: str = field(repr=False)
     plugin: Mapping[str, object] = field(repr=False)  # holds the Plex token
@@ -72,7 +72,7 @@ class StashConfiguration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A picture's bytes, without the end of one over 10 MB (see PICTURE_LIMIT_BYTES)."""
+    """A picture; `content` is cut off after PICTURE_LIMIT_BYTES."""
 
     content: bytes = field(repr=False)
     content_type: str
@@ -80,7 +80,7 @@ class Picture:
 
 
 class _GraphQL(GQLWrapper):  # type: ignore[misc]  # stashapi ships no types
-    """stashapi's wrapper with our session, and errors that can be told apart."""
+    """stashapi's wrapper with our session and our error classes."""
 
     s: requests.Session
 
@@ -94,7 +94,7 @@ class _GraphQL(GQLWrapper):  # type: ignore[misc]  # stashapi ships no types
         self.fragments: dict[str, str] = {}
 
     def _handle_GQL_response(self, response: requests.Response) -> Mapping[str, Any]:  # noqa: N802 - the library's name
-        """The answer's `data`. Stash answers a bad question with 422, a failed one with 200, both with `errors`."""
+        """The response's `data`. Both an invalid query (status 422) and a failed one (status 200) carry `errors`."""
         check_login(response)
         answer = _json_object(read_body(response, ANSWER_LIMIT_BYTES), response.status_code)
         if answer.get("errors"):
@@ -106,7 +106,7 @@ class _GraphQL(GQLWrapper):  # type: ignore[misc]  # stashapi ships no types
 
 
 class StashClient:
-    """One Stash. Every method raises StashUnavailable or StashRefused and nothing else of the network."""
+    """A client for one Stash server. Network errors are raised as StashUnavailable or StashRefused, never as others."""
 
     def __init__(self, connection: StashConnection, *, timeout_s: float = 30.0) -> None:
         self.connection = connection
@@ -115,9 +115,9 @@ class StashClient:
         self._graphql = _GraphQL(f"{connection.url}/graphql", self._session)
 
     def fetch_configuration(self) -> StashConfiguration:
-        """Settings and API key; requests carry the key from then on, since the session cookie lives one hour only.
+        """Settings and API key. Later requests use the key, because the session cookie expires after one hour.
 
-        A key that Stash no longer takes is dropped for the cookie: its owner may have made a new one.
+        If Stash rejects the current key, falls back to the cookie: the user may have created a new key.
         """
         try:
             data = self._ask(CONFIGURATION)
@@ -134,10 +134,10 @@ class StashClient:
         return StashConfiguration(api_key=api_key, plugin=_member(configuration, "plugins", PLUGIN_ID))
 
     def read_scenes(self, ids: Sequence[int]) -> dict[int, Scene]:
-        """These scenes, in one query; those that Stash no longer has are absent."""
+        """These scenes by id, from one query; deleted ones are absent."""
         if not ids:
             return {}
-        # Not findScenes(ids:), which fails as a whole when one of them is gone.
+        # Not findScenes(ids:), which fails completely if one of them was deleted.
         wanted = dict.fromkeys(ids)
         fields = " ".join(f"s{number}: findScene(id: {number:d}) {{ ...PlexSyncScene }}" for number in wanted)
         data = self._ask(f"{{ {fields} }}{SCENE_FRAGMENT}")
@@ -145,12 +145,12 @@ class StashClient:
         return {number: parse_scene(scene) for number, scene in found if scene is not None}
 
     def list_updates(self, *, page: int, per_page: int) -> list[tuple[int, str]]:
-        """(id, updated_at) of all scenes, newest first; pages count from 1, the one after the last is empty."""
+        """(id, updated_at) of all scenes, newest first. Pages start at 1; the page after the last is empty."""
         scenes = self._find(UPDATES, {"page": page, "per_page": per_page})
         return [(_number(scene), str(scene.get("updated_at", ""))) for scene in scenes]
 
     def list_ids(self, *, after: int, limit: int) -> tuple[list[int], int]:
-        """The first `limit` scenes whose id is greater than `after`, by id, and how many such scenes there are."""
+        """The first `limit` scene ids greater than `after`, ascending, and the number of all such scenes."""
         condition = {"id": {"value": after, "modifier": "GREATER_THAN"}}
         found = _member(self._ask(ALL_IDS, {"filter": condition, "per_page": limit}), "findScenes")
         scenes, count = found.get("scenes"), found.get("count")
@@ -159,16 +159,16 @@ class StashClient:
         return [_number(scene) for scene in scenes], count
 
     def scene_ids_of(self, kind: Kind, entity_id: int, *, page: int, per_page: int) -> list[int]:
-        """Scenes that show this entity's name, by id; pages count from 1, the one after the last is empty."""
+        """Ids of the scenes that show this entity's name, ascending; pages as in `list_updates`."""
         name, extra = FILTERS[kind]
         condition = {name: {"value": [str(entity_id)], "modifier": "INCLUDES", **extra}}
         scenes = self._find(SCENE_IDS, {"filter": condition, "page": page, "per_page": per_page})
         return [_number(scene) for scene in scenes]
 
     def fetch_picture(self, url_or_path: str, etag: str = "") -> Picture | None:
-        """The picture, or None when it is still the one of `etag`. Stash's stand-in (SVG) is returned as it is.
+        """The picture, or None if its ETag is still `etag`. Stash's SVG placeholder is returned like any picture.
 
-        StashRefused concerns this picture only: it does not exist, or Stash fails to make it.
+        StashRefused is about this picture only: it does not exist, or Stash cannot produce it.
         """
         found = _PICTURE_PATH.search(url_or_path)
         if found is None:
@@ -181,12 +181,12 @@ class StashClient:
                 return _picture(response, found[0])
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the open connections."""
         self._session.close()
 
     def _ask(self, query: str, variables: Mapping[str, object] | None = None) -> Mapping[str, Any]:
         with translated(self.connection.url, self.timeout_s):
-            # A copy, because the library writes into the variables.
+            # A copy, because the library modifies the variables.
             data: Mapping[str, Any] = self._graphql.call_GQL(query, dict(variables or {}))
             return data
 
@@ -198,7 +198,7 @@ class StashClient:
 
 
 def _picture(response: requests.Response, path: str) -> Picture | None:
-    """What the status says. 500 is about this picture (a lost file); 502 and above come from a proxy or a restart."""
+    """Interpret the status: 500 is about this picture (a lost file), 502 and above come from a proxy or a restart."""
     status = response.status_code
     if status == HTTPStatus.NOT_MODIFIED:
         return None
@@ -224,17 +224,17 @@ def _json_object(body: bytes, status: int) -> Mapping[str, Any]:
 
 
 def _graphql_error(errors: object, status: int) -> StashRefused | StashUnavailable:
-    """The first error in words; about this question, or (5xx, a locked database) about Stash as a whole."""
+    """An exception with the first message: StashUnavailable for 5xx or a locked database, otherwise StashRefused."""
     entries = errors if isinstance(errors, list) else [errors]
     messages = [str(entry.get("message")) if isinstance(entry, Mapping) else str(entry) for entry in entries]
     shown = " ".join(messages[0].split())[:SHOWN_ERROR_CHARACTERS]
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(_NOT_NOW.search(message) for message in messages):
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(_TEMPORARY_ERROR.search(message) for message in messages):
         return StashUnavailable(f"Stash cannot answer now: {shown}")
     return StashRefused(f"Stash refuses a query: {shown}")
 
 
 def _member(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    """The object at the end of `keys`; empty where the last of them is null or missing."""
+    """The object at the path `keys`; empty if it is null or missing."""
     value: object = data
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else value

@@ -1,4 +1,4 @@
-"""How to reach Stash: what each invocation is told under `server_connection`."""
+"""How to reach Stash: the `server_connection` that Stash passes to each plugin process."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# Addresses that mean "listen everywhere". Go listens on both families for each of them, and 127.0.0.1 also
-# answers where IPv6 is switched off.
-EVERYWHERE = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - recognised, not bound
+# Addresses that mean "listen on all interfaces". For each of them Go listens on IPv4 and IPv6; 127.0.0.1 works even if
+# IPv6 is disabled.
+ALL_INTERFACES = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - recognised, not bound
 _HOST = re.compile(r"[A-Za-z0-9._~-]+|\[?[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?\]?")
 _COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_COOKIE_VALUE = re.compile(r"[!-:<-~]*")  # what fits into a header: printable ASCII, no blank, no semicolon
+_COOKIE_VALUE = re.compile(r"[!-:<-~]*")  # safe in a header: printable ASCII, no space, no semicolon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StashConnection:
-    """`url` is `scheme://host:port` without a path; an empty `cookie_name` means that Stash asks for no login."""
+    """`url` is `scheme://host:port` without a path; `cookie_name` is empty if Stash requires no login."""
 
     url: str
     cookie_name: str = ""
@@ -26,7 +26,7 @@ class StashConnection:
 
 
 def parse_connection(server_connection: object) -> StashConnection:
-    """The connection that Stash describes. Raises ValueError, never naming the cookie's value."""
+    """Parse `server_connection`. Raises ValueError, whose message never contains the cookie's value."""
     given = _mapping(server_connection, "server_connection")
     name, value = _cookie(given.get("SessionCookie"))
     return StashConnection(
@@ -39,7 +39,7 @@ def parse_connection(server_connection: object) -> StashConnection:
 
 def _mapping(value: object, name: str) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise ValueError(f"{name} is {type(value).__name__}; Stash sends an object")  # noqa: TRY004 - one kind to catch
+        raise ValueError(f"{name} is {type(value).__name__}; Stash sends an object")  # noqa: TRY004 - callers catch one type
     return value
 
 
@@ -60,7 +60,7 @@ def _scheme(value: object) -> str:
 
 def _host(value: object) -> str:
     host = _text(value, "Host").strip()
-    if host in EVERYWHERE:
+    if host in ALL_INTERFACES:
         return "127.0.0.1"
     if not _HOST.fullmatch(host):
         raise ValueError(f"server_connection.Host is {host[:80]!r}; Stash sends a name or an address")
@@ -68,7 +68,7 @@ def _host(value: object) -> str:
 
 
 def _port(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:  # noqa: PLR2004 - ports of TCP
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:  # noqa: PLR2004 - TCP ports
         raise ValueError(f"server_connection.Port is {str(value)[:20]!r}; Stash sends a number from 1 to 65535")
     return value
 

@@ -1,20 +1,20 @@
-"""What can go wrong between PlexSync and Stash.
+"""Errors between PlexSync and Stash.
 
 StashError
-├── StashUnavailable    Stash cannot be asked now: down, slow, restarting, unreadable; the job waits, uncharged
-│   └── StashLoginNeeded    it answers, but neither session cookie nor API key lets us in (any more)
-└── StashRefused        Stash understood this question and answers it with an error; others may fare better
+├── StashUnavailable    Stash gives no usable answer now: down, slow, restarting; the job waits, no attempt counted
+│   └── StashLoginNeeded    it rejects the session cookie or the API key
+└── StashRefused        Stash answers this request with an error; other requests may succeed
 """
 
 from __future__ import annotations
 
 
 class StashError(Exception):
-    """Base of all errors of this room. Messages are one line and hold no secret."""
+    """Base class. Messages are one line and contain no secrets."""
 
 
-class StashUnavailable(StashError):  # noqa: N818 - named for what Stash is, as in the log
-    """No usable answer: refused, timed out, dropped, 5xx, redirected, or not what Stash would say."""
+class StashUnavailable(StashError):  # noqa: N818 - named for the state of Stash, as in the log
+    """No usable answer: refused, timed out, dropped, 5xx, redirected, or nothing that Stash would send."""
 
 
 class StashLoginNeeded(StashUnavailable):
@@ -22,4 +22,4 @@ class StashLoginNeeded(StashUnavailable):
 
 
 class StashRefused(StashError):  # noqa: N818 - named for what Stash did, as in the log
-    """A GraphQL error, a picture that does not exist, or a scene of a shape that nobody expects."""
+    """A GraphQL error, a picture that does not exist, or a scene of an unexpected shape."""

@@ -1,4 +1,4 @@
-"""The ids of the scenes that a run or a sync looks at, page by page; a page that failed is asked for again."""
+"""Lists the scene ids of a reconciliation or a sync page by page. A page that failed can be requested again."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 
 class Listing(Protocol):
-    """A scope's scenes."""
+    """A source of scene ids in pages."""
 
-    rest: int  # how many come after the last page, as far as it is known
+    remaining: int  # scenes after the last page, as far as known
 
     def next_page(self, stash: StashClient) -> list[int] | None:
-        """More ids, perhaps none; None at the end. Raises StashUnavailable and StashRefused."""
+        """The next ids, possibly an empty list; None at the end. Raises StashUnavailable and StashRefused."""
 
 
 class AllScenes:
-    """Every scene, by id: what is deleted meanwhile shifts nothing."""
+    """Every scene, in order of id, so that a deletion in between does not shift the pages."""
 
     def __init__(self, page: int) -> None:
         self._page = page
         self._after = 0
-        self.rest = 0
+        self.remaining = 0
 
     def next_page(self, stash: StashClient) -> list[int] | None:
         """See Listing."""
@@ -34,18 +34,18 @@ class AllScenes:
         if not ids and count:
             raise StashUnavailable(f"Stash lists none of {count} scenes after scene {self._after}")
         self._after = max(ids, default=self._after)
-        self.rest = count - len(ids)
+        self.remaining = count - len(ids)
         return ids or None
 
 
 class RecentScenes:
-    """The scenes that changed in Stash at `since` (epoch seconds) or later, the newest first."""
+    """Scenes that changed in Stash at or after `since` (epoch seconds), newest first."""
 
     def __init__(self, since: float, page: int) -> None:
         self._since = since
         self._size = page
         self._page: int | None = 1
-        self.rest = 0
+        self.remaining = 0
         self._last: frozenset[int] = frozenset()
 
     def next_page(self, stash: StashClient) -> list[int] | None:
@@ -57,8 +57,8 @@ class RecentScenes:
         known = [at for _, at in times if at is not None]
         is_over = len(listed) < self._size or (bool(known) and known[-1] < self._since - SORT_MARGIN_S)
         self._page = None if is_over else self._page + 1
-        self.rest = 0 if is_over else self._size
-        # A change meanwhile moves the end of a page to the next one.
+        self.remaining = 0 if is_over else self._size
+        # If a scene changes meanwhile, the end of one page moves to the next.
         again, self._last = self._last, frozenset(scene_id for scene_id, _ in times)
-        # One whose time cannot be read is looked at: it costs little.
+        # A scene whose time cannot be parsed is included, which costs little.
         return [scene_id for scene_id, at in times if scene_id not in again and (at is None or at >= self._since)]

@@ -1,4 +1,4 @@
-"""Stash's raw plugin protocol: one JSON object in, one JSON object out, prefixed lines on standard error."""
+"""Stash's raw plugin protocol: one JSON object in, one JSON object out, log lines with a prefix on standard error."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 LINE_LIMIT_BYTES = 60_000
 CUT = " … (cut)"
 _LEVELS = ((logging.DEBUG, "t"), (logging.INFO, "d"), (logging.WARNING, "i"), (logging.ERROR, "w"))
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a tab may stay; line ends are gone by then
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # tabs are allowed; line ends are already split off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskInput:
-    """What Stash tells a task or an operation. `args` includes the mode, and holds what the caller passed."""
+    """The input of a task or an operation. `args`: what the caller passed, including the mode."""
 
     connection: StashConnection
     mode: str
@@ -31,14 +31,14 @@ class TaskInput:
 
 
 def parse_task_input(data: bytes) -> TaskInput:
-    """Standard input of a task. Raises ValueError with one clear line, which holds no cookie."""
+    """Parse a task's standard input. Raises ValueError with a one-line message that never contains the cookie."""
     try:
         given = json.loads(data)
     except (ValueError, RecursionError):
-        # `from None`, because the JSON error keeps the whole text, cookie included.
+        # `from None`, because the JSON error contains the whole text, including the cookie.
         raise ValueError(f"Stash's input is not JSON ({len(data)} bytes)") from None
     if not isinstance(given, Mapping):
-        raise ValueError(f"Stash's input is {type(given).__name__}; a JSON object is expected")  # noqa: TRY004 - one kind to catch
+        raise ValueError(f"Stash's input is {type(given).__name__}; a JSON object is expected")  # noqa: TRY004 - callers catch one type
     args = given.get("args") or {}
     if not isinstance(args, Mapping):
         raise ValueError(f"args is {type(args).__name__}; a JSON object is expected")  # noqa: TRY004 - as above
@@ -49,12 +49,12 @@ def parse_task_input(data: bytes) -> TaskInput:
 
 
 def answer_output(output: object) -> bytes:
-    """The one object on standard output; ValueError for NaN and infinity, which are no JSON."""
+    """The object for standard output. Raises ValueError for NaN and infinity, which JSON does not have."""
     return _line({"output": output})
 
 
 def answer_error(text: str) -> bytes:
-    """The answer that Stash shows as an error: of the operation to its caller, of a task in the log."""
+    """The answer that Stash reports as an error: to the caller of an operation; for a task, in the log."""
     return _line({"error": text})
 
 
@@ -63,15 +63,15 @@ def _line(answer: Mapping[str, object]) -> bytes:
 
 
 def progress_line(fraction: float) -> str:
-    """What moves the job's progress bar, 0..1; anything outside is brought to the nearer end, NaN to 0."""
+    """A log line that sets the job's progress bar. `fraction` is clamped to 0..1; NaN counts as 0."""
     return f"\x01p\x02{min(1.0, fraction) if fraction > 0 else 0.0:.4f}\n"
 
 
 class StashLogHandler(logging.Handler):
     """Writes records to Stash's log: one prefixed line for each line of the message.
 
-    `stream` takes bytes (`sys.stderr.buffer`), so that no locale can spoil or refuse a message. Levels: below
-    DEBUG trace, then debug, info, warning, and ERROR and above error.
+    `stream` takes bytes (`sys.stderr.buffer`), so that no locale can garble or reject a message. Records below DEBUG
+    become trace lines, then debug, info and warning; ERROR and above become error lines.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -79,7 +79,7 @@ class StashLogHandler(logging.Handler):
         self.stream = stream
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record; quietly give up when Stash has closed its end."""
+        """Write the record; ignore that Stash has closed its end of the pipe."""
         try:
             text = self.format(record)
         except (TypeError, ValueError, KeyError):
@@ -88,11 +88,11 @@ class StashLogHandler(logging.Handler):
             self.stream.write(log_lines(record.levelno, text))
             self.stream.flush()
         except (OSError, ValueError):
-            pass  # nobody reads any more, or the stream is closed: the work goes on
+            pass  # nobody reads any longer, or the stream is closed: the work goes on
 
 
 def log_lines(level: int, text: str) -> bytes:
-    """The text as Stash's log takes it, whatever characters it holds."""
+    """The text as lines for Stash's log; any characters are allowed."""
     prefix = f"\x01{_letter(level)}\x02".encode("ascii")
     lines = text.splitlines() or [""]
     return b"".join(prefix + _cut(_clean(line), LINE_LIMIT_BYTES - len(prefix) - 1) + b"\n" for line in lines)
@@ -103,7 +103,7 @@ def _letter(level: int) -> str:
 
 
 def _clean(line: str) -> bytes:
-    """Control characters and halves of surrogate pairs (odd file names) become visible escapes."""
+    """Replace control characters and lone surrogates (from odd file names) with visible escapes."""
     visible = _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", line)
     return visible.encode("utf-8", "backslashreplace")
 

@@ -1,4 +1,4 @@
-"""A scene as PlexSync needs it, and the GraphQL fragment that asks for exactly that."""
+"""A scene with the fields that PlexSync needs, and the GraphQL fragment that requests exactly these."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ fragment PlexSyncScene on Scene {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneFile:
-    """`path` as Stash sees it; `size` in bytes."""
+    """`path` as Stash sees it (Plex may see another); `size` in bytes."""
 
     path: str
     size: int
@@ -44,7 +44,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performer:
-    """`image_path` is an address of Stash; it contains `default=true` where the picture is Stash's stand-in."""
+    """`image_path` is a URL of Stash; it contains `default=true` if the picture is only Stash's placeholder."""
 
     id: int
     name: str
@@ -53,7 +53,7 @@ class Performer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
-    """`parent` is the studio right above, if any."""
+    """`parent` is the direct parent studio, if any."""
 
     id: int
     name: str
@@ -62,9 +62,9 @@ class Studio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What Stash knew when it was asked, unchecked: a date may be `2004`, a rating -5 or 101, a text hold NUL.
+    """The scene as Stash returned it, not validated: a date may be `2004`, a rating -5 or 101; text may contain NUL.
 
-    `updated_at` is Stash's own text (its offset, whole seconds); empty text stands for what Stash leaves out.
+    `updated_at` is Stash's text, with its UTC offset and whole seconds. Missing text is "".
     """
 
     id: int
@@ -84,11 +84,11 @@ class Scene:
 
 
 class _ShapeError(ValueError):
-    """Part of an answer is not what the schema promises."""
+    """Part of the response does not match the schema."""
 
 
 def parse_scene(data: object) -> Scene:
-    """The scene in an answer to SCENE_FRAGMENT; StashRefused names the scene when the shape is another."""
+    """Parse the response to SCENE_FRAGMENT. Raises StashRefused, which names the scene, if it has another shape."""
     try:
         return _scene(_mapping(data))
     except _ShapeError as error:
@@ -157,7 +157,7 @@ def _text(data: Mapping[str, object], key: str) -> str:
 
 
 def _integer(data: Mapping[str, object], key: str) -> int:
-    """Ids come as text, sizes and ratings as numbers."""
+    """Stash sends ids as text, sizes and ratings as numbers."""
     value = data.get(key)
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value)

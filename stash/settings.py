@@ -1,7 +1,7 @@
-"""The user's settings, parsed once. A bad value becomes one message and its default; nothing here raises.
+"""The user's settings, parsed once. A bad value yields one message and the default; nothing here raises.
 
-Stash knows no defaults and shows an unset switch as off and an unset number as 0, so off, 0 and empty mean
-"the default". It stores what it is given, whatever the setting's type: numbers may come as text.
+Stash has no defaults: it shows an unset switch as off and an unset number as 0, so off, 0 and empty mean "the default".
+It stores any value for any type of setting; numbers may arrive as text.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from local.redact import Redactor
 from stash.setting_values import (
     BadValue,
     is_unset,
+    parse_choice,
     parse_list,
     parse_number,
     parse_path_map,
@@ -22,7 +23,6 @@ from stash.setting_values import (
     parse_tls,
     parse_token,
     parse_url,
-    parse_word,
     show,
 )
 
@@ -51,12 +51,12 @@ INTERVALS = ("never", "hourly", "daily", "weekly")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every setting under its own key; the `skip_…` switches are gathered in `skip`, times carry their unit."""
+    """Each setting under its own key, except that times carry their unit and `skip` combines the `skip_…` switches."""
 
-    plex_url: str = ""  # empty: nothing can be pushed, jobs wait
+    plex_url: str = ""  # empty: jobs wait, since nothing can be pushed
     plex_token: str = field(default="", repr=False)
-    plex_library: tuple[str, ...] = ()  # empty: every library of movies
-    path_map: tuple[PathRule, ...] = ()  # in order, first match wins; empty: inferred
+    plex_library: tuple[str, ...] = ()  # empty: all movie libraries
+    path_map: tuple[PathRule, ...] = ()  # the first match wins; empty: inferred
     paused: bool = False
     only_organized: bool = False
     allow_ambiguous: bool = False
@@ -65,7 +65,7 @@ class Settings:
     stash_url_for_plex: str = ""
     scan_plex: bool = False
     skip: frozenset[str] = frozenset()  # of SKIPPABLE
-    exclude_tags: tuple[str, ...] = ()  # may hold `*`
+    exclude_tags: tuple[str, ...] = ()  # may contain `*`
     max_tags: int = 100
     max_retries: int = 5
     connect_timeout_s: float = 5.0
@@ -85,13 +85,13 @@ SETTING_KEYS = frozenset(
     | {f"skip_{name}" for name in SKIPPABLE},
 )
 _PLEX_URL_HINT = "enter the address of Plex, for example http://192.168.1.10:32400"
-_PLEX_TOKEN_HINT = "enter the X-Plex-Token of the account that owns the Plex server"  # noqa: S105 - no token, a hint
+_PLEX_TOKEN_HINT = "enter the X-Plex-Token of the account that owns the Plex server"  # noqa: S105 - a hint, not a token
 
 
 def parse_settings(raw: Mapping[str, object], environ: Mapping[str, str]) -> tuple[Settings, tuple[str, ...]]:
-    """The settings and what is wrong with them, one line each: setting, value, what is allowed, what is used.
+    """The settings, and one line for each problem: setting, value, what is allowed, what is used instead.
 
-    PLEX_URL and PLEX_TOKEN in `environ` stand in for unset settings. Keys that are not known are left alone.
+    PLEX_URL and PLEX_TOKEN in `environ` replace unset settings. Unknown keys are ignored.
     """
     reader = _Reader(raw, environ)
     text, number, switch = reader.text, reader.number, reader.switch
@@ -116,7 +116,7 @@ def parse_settings(raw: Mapping[str, object], environ: Mapping[str, str]) -> tup
         tls=text("tls", parse_tls, "verify"),
         recovery_rate=number("recovery_rate", 5, least=0.1, most=100),
         recovery_minutes=number("recovery_minutes", 5, least=1, most=30),
-        reconcile_interval=text("reconcile_interval", lambda value: parse_word(value, INTERVALS), "never"),
+        reconcile_interval=text("reconcile_interval", lambda value: parse_choice(value, INTERVALS), "never"),
         reconcile_scope=text("reconcile_scope", parse_scope, "24h"),
         ignore_missing=switch("ignore_missing"),
         debug_logging=switch("debug_logging"),
@@ -126,13 +126,13 @@ def parse_settings(raw: Mapping[str, object], environ: Mapping[str, str]) -> tup
 
 
 class _Reader:
-    """Takes the settings one by one and collects the messages."""
+    """Reads one setting at a time and collects the messages."""
 
     def __init__(self, raw: Mapping[str, object], environ: Mapping[str, str]) -> None:
         self.raw = raw
         self.environ = environ
         self.messages: list[str] = []
-        # The token may have been pasted into another field as well.
+        # The token may have been pasted into another setting too.
         self.redactor = Redactor(str(token) for token in (raw.get("plex_token"), environ.get("PLEX_TOKEN")) if token)
 
     def switch(self, key: str) -> bool:
@@ -149,7 +149,7 @@ class _Reader:
         return default if is_unset(value) else self._parsed(key, value, parse, default=default)
 
     def required(self, key: str, parse: Callable[[object], str], hint: str) -> str:
-        """A setting that has no default; empty when it is missing or bad, and a message says so."""
+        """A setting without a default. If it is missing or bad, the result is "" and a message says so."""
         variable, value, name = key.upper(), self.raw.get(key), key
         if is_unset(value):
             value, name = self.environ.get(variable), f"{variable} in the environment"
@@ -159,7 +159,7 @@ class _Reader:
         return self._parsed(name, value, parse, default="", instead="changes wait until it is corrected")
 
     def path_map(self, key: str) -> tuple[PathRule, ...]:
-        """A rule that is none is left out; the others still hold."""
+        """Invalid rules are left out; the others still apply."""
         nothing: tuple[tuple[PathRule, ...], tuple[str, ...]] = ((), ())
         rules, bad = self.text(key, parse_path_map, nothing)
         for rule in bad:

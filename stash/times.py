@@ -1,11 +1,11 @@
-"""Stash's times: text with an offset that follows the clock's changes, whole seconds."""
+"""Stash's times: text in whole seconds, with a UTC offset that changes with daylight saving time."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
 
-# Stash sorts its times as text, which puts those with another offset out of order; no offset is as long as a day.
+# Stash sorts its times as text, which misplaces those with another offset, but by less than a day.
 SORT_MARGIN_S = 86_400.0
 _SHAPE = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:[.,]\d+)?(?P<offset>[Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -13,7 +13,7 @@ _SHAPE = re.compile(
 
 
 def epoch_of(text: str) -> float | None:
-    """Epoch seconds, without fractions; None for what is no time with an offset."""
+    """Whole epoch seconds; None if the text is not a time with an offset."""
     match = _SHAPE.fullmatch(text)
     if match is None:
         return None

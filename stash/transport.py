@@ -1,7 +1,7 @@
-"""HTTP towards Stash: one session that is bounded in every direction, and one translator for its failures.
+"""HTTP to Stash: a session with limits on time, size and destination, and one translator for its failures.
 
-It follows no redirect (the way to the login page would end as a 200 with HTML), reads no proxy, netrc or
-certificate setting of the environment, always has a timeout, and never reads more than it was told to.
+The session follows no redirects (one to the login page would end as a 200 with HTML), ignores proxy, netrc and
+certificate settings of the environment, always has a timeout, and never reads more than the given limit.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
     from stash.connection import StashConnection
 
-CONNECT_TIMEOUT_S = 5.0  # Stash is on this machine or next to it
+CONNECT_TIMEOUT_S = 5.0  # Stash runs on this machine or in the same network
 CHUNK_BYTES = 65_536
 
 
 class StashSession(requests.Session):
-    """A session for one Stash; `timeout_s` is the longest silence while an answer is awaited or read."""
+    """A session for one Stash. `timeout_s`: the longest silence before and during a response."""
 
     def __init__(self, connection: StashConnection, *, timeout_s: float) -> None:
         super().__init__()
         self.timeout_s = timeout_s
         self.trust_env = False
-        # Stash with https has the certificate that its owner made for it, and says itself where it listens.
+        # With https, Stash uses a certificate that its owner made; the address comes from Stash itself.
         self.verify = False
         if connection.url.startswith("https:"):
-            # A warning on standard error would break Stash's log protocol, once per request.
+            # Each request would print a warning on standard error, which would break Stash's log protocol.
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # the session's cookie is kept by hand below
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # the cookie header is set below
         self._cookie_name = connection.cookie_name
         self._cookie = f"{connection.cookie_name}={connection.cookie_value}" if connection.cookie_name else ""
         self.use_key(connection.api_key)
@@ -50,7 +50,7 @@ class StashSession(requests.Session):
         return "ApiKey" in self.headers
 
     def use_key(self, api_key: str) -> None:
-        """Log in with the API key from now on, with the session cookie when it is empty."""
+        """Use the API key from now on, or the session cookie if `api_key` is empty."""
         self.headers.pop("ApiKey", None)
         self.headers.pop("Cookie", None)
         if api_key:
@@ -59,26 +59,26 @@ class StashSession(requests.Session):
             self.headers["Cookie"] = self._cookie
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Every request of the session comes through here, whoever made it."""
+        """Send with the session's timeouts and without redirects. Every request of the session passes through here."""
         timeouts = min(CONNECT_TIMEOUT_S, self.timeout_s), self.timeout_s
         response = super().send(request, **{**kwargs, "timeout": timeouts, "allow_redirects": False, "stream": True})
         self._renew_cookie(response)
         return response
 
     def _renew_cookie(self, response: requests.Response) -> None:
-        """Stash renews the cookie with each answer, which keeps the login alive where there is no API key."""
+        """Stash renews the cookie with each response; that keeps the login alive if there is no API key."""
         renewed = response.cookies.get_dict().get(self._cookie_name, "")
         if "Cookie" in self.headers and renewed and response.ok:
             self._cookie = self.headers["Cookie"] = f"{self._cookie_name}={renewed}"
 
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - the library's signature
-        """None: even with redirects off, requests would read the redirect's body and parse its target."""
+        """Always None: even with redirects off, requests would read the redirect's body and parse its target."""
         return
 
 
 @contextmanager
 def translated(url: str, timeout_s: float) -> Iterator[None]:
-    """Turn every failure of the network, at any depth of the libraries, into StashUnavailable."""
+    """Raise every network failure, from whichever library, as StashUnavailable."""
     try:
         yield
     except requests.Timeout as error:
@@ -90,7 +90,7 @@ def translated(url: str, timeout_s: float) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """In words what lies at the bottom of the libraries' chain of exceptions."""
+    """The root cause in the libraries' chain of exceptions, in words."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ConnectionRefusedError):
@@ -106,7 +106,7 @@ def _reason(error: Exception) -> str:
 
 
 def read_body(response: requests.Response, limit_bytes: int) -> bytes:
-    """The decoded body, but at most `limit_bytes` of it; StashUnavailable when it ends before its stated length."""
+    """The decoded body, truncated to `limit_bytes`. Raises StashUnavailable if it is shorter than its stated length."""
     parts: list[bytes] = []
     total = 0
     with response:
@@ -117,13 +117,13 @@ def read_body(response: requests.Response, limit_bytes: int) -> bytes:
                 return b"".join(parts)[:limit_bytes]
     stated = response.headers.get("Content-Length", "")
     if "Content-Encoding" not in response.headers and stated.isdigit() and total < int(stated):
-        # urllib3 before 2.0, which some systems ship, takes a cut answer for a whole one.
+        # urllib3 before 2.0, which some systems ship, does not notice a truncated response.
         raise StashUnavailable(f"Stash's answer broke off after {total} of {stated} bytes")
     return b"".join(parts)
 
 
 def check_login(response: requests.Response) -> None:
-    """Raise for the ways in which Stash says "who are you?" or "not now", before anything else is read."""
+    """Raise StashLoginNeeded if Stash rejects the login. Call it before reading the body."""
     status = response.status_code
     content_type = response.headers.get("Content-Type", "")
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from persistqueue import AckStatus, SQLiteAckQueue
 
-from local.storage import is_damage, refusals, set_aside
+from local.storage import is_damage, raise_as_local_storage, set_aside
 from store.job import Job, job_from_data, job_to_data
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class JobQueue:
         self.unreadable: list[str] = []
         self.had_in_flight = False  # the worker before this one ended in the middle of a job
         self._disk: Any = None  # persist-queue is not typed
-        with refusals(self._path, "opened"):
+        with raise_as_local_storage(self._path, "opened"):
             try:
                 self._disk = self._open()
                 self._load()
@@ -291,7 +291,7 @@ class JobQueue:
 
     @contextmanager
     def _storage(self) -> Iterator[None]:
-        with refusals(self._path, "read or written"):
+        with raise_as_local_storage(self._path, "read or written"):
             try:
                 yield
             except sqlite3.DatabaseError as error:

@@ -45,7 +45,7 @@ def run_worker(directory: str, script: str) -> None:
         return
     try:
         # What these import may just have been installed.
-        from reconciliation.engine import Reconciler  # noqa: PLC0415
+        from reconciliation.reconciler import Reconciler  # noqa: PLC0415
         from worker.serve import serve  # noqa: PLC0415
     except Exception as error:  # noqa: BLE001 - whatever a damaged package raises
         _note(

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from local.words import counted
-from reconciliation.schedule import chosen_scope
+from reconciliation.schedule import parse_scope_argument
 from reconciliation.state import COMMAND, ReconciliationState, result_path, state_file
 from store.worker_file import read_told
 from tasks.context import TaskError
@@ -56,7 +56,7 @@ def reconcile_preview(context: Context) -> Mapping[str, object]:
 def _reconcile(context: Context, *, default_scope: str, is_preview: bool) -> Mapping[str, object]:
     given = context.input.args
     try:
-        scope = chosen_scope(given.get("scope"), default_scope)
+        scope = parse_scope_argument(given.get("scope"), default_scope)
     except ValueError as error:
         raise TaskError(str(error)) from error
     library = str(given.get("library") or "").strip()

@@ -126,7 +126,7 @@ def _queue(context: Context, scene_ids: Sequence[int]) -> None:
 def _pages(client: StashClient, listing: Listing) -> Iterator[Page]:
     while (ids := listing.next_page(client)) is not None:
         if ids:
-            yield _read(client, ids, rest=listing.rest)
+            yield _read(client, ids, rest=listing.remaining)
 
 
 def _read(client: StashClient, ids: Sequence[int], *, rest: int) -> Page:

@@ -17,9 +17,9 @@ import pytest
 from local import pip
 from local.packages import (
     NO_INSTALL,
-    RUN_TIME,
-    Needed,
+    RUNTIME,
     PackagesMissing,
+    Requirement,
     activate_site,
     ensure_packages,
     missing_packages,
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = (
-    Needed(package="fake-plex", module="fake_plex.server", text=b"class Server"),
-    Needed(package="fake-queue", module="fake_queue"),
+    Requirement(package="fake-plex", module="fake_plex.server", text=b"class Server"),
+    Requirement(package="fake-queue", module="fake_queue"),
 )
 posix_only = pytest.mark.skipif(os.name == "nt", reason="signals and locks of POSIX")
 
 
 @dataclass(kw_only=True)
 class Place:
-    """A data directory, the requirements of a plugin, and a folder that serves as package index."""
+    """A data directory, a requirements file, and a folder that serves as package index."""
 
     root: Path
     said: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Place:
         ensure_packages(str(self.requirements), str(self.data), self.said.append, needed=NEEDED)
 
     def start(self) -> subprocess.Popen[str]:
-        """Another process that ensures the same packages, then prints where one of them was found."""
+        """Start another process that ensures the same packages, then prints the path of one of them."""
         code = (
             "import sys; from local.packages import *; "
             f"needed = {NEEDED!r}; say = lambda text: print(text, flush=True); "
@@ -93,7 +93,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 
 @pytest.fixture
 def silent_index(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """A package index that takes connections and never answers."""
+    """A package index that accepts connections but never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(60)
         monkeypatch.delenv("PIP_NO_INDEX", raising=False)
@@ -106,7 +106,7 @@ def without_index(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_venv(path: Path) -> Path:
-    """A virtual environment without pip; returns its interpreter."""
+    """Create a virtual environment without pip; return its interpreter."""
     venv.create(path, with_pip=False, symlinks=os.name != "nt")
     return path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
@@ -125,7 +125,7 @@ def test_missing_packages_are_installed_once_and_come_first(place: Place, monkey
     assert place.said == []
 
 
-def test_nothing_is_left_beside_the_folder(place: Place) -> None:
+def test_only_the_lock_is_left_next_to_the_folder(place: Place) -> None:
     place.ensure()
     assert sorted(os.listdir(place.folder.parent)) == sorted([place.folder.name, "install.lock"])
 
@@ -136,7 +136,7 @@ def write_package(folder: Path, name: str, modules: dict[str, str]) -> None:
         (folder / name / module).write_text(source)
 
 
-def test_what_is_importable_already_is_used(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_packages_are_used(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     site = place.root / "site"
     write_package(site, "fake_plex", {"__init__.py": "", "server.py": "class Server: pass"})
     write_package(site, "fake_queue", {"__init__.py": ""})
@@ -150,13 +150,13 @@ def test_what_is_importable_already_is_used(place: Place, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("modules", "why"),
     [
-        ({"readme": ""}, "any folder is a namespace"),
-        ({"__init__.py": ""}, "another package of that name"),
-        ({"__init__.py": "", "server.py": "class OldServer: pass"}, "a version without what is needed"),
-        ({"server.py": "raise RuntimeError('imported to see whether it is there')"}, "a namespace with such a module"),
+        ({"readme": ""}, "any folder is a namespace package"),
+        ({"__init__.py": ""}, "another package with that name"),
+        ({"__init__.py": "", "server.py": "class OldServer: pass"}, "a version without the required class"),
+        ({"server.py": "raise RuntimeError('imported to see whether it is there')"}, "a namespace package"),
     ],
 )
-def test_a_folder_of_the_plugins_folder_is_not_taken_for_a_package(
+def test_folder_on_the_path_is_not_mistaken_for_a_package(
     place: Place, monkeypatch: pytest.MonkeyPatch, modules: dict[str, str], why: str
 ) -> None:
     plugins = place.root / "plugins"
@@ -165,11 +165,11 @@ def test_a_folder_of_the_plugins_folder_is_not_taken_for_a_package(
     monkeypatch.syspath_prepend(str(plugins))
     assert missing_packages(NEEDED) == ("fake-plex",), why
     place.ensure()
-    # All of them come from the private folder, the one that was there as well: versions are not mixed.
+    # Even the package that was installed comes from the private folder, so that versions are not mixed.
     assert importlib.import_module("fake_queue").__file__ == str(place.folder / "fake_queue" / "__init__.py")
 
 
-def test_settings_of_the_users_own_pip_and_folders_on_pythonpath_do_not_disturb(
+def test_pip_settings_and_pythonpath_of_the_user_do_not_interfere(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plugins = place.root / "plugins"
@@ -181,7 +181,7 @@ def test_settings_of_the_users_own_pip_and_folders_on_pythonpath_do_not_disturb(
     assert place.said[-1] == "Installed."
 
 
-def test_other_files_than_those_pinned_are_refused_and_leave_nothing(place: Place) -> None:
+def test_files_that_differ_from_the_pinned_ones_are_refused(place: Place) -> None:
     make_wheel(place.root / "wheels", "fake_plex", {"fake_plex/__init__.py": "forged = True"})
     with pytest.raises(PackagesMissing, match="other files than those PlexSync was tested with"):
         place.ensure()
@@ -189,19 +189,19 @@ def test_other_files_than_those_pinned_are_refused_and_leave_nothing(place: Plac
     assert str(place.folder) not in sys.path
 
 
-def test_a_requirement_without_a_hash_is_refused(place: Place) -> None:
+def test_requirement_without_a_hash_is_refused(place: Place) -> None:
     place.requirements.write_text("fake_plex==1.0\nfake_queue==1.0\n")
     with pytest.raises(PackagesMissing, match="hash"):
         place.ensure()
 
 
-def test_requirements_that_do_not_bring_what_is_needed_are_an_error(place: Place) -> None:
+def test_requirements_without_a_needed_package_are_an_error(place: Place) -> None:
     place.requirements.write_text(place.requirements.read_text().splitlines()[0] + "\n")
     with pytest.raises(PackagesMissing, match=r"not installed: fake-queue\..*does not bring them"):
         place.ensure()
 
 
-def test_no_install_never_runs_pip_and_names_a_command_that_does(
+def test_no_install_runs_no_pip_and_suggests_a_command_that_works(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(NO_INSTALL, "1")
@@ -219,7 +219,7 @@ def test_no_install_never_runs_pip_and_names_a_command_that_does(
 
 
 @pytest.mark.skipif(not pip.bundled_pip(), reason="this Python comes without ensurepip")
-def test_a_python_without_pip_runs_the_copy_that_ensurepip_would_install(
+def test_python_without_pip_uses_the_wheel_of_ensurepip(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     python = make_venv(place.root / "venv")
@@ -229,14 +229,14 @@ def test_a_python_without_pip_runs_the_copy_that_ensurepip_would_install(
     assert subprocess.run([python, "-m", "pip"], capture_output=True, check=False).returncode != 0
 
 
-def test_a_python_without_any_pip_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_without_any_pip_is_reported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(make_venv(place.root / "venv")))
     monkeypatch.setattr(pip, "bundled_pip", lambda: "")
     with pytest.raises(PackagesMissing, match=r"this Python has no pip.*python3-pip"):
         place.ensure()
 
 
-def test_an_index_out_of_reach_says_so_without_its_credentials(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_index_is_reported_without_its_credentials(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.delenv("PIP_NO_INDEX")
@@ -247,7 +247,7 @@ def test_an_index_out_of_reach_says_so_without_its_credentials(place: Place, mon
     assert "hunter2" not in str(caught.value)
 
 
-def test_an_index_without_the_packages_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_index_without_the_packages_is_reported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     without_index(monkeypatch)
     with pytest.raises(PackagesMissing, match="the package index does not have them for this Python"):
         place.ensure()
@@ -261,7 +261,7 @@ def test_pip_has_a_time_limit(place: Place, silent_index: socket.socket) -> None
     assert os.listdir(place.data) == []
 
 
-def test_folders_of_older_versions_and_half_ones_give_way(place: Place) -> None:
+def test_folders_of_older_versions_and_incomplete_ones_are_removed(place: Place) -> None:
     write_package(place.folder.parent, "cpython-39-00000000", {"old.py": ""})
     write_package(place.folder, "fake_plex", {"__init__.py": ""})
     place.ensure()
@@ -269,7 +269,7 @@ def test_folders_of_older_versions_and_half_ones_give_way(place: Place) -> None:
     assert missing_packages(NEEDED, str(place.folder)) == ()
 
 
-def test_a_failed_installation_can_be_tried_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_installation_can_be_retried(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     wheels = os.environ["PIP_FIND_LINKS"]
     without_index(monkeypatch)
     with pytest.raises(PackagesMissing):
@@ -279,14 +279,14 @@ def test_a_failed_installation_can_be_tried_again(place: Place, monkeypatch: pyt
     assert importlib.import_module("fake_plex.server")
 
 
-def test_a_data_directory_that_cannot_be_written_is_said_in_words(place: Place) -> None:
+def test_unwritable_data_directory_is_reported(place: Place) -> None:
     place.data.write_text("a file where the directory should be")
     with pytest.raises(PackagesMissing, match=r"packages that are not installed: .*data"):
         place.ensure()
 
 
 @posix_only
-def test_a_kill_during_installation_leaves_no_half_folder_and_its_pip_holds_no_lock(
+def test_kill_during_installation_leaves_no_incomplete_folder_and_no_lock(
     place: Place, silent_index: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = place.start()
@@ -305,7 +305,7 @@ def test_a_kill_during_installation_leaves_no_half_folder_and_its_pip_holds_no_l
 
 
 @posix_only
-def test_of_two_processes_one_installs_and_the_other_waits_and_finds_it(place: Place) -> None:
+def test_second_process_waits_for_the_installation_of_the_first(place: Place) -> None:
     import fcntl  # noqa: PLC0415 - missing on Windows
 
     place.folder.parent.mkdir(parents=True)
@@ -318,7 +318,7 @@ def test_of_two_processes_one_installs_and_the_other_waits_and_finds_it(place: P
     assert other.communicate(timeout=60)[0] == f"{place.folder / 'fake_plex' / 'server.py'}\n"
 
 
-def test_processes_that_start_together_install_once(place: Place) -> None:
+def test_processes_that_start_at_the_same_time_install_once(place: Place) -> None:
     outputs = [process.communicate(timeout=120)[0] for process in [place.start() for _ in range(3)]]
     assert sum(output.count("Installing ") for output in outputs) == 1
     assert all(output.endswith(f"{place.folder / 'fake_plex' / 'server.py'}\n") for output in outputs)
@@ -341,14 +341,14 @@ def test_activate_site_makes_the_packages_of_a_virtual_environment_importable(
     assert result.stdout == f"{not options} 0\n"
 
 
-def test_activate_site_does_nothing_in_an_interpreter_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_activate_site_does_nothing_if_site_is_active(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
     path = list(sys.path)
     activate_site()
     assert sys.path == path
 
 
-def test_the_look_for_the_real_packages_finds_them_and_imports_none() -> None:
+def test_check_finds_the_real_packages_without_importing_them() -> None:
     code = (
         "import sys; from local.packages import activate_site, missing_packages; activate_site(); "
         "print(missing_packages(), [name for name in sys.modules if name.split('.')[0] in "
@@ -358,9 +358,9 @@ def test_the_look_for_the_real_packages_finds_them_and_imports_none() -> None:
     assert result.stdout == "() []\n"
 
 
-def test_each_real_package_is_looked_for_where_it_is_and_pinned() -> None:
+def test_each_real_package_is_pinned_and_has_the_checked_module() -> None:
     pinned = (ROOT / "requirements.txt").read_text()
-    for needed in RUN_TIME:
+    for needed in RUNTIME:
         assert f"\n{needed.package}==" in pinned
         importlib.import_module(needed.module)
     symbols = {
@@ -382,11 +382,11 @@ def test_each_real_package_is_looked_for_where_it_is_and_pinned() -> None:
         ("persist-queue", "persistqueue/sqlackqueue.py", "class SQLiteAckQueue: ...", "def update(): ..."),
     ],
 )
-def test_a_version_that_is_too_old_counts_as_missing(
+def test_version_that_is_too_old_counts_as_missing(
     tmp_path: Path, package: str, module: str, old: str, new: str
 ) -> None:
-    """As Debian 12 has them."""
-    needed = [each for each in RUN_TIME if each.package == package]
+    """Debian 12 has such versions."""
+    needed = [each for each in RUNTIME if each.package == package]
     file = tmp_path / module
     file.parent.mkdir()
     (file.parent / "__init__.py").touch()

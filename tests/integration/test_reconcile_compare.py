@@ -1,4 +1,4 @@
-"""What a comparison reads from Plex, and what it may remember."""
+"""What a comparison reads from Plex, and what it caches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from local.clock import Clock
-from local.data_directory import RECONCILIATION_MEMORY
+from local.data_directory import RECONCILIATION_CACHE
 from plex.client import PlexClient
 from plex.connection import PlexConnection
 from plex.errors import PlexServerError, Rejected
@@ -18,9 +18,9 @@ from plex.find import Finder
 from plex.index import Index
 from push.pusher import Pusher
 from push.shared_items import SharedItems
-from reconciliation.compare import MOST_UNREADABLE, PageComparison, read_apart
+from reconciliation.cache import ReconciliationCache
+from reconciliation.compare import MAX_UNREADABLE_ITEMS, PageComparison, read_isolating_failures
 from reconciliation.library import choose_library
-from reconciliation.memory import Memory
 from reconciliation.sweep import Sweep
 from sim.faults import Fault
 from sim.plex.simulator import PlexSim
@@ -42,7 +42,7 @@ HOUR_S = 3600.0
 
 @dataclass(slots=True)
 class Sides:
-    """Both sides and what compares them; Plex's items bear times `plex_late_s` behind the clock."""
+    """Both sides and what compares them. Plex's clock is `plex_late_s` behind ours."""
 
     sim: PlexSim
     pusher: Pusher
@@ -58,25 +58,25 @@ class Sides:
         return self.sim.add_item(1, files=[file], title=f"Title {number}")
 
     def compare(self, scenes: Sequence[Scene] | None = None) -> list[Finding]:
-        """A run's sweep and one page, each time with the file opened anew."""
-        memory, plex = Memory(self.folder), self.pusher.plex
+        """A run's sweep and one page; reopens the cache."""
+        cache, plex = ReconciliationCache(self.folder), self.pusher.plex
         sections = plex.all_sections()
         sweep = Sweep(
-            sections, plex=plex, sweeper=self.pusher.finder.sweeper, memory=memory, clock=Clock()
+            sections, plex=plex, sweeper=self.pusher.finder.sweeper, cache=cache, clock=Clock()
         )
         while not sweep.step():
             pass
         self.sim.clear_requests()
         library = choose_library(sections, "", self.pusher.finder.rules)
         comparison = PageComparison(
-            pusher=self.pusher, sharing=SharedItems(self.ledger, LOG), memory=memory, library=library
+            pusher=self.pusher, sharing=SharedItems(self.ledger, LOG), cache=cache, library=library
         )
         found = comparison.compare(self.scenes if scenes is None else scenes)
-        memory.close()
+        cache.close()
         return found
 
     def read(self) -> list[int]:
-        """The items that the last comparison read in full."""
+        """The rating keys that the last comparison read in full."""
         return sorted(key for request in self.sim.requests for key in request.rating_keys)
 
 
@@ -96,7 +96,7 @@ def sides(tmp_path: Path) -> Iterator[Sides]:
         ledger.close()
 
 
-def test_what_did_not_change_is_read_once(sides: Sides) -> None:
+def test_unchanged_items_are_read_once(sides: Sides) -> None:
     keys = [sides.add() for _ in range(3)]
     assert [finding.gap for finding in sides.compare()] == [None] * 3
     assert sides.read() == keys
@@ -104,14 +104,14 @@ def test_what_did_not_change_is_read_once(sides: Sides) -> None:
     assert sides.read() == []
 
 
-def test_a_gap_is_read_again_until_it_is_closed(sides: Sides) -> None:
+def test_item_with_a_gap_is_read_until_it_is_closed(sides: Sides) -> None:
     key = sides.add(details="not in Plex")
     for _ in range(2):
         assert sides.compare()[0].gap
         assert sides.read() == [key]
 
 
-def test_each_change_on_either_side_is_seen(sides: Sides) -> None:
+def test_changes_on_either_side_are_noticed(sides: Sides) -> None:
     edited, rated, changed, _untouched = (sides.add() for _ in range(4))
     sides.compare()
     sides.plex_late_s[0] = HOUR_S / 2
@@ -123,25 +123,25 @@ def test_each_change_on_either_side_is_seen(sides: Sides) -> None:
     assert [bool(finding.gap) for finding in found] == [True, False, True, False]
 
 
-def test_an_item_of_this_very_second_is_not_remembered(sides: Sides) -> None:
-    sides.plex_late_s[0] = -2.0  # its last change is not over, by the time that Plex's answers bear
+def test_item_that_changed_within_the_current_second_is_not_cached(sides: Sides) -> None:
+    sides.plex_late_s[0] = -2.0  # by the clock of Plex's responses, the second of its last change is not over
     key = sides.add()
     for _ in range(2):
         assert sides.compare()[0].gap is None
         assert sides.read() == [key]
 
 
-def test_a_file_of_memory_that_is_none_is_begun_anew(sides: Sides, tmp_path: Path) -> None:
+def test_corrupt_cache_is_replaced_by_an_empty_one(sides: Sides, tmp_path: Path) -> None:
     key = sides.add()
     sides.compare()
-    (tmp_path / RECONCILIATION_MEMORY).write_bytes(b"no database" * 1000)
+    (tmp_path / RECONCILIATION_CACHE).write_bytes(b"no database" * 1000)
     for ending in ("-wal", "-shm"):
-        (tmp_path / (RECONCILIATION_MEMORY + ending)).unlink(missing_ok=True)
+        (tmp_path / (RECONCILIATION_CACHE + ending)).unlink(missing_ok=True)
     sides.compare()
     assert sides.read() == [key]
 
 
-def test_an_item_replaced_by_one_of_a_new_key_is_compared_as_it_is_now(sides: Sides) -> None:
+def test_item_that_was_replaced_under_a_new_key_is_compared(sides: Sides) -> None:
     key = sides.add()
     sides.compare()
     new_key = sides.sim.replace_file(key, files=[("/media/1.mp4", 1001)])
@@ -150,20 +150,20 @@ def test_an_item_replaced_by_one_of_a_new_key_is_compared_as_it_is_now(sides: Si
     assert found[0].gap is None
 
 
-def test_unreadable_items_are_told_apart_and_many_of_them_are_an_error(sides: Sides) -> None:
-    keys = [sides.add() for _ in range(MOST_UNREADABLE + 8)]
+def test_unreadable_items_are_isolated_and_many_of_them_are_an_error(sides: Sides) -> None:
+    keys = [sides.add() for _ in range(MAX_UNREADABLE_ITEMS + 8)]
     for key in (keys[0], keys[9]):
         sides.sim.fault(Fault.answer(500), path="/library/metadata/", rating_key=key)
-    items, unreadable = read_apart(sides.pusher.plex, keys)
+    items, unreadable = read_isolating_failures(sides.pusher.plex, keys)
     assert unreadable == {keys[0], keys[9]}
     assert sorted(items) == sorted(set(keys) - unreadable)
     sides.sim.fault(Fault.answer(500), path="/library/metadata/")
     with pytest.raises(PlexServerError):
-        read_apart(sides.pusher.plex, keys)
+        read_isolating_failures(sides.pusher.plex, keys)
 
 
-class _Reading:
-    """A Plex whose answer to many keys is cut off after `at_most` items, or refused when that is 0."""
+class _CutOffPlex:
+    """A Plex whose response to several keys is cut off after `at_most` items, or refused if that is 0."""
 
     def __init__(self, plex: PlexClient, at_most: int) -> None:
         self._plex = plex
@@ -177,29 +177,29 @@ class _Reading:
 
 
 @pytest.mark.parametrize("at_most", [0, 1, 3])
-def test_only_an_answer_for_one_item_says_that_it_is_gone(sides: Sides, at_most: int) -> None:
+def test_only_a_response_for_a_single_key_proves_that_an_item_is_gone(sides: Sides, at_most: int) -> None:
     keys = [sides.add() for _ in range(8)]
-    plex = cast("PlexClient", _Reading(sides.pusher.plex, at_most))
-    items, unreadable = read_apart(plex, [*keys, 987654])
+    plex = cast("PlexClient", _CutOffPlex(sides.pusher.plex, at_most))
+    items, unreadable = read_isolating_failures(plex, [*keys, 987654])
     assert sorted(items) == sorted(keys)
     assert not unreadable
 
 
-def test_items_that_no_scene_holds_are_counted(sides: Sides) -> None:
+def test_unclaimed_items_are_counted(sides: Sides) -> None:
     sides.add()
     sides.sim.add_item(1, files=[("/media/nobody's.mp4", 1)])
-    memory = Memory(sides.folder)
-    memory.see(list(sides.pusher.plex.sweep(sides.pusher.plex.all_sections()[0])))
-    memory.claim([1])
-    assert (memory.count_seen(), memory.count_unclaimed([1]), memory.count_unclaimed([2])) == (2, 1, 0)
-    memory.close()
+    cache = ReconciliationCache(sides.folder)
+    cache.add_swept(list(sides.pusher.plex.sweep(sides.pusher.plex.all_sections()[0])))
+    cache.claim([1])
+    assert (cache.count_swept(), cache.count_unclaimed([1]), cache.count_unclaimed([2])) == (2, 1, 0)
+    cache.close()
 
 
-def test_what_plex_no_longer_has_is_forgotten(sides: Sides) -> None:
+def test_items_that_plex_no_longer_has_are_dropped_from_the_cache(sides: Sides) -> None:
     sides.add()
     sides.compare()
-    memory = Memory(sides.folder)
-    assert memory.compared([1])
-    memory.forget_unseen()  # a sweep that showed nothing
-    assert not memory.compared([1])
-    memory.close()
+    cache = ReconciliationCache(sides.folder)
+    assert cache.equal_states([1])
+    cache.drop_unswept()  # after a sweep that showed nothing
+    assert not cache.equal_states([1])
+    cache.close()

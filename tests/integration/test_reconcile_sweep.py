@@ -1,4 +1,4 @@
-"""A run's sweep of Plex, page by page, while what it works with fails or jumps."""
+"""A run's sweep of Plex, page by page, while Plex or the disk fails or the clock jumps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from plex.errors import PlexTimeout
 from plex.index import Index
 from plex.model import LeanItem, PartFile, Section
 from plex.sweep import Sweeper
-from reconciliation.memory import Memory
-from reconciliation.sweep import PAGE, Sweep
+from reconciliation.cache import ReconciliationCache
+from reconciliation.sweep import PAGE_SIZE, Sweep
 from tests.support.clocks import SetClock
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ FILMS, OTHER = (Section(key=key, title=str(key), type="movie", locations=()) for
 
 
 @dataclass(slots=True, kw_only=True)
-class Shelves:
-    """A Plex of so many items in each section; with `fails_at` it answers no more after so many, once."""
+class FakePlex:
+    """A Plex with `counts` items per section. It fails once, after `fails_at` items of a section."""
 
     counts: dict[int, int]
     fails_at: int = -1
@@ -35,8 +35,8 @@ class Shelves:
     def sections(self) -> tuple[Section, ...]:
         return (FILMS, OTHER)
 
-    def sweep(self, section: Section, *, page_size: int = PAGE, since: int | None = None) -> Iterator[LeanItem]:
-        assert (page_size, since) == (PAGE, None)
+    def sweep(self, section: Section, *, page_size: int = PAGE_SIZE, since: int | None = None) -> Iterator[LeanItem]:
+        assert (page_size, since) == (PAGE_SIZE, None)
         self.sweeps.append(section.key)
         for number in range(self.counts[section.key]):
             if number == self.fails_at:
@@ -51,17 +51,17 @@ def an_item(key: int, section: int) -> LeanItem:
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
-    """What a sweep fills."""
+class Stores:
+    """What a sweep writes to."""
 
     folder: Path
     index: Index
-    memory: Memory
+    cache: ReconciliationCache
     clock: SetClock
 
-    def sweep(self, plex: Shelves) -> Sweep:
+    def sweep(self, plex: FakePlex) -> Sweep:
         sweeper = Sweeper(plex, self.index, self.clock)
-        return Sweep(plex.sections(), plex=plex, sweeper=sweeper, memory=self.memory, clock=self.clock)
+        return Sweep(plex.sections(), plex=plex, sweeper=sweeper, cache=self.cache, clock=self.clock)
 
     def indexed(self) -> int:
         with sqlite3.connect(self.folder / PLEX_INDEX) as database:
@@ -69,11 +69,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    index, memory = Index(str(tmp_path), "x"), Memory(str(tmp_path))
-    yield Desk(folder=tmp_path, index=index, memory=memory, clock=SetClock())
+def stores(tmp_path: Path) -> Iterator[Stores]:
+    index, cache = Index(str(tmp_path), "x"), ReconciliationCache(str(tmp_path))
+    yield Stores(folder=tmp_path, index=index, cache=cache, clock=SetClock())
     index.close()
-    memory.close()
+    cache.close()
 
 
 def run(sweep: Sweep) -> None:
@@ -81,51 +81,51 @@ def run(sweep: Sweep) -> None:
         pass
 
 
-@pytest.mark.parametrize("count", [1, PAGE - 1, PAGE, PAGE + 1])
-def test_all_items_of_all_sections_are_seen(desk: Desk, count: int) -> None:
-    sweep = desk.sweep(Shelves(counts={1: count, 2: 3}))
+@pytest.mark.parametrize("count", [1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1])
+def test_every_item_of_every_section_is_stored(stores: Stores, count: int) -> None:
+    sweep = stores.sweep(FakePlex(counts={1: count, 2: 3}))
     run(sweep)
-    assert (desk.memory.count_seen(), desk.indexed(), sweep.empty) == (count + 3, count + 3, [])
+    assert (stores.cache.count_swept(), stores.indexed(), sweep.empty_sections) == (count + 3, count + 3, [])
 
 
-@pytest.mark.parametrize("fails_at", [0, PAGE // 2, PAGE, PAGE + 5])
-def test_after_a_page_that_failed_the_section_is_begun_anew(desk: Desk, fails_at: int) -> None:
-    plex = Shelves(counts={1: PAGE + 9, 2: 1}, fails_at=fails_at)
-    sweep = desk.sweep(plex)
+@pytest.mark.parametrize("fails_at", [0, PAGE_SIZE // 2, PAGE_SIZE, PAGE_SIZE + 5])
+def test_failed_page_restarts_its_section(stores: Stores, fails_at: int) -> None:
+    plex = FakePlex(counts={1: PAGE_SIZE + 9, 2: 1}, fails_at=fails_at)
+    sweep = stores.sweep(plex)
     with pytest.raises(PlexTimeout):
         run(sweep)
     run(sweep)
-    assert (desk.memory.count_seen(), desk.indexed(), plex.sweeps) == (PAGE + 10, PAGE + 10, [1, 1, 2])
+    assert (stores.cache.count_swept(), stores.indexed(), plex.sweeps) == (PAGE_SIZE + 10, PAGE_SIZE + 10, [1, 1, 2])
 
 
-def test_a_page_that_the_disk_refused_is_not_passed_over(desk: Desk) -> None:
-    sweep = desk.sweep(Shelves(counts={1: PAGE + 9, 2: 1}))
+def test_page_that_could_not_be_stored_is_read_again(stores: Stores) -> None:
+    sweep = stores.sweep(FakePlex(counts={1: PAGE_SIZE + 9, 2: 1}))
     sweep.step()
-    with sqlite3.connect(desk.folder / PLEX_INDEX) as database:
+    with sqlite3.connect(stores.folder / PLEX_INDEX) as database:
         database.execute("CREATE TRIGGER full BEFORE INSERT ON item BEGIN SELECT RAISE(ABORT, 'disk full'); END")
     with pytest.raises(Exception, match="disk full"):
         sweep.step()
-    with sqlite3.connect(desk.folder / PLEX_INDEX) as database:
+    with sqlite3.connect(stores.folder / PLEX_INDEX) as database:
         database.execute("DROP TRIGGER full")
     run(sweep)
-    assert (desk.memory.count_seen(), desk.indexed()) == (PAGE + 10, PAGE + 10)
+    assert (stores.cache.count_swept(), stores.indexed()) == (PAGE_SIZE + 10, PAGE_SIZE + 10)
 
 
-def test_a_clock_that_is_put_back_meanwhile_makes_no_item_forgotten(desk: Desk) -> None:
-    sweep = desk.sweep(Shelves(counts={1: 2 * PAGE + 9, 2: 1}))
+def test_no_item_is_lost_if_the_clock_is_set_back_meanwhile(stores: Stores) -> None:
+    sweep = stores.sweep(FakePlex(counts={1: 2 * PAGE_SIZE + 9, 2: 1}))
     sweep.step()
-    desk.clock.set(desk.clock.now() - 3600)
+    stores.clock.set(stores.clock.now() - 3600)
     run(sweep)
-    assert desk.indexed() == 2 * PAGE + 10
+    assert stores.indexed() == 2 * PAGE_SIZE + 10
 
 
-def test_a_section_that_shows_nothing_is_named_and_not_forgotten(desk: Desk) -> None:
-    plex = Shelves(counts={1: 3, 2: 2})
-    run(desk.sweep(plex))
-    desk.clock.set(desk.clock.now() + 3600)
+def test_empty_section_is_reported_and_its_items_stay_in_the_index(stores: Stores) -> None:
+    plex = FakePlex(counts={1: 3, 2: 2})
+    run(stores.sweep(plex))
+    stores.clock.set(stores.clock.now() + 3600)
     plex.counts[2] = 0
-    sweep = desk.sweep(plex)
+    sweep = stores.sweep(plex)
     run(sweep)
-    assert sweep.empty == [OTHER]
-    assert desk.indexed() == 5
-    assert desk.index.section(OTHER.key).newest
+    assert sweep.empty_sections == [OTHER]
+    assert stores.indexed() == 5
+    assert stores.index.section(OTHER.key).newest

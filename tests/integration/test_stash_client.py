@@ -1,4 +1,4 @@
-"""StashClient against small servers on loopback, which answer as Stash does or as only a broken one would."""
+"""StashClient against small servers on loopback that answer like Stash, or like a broken one."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ SCENE = {"id": "1", "title": "T", "organized": False, "updated_at": "2026-11-22T
 
 
 def configured(asked: Asked) -> Answer:
-    """As a Stash with a login: 401 unless cookie or current key come along."""
+    """Like a Stash with a login: 401 without a cookie or the current key."""
     if asked.headers.get("ApiKey", KEY) != KEY or not ({"ApiKey", "Cookie"} & set(asked.headers)):
         return Answer(status=401)
     plugins = {"plexsync": {"plex_token": "plex-secret", "max_tags": 7}, "other": {}}
     return as_json({"data": {"configuration": {"general": {"apiKey": KEY}, "plugins": plugins}, "s1": None}})
 
 
-def test_the_cookie_is_used_until_the_api_key_is_known() -> None:
+def test_cookie_is_used_until_the_api_key_is_known() -> None:
     with client_of(configured) as (fake, client):
         configuration = client.fetch_configuration()
         client.read_scenes([1])
@@ -52,7 +52,7 @@ def test_the_cookie_is_used_until_the_api_key_is_known() -> None:
     assert (second.get("Cookie"), second.get("ApiKey")) == (None, KEY)
 
 
-def test_a_changed_api_key_falls_back_to_the_cookie_once() -> None:
+def test_client_falls_back_to_the_cookie_if_the_api_key_has_changed() -> None:
     with FakeStash(configured) as fake:
         connection = StashConnection(url=fake.url, cookie_name="session", cookie_value=COOKIE, api_key="old-key")
         client = StashClient(connection)
@@ -64,14 +64,14 @@ def test_a_changed_api_key_falls_back_to_the_cookie_once() -> None:
 
 
 def renewing(asked: Asked) -> Answer:
-    """As a Stash with a password but no API key: each answer brings a newer cookie."""
+    """Like a Stash with a password but no API key: each response sets a new cookie."""
     given = asked.headers.get("Cookie", "").removeprefix("session=")
     answer = as_json({"data": {"configuration": {"general": {"apiKey": ""}, "plugins": {}}}})
     answer.headers["Set-Cookie"] = f"session={given}+; Path=/; Max-Age=3600; HttpOnly"
     return answer
 
 
-def test_the_cookie_that_stash_renews_is_used_from_then_on() -> None:
+def test_renewed_cookie_is_used_from_then_on() -> None:
     with client_of(renewing) as (fake, client):
         for _ in range(3):
             client.fetch_configuration()
@@ -79,7 +79,7 @@ def test_the_cookie_that_stash_renews_is_used_from_then_on() -> None:
     assert sent == [f"session={COOKIE}", f"session={COOKIE}+", f"session={COOKIE}++"]
 
 
-def test_no_cookie_goes_along_with_the_api_key() -> None:
+def test_no_cookie_is_sent_with_the_api_key() -> None:
     def respond(asked: Asked) -> Answer:
         answer = configured(asked)
         answer.headers["Set-Cookie"] = "session=of-the-answer; Path=/"
@@ -91,7 +91,7 @@ def test_no_cookie_goes_along_with_the_api_key() -> None:
     assert "Cookie" not in fake.asked[1].headers
 
 
-def test_a_rejection_renews_nothing() -> None:
+def test_rejection_does_not_renew_the_cookie() -> None:
     rejection = Answer(status=401, headers={"Set-Cookie": "session=of-nobody; Path=/"})
     with client_of(rejection) as (fake, client):
         for _ in range(2):
@@ -100,7 +100,7 @@ def test_a_rejection_renews_nothing() -> None:
     assert [asked.headers["Cookie"] for asked in fake.asked] == [f"session={COOKIE}"] * 2
 
 
-def test_without_a_login_neither_key_nor_cookie_is_sent() -> None:
+def test_neither_key_nor_cookie_is_sent_without_a_login() -> None:
     answer = as_json({"data": {"configuration": {"general": {"apiKey": ""}, "plugins": {}}}})
     with FakeStash(lambda _: answer) as fake:
         client = StashClient(StashConnection(url=fake.url))
@@ -110,7 +110,7 @@ def test_without_a_login_neither_key_nor_cookie_is_sent() -> None:
     assert all(not {"ApiKey", "Cookie", "Authorization"} & set(asked.headers) for asked in fake.asked)
 
 
-def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_environment_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("default login someone password from-netrc\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -124,7 +124,7 @@ def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert "Authorization" not in fake.asked[0].headers
 
 
-def test_scenes_come_in_one_query_and_gone_ones_are_absent() -> None:
+def test_scenes_are_read_in_one_query_and_deleted_ones_are_absent() -> None:
     with client_of(as_json({"data": {"s1": SCENE, "s99": None}})) as (fake, client):
         scenes = client.read_scenes([1, 99, 1])
     assert list(scenes) == [1]
@@ -133,13 +133,13 @@ def test_scenes_come_in_one_query_and_gone_ones_are_absent() -> None:
     assert fake.asked[0].body["query"].count("findScene(id: 1)") == 1
 
 
-def test_no_ids_cost_no_query() -> None:
+def test_no_ids_need_no_query() -> None:
     with client_of(Answer(status=500)) as (fake, client):
         assert client.read_scenes([]) == {}
     assert fake.asked == []
 
 
-def test_a_scene_of_unknown_shape_is_refused_by_name() -> None:
+def test_scene_of_unknown_shape_is_refused_by_id() -> None:
     odd = as_json({"data": {"s1": {**SCENE, "organized": "yes"}}})
     with client_of(odd) as (_, client), pytest.raises(StashRefused, match="scene 1 "):
         client.read_scenes([1])
@@ -162,7 +162,7 @@ def test_scenes_of_an_entity_are_listed_by_page(kind: Any, condition: dict[str, 
     assert fake.asked[1].body["variables"] == {"filter": condition, "page": 3, "per_page": 50}
 
 
-def test_updates_are_listed_with_their_times() -> None:
+def test_updated_scenes_are_listed_with_their_times() -> None:
     answer = as_json({"data": {"findScenes": {"scenes": [{"id": "3", "updated_at": "2026-11-22T18:28:31Z"}]}}})
     with client_of(answer) as (_, client):
         assert client.list_updates(page=1, per_page=100) == [(3, "2026-11-22T18:28:31Z")]
@@ -195,25 +195,25 @@ UNAVAILABLE = {
 }
 
 
-def a_question_for(answer: str, client: StashClient) -> Callable[[], object]:
+def a_request_for(answer: str, client: StashClient) -> Callable[[], object]:
     if answer == "ids that are none":
         return lambda: client.scene_ids_of("tag", 1, page=1, per_page=1)
     return client.fetch_configuration
 
 
 @pytest.mark.parametrize("answer", sorted(UNAVAILABLE))
-def test_no_usable_answer_is_stash_unavailable_in_one_clean_line(answer: str) -> None:
+def test_unusable_response_is_stash_unavailable_in_one_line_without_secrets(answer: str) -> None:
     with client_of(UNAVAILABLE[answer]) as (_, client), pytest.raises(StashUnavailable) as caught:
-        a_question_for(answer, client)()
+        a_request_for(answer, client)()
     assert "secret" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("answer", ["401", "403", "redirect", "login page"])
-def test_a_lost_login_can_be_told_apart(answer: str) -> None:
+def test_rejected_login_is_stash_login_needed(answer: str) -> None:
     with client_of(UNAVAILABLE[answer]) as (fake, client), pytest.raises(StashLoginNeeded):
         client.read_scenes([1])
-    assert [asked.path for asked in fake.asked] == ["/graphql"]  # nothing was followed
+    assert [asked.path for asked in fake.asked] == ["/graphql"]  # no redirect was followed
 
 
 VALIDATION = {"message": 'Cannot query field "nope"', "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}}
@@ -228,7 +228,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("answer", sorted(REFUSED))
-def test_a_graphql_error_is_stash_refused_in_one_short_line(answer: str) -> None:
+def test_graphql_error_is_stash_refused_in_one_short_line(answer: str) -> None:
     with client_of(REFUSED[answer]) as (_, client), pytest.raises(StashRefused) as caught:
         client.read_scenes([1])
     assert len(str(caught.value).splitlines()) == 1
@@ -242,7 +242,7 @@ def free_port() -> int:
         return port
 
 
-def test_nobody_there_is_stash_unavailable() -> None:
+def test_refused_connection_is_stash_unavailable() -> None:
     client = StashClient(StashConnection(url=f"http://127.0.0.1:{free_port()}"))
     with pytest.raises(StashUnavailable, match="connection refused"):
         client.fetch_configuration()
@@ -250,7 +250,7 @@ def test_nobody_there_is_stash_unavailable() -> None:
         client.fetch_picture("/scene/1/screenshot")
 
 
-def test_silence_ends_with_the_timeout() -> None:
+def test_silence_before_a_response_ends_with_the_timeout() -> None:
     with client_of(Answer(silent=True), timeout_s=0.2) as (_, client):
         started = time.monotonic()
         with pytest.raises(StashUnavailable, match=r"no answer within 0.2 s"):
@@ -258,7 +258,7 @@ def test_silence_ends_with_the_timeout() -> None:
         assert time.monotonic() - started < 5
 
 
-def test_silence_in_the_middle_of_a_body_ends_with_the_timeout() -> None:
+def test_silence_within_a_body_ends_with_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         stopped = threading.Event()
 
@@ -276,7 +276,7 @@ def test_silence_in_the_middle_of_a_body_ends_with_the_timeout() -> None:
         stopped.set()
 
 
-def test_a_connection_dropped_without_an_answer_is_stash_unavailable() -> None:
+def test_connection_dropped_without_a_response_is_stash_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def hang_up() -> None:
@@ -290,7 +290,7 @@ def test_a_connection_dropped_without_an_answer_is_stash_unavailable() -> None:
             client.fetch_configuration()
 
 
-def test_a_compressed_answer_is_read() -> None:
+def test_compressed_response_is_read() -> None:
     body = gzip.compress(json.dumps({"data": {"s1": SCENE}}).encode())
     with client_of(Answer(body=body, headers={"Content-Encoding": "gzip"})) as (_, client):
         assert list(client.read_scenes([1])) == [1]
@@ -298,7 +298,7 @@ def test_a_compressed_answer_is_read() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate that Stash's owner made for it, with its key, in one file."""
+    """A self-signed certificate with its key, in one file."""
     folder: Path = tmp_path_factory.mktemp("tls")
     key, cert, both = folder / "key.pem", folder / "cert.pem", folder / "both.pem"
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=stash"]
@@ -307,11 +307,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return both
 
 
-def test_https_with_a_certificate_of_ones_own_works_without_a_warning(certificate: Path) -> None:
+def test_https_with_a_self_signed_certificate_works_without_a_warning(certificate: Path) -> None:
     with FakeStash(configured, certificate) as fake:
         client = StashClient(StashConnection(url=fake.url, cookie_name="session", cookie_value=COOKIE))
         with warnings.catch_warnings():
-            # As in a fresh process: the client's own filter must come after this one to hold.
+            # Like a new process. The client must be created afterwards, so that its own filter takes precedence.
             warnings.simplefilter("default")
             client = StashClient(client.connection)
             with warnings.catch_warnings(record=True) as seen:
@@ -320,7 +320,7 @@ def test_https_with_a_certificate_of_ones_own_works_without_a_warning(certificat
     assert seen == []
 
 
-def test_https_towards_a_http_server_is_stash_unavailable() -> None:
+def test_https_to_an_http_server_is_stash_unavailable() -> None:
     with FakeStash(configured) as fake:
         client = StashClient(StashConnection(url=fake.url.replace("http:", "https:")))
         with pytest.raises(StashUnavailable, match="https"):
@@ -341,7 +341,7 @@ def test_neither_logs_nor_tracebacks_show_secrets(caplog: pytest.LogCaptureFixtu
     assert KEY not in caplog.text
 
 
-def test_one_connection_serves_many_questions() -> None:
+def test_connection_is_reused() -> None:
     with client_of(as_json({"data": {"s1": SCENE}})) as (fake, client):
         for _ in range(5):
             client.read_scenes([1])
@@ -349,8 +349,8 @@ def test_one_connection_serves_many_questions() -> None:
     assert len({asked.client_port for asked in fake.asked}) == 1
 
 
-def failures_of_the_libraries() -> Iterator[type[Exception]]:
-    """Every exception of requests, urllib3, http.client and sockets that may come out of a request."""
+def exceptions_of_the_libraries() -> Iterator[type[Exception]]:
+    """Every exception that requests, urllib3, http.client and sockets may raise during a request."""
     for base in (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, ConnectionError):
         waiting = [base]
         while waiting:
@@ -360,8 +360,8 @@ def failures_of_the_libraries() -> Iterator[type[Exception]]:
     yield from (TimeoutError, socket.gaierror, OSError, ssl.SSLError)
 
 
-@pytest.mark.parametrize("kind", list(failures_of_the_libraries()))
-def test_every_failure_of_the_libraries_has_a_translation(kind: type[Exception]) -> None:
+@pytest.mark.parametrize("kind", list(exceptions_of_the_libraries()))
+def test_every_exception_of_the_libraries_is_translated(kind: type[Exception]) -> None:
     with pytest.raises(StashUnavailable) as caught, translated("http://h:1", 5):
         raise kind.__new__(kind)
     assert len(str(caught.value).splitlines()) == 1

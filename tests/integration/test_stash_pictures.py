@@ -1,4 +1,4 @@
-"""Pictures fetched from Stash: covers, its stand-in, and what comes instead of one."""
+"""Pictures fetched from Stash: covers, the placeholder, and failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def picture(asked: Asked) -> Answer:
     return Answer(body=PNG, headers={"Content-Type": "image/png; x=y", "ETag": ETAG})
 
 
-def test_a_picture_comes_with_type_and_etag_and_unchanged_as_none() -> None:
+def test_picture_has_type_and_etag_and_is_none_if_unchanged() -> None:
     with client_of(picture) as (fake, client):
         found = client.fetch_picture("/scene/1/screenshot?t=5")
         assert found == Picture(content=PNG, content_type="image/png", etag=ETAG)
@@ -36,7 +36,7 @@ def test_a_picture_comes_with_type_and_etag_and_unchanged_as_none() -> None:
         "//evil.example.org/scene/1/screenshot?t=5",
     ],
 )
-def test_login_and_request_go_to_stash_itself_whatever_address_it_names(address: str) -> None:
+def test_request_and_login_go_only_to_the_known_address_of_stash(address: str) -> None:
     with client_of(picture) as (fake, client):
         assert client.fetch_picture(address) is not None
     assert fake.asked[0].path == "/scene/1/screenshot?t=5"
@@ -44,13 +44,13 @@ def test_login_and_request_go_to_stash_itself_whatever_address_it_names(address:
 
 
 @pytest.mark.parametrize("address", ["", "http://evil.example.org/x.png", "/logout", "/scene/1/../../x"])
-def test_an_address_that_is_no_picture_of_stash_is_refused_unasked(address: str) -> None:
+def test_address_of_anything_else_is_refused_without_a_request(address: str) -> None:
     with client_of(picture) as (fake, client), pytest.raises(StashRefused):
         client.fetch_picture(address)
     assert fake.asked == []
 
 
-def test_the_stand_in_of_stash_is_returned_as_it_is() -> None:
+def test_placeholder_is_returned_unchanged() -> None:
     with client_of(Answer(body=b"<svg/>", headers={"Content-Type": "image/svg+xml"})) as (_, client):
         assert client.fetch_picture("/scene/1/screenshot") == Picture(
             content=b"<svg/>", content_type="image/svg+xml", etag=""
@@ -58,7 +58,7 @@ def test_the_stand_in_of_stash_is_returned_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("answer", [Answer(status=401), REDIRECT, LOGIN_PAGE])
-def test_a_picture_without_login_is_login_needed(answer: Answer) -> None:
+def test_rejected_login_is_stash_login_needed(answer: Answer) -> None:
     with client_of(answer) as (_, client), pytest.raises(StashLoginNeeded):
         client.fetch_picture("/scene/1/screenshot")
 
@@ -73,12 +73,12 @@ def test_a_picture_without_login_is_login_needed(answer: Answer) -> None:
         (Answer(body=PNG, headers={"Content-Type": "image/png"}, cut=True), StashUnavailable),
     ],
 )
-def test_a_failing_picture_concerns_itself_unless_stash_is_away(answer: Answer, error: type[Exception]) -> None:
+def test_failed_picture_is_refused_unless_stash_is_unavailable(answer: Answer, error: type[Exception]) -> None:
     with client_of(answer) as (_, client), pytest.raises(error):
         client.fetch_picture("/scene/1/screenshot")
 
 
-def test_of_a_picture_over_10_mb_one_byte_too_many_is_read() -> None:
+def test_picture_over_10_mb_is_read_up_to_one_byte_too_many() -> None:
     with client_of(Answer(body=bytes(PICTURE_LIMIT_BYTES + 100_000))) as (_, client):
         found = client.fetch_picture("/scene/1/screenshot")
     assert found is not None

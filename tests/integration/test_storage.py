@@ -1,4 +1,4 @@
-"""SQLite files that are damaged before they are opened, and while they are open."""
+"""SQLite files that are damaged before they are opened or while they are open."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def count(database: Database) -> int:
 
 
 @pytest.mark.parametrize("first_byte", [0, 8_192])
-def test_a_file_that_is_damaged_when_it_is_opened_is_begun_anew(tmp_path: Path, first_byte: int) -> None:
+def test_file_that_is_damaged_before_opening_is_recreated(tmp_path: Path, first_byte: int) -> None:
     path = tmp_path / "words.db"
     with closing(Database(str(path), prepare)) as database:
         fill(database)
     damage(path, first_byte=first_byte)
     told: list[bool] = []
     with closing(Database(str(path), prepare, on_damage=lambda: told.append(path.exists()))) as database:
-        if first_byte:  # only reading it shows it
+        if first_byte:  # noticed only on reading
             with pytest.raises(LocalStorage, match=r"words\.db could not be read: .*malformed.* begun anew"):
                 count(database)
         assert count(database) == 0
@@ -51,7 +51,7 @@ def test_a_file_that_is_damaged_when_it_is_opened_is_begun_anew(tmp_path: Path, 
     assert len(list(tmp_path.glob("words.db.corrupt-*[0-9]"))) == 1
 
 
-def test_a_transaction_that_meets_damage_leaves_a_file_that_works(tmp_path: Path) -> None:
+def test_transaction_on_a_damaged_file_leaves_a_working_file(tmp_path: Path) -> None:
     path = tmp_path / "words.db"
     with closing(Database(str(path), prepare)) as database:
         fill(database)
@@ -62,7 +62,7 @@ def test_a_transaction_that_meets_damage_leaves_a_file_that_works(tmp_path: Path
         assert count(database) == ROWS
 
 
-def test_an_error_that_passes_sets_nothing_aside(tmp_path: Path) -> None:
+def test_temporary_error_sets_no_file_aside(tmp_path: Path) -> None:
     path = tmp_path / "words.db"
     with closing(Database(str(path), prepare)) as database:
         with pytest.raises(LocalStorage, match="Make room"), database.access("read") as connection:
@@ -71,7 +71,7 @@ def test_an_error_that_passes_sets_nothing_aside(tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.corrupt-*")) == []
 
 
-def test_a_queue_damaged_while_it_is_open_is_written_anew_from_memory(tmp_path: Path) -> None:
+def test_queue_that_is_damaged_while_open_is_rewritten_from_memory(tmp_path: Path) -> None:
     jobs = [new_job(scene_id, Reason.SYNC, 1.0) for scene_id in range(1, 500)]
     lost: list[bool] = []
     with closing(JobQueue(str(tmp_path), on_damage=lambda: lost.append(True))) as queue:
@@ -90,7 +90,7 @@ def test_a_queue_damaged_while_it_is_open_is_written_anew_from_memory(tmp_path: 
 
 
 @pytest.mark.parametrize("first_byte", [0, 4_096])
-def test_a_queue_that_cannot_be_loaded_says_so_and_is_begun_anew(tmp_path: Path, first_byte: int) -> None:
+def test_queue_that_cannot_be_loaded_reports_it_and_is_recreated(tmp_path: Path, first_byte: int) -> None:
     with closing(JobQueue(str(tmp_path))) as queue:
         queue.add_all(new_job(scene_id, Reason.SYNC, 1.0) for scene_id in range(1, 500))
     damage(tmp_path / "data.db", first_byte=first_byte)

@@ -1,4 +1,4 @@
-"""Each event of Stash leaves one entry for what it is about, in whatever shape its input comes."""
+"""Each event in Stash makes one entry for its scene or entity, whatever the shape of its input."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ ENTITY_EVENTS: tuple[tuple[str, Callable[[PluginWorld], object], list[str]], ...
 
 @pytest.fixture
 def quiet(world: PluginWorld) -> Iterator[PluginWorld]:
-    """Three scenes and one of each entity, and nobody who empties the inbox."""
+    """Three scenes and one entity of each kind, without a worker that would empty the inbox."""
     world.add_scenes(3)
     for kind in inbox.ENTITIES:
         world.stash.add_entity(kind, "Old")
@@ -70,7 +70,7 @@ def quiet(world: PluginWorld) -> Iterator[PluginWorld]:
     ("event", "names"),
     [pytest.param(event, names, id=what) for what, event, names in (*SCENE_EVENTS, *ENTITY_EVENTS)],
 )
-def test_event_leaves_one_entry_for_what_it_is_about(
+def test_event_makes_one_entry_per_scene_or_entity(
     quiet: PluginWorld, event: Callable[[PluginWorld], object], names: list[str]
 ) -> None:
     event(quiet)
@@ -81,7 +81,7 @@ def test_event_leaves_one_entry_for_what_it_is_about(
     assert quiet.problems() == []
 
 
-def test_entry_holds_the_connection_alone_and_is_the_owner_s(quiet: PluginWorld) -> None:
+def test_entry_contains_only_the_connection_and_is_private(quiet: PluginWorld) -> None:
     quiet.stash.update_scene(1, title="a title", cover_image=COVER_5_MB)
     path = os.path.join(inbox.folder(str(quiet.directory)), "scene-1")
     with open(path, "rb") as file:
@@ -91,13 +91,13 @@ def test_entry_holds_the_connection_alone_and_is_the_owner_s(quiet: PluginWorld)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
-def test_later_event_replaces_the_earlier(quiet: PluginWorld) -> None:
+def test_later_event_replaces_an_earlier_one(quiet: PluginWorld) -> None:
     for title in "abc":
         quiet.stash.update_scene(1, title=title)
     assert quiet.inbox_names() == ["scene-1"]
 
 
-def test_same_edit_as_bulk_and_as_merge_arrives_in_plex(world: PluginWorld) -> None:
+def test_bulk_edit_and_merge_of_tags_arrive_in_plex(world: PluginWorld) -> None:
     first, second = world.add_scenes(2, tags=("old",))
     into = world.stash.add_entity("tag", "new")
     world.stash.bulk_update([first, second], title="both")
@@ -107,7 +107,7 @@ def test_same_edit_as_bulk_and_as_merge_arrives_in_plex(world: PluginWorld) -> N
 
 
 def unusual(world: PluginWorld) -> dict[str, bytes]:
-    """The same event as Stash does not write it."""
+    """The same event in forms that Stash does not use."""
     given = json.loads(world.hook_input(2))
     context = given["args"]["hookContext"]
     reordered = {"args": {"hookContext": dict(reversed(list(context.items())))}, **given}
@@ -124,7 +124,7 @@ def unusual(world: PluginWorld) -> dict[str, bytes]:
     }
 
 
-def test_input_in_another_form_works_too(quiet: PluginWorld) -> None:
+def test_input_in_another_form_is_accepted(quiet: PluginWorld) -> None:
     for what, data in unusual(quiet).items():
         answer = quiet.run_script(data)
         assert (answer.json, answer.exit_code) == ({"output": "queued"}, 0), what
@@ -136,7 +136,7 @@ def test_input_in_another_form_works_too(quiet: PluginWorld) -> None:
 
 
 @pytest.mark.parametrize("hook_type", ["SceneMarker.Update.Post", "Image.Update.Post", "Gallery.Create.Post"])
-def test_event_that_changes_nothing_in_plex_is_ignored(quiet: PluginWorld, hook_type: str) -> None:
+def test_event_that_cannot_affect_plex_is_ignored(quiet: PluginWorld, hook_type: str) -> None:
     answer = quiet.fire_hook(1, hook_type)
     assert (answer.json, answer.exit_code) == ({"output": "ignored"}, 0)
     assert quiet.inbox_names() == []
@@ -148,12 +148,12 @@ def loaded_modules(answer_stderr: bytes) -> set[str]:
 
 
 @pytest.mark.parametrize("size_bytes", [0, 60_000, 5_000_000])
-def test_fast_path_loads_no_json_no_site_and_nothing_installed(world: PluginWorld, size_bytes: int) -> None:
-    """Also when it starts the worker, as the first of these does."""
+def test_fast_path_loads_neither_json_nor_site_nor_installed_packages(world: PluginWorld, size_bytes: int) -> None:
+    """Even when it starts the worker, as the first of these does."""
     data = world.hook_input(1).replace(b'"input":null', b'"input":{"cover_image":"%s"}' % (b"A" * size_bytes))
     answer = world.run_script(data, python=("-S", "-X", "importtime"))
     assert answer.json == {"output": "queued"}
-    # What every start of Python loads, and these.
+    # What every start of Python loads, plus these.
     bare = loaded_modules(stderr_of_python("-S", "-X", "importtime", "-c", "pass"))
     allowed = {"hooks", "hooks.receive", "local", "local.files", "local.inbox", "local.lock", "local.start"}
     system = {"os", "stat", "_stat", "posixpath", "genericpath", "_collections_abc", "abc", "_abc", "os.path", "fcntl"}
@@ -164,7 +164,7 @@ def stderr_of_python(*arguments: str) -> bytes:
     return subprocess.run([sys.executable, *arguments], capture_output=True, check=True).stderr
 
 
-def test_hook_neither_asks_stash_nor_plex(quiet: PluginWorld) -> None:
+def test_hook_sends_no_request_to_stash_or_plex(quiet: PluginWorld) -> None:
     quiet.plex.clear_requests()
     before: list[Any] = list(quiet.stash.requests)
     quiet.stash.update_scene(1, title="x")

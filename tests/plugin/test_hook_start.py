@@ -1,4 +1,4 @@
-"""The worker that a hook starts is tied neither to the hook nor to Stash nor to what they had open."""
+"""The worker that a hook starts is independent of the hook, of Stash, and of the files they have open."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ os.execvp(sys.argv[1], sys.argv[1:])""",
 
 @pytest.fixture
 def world(make_world: MakeWorld) -> PluginWorld:
-    """One whose worker stays: it can be looked at."""
+    """Its worker stays, so that it can be inspected."""
     return make_world(time_scale=1)
 
 
@@ -42,7 +42,7 @@ def bit(number: signal.Signals) -> int:
     return 1 << (number - 1)
 
 
-def test_worker_lives_in_a_session_of_its_own_in_the_data_directory(world: PluginWorld) -> None:
+def test_worker_runs_in_its_own_session_in_the_data_directory(world: PluginWorld) -> None:
     world.fire_hook(world.add_scene(title="t"))
     pid = world.wait_for_worker()
     assert os.getsid(pid) == pid
@@ -51,8 +51,8 @@ def test_worker_lives_in_a_session_of_its_own_in_the_data_directory(world: Plugi
     assert [opened[number] for number in (0, 1, 2)] == [os.devnull] * 3
 
 
-def test_save_is_over_while_the_worker_lives(world: PluginWorld) -> None:
-    """Stash reads the hook's output to its end: whoever keeps it open holds the save."""
+def test_save_does_not_wait_for_the_worker(world: PluginWorld) -> None:
+    """Stash reads the hook's output to its end, so a process that keeps it open blocks the save."""
     scene = world.add_scene()
     world.stash.update_scene(scene, title="t")
     world.wait_for_titles({scene: "t"})
@@ -61,7 +61,7 @@ def test_save_is_over_while_the_worker_lives(world: PluginWorld) -> None:
     assert not [target for target in opened if target.startswith("pipe:")]
 
 
-def test_worker_holds_no_descriptor_that_its_starter_inherited(world: PluginWorld) -> None:
+def test_worker_does_not_inherit_descriptors(world: PluginWorld) -> None:
     end, other = os.pipe()
     os.set_inheritable(other, True)
     try:
@@ -70,13 +70,13 @@ def test_worker_holds_no_descriptor_that_its_starter_inherited(world: PluginWorl
         os.close(other)
     world.wait_for_worker()
     readable, _, _ = select.select([end], [], [], 10)
-    assert readable, "somebody keeps the other end open"
+    assert readable, "some process keeps the other end open"
     os.close(end)
     assert world.worker_pid() is not None
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_outputs_that_the_caller_closed(world: PluginWorld, closed: str) -> None:
+def test_worker_starts_if_the_caller_closed_the_outputs(world: PluginWorld, closed: str) -> None:
     scene = world.add_scene(title="t")
     answer = world.run_script(world.hook_input(scene), launcher=shell(f'exec "$@" {closed}'))
     assert answer.exit_code == 0
@@ -86,13 +86,13 @@ def test_outputs_that_the_caller_closed(world: PluginWorld, closed: str) -> None
     assert {descriptors[number] for number in (0, 1, 2)} == {os.devnull}
 
 
-def test_all_descriptors_closed(world: PluginWorld) -> None:
+def test_script_ends_cleanly_if_all_standard_descriptors_are_closed(world: PluginWorld) -> None:
     answer = world.run_script(None, launcher=shell('exec "$@" <&- >&- 2>&-'))
     assert answer.exit_code == 0
     assert world.worker_pids() == []
 
 
-def test_deleted_working_directory(world: PluginWorld) -> None:
+def test_worker_starts_from_a_deleted_working_directory(world: PluginWorld) -> None:
     scene = world.add_scene(title="t")
     gone = world.folder / "gone"
     gone.mkdir()
@@ -102,15 +102,15 @@ def test_deleted_working_directory(world: PluginWorld) -> None:
     world.wait_for_titles({scene: "t"})
 
 
-def test_relative_python_path(world: PluginWorld) -> None:
-    """As from a Stash whose plugins folder is set as a relative one."""
+def test_worker_starts_with_a_relative_python_path(world: PluginWorld) -> None:
+    """As from a Stash whose plugins folder is configured as a relative path."""
     scene = world.add_scene(title="t")
     answer = world.run_script(world.hook_input(scene), env={"PYTHONPATH": "plugins:."})
     assert answer.json == {"output": "queued"}
     world.wait_for_titles({scene: "t"})
 
 
-def test_signals_that_the_caller_blocked_or_ignored(world: PluginWorld) -> None:
+def test_worker_resets_blocked_and_ignored_signals(world: PluginWorld) -> None:
     scene = world.add_scene(title="t")
     launcher = (*shell("trap '' CHLD PIPE; exec \"$@\""), *BLOCKING)
     assert world.run_script(world.hook_input(scene), launcher=launcher).json == {"output": "queued"}
@@ -120,15 +120,15 @@ def test_signals_that_the_caller_blocked_or_ignored(world: PluginWorld) -> None:
     assert not status_of(pid, "SigIgn") & bit(signal.SIGCHLD)
 
 
-def test_command_line_tells_nothing_but_the_script_and_the_directory(world: PluginWorld) -> None:
+def test_command_line_shows_only_the_script_and_the_directory(world: PluginWorld) -> None:
     world.fire_hook(world.add_scene(title="t"))
     arguments = read_proc(world.wait_for_worker(), "cmdline").decode().split("\0")[:-1]
     assert arguments[1:] == [str(world.script), "worker", str(world.directory)]
     assert Path(arguments[0]).is_absolute()
 
 
-def test_everything_that_is_written_is_the_owner_s_alone(world: PluginWorld) -> None:
-    """Whatever the umask of Stash is."""
+def test_all_files_and_folders_are_private(world: PluginWorld) -> None:
+    """Whatever the umask of Stash."""
     scene = world.add_scene()
     answer = world.run_script(world.hook_input(scene), launcher=shell('umask 000; exec "$@"'))
     assert answer.json == {"output": "queued"}

@@ -1,4 +1,4 @@
-"""A hook that cannot do its work says so in one JSON object, at once, and the user's Save goes on."""
+"""A hook that fails says so immediately, in one JSON object, and the user's Save still succeeds."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from tests.support.plugin_world import Answer, PluginWorld
 
-# A start of Python on a busy machine; whoever waits for something takes longer.
-AT_ONCE_S = 5.0
+# Enough for a start of Python on a busy machine; a process that waits for something takes longer.
+IMMEDIATELY_S = 5.0
 NOBODY = 65534
 
 
 def assert_is_one_error(answer: Answer, *words: str) -> None:
     assert list(answer.json) == ["error"]
     assert answer.exit_code == 0
-    assert answer.took_s < AT_ONCE_S
+    assert answer.took_s < IMMEDIATELY_S
     assert b"Traceback" not in answer.stdout + answer.stderr
     for word in words:
         assert word in answer.json["error"]
@@ -51,26 +51,26 @@ def assert_nothing_was_left(world: PluginWorld) -> None:
     ],
     ids=lambda data: repr(data[:60]),
 )  # fmt: skip
-def test_garbage_on_standard_input(world: PluginWorld, data: bytes) -> None:
+def test_garbage_on_standard_input_is_reported(world: PluginWorld, data: bytes) -> None:
     assert_is_one_error(world.run_script(data), "PlexSync")
     assert_nothing_was_left(world)
 
 
 @pytest.mark.parametrize("how", ["<&-", "0>/dev/null", "</dev/null"], ids=["closed", "write-only", "empty"])
-def test_broken_standard_input(world: PluginWorld, how: str) -> None:
+def test_broken_standard_input_is_reported(world: PluginWorld, how: str) -> None:
     assert_is_one_error(world.run_script(None, launcher=shell(f'exec "$@" {how}')), "PlexSync", "input")
     assert_nothing_was_left(world)
 
 
 @pytest.mark.parametrize("args", [b"null", b"[]", b"5", b"{}", b'{"mode":5}'])
-def test_input_of_neither_hook_nor_known_task(world: PluginWorld, args: bytes) -> None:
+def test_input_of_neither_hook_nor_task_is_reported(world: PluginWorld, args: bytes) -> None:
     answer = world.run_script(b'{"server_connection":{},"args":%s}' % args)
     assert list(answer.json) == ["error"]
     assert answer.exit_code == 0
     assert b"Traceback" not in answer.stderr
 
 
-def test_file_in_place_of_the_data_directory(world: PluginWorld) -> None:
+def test_file_in_place_of_the_data_directory_is_reported(world: PluginWorld) -> None:
     world.directory.write_text("not a folder")
     assert_is_one_error(world.fire_hook(1), str(world.directory), "PLEXSYNC_DATA_DIR")
     assert world.worker_pids() == []
@@ -86,14 +86,14 @@ def test_data_directory_of_somebody_else(world: PluginWorld) -> None:
     assert_nothing_was_left(world)
 
 
-def test_read_only_data_directory(world: PluginWorld) -> None:
+def test_read_only_data_directory_is_reported(world: PluginWorld) -> None:
     with mounted(world.directory, "ro"):
         assert_is_one_error(world.fire_hook(1), str(world.directory), "Read-only")
         assert_nothing_was_left(world)
 
 
 @pytest.mark.parametrize("is_prepared", [True, False], ids=["in use", "fresh"])
-def test_full_disk(world: PluginWorld, is_prepared: bool) -> None:
+def test_full_disk_is_reported(world: PluginWorld, is_prepared: bool) -> None:
     with mounted(world.directory, "size=64k"):
         if is_prepared:
             inbox.prepare(str(world.directory))
@@ -102,15 +102,15 @@ def test_full_disk(world: PluginWorld, is_prepared: bool) -> None:
         assert_nothing_was_left(world)
 
 
-def test_disk_quota_of_a_file_size(world: PluginWorld) -> None:
-    """`ulimit -f`: the kernel sends a signal that would kill the hook without a word."""
+def test_limit_on_file_sizes_is_reported(world: PluginWorld) -> None:
+    """`ulimit -f`: the kernel sends a signal that would kill the hook silently."""
     inbox.prepare(str(world.directory))
     answer = world.run_script(world.hook_input(1), launcher=shell('ulimit -f 0; exec "$@"'))
     assert_is_one_error(answer, "File too large")
     assert_nothing_was_left(world)
 
 
-def test_save_goes_on_and_stash_s_log_tells(world: PluginWorld) -> None:
+def test_save_succeeds_and_the_error_is_in_the_log_of_stash(world: PluginWorld) -> None:
     scene = world.add_scene()
     world.directory.write_text("not a folder")
     world.stash.update_scene(scene, title="saved")
@@ -137,7 +137,7 @@ def need_root() -> None:
 
 
 def fill(path: Path) -> None:
-    """Until the disk takes no further byte."""
+    """Write until the disk is full."""
     with path.open("wb", buffering=0) as file:
         try:
             while True:

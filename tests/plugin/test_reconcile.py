@@ -1,4 +1,4 @@
-"""Reconciliation through the real program: finds what drifted, queues what can be closed, and refuses nonsense."""
+"""Reconciliation in the real program: finds drift, queues the gaps that can be closed, and refuses implausible data."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ NO_GAPS = {"empty": 0, "stale": 0, "missing": 0}
 
 @pytest.fixture
 def world(make_world: MakeWorld) -> PluginWorld:
-    # Slow enough that catch-up, after 10 min / 20 = 30 s, is not what finds the drift.
+    # Slow enough that catch-up, which runs after 10 min / 20 = 30 s, does not find the drift first.
     return make_world(time_scale=20)
 
 
 def fill(world: PluginWorld, count: int, **scene: Any) -> list[int]:
-    """Scenes of before the installation, so that nothing but a reconciliation concerns itself with them."""
+    """Add scenes from before the installation, which only a reconciliation looks at."""
     values = {
         "title": "Title", "details": "Details", "date": "2020-02-03", "studio": "Studio", "rating100": 80,
         "tags": ("one", "two", "three"), "performers": ("Ann", "Bob"), "updated_at": LONG_AGO,
@@ -57,7 +57,7 @@ def synchronized(world: PluginWorld, count: int = 12) -> list[int]:
 
 
 def edit_quietly(world: PluginWorld, scene_id: int, **values: Any) -> None:
-    """As with the plugin switched off."""
+    """Change a scene without an event, as if the plugin were disabled."""
     scene = world.stash.library.scene(scene_id)
     for name, value in values.items():
         setattr(scene, name, value)
@@ -76,7 +76,7 @@ def refusal(world: PluginWorld, mode: str = "reconcile_all", **args: Any) -> str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """What was planted: the scenes by the type of gap that they must show."""
+    """The drift that was planted: the expected type of gap by scene."""
 
     types: Mapping[int, str]
 
@@ -96,13 +96,13 @@ def plant_drift(world: PluginWorld, scenes: list[int]) -> Drift:
     stash.merge_scenes([source], merged)
     plex.remove_item(keys[deleted])
     keys[replaced] = plex.replace_file(keys[replaced])
-    stash.library.scene(tagged).tag_ids.append(stash.add_entity("tag", "auto"))  # as auto tag does
+    stash.library.scene(tagged).tag_ids.append(stash.add_entity("tag", "auto"))  # like auto tag
     edit_quietly(world, tagged)
     renamed = scenes[20:23]
     performer = stash.add_entity("performer", "Zoe")
     for scene in renamed:
         assert stash.library.scene(scene).performer_ids[-1] == performer
-    stash.library.entities["performer"][performer].name = "Zoe Renamed"  # their updated_at stays
+    stash.library.entities["performer"][performer].name = "Zoe Renamed"  # their updated_at does not change
     stale = [retitled, untagged, rated, edited, merged, tagged, *renamed]
     return Drift(
         types=dict.fromkeys(stale, "stale")
@@ -111,13 +111,13 @@ def plant_drift(world: PluginWorld, scenes: list[int]) -> Drift:
     )
 
 
-def test_planted_drift_is_found_closed_and_gone(world: PluginWorld) -> None:
+def test_planted_drift_is_found_and_closed(world: PluginWorld) -> None:
     scenes = fill(world, 7) + fill(world, 1, title="Source") + fill(world, 12)
     scenes += fill(world, 3, performers=("Ann", "Zoe"))
     scenes += fill(world, SCENES - len(scenes))
     assert reconcile(world)["gaps"] == {"empty": SCENES, "stale": 0, "missing": 0}
     world.wait_idle(DRAIN_S)
-    world.configure(paused=True)  # or catch-up closes by itself what it can see, between preview and run
+    world.configure(paused=True)  # or catch-up would close some gaps between preview and run
     drift = plant_drift(world, scenes)
     world.plex.add_item(world.section, files=[(f"{MEDIA}/nobody's.mp4", 1)])
     expected = {kind: drift.count(kind) for kind in ("empty", "stale", "missing")}
@@ -143,7 +143,7 @@ def test_planted_drift_is_found_closed_and_gone(world: PluginWorld) -> None:
     assert (status["reconciliation"]["scope"], status["reconciliation"]["checked"]) == ("all", SCENES - 1)
 
 
-def test_a_preview_says_field_by_field_what_would_change_and_queues_nothing(world: PluginWorld) -> None:
+def test_preview_shows_the_changes_by_field_and_queues_nothing(world: PluginWorld) -> None:
     first, *_ = synchronized(world)
     world.plex.edit_by_hand(world.keys[first], title="by hand", genres=("one",))
     world.plex.clear_requests()
@@ -161,9 +161,9 @@ def test_a_preview_says_field_by_field_what_would_change_and_queues_nothing(worl
     assert world.stash.operation(mode="queue_status")["reconciliation"]["gaps"]["stale"] == 0
 
 
-def test_nothing_to_do_costs_one_sweep(world: PluginWorld) -> None:
+def test_run_without_changes_costs_one_sweep(world: PluginWorld) -> None:
     synchronized(world)
-    time.sleep(1.1)  # the second of the last push is over, by Plex's clock
+    time.sleep(1.1)  # until the second of the last push is over by Plex's clock
     reconcile(world)
     world.plex.clear_requests()
     assert reconcile(world)["gaps"] == NO_GAPS
@@ -171,7 +171,7 @@ def test_nothing_to_do_costs_one_sweep(world: PluginWorld) -> None:
     assert paths == ["/library/sections", "/library/sections/1/all"]
 
 
-def test_what_a_person_added_or_keeps_is_no_gap(world: PluginWorld) -> None:
+def test_values_that_a_person_added_or_keeps_are_no_gap(world: PluginWorld) -> None:
     added, kept, *_ = synchronized(world)
     world.plex.edit_by_hand(world.keys[added], genres=("one", "two", "three", "mine"))
     world.configure(keep_plex_edits=True)
@@ -189,7 +189,7 @@ def test_scenes_with_nothing_to_push_are_skipped(world: PluginWorld) -> None:
     assert bare not in [job["scene_id"] for job in world.jobs()]
 
 
-def test_recent_goes_by_the_time_of_the_last_change_in_any_offset(world: PluginWorld) -> None:
+def test_recent_scopes_go_by_the_last_change_in_any_offset(world: PluginWorld) -> None:
     def text(hours_ago: float, offset_hours: int) -> str:
         at = time.gmtime(time.time() - hours_ago * 3600 + offset_hours * 3600)
         return time.strftime("%Y-%m-%dT%H:%M:%S", at) + f"{offset_hours:+03d}:00"
@@ -206,7 +206,7 @@ def test_recent_goes_by_the_time_of_the_last_change_in_any_offset(world: PluginW
     assert reconcile(world, "reconcile_7days")["checked"] == 4
 
 
-def test_one_library_alone(world: PluginWorld) -> None:
+def test_run_can_be_limited_to_one_library(world: PluginWorld) -> None:
     other = world.plex.add_section("Other", locations=["/other"])
     fill(world, 2)
     for number in range(3):
@@ -221,11 +221,11 @@ def test_one_library_alone(world: PluginWorld) -> None:
     assert "no library 'Else'" in refusal(world, library="Else")
 
 
-def test_nonsense_arguments_say_what_is_allowed(world: PluginWorld) -> None:
+def test_invalid_scope_is_refused_with_what_is_allowed(world: PluginWorld) -> None:
     assert "allowed is all, 24h, 7days" in refusal(world, scope="yesterday")
 
 
-def test_an_empty_plex_an_empty_stash_and_a_renamed_library_are_refused(world: PluginWorld) -> None:
+def test_empty_stash_empty_library_and_renamed_library_are_refused(world: PluginWorld) -> None:
     scenes = synchronized(world)
     for scene in scenes:
         edit_quietly(world, scene, title="Edited")
@@ -255,7 +255,7 @@ def reconcile_works(world: PluginWorld) -> bool:
     return True
 
 
-def test_a_listing_that_ends_early_makes_nothing_missing(world: PluginWorld) -> None:
+def test_listing_that_ends_early_makes_no_scene_missing(world: PluginWorld) -> None:
     synchronized(world)
     empty = Fault.answer(200, body=b'<MediaContainer size="0" totalSize="12"/>')
     world.plex.fault(empty, path="/library/sections/1/all", when=lambda request: request.first("sort") != "")
@@ -263,7 +263,7 @@ def test_a_listing_that_ends_early_makes_nothing_missing(world: PluginWorld) -> 
 
 
 @pytest.mark.parametrize("body", [b'<MediaContainer size="0" totalSize="2100"/>', b'<MediaContainer size="0"/>'])
-def test_a_page_that_comes_back_empty_in_the_middle_makes_nothing_missing(world: PluginWorld, body: bytes) -> None:
+def test_empty_page_within_a_listing_makes_no_scene_missing(world: PluginWorld, body: bytes) -> None:
     for number in range(2_100):
         world.plex.add_item(world.section, files=[(f"/media/other {number}.mp4", number)])
     fill(world, 3)
@@ -275,7 +275,7 @@ def test_a_page_that_comes_back_empty_in_the_middle_makes_nothing_missing(world:
     assert "ends after 2000 of 2103" in world.log_text()
 
 
-def test_two_invocations_at_once_are_one_run(world: PluginWorld) -> None:
+def test_simultaneous_requests_share_one_run(world: PluginWorld) -> None:
     fill(world, 30)
     with ThreadPoolExecutor(4) as pool:
         answers = [each.result() for each in [pool.submit(reconcile, world) for _ in range(4)]]
@@ -285,7 +285,7 @@ def test_two_invocations_at_once_are_one_run(world: PluginWorld) -> None:
     assert len(sweeps) == 1
 
 
-def test_an_outage_ends_the_run_and_leaves_nothing_half_done(world: PluginWorld) -> None:
+def test_outage_ends_the_run(world: PluginWorld) -> None:
     synchronized(world)
     world.plex.fault(Fault.refused())
     said = refusal(world)
@@ -295,7 +295,7 @@ def test_an_outage_ends_the_run_and_leaves_nothing_half_done(world: PluginWorld)
     world.wait_until(lambda: reconcile_works(world), "a reconciliation after the outage")
 
 
-def test_a_killed_worker_starts_the_run_over(world: PluginWorld) -> None:
+def test_next_worker_starts_the_run_of_a_killed_one_over(world: PluginWorld) -> None:
     scenes = fill(world, 40)
     world.plex.latency_s = 0.3
     with ThreadPoolExecutor(1) as pool:
@@ -310,7 +310,7 @@ def test_a_killed_worker_starts_the_run_over(world: PluginWorld) -> None:
 
 
 @pytest.mark.skipif(not IS_LONG, reason="takes a quarter of a minute")
-def test_workers_killed_at_each_stage_are_followed_by_one_that_ends_the_run(world: PluginWorld) -> None:
+def test_run_is_completed_although_workers_are_killed_at_each_stage(world: PluginWorld) -> None:
     scenes = fill(world, 260)  # two pages
     world.plex.latency_s = 0.5
     state = world.directory / "reconciliation_state.json"
@@ -331,7 +331,7 @@ def test_workers_killed_at_each_stage_are_followed_by_one_that_ends_the_run(worl
     world.wait_for_titles(dict.fromkeys(scenes, "Title"))
 
 
-def test_missing_scenes_are_counted_not_retried_and_found_once_plex_has_them(world: PluginWorld) -> None:
+def test_missing_scenes_are_not_retried_but_pushed_once_plex_has_them(world: PluginWorld) -> None:
     scenes = fill(world, 10)
     for scene in scenes[:5]:
         world.plex.remove_item(world.keys[scene])
@@ -349,7 +349,7 @@ def test_missing_scenes_are_counted_not_retried_and_found_once_plex_has_them(wor
     world.wait_for_titles(dict.fromkeys(scenes[:5], "Title"))
 
 
-def test_a_schedule_runs_by_itself_and_a_run_by_hand_resets_it(make_world: MakeWorld) -> None:
+def test_schedule_starts_runs_and_a_run_by_hand_resets_it(make_world: MakeWorld) -> None:
     world = make_world(time_scale=600)  # an hour is 6 s
     scenes = fill(world, 3)
     world.configure(reconcile_interval="hourly", reconcile_scope="all")
@@ -368,7 +368,7 @@ def test_a_schedule_runs_by_itself_and_a_run_by_hand_resets_it(make_world: MakeW
     )
 
 
-def test_never_means_never(world: PluginWorld) -> None:
+def test_no_run_starts_without_a_schedule(world: PluginWorld) -> None:
     fill(world, 1)
     world.stash.operation(mode="queue_status")
     world.wait_until_worker_left()

@@ -1,4 +1,4 @@
-"""Reconciliation where something is odd: passing failures, unreadable items, shared items, stopped tasks."""
+"""Reconciliation under difficult conditions: passing failures, unreadable items, shared items, stopped tasks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reconcile(world: PluginWorld, mode: str = "reconcile_all", **args: Any) -> A
     return world.stash.operation(mode=mode, **args)
 
 
-def test_a_dropped_page_is_asked_for_again(world: PluginWorld) -> None:
+def test_dropped_page_is_requested_again(world: PluginWorld) -> None:
     fill(world, 5)
     rule = world.plex.fault(Fault.dropped(), when=lambda request: request.first("sort") == "addedAt:asc", times=2)
     assert reconcile(world)["gaps"]["empty"] == 5
@@ -39,7 +39,7 @@ def test_a_dropped_page_is_asked_for_again(world: PluginWorld) -> None:
     assert "CLOSED" not in world.log_text()
 
 
-def test_a_page_that_fails_again_and_again_ends_the_run(world: PluginWorld) -> None:
+def test_page_that_fails_repeatedly_ends_the_run(world: PluginWorld) -> None:
     fill(world, 5)
     rule = world.plex.fault(Fault.dropped(), when=lambda request: request.first("sort") == "addedAt:asc")
     with pytest.raises(Exception, match="stopped before it compared any scene"):
@@ -48,7 +48,7 @@ def test_a_page_that_fails_again_and_again_ends_the_run(world: PluginWorld) -> N
     assert reconcile(world)["gaps"]["empty"] == 5
 
 
-def test_an_item_that_plex_cannot_show_spoils_no_other(world: PluginWorld) -> None:
+def test_item_that_plex_cannot_show_is_skipped_alone(world: PluginWorld) -> None:
     *_, broken = fill(world, 9)
     world.plex.fault(Fault.answer(500), path="/library/metadata/", rating_key=world.keys[broken])
     found = reconcile(world, "reconcile_preview")
@@ -56,21 +56,21 @@ def test_an_item_that_plex_cannot_show_spoils_no_other(world: PluginWorld) -> No
     assert broken not in [change["scene_id"] for change in found["changes"]]
 
 
-def test_a_scene_that_stash_cannot_describe_spoils_no_other(world: PluginWorld) -> None:
+def test_scene_that_stash_cannot_describe_is_skipped_alone(world: PluginWorld) -> None:
     *_, broken = fill(world, 5)
-    world.stash.library.scene(broken).rating100 = "no number"  # type: ignore[assignment] # what a broken Stash tells
+    world.stash.library.scene(broken).rating100 = "no number"  # type: ignore[assignment] # as a broken Stash might send
     found = reconcile(world, "reconcile_preview")
     assert (found["checked"], found["gaps"]["empty"], found["skipped"]) == (5, 4, 1)
 
 
-def test_a_scene_without_a_file_is_not_missing(world: PluginWorld) -> None:
+def test_scene_without_a_file_is_not_missing(world: PluginWorld) -> None:
     fill(world, 1)
     world.stash.add_scene(title="No file", updated_at=LONG_AGO)
     found = reconcile(world)
     assert (found["checked"], found["gaps"]["missing"], found["skipped"]) == (2, 0, 1)
 
 
-def test_an_item_of_two_scenes_is_a_gap_of_its_owner_alone(world: PluginWorld) -> None:
+def test_shared_item_is_a_gap_only_of_its_owner(world: PluginWorld) -> None:
     files = [(f"{MEDIA}/one.mp4", 11), (f"{MEDIA}/two.mp4", 12)]
     owner, other = (world.stash.add_scene(*file, title=file[0], updated_at=LONG_AGO) for file in files)
     key = world.plex.add_item(world.section, files=files)
@@ -84,7 +84,7 @@ def test_an_item_of_two_scenes_is_a_gap_of_its_owner_alone(world: PluginWorld) -
     assert other not in [change["scene_id"] for change in found["changes"]]
 
 
-def test_plex_is_asked_to_scan_for_what_is_missing_where_that_is_wanted(world: PluginWorld) -> None:
+def test_plex_is_asked_to_scan_for_missing_scenes_if_enabled(world: PluginWorld) -> None:
     world.configure(scan_plex=True)
     fill(world, 2)
     path = f"{MEDIA}/new/scene.mp4"
@@ -99,20 +99,20 @@ def test_plex_is_asked_to_scan_for_what_is_missing_where_that_is_wanted(world: P
     world.wait_until(is_pushed, f"scene {missing} to be scanned and pushed")
 
 
-def test_missing_scenes_need_not_be_looked_for(world: PluginWorld) -> None:
+def test_missing_scenes_are_not_counted_if_ignored(world: PluginWorld) -> None:
     world.configure(ignore_missing=True)
     gone, *_ = fill(world, 2)
     world.plex.remove_item(world.keys[gone])
     assert reconcile(world)["gaps"] == {"empty": 1, "stale": 0, "missing": 0}
 
 
-def test_a_preview_shows_two_hundred_and_counts_all(world: PluginWorld) -> None:
+def test_preview_shows_two_hundred_gaps_and_counts_all(world: PluginWorld) -> None:
     fill(world, 210)
     found = reconcile(world, "reconcile_preview")
     assert (len(found["changes"]), found["gaps"]["empty"], found["checked"]) == (200, 210, 210)
 
 
-def test_a_stopped_task_stops_no_run(world: PluginWorld) -> None:
+def test_stopping_the_task_does_not_stop_the_run(world: PluginWorld) -> None:
     scenes = fill(world, 20)
     world.plex.latency_s = 0.5
     job = world.stash.start_task("Reconcile Library (All)")
@@ -123,7 +123,7 @@ def test_a_stopped_task_stops_no_run(world: PluginWorld) -> None:
     assert world.stash.operation(mode="queue_status")["reconciliation"]["gaps"]["empty"] == 20
 
 
-def test_a_task_shows_progress_and_says_what_it_found(world: PluginWorld) -> None:
+def test_task_shows_progress_and_reports_its_findings(world: PluginWorld) -> None:
     fill(world, 3)
     result = world.stash.run_task("Reconcile Library (All)")
     assert result.progress == 1.0
@@ -132,7 +132,7 @@ def test_a_task_shows_progress_and_says_what_it_found(world: PluginWorld) -> Non
     assert any("3 scenes checked" in text and "3 empty" in text for text in said)
 
 
-def test_a_run_goes_on_under_changed_settings(world: PluginWorld) -> None:
+def test_run_uses_changed_settings(world: PluginWorld) -> None:
     fill(world, 3)
     world.configure(skip_title=True, skip_summary=True)
     assert reconcile(world)["gaps"] == {"empty": 0, "stale": 0, "missing": 0}
@@ -140,7 +140,7 @@ def test_a_run_goes_on_under_changed_settings(world: PluginWorld) -> None:
     assert reconcile(world, "reconcile_preview")["gaps"]["empty"] == 3
 
 
-def test_an_edit_by_a_user_does_not_wait_for_a_run(world: PluginWorld) -> None:
+def test_edit_by_a_user_does_not_wait_for_a_run(world: PluginWorld) -> None:
     edited, *_ = fill(world, 700)
     world.plex.latency_s = 0.4
     job = world.stash.start_task("Preview Reconciliation")
@@ -152,7 +152,7 @@ def test_an_edit_by_a_user_does_not_wait_for_a_run(world: PluginWorld) -> None:
     world.stash.wait_for_job(job)
 
 
-def test_a_stash_that_is_away_ends_the_task_in_words_and_soon(world: PluginWorld) -> None:
+def test_task_ends_soon_with_a_message_if_stash_is_unavailable(world: PluginWorld) -> None:
     (scene_id,) = world.add_scenes(1)
     given = json.loads(world.hook_input(scene_id))
     world.stash.stop()
@@ -162,7 +162,7 @@ def test_a_stash_that_is_away_ends_the_task_in_words_and_soon(world: PluginWorld
     assert answer.took_s < 40
 
 
-def test_a_library_that_is_suddenly_empty_is_refused_and_the_others_are_not(world: PluginWorld) -> None:
+def test_only_a_suddenly_empty_library_is_refused(world: PluginWorld) -> None:
     other = world.plex.add_section("Other", locations=["/other"])
     fill(world, 2)
     scenes = [world.stash.add_scene(f"/other/{size}.mp4", size, title="Title", updated_at=LONG_AGO) for size in (1, 2)]
@@ -179,7 +179,7 @@ def test_a_library_that_is_suddenly_empty_is_refused_and_the_others_are_not(worl
     assert [job for job in world.jobs() if job["scene_id"] in scenes] == []
 
 
-def test_a_stash_that_stops_listing_its_scenes_is_refused(world: PluginWorld) -> None:
+def test_run_is_refused_if_stash_stops_listing_scenes(world: PluginWorld) -> None:
     fill(world, 30)
     nothing = Fault.answer(200, body=b'{"data": {"findScenes": {"count": 0, "scenes": []}}}')
     asked: list[bool] = []
@@ -194,8 +194,8 @@ def test_a_stash_that_stops_listing_its_scenes_is_refused(world: PluginWorld) ->
     assert world.jobs() == []
 
 
-def test_a_run_by_schedule_that_a_task_waits_for_gives_way_to_no_other(world: PluginWorld) -> None:
-    scenes = fill(world, 1500)  # pages enough for the worker to listen between them
+def test_scheduled_run_that_a_task_waits_for_is_not_replaced(world: PluginWorld) -> None:
+    scenes = fill(world, 1500)  # enough pages for the worker to handle commands in between
     world.configure(reconcile_interval="weekly", reconcile_scope="all")
     world.plex.latency_s = 0.4
     world.fire_hook(scenes[0])

@@ -1,4 +1,4 @@
-"""Which inbox entry an input of Stash leaves; the whole way through a process is tests/plugin/test_hook.py."""
+"""Which inbox entry a hook's input makes. tests/plugin/test_hook_inputs.py tests the same through a real process."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def hook(kind: str, identifier: object, **rest: object) -> Mapping[str, object]:
         ("", ""),
     ],
 )
-def test_the_hook_type_and_id_name_the_entry(kind: str, name: str) -> None:
+def test_entry_is_named_after_type_and_id(kind: str, name: str) -> None:
     found = parse(compact(hook(kind, 7, input=None)))
     assert found is not None
     assert found.name == name
@@ -44,14 +44,14 @@ def test_the_hook_type_and_id_name_the_entry(kind: str, name: str) -> None:
     "value",
     [None, {"id": "7", "stash_ids": None}, [{"id": "7"}, {"id": "8"}], {"ids": ["7"], "tag_ids": {"mode": "ADD"}}],
 )
-def test_the_shape_of_the_input_never_matters(value: object) -> None:
+def test_shape_of_the_input_does_not_matter(value: object) -> None:
     found = parse(compact(hook("Scene.Update.Post", 7, input=value, inputFields=["id"])))
     assert found is not None
     assert (found.name, json.loads(found.content)) == ("scene-7", {"server_connection": CONNECTION})
 
 
 @pytest.mark.parametrize("identifier", [7, "7"])
-def test_input_of_another_form_takes_the_slow_path_to_the_same_entry(identifier: object) -> None:
+def test_input_in_another_form_makes_the_same_entry(identifier: object) -> None:
     spaced = json.dumps(
         {"args": hook("Scene.Update.Post", identifier), "new": 1, "server_connection": CONNECTION}, indent=1
     ).encode()
@@ -60,7 +60,7 @@ def test_input_of_another_form_takes_the_slow_path_to_the_same_entry(identifier:
     assert (found.name, json.loads(found.content)) == ("scene-7", {"server_connection": CONNECTION})
 
 
-def test_text_inside_a_title_is_not_taken_for_the_hooks_context() -> None:
+def test_text_in_a_title_is_not_mistaken_for_the_hook_context() -> None:
     title = ',"args":{"hookContext":{"id":9,"type":"Scene.Destroy.Post"'
     found = parse(compact(hook("Scene.Update.Post", 7, input={"title": title})))
     assert found is not None
@@ -69,11 +69,11 @@ def test_text_inside_a_title_is_not_taken_for_the_hooks_context() -> None:
     assert task is None
 
 
-def test_a_tasks_input_is_no_hook() -> None:
+def test_input_of_a_task_is_not_a_hook() -> None:
     assert parse(compact({"mode": "queue_status"})) is None
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"7", b"\xff\xfe", compact(hook("Scene.Update.Post", "x"))])
-def test_what_is_neither_hook_nor_task_is_refused_in_words(data: bytes) -> None:
+def test_input_of_neither_hook_nor_task_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"plugin input is not|id is not a number"):
         parse(data)

@@ -15,7 +15,7 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="modes and resource limi
 
 
 def run_limited(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `code` where no file may grow beyond 4,096 bytes, as on a disk with one free block."""
+    """Run `code` with a limit of 4,096 bytes per file, like a disk with one free block."""
     limit = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
@@ -30,7 +30,7 @@ def run_limited(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_writes_all_bytes_as_they_are(tmp_path: Path) -> None:
+def test_bytes_are_written_unchanged(tmp_path: Path) -> None:
     data = bytes(range(256)) * 5_000 + b"\r\n\n"
     write_atomically(str(tmp_path / "entry"), data)
     assert (tmp_path / "entry").read_bytes() == data
@@ -38,7 +38,7 @@ def test_writes_all_bytes_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sync", [True, False])
-def test_replaces_what_was_there(tmp_path: Path, sync: bool) -> None:
+def test_existing_file_is_replaced(tmp_path: Path, sync: bool) -> None:
     path = str(tmp_path / "entry")
     write_atomically(path, b"old and long", sync=sync)
     write_atomically(path, b"", sync=sync)
@@ -46,14 +46,14 @@ def test_replaces_what_was_there(tmp_path: Path, sync: bool) -> None:
     assert os.listdir(tmp_path) == ["entry"]
 
 
-def test_writes_into_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_path_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_atomically("entry", b"x")
     assert (tmp_path / "entry").read_bytes() == b"x"
 
 
 @posix_only
-def test_only_the_owner_may_read_it_also_when_the_old_file_was_open_to_all(tmp_path: Path) -> None:
+def test_only_the_owner_may_read_the_file_even_if_everyone_could_read_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "entry"
     path.write_bytes(b"old")
     path.chmod(0o644)
@@ -62,7 +62,7 @@ def test_only_the_owner_may_read_it_also_when_the_old_file_was_open_to_all(tmp_p
 
 
 @posix_only
-def test_a_disk_that_fills_up_in_mid_write_is_an_error_that_leaves_the_old_content_and_no_temporary_file(
+def test_disk_that_fills_up_during_a_write_leaves_the_old_content_and_no_temporary_file(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "entry"
@@ -75,8 +75,8 @@ def test_a_disk_that_fills_up_in_mid_write_is_an_error_that_leaves_the_old_conte
 
 
 @posix_only
-def test_the_limit_used_above_lets_a_first_short_write_through() -> None:
-    """Otherwise that test would not show that the loop goes on after a short write."""
+def test_limit_used_above_allows_a_first_short_write() -> None:
+    """Otherwise that test would not prove that the loop continues after a short write."""
     code = (
         "import os, tempfile; file = tempfile.TemporaryFile(buffering=0); "
         "print(os.write(file.fileno(), b'x' * 6000))"
@@ -84,12 +84,12 @@ def test_the_limit_used_above_lets_a_first_short_write_through() -> None:
     assert run_limited(code).stdout == "4096\n"
 
 
-def test_a_folder_that_is_missing_is_the_systems_own_error(tmp_path: Path) -> None:
+def test_missing_folder_raises_the_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_atomically(str(tmp_path / "missing" / "entry"), b"x")
 
 
-def test_an_error_of_the_rename_leaves_no_temporary_file(tmp_path: Path) -> None:
+def test_failed_rename_leaves_no_temporary_file(tmp_path: Path) -> None:
     (tmp_path / "entry").mkdir()
     (tmp_path / "entry" / "inside").touch()
     with pytest.raises(OSError, match="entry"):
@@ -98,7 +98,7 @@ def test_an_error_of_the_rename_leaves_no_temporary_file(tmp_path: Path) -> None
 
 
 def refuse_replace(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
-    """Make `os.replace` behave `times` times as on Windows while a reader holds the target open."""
+    """Make `os.replace` fail `times` times, as on Windows while a reader has the target open."""
     real, refusals = os.replace, iter(range(times))
 
     def replace(source: str, target: str) -> None:
@@ -109,14 +109,14 @@ def refuse_replace(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     monkeypatch.setattr(os, "replace", replace)
 
 
-def test_a_reader_that_holds_the_file_on_windows_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replace_waits_for_a_reader_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "new").write_bytes(b"new")
     refuse_replace(monkeypatch, times=2)
     replace_patiently(str(tmp_path / "new"), str(tmp_path / "entry"), tries=3, pause_s=0)
     assert (tmp_path / "entry").read_bytes() == b"new"
 
 
-def test_a_reader_that_never_lets_go_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replace_fails_if_the_reader_never_closes_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "new").write_bytes(b"new")
     refuse_replace(monkeypatch, times=3)
     with pytest.raises(PermissionError):
@@ -124,7 +124,7 @@ def test_a_reader_that_never_lets_go_is_an_error(tmp_path: Path, monkeypatch: py
 
 
 @posix_only
-def test_elsewhere_a_refused_replace_fails_at_once_and_leaves_no_temporary_file(
+def test_replace_fails_immediately_on_posix_and_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse_replace(monkeypatch, times=1)
@@ -133,7 +133,7 @@ def test_elsewhere_a_refused_replace_fails_at_once_and_leaves_no_temporary_file(
     assert os.listdir(tmp_path) == []
 
 
-def test_a_kill_before_the_rename_leaves_a_file_that_names_its_entry_and_its_writer(tmp_path: Path) -> None:
+def test_kill_before_the_rename_leaves_a_file_named_after_its_entry_and_its_writer(tmp_path: Path) -> None:
     code = (
         "import os, sys; from local.files import write_atomically; "
         "os.replace = lambda *_: os._exit(9); write_atomically(sys.argv[1], b'x')"
@@ -145,7 +145,7 @@ def test_a_kill_before_the_rename_leaves_a_file_that_names_its_entry_and_its_wri
     assert left.rpartition("-")[2].isdigit()
 
 
-def test_importing_it_loads_nothing_but_what_os_needs() -> None:
+def test_import_loads_no_other_module() -> None:
     code = (
         "import os, sys, time; before = set(sys.modules); import local.files; "
         "print(*sorted(set(sys.modules) - before))"

@@ -18,7 +18,7 @@ from local.hide_paths import PathHider, hide_paths
     ],
 )
 @pytest.mark.parametrize("around", ["Plex has no item with the file {}; scan", "{}", "'{}' failed", "at {}"])
-def test_a_path_is_replaced_whole_and_keeps_its_ending(path: str, around: str) -> None:
+def test_whole_path_is_replaced_except_for_its_extension(path: str, around: str) -> None:
     shown = hide_paths(around.format(path))
     for part in path.replace("\\", "/").removesuffix(path[-4:]).split("/"):
         assert len(part) < 2 or part not in shown
@@ -35,15 +35,15 @@ def test_a_path_is_replaced_whole_and_keeps_its_ending(path: str, around: str) -
         "",
     ],
 )
-def test_what_is_no_path_stays(text: str) -> None:
+def test_other_text_is_unchanged(text: str) -> None:
     assert hide_paths(text) == text
 
 
-def test_a_path_has_the_same_stand_in_each_time_and_another_path_another() -> None:
+def test_each_path_has_its_own_stable_placeholder() -> None:
     assert hide_paths("x /a/b.mp4") == hide_paths("x /a/b.mp4") != hide_paths("x /a/c.mp4")
 
 
-def test_the_filter_does_nothing_while_the_setting_is_off() -> None:
+def test_filter_changes_records_only_while_it_is_on() -> None:
     hider = PathHider()
     record = logging.LogRecord("n", logging.INFO, "p", 1, "file %s", ("/a/b.mp4",), None)
     assert hider.filter(record)

@@ -17,7 +17,7 @@ def names(directory: Path) -> list[tuple[str, str]]:
     return [(entry.kind, entry.key) for entry in inbox.list_entries(str(directory), NOW)[0]]
 
 
-def test_a_later_event_replaces_an_earlier_one(tmp_path: Path) -> None:
+def test_later_event_replaces_an_earlier_one(tmp_path: Path) -> None:
     inbox.publish(str(tmp_path), "scene-12", b"first")
     inbox.publish(str(tmp_path), "scene-12", b"second")
     entries, strangers = inbox.list_entries(str(tmp_path), NOW)
@@ -25,7 +25,7 @@ def test_a_later_event_replaces_an_earlier_one(tmp_path: Path) -> None:
     assert strangers == []
 
 
-def test_entries_come_oldest_first(tmp_path: Path) -> None:
+def test_entries_are_listed_oldest_first(tmp_path: Path) -> None:
     leave(tmp_path, "scene-1", 1)
     leave(tmp_path, "tag-5", 3)
     leave(tmp_path, "connection", 2)
@@ -33,14 +33,14 @@ def test_entries_come_oldest_first(tmp_path: Path) -> None:
     assert names(tmp_path) == [("tag", "5"), ("connection", ""), ("scene", "1"), ("batch", "1-2")]
 
 
-def test_a_file_that_a_killed_hook_left_counts_once_it_is_old(tmp_path: Path) -> None:
+def test_temporary_file_of_a_killed_hook_counts_as_an_entry_after_a_minute(tmp_path: Path) -> None:
     leave(tmp_path, ".tmp-scene-12-400-17000000", age_s=59)
     assert names(tmp_path) == []
     leave(tmp_path, ".tmp-scene-12-400-17000000", age_s=61)
     assert names(tmp_path) == [("scene", "12")]
 
 
-def test_files_that_no_hook_writes_are_named_as_strangers(tmp_path: Path) -> None:
+def test_files_that_no_hook_writes_are_listed_separately(tmp_path: Path) -> None:
     for name in ("scene-x", "scene-", "scene", "notes.txt", "scene-\u0661"):
         leave(tmp_path, name)
     entries, strangers = inbox.list_entries(str(tmp_path), NOW)
@@ -48,7 +48,7 @@ def test_files_that_no_hook_writes_are_named_as_strangers(tmp_path: Path) -> Non
     assert len(strangers) == 5
 
 
-def test_an_id_that_no_database_can_hold_is_a_strangers(tmp_path: Path) -> None:
+def test_id_that_no_database_can_store_is_not_an_entry(tmp_path: Path) -> None:
     leave(tmp_path, f"scene-{2**63 - 1}")
     leave(tmp_path, f"scene-{2**63}")
     leave(tmp_path, f"tag-{10**30}")
@@ -57,18 +57,18 @@ def test_an_id_that_no_database_can_hold_is_a_strangers(tmp_path: Path) -> None:
     assert len(strangers) == 2
 
 
-def test_the_inbox_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+def test_only_the_owner_may_read_the_inbox(tmp_path: Path) -> None:
     inbox.publish(str(tmp_path / "data"), "scene-1", b"cookie")
     assert {oct(p.stat().st_mode & 0o777) for p in (tmp_path / "data").rglob("*") if p.is_dir()} == {"0o700"}
     assert (tmp_path / "data/queue/inbox/scene-1").stat().st_mode & 0o777 == 0o600
 
 
-def test_no_inbox_yet_is_an_empty_one(tmp_path: Path) -> None:
+def test_missing_inbox_counts_as_empty(tmp_path: Path) -> None:
     assert inbox.list_entries(str(tmp_path), NOW) == ([], [])
     assert not inbox.has_news(str(tmp_path))
 
 
-def test_a_claimed_entry_is_still_there_and_a_new_event_stands_beside_it(tmp_path: Path) -> None:
+def test_claimed_entry_stays_and_a_new_event_makes_another(tmp_path: Path) -> None:
     inbox.publish(str(tmp_path), "tag-5", b"first")
     claimed = inbox.claim(inbox.list_entries(str(tmp_path), NOW)[0][0])
     assert not inbox.has_news(str(tmp_path))
@@ -79,7 +79,7 @@ def test_a_claimed_entry_is_still_there_and_a_new_event_stands_beside_it(tmp_pat
     assert inbox.claim(claimed).path == claimed.path
 
 
-def test_what_is_no_entry_is_moved_out_of_the_way(tmp_path: Path) -> None:
+def test_file_that_is_not_an_entry_can_be_set_aside(tmp_path: Path) -> None:
     leave(tmp_path, "notes.txt")
     _, (stranger,) = inbox.list_entries(str(tmp_path), NOW)
     assert Path(inbox.set_aside(str(tmp_path), stranger)).exists()

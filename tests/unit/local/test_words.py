@@ -27,7 +27,7 @@ from local.words import counted, duration_in_words, named
         (3_456_000, "40 d"),
     ],
 )
-def test_durations_are_worded_in_their_two_largest_units(seconds: float, words: str) -> None:
+def test_duration_has_its_two_largest_units(seconds: float, words: str) -> None:
     assert duration_in_words(seconds) == words
 
 
@@ -37,21 +37,21 @@ def test_no_unit_overflows_into_the_next(seconds: float) -> None:
     assert duration_in_words(seconds) not in ("60 s", "60 min", "24 h")
 
 
-def test_nouns_agree_with_their_count() -> None:
+def test_noun_agrees_with_its_count() -> None:
     assert [counted(1, "job"), counted(0, "job"), counted(1, "try"), counted(3, "try")] == [
         "1 job", "0 jobs", "1 try", "3 tries",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("title", ["a\nb", "a\x00\x07b", "a\u202e b", "\ta\u2028b\r\n"])
-def test_a_scene_is_named_on_one_line_that_reads_from_left_to_right(title: str) -> None:
+def test_scene_is_named_on_one_line_without_direction_marks(title: str) -> None:
     assert named(title, 12) == '"a b" (scene 12)'
 
 
-def test_letters_of_all_scripts_and_joined_emoji_stay_in_a_scenes_name() -> None:
+def test_title_keeps_letters_of_all_scripts_and_joined_emoji() -> None:
     assert named("שלום é 👩\u200d👧", 12) == '"שלום é 👩\u200d👧" (scene 12)'
 
 
 @pytest.mark.parametrize("title", ["", " ", "\n"])
-def test_a_scene_without_a_title_is_named_by_its_number(title: str) -> None:
+def test_scene_without_a_title_is_named_by_its_id(title: str) -> None:
     assert named(title, 12) == "scene 12"

@@ -1,4 +1,4 @@
-"""What is a gap, and of which type."""
+"""What counts as a gap, and of which type."""
 
 from __future__ import annotations
 
@@ -37,33 +37,33 @@ def gap(values: dict[Field, Value], owned: Owned = NOTHING, *, keep: bool = Fals
     return gap_of(5, [changes_of(an_item(**item), a_wanted(values), owned, keep_plex_edits=keep)])
 
 
-def test_a_field_that_plex_has_no_value_for_is_empty() -> None:
+def test_gap_is_empty_if_plex_has_no_value_for_a_field() -> None:
     found = gap({Field.SUMMARY: "text", Field.TITLE: "new"}, title="old")
     assert found
     assert found.type is GapType.EMPTY
     assert found.changes == {Field.TITLE: ("old", "new"), Field.SUMMARY: ("", "text")}
 
 
-def test_another_value_is_stale_and_so_is_a_list_that_lacks_some() -> None:
+def test_gap_is_stale_if_a_value_differs_or_a_list_is_incomplete() -> None:
     for found in (gap({Field.TITLE: "new"}, title="old"), gap({Field.GENRES: ("a", "b")}, genres=("a",))):
         assert found
         assert found.type is GapType.STALE
 
 
-def test_a_value_to_be_emptied_is_stale() -> None:
+def test_gap_is_stale_if_a_value_must_be_cleared() -> None:
     found = gap({Field.SUMMARY: ""}, Owned(pushed={Field.SUMMARY: "was"}), summary="was")
     assert found
     assert (found.type, found.changes) == (GapType.STALE, {Field.SUMMARY: ("was", "")})
 
 
-def test_what_was_added_by_hand_and_what_is_kept_is_no_gap() -> None:
+def test_values_added_by_hand_or_kept_are_no_gap() -> None:
     assert gap({Field.GENRES: ("a",)}, genres=("a", "by hand")) is None
     pushed = Owned(pushed={Field.TITLE: "pushed"})
     assert gap({Field.TITLE: "pushed"}, pushed, keep=True, title="by hand") is None
     assert gap({Field.TITLE: "pushed"}, pushed, title="by hand") is not None
 
 
-def test_one_gap_for_several_items_with_the_first_that_differs() -> None:
+def test_several_items_make_one_gap_with_the_first_difference_per_field() -> None:
     values = a_wanted({Field.TITLE: "new", Field.STUDIO: "studio"})
     changes = [
         changes_of(item, values, NOTHING, keep_plex_edits=False)
@@ -76,7 +76,7 @@ def test_one_gap_for_several_items_with_the_first_that_differs() -> None:
 
 
 @given(items, wanted, st.booleans())
-def test_what_was_pushed_has_no_gap(item: PlexItem, values: Wanted, keep: bool) -> None:
+def test_no_gap_right_after_a_push(item: PlexItem, values: Wanted, keep: bool) -> None:
     edit = plan(item, values, NOTHING, keep_plex_edits=keep)
     after = applied(item, edit)
     assert gap_of(5, [changes_of(after, values, Owned(pushed=edit.pushed), keep_plex_edits=keep)]) is None

@@ -1,4 +1,4 @@
-"""What a run leaves in the state file."""
+"""What a run stores in the state file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from local.clock import Clock
 from local.data_directory import RECONCILIATION_STATE
 from reconciliation.gaps import GapType
-from reconciliation.state import GapCounts, Progress, ReconciliationState, Result, RunRequest, state_file
+from reconciliation.state import GapCounts, ReconciliationState, Result, RunProgress, RunRequest, state_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ FOUND = Result(
 )
 
 
-def test_a_run_leaves_its_result_and_the_time_of_its_scope() -> None:
+def test_successful_run_stores_its_result_and_the_time_of_its_scope() -> None:
     state = ReconciliationState().started(ALL).succeeded(ALL, FOUND, 10)
     assert (state.running, state.last_run_at, state.scope, state.checked) == (None, 10, "all", 7)
     assert (state.gaps, state.queued, state.skipped, state.unclaimed) == (FOUND.gaps, FOUND.queued, 1, 3)
@@ -30,7 +30,7 @@ def test_a_run_leaves_its_result_and_the_time_of_its_scope() -> None:
     assert [(run.scope, run.at) for run in state.runs] == [("all", 30), ("24h", 20)]
 
 
-def test_a_preview_resets_no_timer_and_hides_no_result() -> None:
+def test_preview_keeps_the_schedule_and_the_last_result() -> None:
     before = ReconciliationState().succeeded(ALL, FOUND, 10)
     after = before.started(PREVIEW).succeeded(PREVIEW, Result(), 20)
     assert (after.last_run_at, after.checked, after.runs) == (10, 7, before.runs)
@@ -38,28 +38,28 @@ def test_a_preview_resets_no_timer_and_hides_no_result() -> None:
     assert after.finished.request == PREVIEW
 
 
-def test_only_a_failed_run_by_schedule_delays_the_schedule() -> None:
+def test_only_a_failed_scheduled_run_delays_the_schedule() -> None:
     assert ReconciliationState().started(ALL).failed(ALL, "refused", 10).failed_at is None
     failed = ReconciliationState().started(SCHEDULED).failed(SCHEDULED, "refused", 10)
     assert (failed.failed_at, failed.last_run_at, failed.running) == (10, None, None)
     assert failed.succeeded(ALL, FOUND, 20).failed_at is None
 
 
-def test_requests_for_the_same_are_alike_whoever_asks() -> None:
-    assert SCHEDULED.is_like(RunRequest(id="x", scope="24h", started_at=99))
+def test_requests_are_equivalent_whoever_makes_them() -> None:
+    assert SCHEDULED.is_equivalent(RunRequest(id="x", scope="24h", started_at=99))
     for other in (PREVIEW, RunRequest(id="a", scope="all", library="Movies"), SCHEDULED):
-        assert not ALL.is_like(other)
+        assert not ALL.is_equivalent(other)
 
 
 def test_counts_add_up_by_type() -> None:
-    counts = GapCounts().plus(GapType.EMPTY).plus(GapType.MISSING, 2).joined(GapCounts(empty=1, stale=4))
+    counts = GapCounts().incremented(GapType.EMPTY).incremented(GapType.MISSING, 2) + GapCounts(empty=1, stale=4)
     assert counts.as_mapping() == {"empty": 2, "stale": 4, "missing": 2}
 
 
-def test_the_file_holds_all_of_it(tmp_path: Path) -> None:
+def test_state_survives_the_file(tmp_path: Path) -> None:
     file = state_file(str(tmp_path), clock=Clock(), log=logging.getLogger("test"))
     state = ReconciliationState().succeeded(ALL, FOUND, 10).failed(SCHEDULED, "no", 11).started(PREVIEW)
-    state = state.progressed(Progress(request=PREVIEW, checked=3, total=9))
+    state = state.progressed(RunProgress(request=PREVIEW, checked=3, total=9))
     file.update(lambda _: state)
     assert file.read() == state
     data = json.loads((tmp_path / RECONCILIATION_STATE).read_text())

@@ -15,7 +15,7 @@ COOKIE = "MTc2Mzg-secret-cookie|abc=="
 
 
 def server(**changes: Any) -> dict[str, Any]:
-    """What Stash 0.30 sends, with these changes."""
+    """What Stash 0.30 sends, with `changes` applied."""
     cookie = {"Name": "session", "Value": COOKIE, "Quoted": False, "Path": "", "Domain": "", "MaxAge": 0}
     return {
         "Scheme": "http",
@@ -28,7 +28,7 @@ def server(**changes: Any) -> dict[str, Any]:
     }
 
 
-def test_all_of_a_connection_is_taken_over() -> None:
+def test_every_part_of_a_connection_is_parsed() -> None:
     assert parse_connection(server()) == StashConnection(
         url="http://127.0.0.1:9999",
         cookie_name="session",
@@ -53,16 +53,16 @@ def test_all_of_a_connection_is_taken_over() -> None:
         ("[fe80::1]", "http://[fe80::1]:9999"),
     ],
 )
-def test_an_address_that_means_everywhere_becomes_loopback(host: str | None, url: str) -> None:
+def test_address_of_all_interfaces_becomes_loopback(host: str | None, url: str) -> None:
     assert parse_connection(server(Host=host)).url == url
 
 
-def test_https_is_kept_and_case_does_not_matter() -> None:
+def test_scheme_is_kept_and_its_case_ignored() -> None:
     assert parse_connection(server(Scheme="HTTPS")).url == "https://127.0.0.1:9999"
 
 
 @pytest.mark.parametrize("cookie", [None, {}, {"Name": "", "Value": "left over"}])
-def test_a_stash_without_login_needs_no_cookie(cookie: object) -> None:
+def test_cookie_is_empty_without_a_login(cookie: object) -> None:
     connection = parse_connection(server(SessionCookie=cookie))
     assert (connection.cookie_name, connection.cookie_value) == ("", "")
 
@@ -95,7 +95,7 @@ def test_a_stash_without_login_needs_no_cookie(cookie: object) -> None:
         server(PluginDir=5),
     ],
 )
-def test_what_stash_would_not_send_is_named_without_the_cookie(bad: object) -> None:
+def test_invalid_connection_is_reported_without_the_cookie(bad: object) -> None:
     with pytest.raises(ValueError, match=r"server_connection|SessionCookie") as caught:
         parse_connection(bad)
     assert "\n" not in str(caught.value)
@@ -104,7 +104,8 @@ def test_what_stash_would_not_send_is_named_without_the_cookie(bad: object) -> N
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
 )
 
 
@@ -114,13 +115,13 @@ def test_any_json_gives_a_connection_or_a_value_error(anything: object, key: str
         assert parse_connection(server(**{key: anything})).url.startswith("http")
 
 
-def test_neither_cookie_nor_key_show_in_a_repr() -> None:
+def test_repr_shows_neither_cookie_nor_key() -> None:
     connection = StashConnection(url="http://h:1", cookie_name="session", cookie_value=COOKIE, api_key="key-secret")
     assert "secret" not in repr(connection)
 
 
-def test_this_example_is_what_a_recorded_stash_sent() -> None:
-    """The keys that are read are those of the recorded inputs; the fixture lies beside the tests."""
+def test_example_has_the_keys_of_a_recorded_input() -> None:
+    """The recording is next to this file."""
     sent = json.loads(Path(__file__).with_name("server_connection.json").read_text())
     assert parse_connection(sent).url == f"http://127.0.0.1:{sent['Port']}"
     assert set(server()) == set(sent)

@@ -1,4 +1,4 @@
-"""plexsync.yml against the names that others rely on. Read by simple means: it has one key per line."""
+"""plexsync.yml has the names that others rely on. Regular expressions can read it: it has one key per line."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def section(name: str) -> str:
     return found[1]
 
 
-def test_the_settings_are_those_that_are_parsed_with_their_types() -> None:
+def test_manifest_lists_every_parsed_setting_with_its_type() -> None:
     setting = r"^  (\w+):\n    displayName: .+\n    description: .+\n    type: (\w+)$"
     found = re.findall(setting, section("settings"), re.MULTILINE)
     types = {key: "STRING" if key in STRINGS else "NUMBER" if key in NUMBERS else "BOOLEAN" for key in SETTING_KEYS}
@@ -69,7 +69,7 @@ def test_the_settings_are_those_that_are_parsed_with_their_types() -> None:
     assert len(found) == len(types)
 
 
-def test_tasks_have_their_names_and_modes() -> None:
+def test_tasks_have_their_public_names_and_modes() -> None:
     found = re.findall(
         r"^  - name: (.+)\n    description: .+\n    defaultArgs:\n      mode: (\w+)$",
         section("tasks"),
@@ -79,17 +79,17 @@ def test_tasks_have_their_names_and_modes() -> None:
     assert len(found) == section("tasks").count("- name:")
 
 
-def test_one_hook_hears_of_every_event() -> None:
+def test_one_hook_is_triggered_by_every_event() -> None:
     assert re.findall(r"^      - (\S+)$", section("hooks"), re.MULTILINE) == HOOKS
     assert section("hooks").count("- name:") == 1
 
 
-def test_stash_starts_the_script_without_site() -> None:
+def test_stash_starts_the_script_without_the_site_module() -> None:
     assert 'exec: [python3, -S, "{pluginDir}/plexsync.py"]\n' in MANIFEST
     assert "interface: raw\n" in MANIFEST
 
 
-def test_it_holds_no_key_that_stash_does_not_know() -> None:
+def test_manifest_has_no_key_that_stash_does_not_know() -> None:
     keys = set(re.findall(r"^ *(?:- )?(\w+):", MANIFEST, re.MULTILINE)) - SETTING_KEYS
     assert keys == {
         *("name", "description", "version", "interface", "exec", "hooks", "tasks", "settings"),

@@ -37,7 +37,7 @@ def task(**args: Any) -> bytes:
     return json.dumps({"server_connection": SERVER, "args": args}).encode()
 
 
-def test_a_task_is_told_connection_mode_and_arguments() -> None:
+def test_task_input_has_connection_mode_and_arguments() -> None:
     given_input = parse_task_input(task(mode="preview", scene_id="12"))
     assert given_input.mode == "preview"
     assert given_input.args == {"mode": "preview", "scene_id": "12"}
@@ -63,27 +63,34 @@ def test_a_task_is_told_connection_mode_and_arguments() -> None:
         json.dumps({"args": {"mode": "queue_status"}}).encode(),
     ],
 )
-def test_input_that_is_no_task_gives_one_clear_line_without_the_cookie(data: bytes) -> None:
+def test_invalid_task_input_is_reported_in_one_line_without_the_cookie(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"Stash's input|args|server_connection") as caught:
         parse_task_input(data)
     assert "\n" not in str(caught.value)
     assert "c00kie" not in "".join(traceback.format_exception(caught.value))
-    assert caught.value.__cause__ is None  # a JSON error carries its whole text
+    assert caught.value.__cause__ is None  # a JSON error contains the whole text
 
 
-@given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_an_answer_is_exactly_one_json_object_on_one_line(output: object) -> None:
+JSON = st.recursive(
+    st.none() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(JSON)
+def test_answer_is_exactly_one_json_object_on_one_line(output: object) -> None:
     data = answer_output(output)
     assert json.loads(data) == {"output": output}
     assert data.count(b"\n") == 1
     assert data.isascii()
 
 
-def test_an_error_is_an_object_too() -> None:
+def test_error_is_an_object_too() -> None:
     assert json.loads(answer_error('no "Plex"\n\udcff')) == {"error": 'no "Plex"\n\udcff'}
 
 
-def test_what_is_no_json_is_never_answered() -> None:
+def test_values_that_json_lacks_are_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
         answer_output({"mtbf_s": math.nan})
 
@@ -100,7 +107,7 @@ def test_what_is_no_json_is_never_answered() -> None:
         (math.inf, "1.0000"),
     ],
 )
-def test_progress_stays_between_0_and_1(fraction: float, shown: str) -> None:
+def test_progress_is_clamped_to_0_and_1(fraction: float, shown: str) -> None:
     assert progress_line(fraction) == f"\x01p\x02{shown}\n"
 
 
@@ -108,34 +115,34 @@ def test_progress_stays_between_0_and_1(fraction: float, shown: str) -> None:
     ("level", "letter"),
     [(5, b"t"), (10, b"d"), (20, b"i"), (25, b"i"), (30, b"w"), (40, b"e"), (50, b"e")],
 )
-def test_each_level_has_its_letter(level: int, letter: bytes) -> None:
+def test_each_log_level_has_its_letter(level: int, letter: bytes) -> None:
     assert log_lines(level, "text") == b"\x01" + letter + b"\x02text\n"
 
 
-def test_each_line_of_a_message_is_a_line_of_its_own() -> None:
+def test_each_line_of_a_message_becomes_a_log_line() -> None:
     assert log_lines(20, "one\ntwo\r\nthree\rfour\u2028five") == b"".join(
         b"\x01i\x02" + word + b"\n" for word in (b"one", b"two", b"three", b"four", b"five")
     )
     assert log_lines(20, "") == b"\x01i\x02\n"
 
 
-def test_control_characters_become_visible() -> None:
+def test_control_characters_are_escaped_visibly() -> None:
     assert log_lines(20, "a\x00b\x1b[31m\x01e\x02\tc") == b"\x01i\x02a\\x00b\\x1b[31m\\x01e\\x02\tc\n"
 
 
-def test_names_that_are_no_text_and_all_scripts_are_shown() -> None:
+def test_lone_surrogates_are_escaped_and_all_scripts_are_kept() -> None:
     assert log_lines(20, "\udcff \U0001f600 \u0436") == b"\x01i\x02\\udcff \xf0\x9f\x98\x80 \xd0\xb6\n"
 
 
 @pytest.mark.parametrize("character", ["x", "\u00e4", "\u20ac", "\U0001f600", "\x00", "\udcff"])
-def test_a_long_line_is_cut_between_characters(character: str) -> None:
+def test_long_line_is_cut_between_characters(character: str) -> None:
     for offset in range(4):
         line = log_lines(40, "y" * offset + character * 70_000)
         assert LINE_LIMIT_BYTES - 10 <= len(line) <= LINE_LIMIT_BYTES
         assert line.decode().endswith("… (cut)\n")
 
 
-def test_a_line_at_the_limit_is_whole() -> None:
+def test_line_at_the_limit_is_not_cut() -> None:
     longest = LINE_LIMIT_BYTES - len(b"\x01i\x02\n")
     assert len(log_lines(20, "x" * longest)) == LINE_LIMIT_BYTES
     assert b"(cut)" not in log_lines(20, "x" * longest)
@@ -143,14 +150,14 @@ def test_a_line_at_the_limit_is_whole() -> None:
 
 
 @given(st.text(), st.integers(0, 60))
-def test_whatever_the_message_stash_sees_whole_prefixed_lines(text: str, level: int) -> None:
+def test_any_message_becomes_complete_prefixed_lines(text: str, level: int) -> None:
     data = log_lines(level, text)
     assert LINE.sub(b"", data) == b""
     data.decode()
 
 
 class Closed(io.BytesIO):
-    """A pipe whose reader has gone."""
+    """A pipe whose reader is gone."""
 
     def write(self, _data: object) -> int:
         raise BrokenPipeError
@@ -166,7 +173,7 @@ def failed() -> None:
     raise RuntimeError("it\x00broke")
 
 
-def test_a_traceback_becomes_prefixed_lines() -> None:
+def test_traceback_becomes_prefixed_lines() -> None:
     stream = io.BytesIO()
     try:
         failed()
@@ -177,7 +184,7 @@ def test_a_traceback_becomes_prefixed_lines() -> None:
     assert stream.getvalue().endswith(b"\x01e\x02RuntimeError: it\\x00broke\n")
 
 
-def test_work_goes_on_when_nobody_reads_the_log() -> None:
+def test_closed_log_raises_no_error() -> None:
     logger_on(Closed()).error("lost")
     stream = io.BytesIO()
     logger = logger_on(stream)
@@ -185,7 +192,7 @@ def test_work_goes_on_when_nobody_reads_the_log() -> None:
     logger.error("lost too")
 
 
-def test_a_message_whose_arguments_do_not_fit_is_logged_all_the_same() -> None:
+def test_message_with_wrong_arguments_is_still_logged() -> None:
     stream = io.BytesIO()
     logger_on(stream).warning("only %d", "text")
     assert stream.getvalue() == b"\x01w\x02only %d (the arguments of this message do not fit)\n"

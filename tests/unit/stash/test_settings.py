@@ -28,11 +28,11 @@ def complaint(**raw: Any) -> tuple[Settings, str]:
     return settings, messages[0]
 
 
-def test_with_address_and_token_everything_else_has_its_default() -> None:
+def test_all_settings_but_address_and_token_have_defaults() -> None:
     assert parsed() == Settings(plex_url="http://plex:32400", plex_token=TOKEN)
 
 
-def test_what_stash_shows_as_unset_is_the_default() -> None:
+def test_unset_setting_has_its_default() -> None:
     numbers = ("max_tags", "max_retries", "connect_timeout", "read_timeout", "recovery_rate", "recovery_minutes")
     for unset in (0, 0.0, "0", "", None):
         assert parsed(**dict.fromkeys(numbers, unset)) == parsed()
@@ -40,41 +40,41 @@ def test_what_stash_shows_as_unset_is_the_default() -> None:
         assert parsed(**dict.fromkeys(SETTING_KEYS - set(numbers) - set(NEEDED), unset)) == parsed()
 
 
-def test_numbers_of_seconds_are_floats_also_by_default() -> None:
+def test_seconds_are_floats_even_by_default() -> None:
     assert isinstance(parsed(connect_timeout=0).connect_timeout_s, float)
     assert isinstance(parsed(connect_timeout=7).connect_timeout_s, float)
 
 
-def test_unknown_settings_are_left_alone() -> None:
+def test_unknown_settings_are_ignored() -> None:
     assert parsed(page_layout='{"columns": 3}') == parsed()
 
 
 @pytest.mark.parametrize("key", sorted(f.name for f in dataclasses.fields(Settings) if isinstance(f.default, bool)))
-def test_each_switch_turns_on_exactly_its_own_field(key: str) -> None:
+def test_each_switch_sets_only_its_own_field(key: str) -> None:
     changes: dict[str, Any] = {key: True}
     assert parsed(**changes) == dataclasses.replace(parsed(), **changes)
 
 
 @pytest.mark.parametrize("key", SKIPPABLE)
-def test_each_skip_switch_lands_in_skip_without_its_prefix(key: str) -> None:
+def test_each_skip_switch_adds_its_name_to_skip(key: str) -> None:
     assert parsed(**{f"skip_{key}": True}).skip == {key}
 
 
 @pytest.mark.parametrize(
     ("value", "on"), [(True, True), ("true", True), ("On", True), (1, True), (False, False), ("no", False), (0, False)]
 )
-def test_switches_understand_words_and_digits(value: object, on: bool) -> None:
+def test_switch_accepts_words_and_digits(value: object, on: bool) -> None:
     assert parsed(paused=value).paused is on
 
 
-def test_a_bad_switch_is_named_and_stays_off() -> None:
+def test_bad_switch_is_reported_and_stays_off() -> None:
     settings, message = complaint(paused="perhaps")
     assert message == "paused is 'perhaps'; allowed is on or off; the default is used"
     assert not settings.paused
 
 
 @pytest.mark.parametrize("value", [7, 7.0, "7", " 7 ", "7.0"])
-def test_a_number_may_come_as_number_or_text(value: object) -> None:
+def test_number_may_be_given_as_text(value: object) -> None:
     settings = parsed(max_tags=value, read_timeout=value)
     assert (settings.max_tags, settings.read_timeout_s) == (7, 7.0)
     assert isinstance(settings.max_tags, int)
@@ -83,7 +83,7 @@ def test_a_number_may_come_as_number_or_text(value: object) -> None:
 @pytest.mark.parametrize(
     "value", ["2,5", "many", "nan", float("nan"), float("inf"), -1, 1001, 2.5, True, False, [], {}, "1e999", 10**400]
 )
-def test_a_bad_number_is_named_with_its_range_and_the_default_used(value: object) -> None:
+def test_bad_number_is_reported_with_its_range_and_replaced_by_the_default(value: object) -> None:
     settings, message = complaint(max_tags=value)
     assert message.startswith("max_tags is ")
     assert message.endswith("allowed is a whole number from 1 to 1000, or 0 for the default; the default is used")
@@ -92,7 +92,7 @@ def test_a_bad_number_is_named_with_its_range_and_the_default_used(value: object
 
 
 @pytest.mark.parametrize(("minutes", "accepted"), [(0.9, False), (1, True), (2.5, True), (30, True), (30.1, False)])
-def test_recovery_takes_1_to_30_minutes(minutes: float, accepted: bool) -> None:
+def test_recovery_period_may_be_1_to_30_minutes(minutes: float, accepted: bool) -> None:
     settings, messages = parse_settings({**NEEDED, "recovery_minutes": minutes}, {})
     assert settings.recovery_minutes == (minutes if accepted else 5)
     assert bool(messages) is not accepted
@@ -111,7 +111,7 @@ def test_recovery_takes_1_to_30_minutes(minutes: float, accepted: bool) -> None:
         ("http://plex:32400/web/index.html#!/media/abc?key=%2Flibrary", "http://plex:32400"),
     ],
 )
-def test_an_address_of_plex_or_of_its_page_is_taken(url: str, kept: str) -> None:
+def test_address_of_plex_or_of_its_web_app_is_accepted(url: str, kept: str) -> None:
     assert parsed(plex_url=url).plex_url == kept
 
 
@@ -134,7 +134,7 @@ def test_an_address_of_plex_or_of_its_page_is_taken(url: str, kept: str) -> None
         ["http://plex"],
     ],
 )
-def test_a_bad_address_is_named_and_changes_wait(url: object) -> None:
+def test_bad_address_is_reported_and_left_empty(url: object) -> None:
     settings, message = complaint(plex_url=url)
     assert message.startswith("plex_url is ")
     assert message.endswith("changes wait until it is corrected")
@@ -152,38 +152,38 @@ def test_a_bad_address_is_named_and_changes_wait(url: object) -> None:
         f"http://plex/ {TOKEN}",
     ],
 )
-def test_a_secret_inside_an_address_is_not_shown(url: str) -> None:
+def test_secret_inside_an_address_is_not_shown(url: str) -> None:
     _, message = complaint(plex_url=url)
     assert "p4ssw0rd" not in message
     assert "plex" in message
 
 
 @pytest.mark.parametrize("token", ["two words of it", "line\nend", "t\u00f6ken", True, ["abcdef"], {"a": 1}])
-def test_a_bad_token_is_reported_but_never_shown(token: object) -> None:
+def test_bad_token_is_reported_but_never_shown(token: object) -> None:
     settings, messages = parse_settings({**NEEDED, "plex_token": token}, {})
     assert settings.plex_token == ""
     assert messages[0].startswith("plex_token is [hidden]; allowed is an X-Plex-Token")
     assert str(token) not in messages[0]
 
 
-def test_a_token_pasted_into_another_setting_is_not_shown() -> None:
+def test_token_pasted_into_another_setting_is_not_shown() -> None:
     for key in ("tls", "reconcile_scope", "max_tags", "paused", "plex_url", "path_map", "stash_url_for_plex"):
         complaint(**{key: TOKEN})
     _, messages = parse_settings({**NEEDED, "plex_token": "", "tls": TOKEN}, {"PLEX_TOKEN": TOKEN})
     assert TOKEN not in str(messages)
 
 
-def test_the_token_shows_in_no_repr() -> None:
+def test_repr_does_not_show_the_token() -> None:
     assert TOKEN not in repr(parsed())
 
 
-def test_missing_address_and_token_are_reported_with_what_to_do() -> None:
+def test_missing_address_and_token_are_reported() -> None:
     settings, messages = parse_settings({}, {})
     assert settings == Settings()
     assert [message.split(":")[0] for message in messages] == ["plex_url is not set", "plex_token is not set"]
 
 
-def test_the_environment_stands_in_for_unset_settings_only() -> None:
+def test_environment_replaces_only_unset_settings() -> None:
     environ = {"PLEX_URL": "http://from-environment:1", "PLEX_TOKEN": "other-token"}
     settings, messages = parse_settings({"plex_url": " ", "plex_token": None}, environ)
     assert (settings.plex_url, settings.plex_token, messages) == ("http://from-environment:1", "other-token", ())
@@ -191,12 +191,12 @@ def test_the_environment_stands_in_for_unset_settings_only() -> None:
     assert (settings.plex_url, settings.plex_token) == ("http://plex:32400", TOKEN)
 
 
-def test_a_bad_value_of_the_environment_names_the_variable() -> None:
+def test_bad_value_from_the_environment_is_reported_with_its_variable() -> None:
     _, messages = parse_settings({"plex_token": TOKEN}, {"PLEX_URL": "nowhere"})
     assert messages[0].startswith("PLEX_URL in the environment is 'nowhere'; allowed is an address like ")
 
 
-def test_path_rules_keep_their_order_and_windows_paths_their_signs() -> None:
+def test_path_rules_keep_their_order_and_windows_paths_their_backslashes() -> None:
     given_map = r"/data/a => /media/a; C:\Videos => /mnt/v ;\\nas\share=>Z:\share;  ; /data => /media"
     assert parsed(path_map=given_map).path_map == (
         PathRule(stash="/data/a", plex="/media/a"),
@@ -207,13 +207,13 @@ def test_path_rules_keep_their_order_and_windows_paths_their_signs() -> None:
 
 
 @pytest.mark.parametrize("bad", ["/a -> /b", "/a", "=> /b", "/a =>", "/a => /b => /c"])
-def test_a_bad_path_rule_is_named_and_left_out_alone(bad: str) -> None:
+def test_only_the_bad_path_rule_is_reported_and_left_out(bad: str) -> None:
     settings, message = complaint(path_map=f"/x => /y; {bad}")
     assert settings.path_map == (PathRule(stash="/x", plex="/y"),)
     assert message.startswith(f"path_map is '{bad}'; allowed is rules like /data => /media")
 
 
-def test_lists_are_split_at_commas_and_hold_each_name_once() -> None:
+def test_lists_are_split_at_commas_without_duplicates() -> None:
     settings = parsed(plex_library=" Movies,Clips ,, Movies", exclude_tags="meta*, to do")
     assert settings.plex_library == ("Movies", "Clips")
     assert settings.exclude_tags == ("meta*", "to do")
@@ -224,12 +224,12 @@ def test_lists_are_split_at_commas_and_hold_each_name_once() -> None:
     ("value", "kept"),
     [("Verify", "verify"), ("INSECURE", "insecure"), ("/etc/ca.pem", "/etc/ca.pem"), (r"C:\ca.pem", r"C:\ca.pem")],
 )
-def test_tls_is_a_word_or_a_full_path(value: str, kept: str) -> None:
+def test_tls_is_a_keyword_or_an_absolute_path(value: str, kept: str) -> None:
     assert parsed(tls=value).tls == kept
 
 
 @pytest.mark.parametrize("value", ["no", "ca.pem", "false", True])
-def test_anything_else_for_tls_means_verify(value: object) -> None:
+def test_any_other_tls_value_means_verify(value: object) -> None:
     assert complaint(tls=value)[0].tls == "verify"
 
 
@@ -237,16 +237,16 @@ def test_anything_else_for_tls_means_verify(value: object) -> None:
     ("value", "kept"),
     [("ALL", "all"), ("24h", "24h"), (" 7days", "7days"), ("30d", "30d"), ("007d", "7d"), ("3650d", "3650d")],
 )
-def test_scopes(value: str, kept: str) -> None:
+def test_valid_scope_is_normalized(value: str, kept: str) -> None:
     assert parsed(reconcile_scope=value).reconcile_scope == kept
 
 
 @pytest.mark.parametrize("value", ["0d", "3651d", "-1d", "1.5d", "d", "48h", "week", 7])
-def test_a_bad_scope_means_24_hours(value: object) -> None:
+def test_bad_scope_means_24_hours(value: object) -> None:
     assert complaint(reconcile_scope=value)[0].reconcile_scope == "24h"
 
 
-def test_intervals() -> None:
+def test_interval_is_one_of_the_choices() -> None:
     assert parsed(reconcile_interval="Daily").reconcile_interval == "daily"
     settings, message = complaint(reconcile_interval="yearly")
     assert settings.reconcile_interval == "never"
@@ -256,11 +256,12 @@ def test_intervals() -> None:
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
 )
 
 
-@given(st.dictionaries(st.sampled_from(sorted(SETTING_KEYS)), ANYTHING))
-def test_whatever_stash_holds_gives_settings_and_short_one_line_messages(raw: dict[str, object]) -> None:
+@given(st.dictionaries(st.sampled_from(sorted(SETTING_KEYS)), ANYTHING, max_size=5))
+def test_any_stored_values_give_settings_and_short_one_line_messages(raw: dict[str, object]) -> None:
     settings, messages = parse_settings(raw, {})
     assert isinstance(settings, Settings)
     assert all(len(message.splitlines()) == 1 and len(message) < 1000 for message in messages)

@@ -1,4 +1,4 @@
-"""Closes gaps: by the same queue as everything else, so that retries, circuit, limiter and dead letters apply."""
+"""Closes gaps through the queue, so that retries, the circuit breaker, the rate limit and dead letters apply."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from store.queue import JobQueue
 
 
-
-class Closing:
-    """Queues findings under one pusher. Raises LocalStorage."""
+class GapCloser:
+    """Queues findings under one set of settings. Raises LocalStorage."""
 
     def __init__(
         self, *, pusher: Pusher, queue: JobQueue, ledger: Ledger, clock: Clock
@@ -33,25 +32,28 @@ class Closing:
         self._clock = clock
 
     def close(self, findings: Sequence[Finding]) -> GapCounts:
-        """Queue what can be closed; how many of each type. All is on disk on return."""
+        """Queue the gaps that a push can close and count them by type. Everything is on disk when this returns.
+
+        A missing scene is queued only if Plex may be asked to scan for it.
+        """
         gaps = [finding.gap for finding in findings if finding.gap]
         closable = [gap.scene_id for gap in gaps if gap.type is not GapType.MISSING]
         missing = [each.target for each in findings if each.gap and each.gap.type is GapType.MISSING]
         asks_scan = self._pusher.settings.scan_plex and not self._pusher.settings.ignore_missing
         self._ledger.doubt(closable)
-        self._add([*closable, *(target.scene.id for target in missing if asks_scan)])
+        self._queue_jobs([*closable, *(target.scene.id for target in missing if asks_scan)])
         for target in missing:
             self._note_missing(target)
         counts = GapCounts(missing=len(missing) if asks_scan else 0)
         for gap in gaps:
             if gap.type is not GapType.MISSING:
-                counts = counts.plus(gap.type)
+                counts = counts.incremented(gap.type)
         return counts
 
-    def _add(self, scene_ids: Sequence[int]) -> None:
-        """A job that waits to be tried again after failing keeps its turn; one that waits for Plex to have it does not.
+    def _queue_jobs(self, scene_ids: Sequence[int]) -> None:
+        """A job that is backing off after a failure keeps its time; one that waits for its file in Plex is due at once.
 
-        Either reads the item when it is due, since the ledger doubts.
+        Either job reads the item when it runs, because the ledger no longer trusts the last push.
         """
         now = self._clock.now()
         waiting = {scene_id: self._queue.job(scene_id) for scene_id in scene_ids}
@@ -62,7 +64,7 @@ class Closing:
         )
 
     def _note_missing(self, target: Target) -> None:
-        """Nothing is tried, now or again: the first look at Plex that shows one of the files makes it dirty."""
+        """Schedule no retry: the scene is queued as soon as one of its files is seen in Plex."""
         if self._queue.job(target.scene.id) is not None:
             return
         self._pusher.finder.await_files(target.scene.id, target.files)

@@ -1,4 +1,4 @@
-"""What becomes of gaps in queue, ledger and index."""
+"""What closing gaps does to the queue, the ledger and the index."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from plex.connection import PlexConnection
 from plex.find import Finder
 from plex.index import Index
 from push.pusher import Pusher
-from reconciliation.closing import Closing
 from reconciliation.compare import Finding
+from reconciliation.gap_closer import GapCloser
 from reconciliation.gaps import Gap, GapType
 from reconciliation.state import GapCounts
 from stash.settings import parse_settings
@@ -35,16 +35,16 @@ NOW = 1_700_000_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What a Closing works with; no Plex answers, since none is asked."""
+class Stores:
+    """What a GapCloser works with. There is no Plex: it is never asked."""
 
     pusher: Pusher
     queue: JobQueue
     ledger: Ledger
 
-    def closing(self, **settings: Any) -> Closing:
+    def gap_closer(self, **settings: Any) -> GapCloser:
         self.pusher.settings = replace(self.pusher.settings, **settings)
-        return Closing(
+        return GapCloser(
             pusher=self.pusher, queue=self.queue, ledger=self.ledger, clock=Clock()
         )
 
@@ -52,7 +52,7 @@ class Desk:
         target = self.pusher.target(a_scene(scene_id, (f"/media/{scene_id}.mp4", 1)))
         return Finding(target=target, gap=Gap(scene_id=scene_id, type=kind) if kind else None)
 
-    def settle(self, scene_id: int) -> None:
+    def mark_pushed(self, scene_id: int) -> None:
         scene = a_scene(scene_id, (f"/media/{scene_id}.mp4", 1))
         self.ledger.store_judgement(scene, Judgement.PUSHED, fingerprint="f", files="x", now=NOW)
 
@@ -62,12 +62,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def stores(tmp_path: Path) -> Iterator[Stores]:
     plex = PlexClient(PlexConnection(url="http://127.0.0.1:1", token="t", connect_timeout_s=1, read_timeout_s=1))
     ledger, index, queue = Ledger(str(tmp_path)), Index(str(tmp_path), "x"), JobQueue(str(tmp_path / "queue"))
     settings, _ = parse_settings({"plex_url": "http://127.0.0.1:1", "plex_token": "t"}, {})
     finder = Finder(plex, index, clock=Clock(), log=LOG)
-    yield Desk(
+    yield Stores(
         pusher=Pusher(plex=plex, finder=finder, ledger=ledger, settings=settings, clock=Clock(), log=LOG),
         queue=queue,
         ledger=ledger,
@@ -81,45 +81,46 @@ def a_job(scene_id: int, reason: Reason, **values: Any) -> Job:
     return replace(Job(scene_id=scene_id, reason=reason, first_event_at=NOW, last_event_at=NOW), **values)
 
 
-def test_what_differs_is_queued_and_what_is_missing_is_noted(desk: Desk) -> None:
+def test_differences_are_queued_and_missing_scenes_are_recorded(stores: Stores) -> None:
     findings = [
-        desk.finding(1, GapType.EMPTY), desk.finding(2, GapType.STALE), desk.finding(3, GapType.MISSING),
-        desk.finding(4, None),
+        stores.finding(1, GapType.EMPTY), stores.finding(2, GapType.STALE), stores.finding(3, GapType.MISSING),
+        stores.finding(4, None),
     ]  # fmt: skip
-    assert desk.closing().close(findings) == GapCounts(empty=1, stale=1)
-    assert [(job.scene_id, job.reason) for job in desk.queue.jobs()] == [(1, Reason.RECONCILE), (2, Reason.RECONCILE)]
-    assert desk.verdict(3) == "missing"
-    assert desk.pusher.finder.index.awaits_any()
+    assert stores.gap_closer().close(findings) == GapCounts(empty=1, stale=1)
+    assert [(job.scene_id, job.reason) for job in stores.queue.jobs()] == [(1, Reason.RECONCILE), (2, Reason.RECONCILE)]
+    assert stores.verdict(3) == "missing"
+    assert stores.pusher.finder.index.awaits_any()
 
 
-def test_whatever_job_waits_looks_at_the_item(desk: Desk) -> None:
-    desk.settle(1)
-    desk.queue.add(a_job(1, Reason.HOOK))
-    desk.closing().close([desk.finding(1, GapType.STALE)])
-    record = desk.ledger.record(1)
+def test_job_that_is_queued_already_reads_the_item(stores: Stores) -> None:
+    stores.mark_pushed(1)
+    stores.queue.add(a_job(1, Reason.HOOK))
+    stores.gap_closer().close([stores.finding(1, GapType.STALE)])
+    record = stores.ledger.record(1)
     assert record
     assert record.fingerprint == ""
-    assert [job.reason for job in desk.queue.jobs()] == [Reason.HOOK]
+    assert [job.reason for job in stores.queue.jobs()] == [Reason.HOOK]
 
 
-def test_a_job_that_waits_after_failing_keeps_its_turn_and_one_that_waits_for_plex_does_not(desk: Desk) -> None:
-    desk.queue.add(a_job(1, Reason.SYNC, attempts=3, not_before=NOW * 2))
-    desk.queue.add(a_job(2, Reason.HOOK, missing_since=NOW, not_before=NOW * 2))
-    assert desk.closing().close([desk.finding(1, GapType.STALE), desk.finding(2, GapType.STALE)]) == GapCounts(stale=2)
-    waiting = {job.scene_id: (job.not_before, job.attempts) for job in desk.queue.jobs()}
+def test_job_keeps_its_back_off_unless_it_waits_for_a_file_in_plex(stores: Stores) -> None:
+    stores.queue.add(a_job(1, Reason.SYNC, attempts=3, not_before=NOW * 2))
+    stores.queue.add(a_job(2, Reason.HOOK, missing_since=NOW, not_before=NOW * 2))
+    findings = [stores.finding(1, GapType.STALE), stores.finding(2, GapType.STALE)]
+    assert stores.gap_closer().close(findings) == GapCounts(stale=2)
+    waiting = {job.scene_id: (job.not_before, job.attempts) for job in stores.queue.jobs()}
     assert waiting == {1: (NOW * 2, 3), 2: (0, 0)}
 
 
-def test_a_missing_scene_leaves_a_waiting_job_and_a_dead_letter_alone(desk: Desk) -> None:
-    desk.queue.add(a_job(1, Reason.HOOK))
+def test_missing_scene_does_not_change_a_queued_job_or_a_dead_letter(stores: Stores) -> None:
+    stores.queue.add(a_job(1, Reason.HOOK))
     dead = replace(a_job(2, Reason.HOOK), error_class="NotInPlex")
-    DeadLetters(desk.ledger).bury(dead, None, now=NOW)
-    desk.closing().close([desk.finding(1, GapType.MISSING), desk.finding(2, GapType.MISSING)])
-    assert (desk.verdict(1), desk.verdict(2)) == ("", "dead")
+    DeadLetters(stores.ledger).bury(dead, None, now=NOW)
+    stores.gap_closer().close([stores.finding(1, GapType.MISSING), stores.finding(2, GapType.MISSING)])
+    assert (stores.verdict(1), stores.verdict(2)) == ("", "dead")
 
 
-def test_only_where_plex_is_to_be_asked_for_scans_missing_scenes_are_queued(desk: Desk) -> None:
-    missing = [desk.finding(1, GapType.MISSING)]
-    assert desk.closing(scan_plex=True, ignore_missing=True).close(missing) == GapCounts()
-    assert desk.closing(scan_plex=True, ignore_missing=False).close(missing) == GapCounts(missing=1)
-    assert [job.scene_id for job in desk.queue.jobs()] == [1]
+def test_missing_scenes_are_queued_only_if_plex_may_be_asked_to_scan(stores: Stores) -> None:
+    missing = [stores.finding(1, GapType.MISSING)]
+    assert stores.gap_closer(scan_plex=True, ignore_missing=True).close(missing) == GapCounts()
+    assert stores.gap_closer(scan_plex=True, ignore_missing=False).close(missing) == GapCounts(missing=1)
+    assert [job.scene_id for job in stores.queue.jobs()] == [1]
