@@ -9,12 +9,11 @@ from outages.resilience import Resilience
 from outages.scheduler import SECOND_PROBE_S
 from outages.transitions import GateKind
 from store.overview import Overview, count_queue
+from tasks.answers import HealthAnswer
 from tasks.prerequisites import need_packages, open_stash
 from tasks.worker_link import start_worker_if_none
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from outages.transitions import Gate
     from plex.errors import PlexError
     from plex.health import Health
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from tasks.context import Context
 
 
-def health_check(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of Health Check."""
+def health_check(context: Context) -> HealthAnswer:
+    """Health Check."""
     need_packages(context)
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     with open_stash(context) as (_, settings):
@@ -65,23 +64,23 @@ def _start_worker_if_needed(context: Context, resilience: Resilience) -> None:
         start_worker_if_none(context)
 
 
-def _answer(context: Context, health: Health | None, resilience: Resilience) -> Mapping[str, object]:
+def _answer(context: Context, health: Health | None, resilience: Resilience) -> HealthAnswer:
     message = _message(health, resilience, context.now)
     is_well = health is not None and health.error is None
     (context.log.info if is_well else context.log.warning)("%s", message)
     is_ready = health is not None and health.ready
-    return {
-        "healthy": health is not None and health.healthy,
-        "ready": is_ready,
-        "token_ok": health.token_ok if health else None,
-        "latency_ms": round(health.latency_ms, 1) if health and health.latency_ms is not None else None,
-        "version": (health.version or None) if health else None,
-        "libraries": list(health.libraries) if health and is_ready else None,
-        "libraries_missing": list(health.libraries_missing) if health and is_ready else None,
-        "circuit": resilience.breaker.state.value,
-        "path_map_inferred": list(Overview(context.directory).inferred_path_map()),
-        "message": message,
-    }
+    return HealthAnswer(
+        healthy=health is not None and health.healthy,
+        ready=is_ready,
+        token_ok=health.token_ok if health else None,
+        latency_ms=round(health.latency_ms, 1) if health and health.latency_ms is not None else None,
+        version=(health.version or None) if health else None,
+        libraries=health.libraries if health and is_ready else None,
+        libraries_missing=health.libraries_missing if health and is_ready else None,
+        circuit=resilience.breaker.state.value,
+        path_map_inferred=tuple(Overview(context.directory).inferred_path_map()),
+        message=message,
+    )
 
 
 def _message(health: Health | None, resilience: Resilience, now: float) -> str:

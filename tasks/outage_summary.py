@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from local.storage import LocalStorage
 from local.words import counted, duration_in_words
 from outages.resilience import Resilience
+from tasks.answers import OutageReportEntry, OutageSummaryAnswer
 from tasks.context import TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from outages.history import Outage, OutageFigures
     from tasks.context import Context
 
 
-def outage_summary(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of Outage Summary Report."""
+def outage_summary(context: Context) -> OutageSummaryAnswer:
+    """Outage Summary Report."""
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     now = context.now
     resilience.refresh(now)
@@ -28,7 +28,7 @@ def outage_summary(context: Context) -> Mapping[str, object]:
         raise TaskError(str(error)) from error
     for line in summary_lines(outages, figures, now):
         context.log.info("%s", line)
-    return {"outages": [asdict(outage) for outage in outages], **asdict(figures)}
+    return _answer(outages, figures)
 
 
 def summary_lines(outages: tuple[Outage, ...], figures: OutageFigures, now: float) -> Iterator[str]:
@@ -44,6 +44,31 @@ def summary_lines(outages: tuple[Outage, ...], figures: OutageFigures, now: floa
     yield from _reliability(figures, now)
     for outage in reversed(outages):
         yield f"- {outage_line(outage, now)}"
+
+
+def _answer(outages: tuple[Outage, ...], figures: OutageFigures) -> OutageSummaryAnswer:
+    return OutageSummaryAnswer(
+        outages=tuple(
+            OutageReportEntry(
+                id=outage.id,
+                started_at=outage.started_at,
+                ended_at=outage.ended_at,
+                duration_s=outage.duration_s,
+                jobs_affected=outage.jobs_affected,
+                cause=outage.cause,
+                probes=outage.probes,
+                jobs_pushed=outage.jobs_pushed,
+            )
+            for outage in outages
+        ),
+        count=figures.count,
+        total_s=figures.total_s,
+        longest_s=figures.longest_s,
+        mttr_s=figures.mttr_s,
+        mtbf_s=figures.mtbf_s,
+        availability=figures.availability,
+        observed_since=figures.observed_since,
+    )
 
 
 def outage_line(outage: Outage, now: float) -> str:

@@ -6,20 +6,21 @@ The worker does the work; stopping the task stops nothing. A back-off is not wai
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from local.words import counted, duration_in_words, sentence
 from outages.resilience import Resilience
 from outages.transitions import GateKind
 from store.overview import Overview
 from store.worker_file import STOPPED, read_told
+from tasks.answers import DrainAnswer
 from tasks.drain_progress import Drain
 from tasks.prerequisites import need_packages
 from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink, WorkerSilent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from store.worker_file import Told
     from tasks.context import Context
@@ -43,22 +44,31 @@ _STASH = "Stash does not answer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """What stops the drain: one of the contract's `stopped_by`, in words, and until when (epoch seconds)."""
+    """What stops the drain: a `stopped_by` of docs/reference.md, in words, and until when (epoch seconds)."""
 
     by: str
     message: str
     until: float | None = None
 
 
-def process_queue(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of Process Queue."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LookAnswer:
+    """The worker's answer to `look`; all None when nothing stops the drain."""
+
+    stopped_by: str | None = None
+    message: str | None = None
+    until: float | None = None
+
+
+def process_queue(context: Context) -> DrainAnswer:
+    """Process Queue."""
     need_packages(context)  # the worker cannot live without them
     return watch_drain(context, since=context.now)
 
 
 def watch_drain(
     context: Context, *, since: float, queued: Iterable[int] = (), from_fraction: float = 0.0
-) -> Mapping[str, object]:
+) -> DrainAnswer:
     """Watch until nothing of what is pending now is due. `since`: settled from then on (epoch seconds) counts.
 
     `queued`: scenes that the task queued itself, some of which may be done already. The bar moves from `from_fraction`
@@ -78,7 +88,7 @@ class _DrainWatch:
         pending = self._overview.pending(context.now)
         self._drain = Drain({*pending.due_at, *queued}, entities=pending.entities)
 
-    def run(self) -> Mapping[str, object]:
+    def run(self) -> DrainAnswer:
         stop = self._first_look()
         standing = self._note()
         if self._drain.found:
@@ -101,7 +111,7 @@ class _DrainWatch:
     def _first_look(self) -> Stop | None:
         """Have the worker look at settings and Plex now, so that what was repaired just before counts."""
         try:
-            answer = self._link.ask("look")
+            answer = self._link.ask(_LookAnswer, "look")
         except WorkerSilent:
             return None  # in the middle of something long: what it does is seen all the same
         return _stop_of(answer)
@@ -131,7 +141,7 @@ class _DrainWatch:
             return None  # of a worker before
         return stop_told(told)
 
-    def _close(self, standing: Standing, stop: Stop | None) -> Mapping[str, object]:
+    def _close(self, standing: Standing, stop: Stop | None) -> DrainAnswer:
         context, tally = self._context, self._drain.tally
         waiting = standing.waiting + standing.due
         next_due_at = standing.next_due_at if not standing.due else (stop.until if stop else None)
@@ -146,18 +156,18 @@ class _DrainWatch:
         else:
             context.log.info("Done in %s: %s.", took, ", ".join(parts))
             context.progress(1.0)
-        return {
-            "pushed": tally["pushed"],
-            "unchanged": tally["unchanged"],
-            "waiting": waiting,
-            "dead": tally["dead"],
-            "next_due_at": next_due_at,
-            "skipped": tally["skipped"],
-            "missing": tally["missing"],
-            "gone": tally["gone"],
-            "stopped_by": stop.by if stop else None,
-            "message": stop.message if stop else None,
-        }
+        return DrainAnswer(
+            pushed=tally["pushed"],
+            unchanged=tally["unchanged"],
+            skipped=tally["skipped"],
+            missing=tally["missing"],
+            gone=tally["gone"],
+            dead=tally["dead"],
+            waiting=waiting,
+            next_due_at=next_due_at,
+            stopped_by=stop.by if stop else None,
+            message=stop.message if stop else None,
+        )
 
 
 def stop_told(told: Told) -> Stop | None:
@@ -175,8 +185,7 @@ def _next(stop: Stop, now: float) -> str:
     return "It goes on by itself when that has changed."
 
 
-def _stop_of(answer: Mapping[str, Any]) -> Stop | None:
-    by = answer.get("stopped_by")
-    if not by:
+def _stop_of(answer: _LookAnswer) -> Stop | None:
+    if not answer.stopped_by:
         return None
-    return Stop(by=str(by), message=str(answer.get("message") or ""), until=answer.get("until"))
+    return Stop(by=answer.stopped_by, message=answer.message or "", until=answer.until)

@@ -6,12 +6,15 @@ The worker does the run, and goes on with it when this task is stopped.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from local.words import counted
 from reconciliation.schedule import chosen_scope
 from reconciliation.state import COMMAND, ReconciliationState, result_path, state_file
+from store.state_file import from_json
 from store.worker_file import DOING_STASH_AWAY, read_told
+from tasks.answers import GapEntry, ReconciliationAnswer, ReconciliationPreviewAnswer
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages
 from tasks.relay import relay_worker_log
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from store.state_file import StateFile
+    from tasks.answers import FieldValue
     from tasks.context import Context
 
 LOOK_S = 0.2
@@ -31,29 +35,46 @@ SWEPT = 0.05
 LOST_AFTER_S = 10.0
 # Stash may be busy for a moment.
 STASH_PATIENCE_S = 5.0
+_WHERE = "the result of the reconciliation"
 
 
-def reconcile_all(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of `reconcile_*`, over all scenes."""
-    return _reconcile(context, default_scope="all", is_preview=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RunAsked:
+    """The worker's answer to the command: the id of the run that it began or joined."""
+
+    run: str
 
 
-def reconcile_recent(context: Context) -> Mapping[str, object]:
-    """The same over the scenes that changed within a day."""
-    return _reconcile(context, default_scope="24h", is_preview=False)
+def reconcile_all(context: Context) -> ReconciliationAnswer:
+    """Reconcile Library (All)."""
+    return _reconcile(context, default_scope="all")
 
 
-def reconcile_7days(context: Context) -> Mapping[str, object]:
-    """The same over the scenes that changed within a week."""
-    return _reconcile(context, default_scope="7days", is_preview=False)
+def reconcile_recent(context: Context) -> ReconciliationAnswer:
+    """Reconcile Library (Recent): scenes that changed within a day."""
+    return _reconcile(context, default_scope="24h")
 
 
-def reconcile_preview(context: Context) -> Mapping[str, object]:
-    """The same over all scenes, with what would change; nothing is queued."""
-    return _reconcile(context, default_scope="all", is_preview=True)
+def reconcile_7days(context: Context) -> ReconciliationAnswer:
+    """Reconcile Library (Last 7 Days)."""
+    return _reconcile(context, default_scope="7days")
 
 
-def _reconcile(context: Context, *, default_scope: str, is_preview: bool) -> Mapping[str, object]:
+def reconcile_preview(context: Context) -> ReconciliationPreviewAnswer:
+    """Preview Reconciliation: compares all scenes, queues nothing."""
+    answer = _preview_of(_run(context, default_scope="all", is_preview=True))
+    context.log.info("%s", in_words(answer))
+    return answer
+
+
+def _reconcile(context: Context, *, default_scope: str) -> ReconciliationAnswer:
+    output = _run(context, default_scope=default_scope, is_preview=False)
+    answer = from_json(ReconciliationAnswer, output, _WHERE)
+    context.log.info("%s", in_words(answer))
+    return answer
+
+
+def _run(context: Context, *, default_scope: str, is_preview: bool) -> Mapping[str, Any]:
     given = context.input.args
     try:
         scope = chosen_scope(given.get("scope"), default_scope)
@@ -62,11 +83,11 @@ def _reconcile(context: Context, *, default_scope: str, is_preview: bool) -> Map
     library = str(given.get("library") or "").strip()
     need_packages(context)
     link = WorkerLink(context)
-    asked = link.ask(COMMAND, {"scope": scope, "library": library, "preview": is_preview})
+    asked = link.ask(_RunAsked, COMMAND, {"scope": scope, "library": library, "preview": is_preview})
     what = "queues nothing" if is_preview else "what it finds is queued"
     text = "Comparing Stash with Plex, scope %s; %s. The worker goes on if this task is stopped."
     context.log.info(text, scope, what)
-    return _RunWatch(context, link, str(asked["run"])).until_it_ends()
+    return _RunWatch(context, link, asked.run).until_it_ends()
 
 
 class _RunWatch:
@@ -81,7 +102,7 @@ class _RunWatch:
         self._lost_since: float | None = None
         self._stash_away_since: float | None = None
 
-    def until_it_ends(self) -> Mapping[str, object]:
+    def until_it_ends(self) -> Mapping[str, Any]:
         """The output. Raises TaskError with what the run was refused or broken off for."""
         while (answer := self._answer()) is None:
             self._end_while_stash_is_away()
@@ -92,8 +113,7 @@ class _RunWatch:
         if "error" in answer:
             raise TaskError(str(answer["error"]))
         self._context.progress(1.0)
-        output: Mapping[str, object] = answer["output"]
-        self._context.log.info("%s", in_words(output))
+        output: Mapping[str, Any] = answer["output"]
         return output
 
     def _answer(self) -> Mapping[str, Any] | None:
@@ -134,12 +154,26 @@ class _RunWatch:
             self._context.log.info("%d of %d scenes compared", running.checked, running.total)
 
 
-def in_words(output: Mapping[str, Any]) -> str:
+def _preview_of(output: Mapping[str, Any]) -> ReconciliationPreviewAnswer:
+    counts = from_json(ReconciliationPreviewAnswer, {**output, "changes": []}, _WHERE)
+    return replace(counts, changes=tuple(_gap_of(change) for change in output["changes"]))
+
+
+def _gap_of(change: Mapping[str, Any]) -> GapEntry:
+    fields = {name: (_value(old), _value(new)) for name, (old, new) in change["fields"].items()}
+    return GapEntry(scene_id=change["scene_id"], type=change["type"], fields=fields)
+
+
+def _value(shown: str | list[str]) -> FieldValue:
+    return shown if isinstance(shown, str) else tuple(shown)
+
+
+def in_words(answer: ReconciliationAnswer) -> str:
     """The summary by type."""
-    gaps, queued, unclaimed = output["gaps"], output["queued"], output["unclaimed"]
+    gaps, queued, unclaimed = answer.gaps, answer.queued, answer.unclaimed
     text = (
-        f"{output['checked']} scenes checked in {output['took_s']:.1f} s. Gaps: {gaps['empty']} empty, "
-        f"{gaps['stale']} stale, {gaps['missing']} missing in Plex. Queued: {queued['empty']} empty, "
-        f"{queued['stale']} stale, {queued['missing']} for a scan. {output['skipped']} skipped."
+        f"{answer.checked} scenes checked in {answer.took_s:.1f} s. Gaps: {gaps.empty} empty, "
+        f"{gaps.stale} stale, {gaps.missing} missing in Plex. Queued: {queued.empty} empty, "
+        f"{queued.stale} stale, {queued.missing} for a scan. {answer.skipped} skipped."
     )
     return text if unclaimed is None else f"{text} {counted(unclaimed, 'item')} of Plex without a scene."

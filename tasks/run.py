@@ -14,6 +14,7 @@ from local.redact import Redactor
 from local.storage import LocalStorage
 from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line
 from store.worker_file import read_told
+from tasks.answers import as_json
 from tasks.clear import clear_dlq, clear_queue, purge_dlq, restore_cleared
 from tasks.context import Context, TaskError
 from tasks.health import health_check
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
+    from tasks.answers import TaskAnswer
+
 # Every mode of the manifest and of the page inside Stash.
-TASKS: tuple[tuple[str, Callable[[Context], object]], ...] = (
+TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
     ("process_queue", process_queue),
     ("health_check", health_check),
     ("queue_status", queue_status),
@@ -64,7 +67,7 @@ def run_task(data: bytes, *, directory: str, script: str) -> None:
     log = _log_to_stash(stream, redactor, hider)
     try:
         context = _context(data, directory, script, log, redactor, hider, stream)
-        answer = answer_output(_run(context))
+        answer = answer_output(as_json(_run(context)))
     except (TaskError, LocalStorage, ValueError) as error:
         answer = _error_answer(str(error), redactor, hider)
     except OSError as error:
@@ -101,7 +104,7 @@ def _context(  # noqa: PLR0917 - what run_task has made
     )
 
 
-def _run(context: Context) -> object:
+def _run(context: Context) -> TaskAnswer:
     task = _task(context.input.mode)
     try:
         if context.input.mode not in WAKES_NO_WORKER:
@@ -113,7 +116,7 @@ def _run(context: Context) -> object:
     return task(context)
 
 
-def _task(mode: str) -> Callable[[Context], object]:
+def _task(mode: str) -> Callable[[Context], TaskAnswer]:
     known = dict(TASKS)
     if mode not in known:
         raise TaskError(f"PlexSync knows no task {mode!r}. It knows {', '.join(known)}.")

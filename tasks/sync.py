@@ -18,13 +18,14 @@ from stash.listing import AllScenes, RecentScenes
 from store.job import Reason
 from store.overview import Overview
 from store.requests import batch_content
+from tasks.answers import SceneSyncAnswer, SyncAnswer
 from tasks.arguments import scene_id_of
 from tasks.prerequisites import need_packages, open_stash
 from tasks.process_queue import LINE_S, watch_drain
 from tasks.worker_link import ask_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from stash.client import StashClient
     from stash.listing import Listing
@@ -57,26 +58,26 @@ class SyncCounts:
     skipped: int = 0
 
 
-def sync_all(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of Sync All Scenes."""
+def sync_all(context: Context) -> SyncAnswer:
+    """Sync All Scenes."""
     return _sync(context, since_s=None)
 
 
-def sync_recent(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of Sync Recent Scenes."""
+def sync_recent(context: Context) -> SyncAnswer:
+    """Sync Recent Scenes."""
     return _sync(context, since_s=RECENT_S)
 
 
-def sync_scene(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of `sync_scene`."""
+def sync_scene(context: Context) -> SceneSyncAnswer:
+    """The mode `sync_scene`."""
     scene_id = scene_id_of(context.input.args)
-    answer = ask_worker(context, "sync_scene", {"scene_id": scene_id})
-    reason = f" ({answer['message']})" if answer.get("message") else ""
-    context.log.info("scene %d: %s%s", scene_id, answer["verdict"], reason)
+    answer = ask_worker(context, SceneSyncAnswer, "sync_scene", {"scene_id": scene_id})
+    reason = f" ({answer.message})" if answer.message else ""
+    context.log.info("scene %d: %s%s", scene_id, answer.verdict, reason)
     return answer
 
 
-def _sync(context: Context, *, since_s: float | None) -> Mapping[str, object]:
+def _sync(context: Context, *, since_s: float | None) -> SyncAnswer:
     need_packages(context)
     began_at = context.now
     counts = SyncCounts()
@@ -88,13 +89,20 @@ def _sync(context: Context, *, since_s: float | None) -> Mapping[str, object]:
         counts.checked, len(counts.queued), counts.unchanged, counts.skipped,
     )  # fmt: skip
     drained = watch_drain(context, since=began_at, queued=counts.queued, from_fraction=COMPARED)
-    return {
-        **drained,
-        "checked": counts.checked,
-        "queued": len(counts.queued),
-        "unchanged": counts.unchanged,
-        "skipped": counts.skipped,
-    }
+    return SyncAnswer(
+        checked=counts.checked,
+        queued=len(counts.queued),
+        unchanged=counts.unchanged,
+        skipped=counts.skipped,
+        pushed=drained.pushed,
+        missing=drained.missing,
+        gone=drained.gone,
+        dead=drained.dead,
+        waiting=drained.waiting,
+        next_due_at=drained.next_due_at,
+        stopped_by=drained.stopped_by,
+        message=drained.message,
+    )
 
 
 def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], counts: SyncCounts) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from local import inbox, lock, start
 from local.data_directory import PACKAGES_NOTE
 from store.requests import answer_path, command_content, command_entry
+from store.state_file import from_json
 from store.worker_file import read_told
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tasks.context import Context
+
+T = TypeVar("T")
 
 # A worker may be in the middle of a slow answer of Plex and the probe after it.
 ANSWER_WAIT_S = 90.0
@@ -62,8 +65,11 @@ class WorkerLink:
         self._started_at = now
         start_worker_if_none(self._context)
 
-    def ask(self, what: str, arguments: Mapping[str, object] | None = None) -> Mapping[str, Any]:
-        """What the worker answers. Raises TaskError: with its words, or because no answer comes."""
+    def ask(self, kind: type[T], what: str, arguments: Mapping[str, object] | None = None) -> T:
+        """The worker's answer, as the dataclass `kind`.
+
+        Raises TaskError with the worker's words, or because no answer comes; ValueError for one that is no `kind`.
+        """
         context = self._context
         command_id = uuid.uuid4().hex[:12]
         inbox.publish(
@@ -78,8 +84,7 @@ class WorkerLink:
             raise
         if "error" in answer:
             raise TaskError(str(answer["error"]))
-        output: Mapping[str, Any] = answer["output"]
-        return output
+        return from_json(kind, answer["output"], "the worker's answer")
 
     def _wait_for(self, command_id: str) -> Mapping[str, Any]:
         directory, clock = self._context.directory, self._context.clock
@@ -92,10 +97,10 @@ class WorkerLink:
         return answer
 
 
-def ask_worker(context: Context, what: str, arguments: Mapping[str, object] | None = None) -> Mapping[str, Any]:
-    """What the worker answers, which cannot live without the packages. Raises TaskError."""
+def ask_worker(context: Context, kind: type[T], what: str, arguments: Mapping[str, object] | None = None) -> T:
+    """As WorkerLink.ask, after the packages are there: the worker cannot live without them. Raises TaskError."""
     need_packages(context)
-    return WorkerLink(context).ask(what, arguments)
+    return WorkerLink(context).ask(kind, what, arguments)
 
 
 def start_worker_if_none(context: Context) -> None:
