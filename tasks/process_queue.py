@@ -16,8 +16,8 @@ from store.worker_file import STOPPED, read_told
 from tasks.answers import DrainAnswer
 from tasks.drain_progress import Drain
 from tasks.prerequisites import need_packages
-from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink, WorkerSilent
+from tasks.worker_log import relay_worker_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,8 +17,8 @@ from store.worker_file import DOING_STASH_AWAY, read_told
 from tasks.answers import GapEntry, ReconciliationAnswer, ReconciliationPreviewAnswer
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages
-from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink
+from tasks.worker_log import relay_worker_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,10 +23,10 @@ from tasks.preview import preview
 from tasks.process_queue import process_queue
 from tasks.reconcile import reconcile_7days, reconcile_all, reconcile_preview, reconcile_recent
 from tasks.recover import recover_outage_jobs
-from tasks.relay import relay_worker_log
 from tasks.status import queue_status
 from tasks.sync import sync_all, sync_recent, sync_scene
 from tasks.worker_link import start_worker_if_none
+from tasks.worker_log import relay_worker_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
