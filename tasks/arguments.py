@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local import inbox
+from reconciliation.schedule import chosen_scope
 from store.dead_letters import ERROR_CLASSES
 from tasks.context import TaskError
 
@@ -68,6 +69,19 @@ def days_of(arguments: Mapping[str, object]) -> float:
     if isinstance(value, bool) or not 0 <= days < float("inf"):
         raise TaskError(f"days is {_show(value)}; allowed is a number, 0 or more.")
     return days
+
+
+def scope_of(arguments: Mapping[str, object], default: str) -> str:
+    """`scope`: which scenes to compare, in the words of the setting `reconcile_scope`."""
+    try:
+        return chosen_scope(arguments.get("scope"), default)
+    except ValueError as error:
+        raise TaskError(str(error)) from error
+
+
+def library_of(arguments: Mapping[str, object]) -> str:
+    """`library`: the name of one configured library; "" means all of them. The worker checks the name."""
+    return str(arguments.get("library") or "").strip()
 
 
 def _whole_number(value: object) -> int | None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from local.words import counted
-from reconciliation.schedule import chosen_scope
 from reconciliation.state import COMMAND, ReconciliationState, result_path, state_file
 from store.state_file import from_json
 from store.worker_file import DOING_STASH_AWAY, read_told
 from tasks.answers import GapEntry, ReconciliationAnswer, ReconciliationPreviewAnswer
+from tasks.arguments import library_of, scope_of
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages
 from tasks.worker_link import WorkerLink
@@ -75,12 +75,7 @@ def _reconcile(context: Context, *, default_scope: str) -> ReconciliationAnswer:
 
 
 def _run(context: Context, *, default_scope: str, is_preview: bool) -> Mapping[str, Any]:
-    given = context.input.args
-    try:
-        scope = chosen_scope(given.get("scope"), default_scope)
-    except ValueError as error:
-        raise TaskError(str(error)) from error
-    library = str(given.get("library") or "").strip()
+    scope, library = scope_of(context.input.args, default_scope), library_of(context.input.args)
     need_packages(context)
     link = WorkerLink(context)
     asked = link.ask(_RunAsked, COMMAND, {"scope": scope, "library": library, "preview": is_preview})
