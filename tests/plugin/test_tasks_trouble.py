@@ -105,7 +105,7 @@ def test_every_task_ends_where_stash_does_not_answer(world: PluginWorld) -> None
     world.stash.start()
 
 
-def test_status_works_in_an_empty_data_directory_with_all_the_contract_names(world: PluginWorld) -> None:
+def test_status_of_an_empty_data_directory_has_every_key(world: PluginWorld) -> None:
     output = run_task(world, "queue_status").output
     assert {
         "queue", "circuit", "recovery", "outages", "reconciliation", "worker", "draining", "sync", "path_map_inferred",
