@@ -144,7 +144,7 @@ class CircuitStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryStatus:
-    """Probes, and the recovery period under way; `rate_per_s` is its limit now, in jobs."""
+    """Probes, and the recovery period under way; `rate_per_s` is its current limit, in jobs."""
 
     last_check_at: float | None
     next_check_at: float | None
@@ -198,7 +198,7 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainStatus:
-    """What stops the drain, and when it is looked at again."""
+    """What stops the drain; `until` is when that is looked at again."""
 
     stopped_by: str | None
     message: str | None
@@ -217,7 +217,7 @@ class PushFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncStatus(PushFigures):
-    """Since the ledger was begun, and in the last hour."""
+    """All figures since the ledger was begun, and those of the last hour."""
 
     last_hour: PushFigures
 
@@ -240,7 +240,7 @@ class StatusAnswer(TaskAnswer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutageSummaryAnswer(TaskAnswer):
-    """`outage_summary`; the figures are explained at outages.history.OutageFigures."""
+    """`outage_summary`. The figures are those of outages.history.OutageFigures."""
 
     outages: tuple[OutageReportEntry, ...]
     count: int
@@ -254,7 +254,7 @@ class OutageSummaryAnswer(TaskAnswer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoverAnswer(TaskAnswer):
-    """`recover_outage_jobs`. `message` says what is wrong with Plex where that kept everything from being queued."""
+    """`recover_outage_jobs`. `message` says what is wrong with Plex if the probe before the recovery failed."""
 
     recovered: int
     skipped_already_queued: int

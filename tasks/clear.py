@@ -1,4 +1,4 @@
-"""Clear, purge and restore: the worker does the work, and the log tells what it did."""
+"""Clear, purge and restore: has the worker set jobs aside or bring them back, and logs how many."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 def clear_queue(context: Context) -> ClearAnswer:
-    """Clear Pending Queue."""
+    """Clear Pending Queue: sets pending jobs aside, those in the inbox included."""
     answer = ask_worker(context, ClearAnswer, "clear_queue")
     _log_cleared(context, answer.cleared, "pending job", answer.backup)
     return answer
 
 
 def clear_dlq(context: Context) -> ClearAnswer:
-    """Clear Dead Letter Queue."""
+    """Clear Dead Letter Queue: sets all dead letters aside."""
     answer = ask_worker(context, ClearAnswer, "clear_dlq")
     _log_cleared(context, answer.cleared, "dead letter", answer.backup)
     return answer
 
 
 def purge_dlq(context: Context) -> PurgeAnswer:
-    """Purge Old Dead Letters."""
+    """Purge Old Dead Letters: sets aside those whose last failure is more than `days` ago."""
     days = days_of(context.input.args)
     answer = ask_worker(context, PurgeAnswer, "purge_dlq", {"days": days})
     _log_cleared(context, answer.purged, "dead letter", answer.backup, f" older than {days:g} days")
@@ -36,7 +36,7 @@ def purge_dlq(context: Context) -> PurgeAnswer:
 
 
 def restore_cleared(context: Context) -> RestoreAnswer:
-    """Restore Cleared Jobs."""
+    """Restore Cleared Jobs: brings back the newest backup that was not restored yet."""
     answer = ask_worker(context, RestoreAnswer, "restore_cleared")
     if answer.backup is None:
         context.log.info("There is no backup that was not restored yet: nothing to bring back.")

@@ -1,4 +1,4 @@
-"""Health Check: asks Plex how it is, now, and moves the circuit as every probe does."""
+"""Health Check: probes Plex now, and moves the circuit breaker as every probe does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def health_check(context: Context) -> HealthAnswer:
-    """Health Check."""
+    """Health Check: one probe, and a second one if the first leaves the circuit half open."""
     need_packages(context)
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     with open_stash(context) as (_, settings):
@@ -31,7 +31,7 @@ def health_check(context: Context) -> HealthAnswer:
         if health is not None and _is_half_open(resilience):
             context.clock.sleep(context.clock.interval(SECOND_PROBE_S))
             resilience.refresh(context.now)
-            if _is_half_open(resilience):  # a worker's trial may have decided meanwhile
+            if _is_half_open(resilience):  # a worker's trial job may have settled it meanwhile
                 health = _probe(context, settings, resilience)
     resilience.refresh(context.now)
     _start_worker_if_needed(context, resilience)
@@ -39,7 +39,7 @@ def health_check(context: Context) -> HealthAnswer:
 
 
 def _probe(context: Context, settings: Settings, resilience: Resilience) -> Health | None:
-    """Probe and tell the circuit; None when it is not known where Plex is."""
+    """Probe Plex and record the result; None if the settings hold no usable plex_url."""
     from plex.health import probe  # noqa: PLC0415 - needs packages
     from push.plex_link import plex_connection  # noqa: PLC0415 - as above
     from worker.probe import probe_result  # noqa: PLC0415 - as above
@@ -59,7 +59,7 @@ def _is_half_open(resilience: Resilience) -> bool:
 
 
 def _start_worker_if_needed(context: Context, resilience: Resilience) -> None:
-    """A circuit that is not closed must have somebody who goes on probing, and what is pending somebody who pushes."""
+    """A circuit that is not closed needs a worker that goes on probing; pending jobs need one that pushes them."""
     if resilience.breaker.state.value != "closed" or count_queue(context.directory, context.now).pending:
         start_worker_if_none(context)
 
@@ -98,7 +98,7 @@ def _message(health: Health | None, resilience: Resilience, now: float) -> str:
 
 
 def _waiting(gate: Gate, now: float, *, reason_told: bool) -> str:
-    """What it means for the jobs."""
+    """What a stopped drain means for the jobs; "" while it runs. `reason_told`: the reason has been given before."""
     if gate.kind is not GateKind.WAIT:
         return ""
     when = duration_in_words(gate.until - now) if gate.until else ""
@@ -110,7 +110,7 @@ def _waiting(gate: Gate, now: float, *, reason_told: bool) -> str:
 
 
 def _what_is_wrong(health: Health, error: PlexError) -> str:
-    """What fails, or what has to change: whoever refuses or asks for a pause does answer."""
+    """The opening words. A Plex that refuses the token or asks for a pause does answer, so it is not called down."""
     from plex.errors import PlexBusy, ServerFailure  # noqa: PLC0415 - needs packages
 
     if isinstance(error, PlexBusy):

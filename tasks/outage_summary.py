@@ -1,4 +1,4 @@
-"""Outage Summary Report: the last outages, and what they say about how reliable Plex is."""
+"""Outage Summary Report: the last outages, and how reliable Plex has been."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def outage_summary(context: Context) -> OutageSummaryAnswer:
-    """Outage Summary Report."""
+    """Outage Summary Report. Raises TaskError if the history cannot be read."""
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     now = context.now
     resilience.refresh(now)
@@ -32,7 +32,7 @@ def outage_summary(context: Context) -> OutageSummaryAnswer:
 
 
 def summary_lines(outages: tuple[Outage, ...], figures: OutageFigures, now: float) -> Iterator[str]:
-    """The report for the log, newest outage first."""
+    """The report for the log, newest outage first. `outages` are oldest first."""
     if not figures.count:
         since = f" since {_ago(figures.observed_since, now)}" if figures.observed_since is not None else ""
         yield f"Outages: none on record{since}."
@@ -72,7 +72,7 @@ def _answer(outages: tuple[Outage, ...], figures: OutageFigures) -> OutageSummar
 
 
 def outage_line(outage: Outage, now: float) -> str:
-    """`#3, 2 h ago, lasted 5 min: connection refused; 12 jobs waited, 12 pushed after it`."""
+    """`#3, 2 h ago, lasted 5 min: connection refused; 12 jobs waited, 12 pushed in the recovery, 4 probes`."""
     began = _ago(outage.started_at, now)
     lasted = "still going on" if outage.duration_s is None else f"lasted {duration_in_words(outage.duration_s)}"
     jobs = f"{counted(outage.jobs_affected, 'job')} waited"

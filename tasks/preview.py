@@ -1,6 +1,6 @@
-"""Preview of one scene: where it is in Plex, what is there, what Stash wants, what would be sent. Changes nothing.
+"""Preview of one scene: its items in Plex, what they hold, what Stash wants, what would be sent. Changes nothing.
 
-It asks Plex by itself, beside the worker; what it sees goes into an index of its own, thrown away afterwards.
+The preview asks Plex itself, beside the worker. What it finds goes into a temporary index of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def preview(context: Context) -> PreviewAnswer:
-    """The mode `preview`."""
+    """Preview the scene of the argument `scene_id`. Raises TaskError if Stash lacks it, or if Plex cannot be asked."""
     scene_id = scene_id_of(context.input.args)
     need_packages(context)
     from plex.client import PlexClient  # noqa: PLC0415 - needs packages
@@ -85,7 +85,7 @@ def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings)
 
 
 def _item(item: PlexItem, match: Match, scene: Scene, settings: Settings, owned: Owned | None) -> PreviewItem:
-    """`owned`: None where the item is left to another scene."""
+    """`owned`: None if the item belongs to another scene, so that nothing would be sent."""
     from plex.plan import clean_values, plan, values_of  # noqa: PLC0415 - as the others
     from push.fields import wanted_of  # noqa: PLC0415 - as the others
 

@@ -1,6 +1,6 @@
-"""Reconcile Library and Preview Reconciliation: ask the worker for a run, show how far it is, hand on its answer.
+"""Reconcile Library and Preview Reconciliation: ask the worker for a run, show its progress, return its answer.
 
-The worker does the run, and goes on with it when this task is stopped.
+The worker does the run, and goes on with it if the task is stopped.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.2
 LINE_S = 5.0
-# The part of the bar that belongs to the sweep of Plex, before the first scene is compared.
-SWEPT = 0.05
-# A run that has ended has left its answer just before; one that is not there then was lost.
+# The share of the progress bar that belongs to the sweep of Plex, before the first scene is compared.
+SWEEP_SHARE = 0.05
+# A run leaves its answer before it ends. One that is neither under way nor answered for this long was lost.
 LOST_AFTER_S = 10.0
-# Stash may be busy for a moment.
+# Stash may be busy for a moment; a longer absence ends the task.
 STASH_PATIENCE_S = 5.0
 _WHERE = "the result of the reconciliation"
 
@@ -46,17 +46,17 @@ class _RunAsked:
 
 
 def reconcile_all(context: Context) -> ReconciliationAnswer:
-    """Reconcile Library (All)."""
+    """Reconcile Library (All). Raises TaskError if the run is refused or broken off, as the others do."""
     return _reconcile(context, default_scope="all")
 
 
 def reconcile_recent(context: Context) -> ReconciliationAnswer:
-    """Reconcile Library (Recent): scenes that changed within a day."""
+    """Reconcile Library (Recent): scenes that changed in the last 24 hours."""
     return _reconcile(context, default_scope="24h")
 
 
 def reconcile_7days(context: Context) -> ReconciliationAnswer:
-    """Reconcile Library (Last 7 Days)."""
+    """Reconcile Library (Last 7 Days): scenes that changed in the last 7 days."""
     return _reconcile(context, default_scope="7days")
 
 
@@ -86,7 +86,7 @@ def _run(context: Context, *, default_scope: str, is_preview: bool) -> Mapping[s
 
 
 class _RunWatch:
-    """Looks at the run until its answer is there."""
+    """Watches one run until its answer is there."""
 
     def __init__(self, context: Context, link: WorkerLink, run_id: str) -> None:
         self._context = context
@@ -98,7 +98,7 @@ class _RunWatch:
         self._stash_away_since: float | None = None
 
     def until_it_ends(self) -> Mapping[str, Any]:
-        """The output. Raises TaskError with what the run was refused or broken off for."""
+        """The output of the run. Raises TaskError with the reason if it was refused or broken off."""
         while (answer := self._answer()) is None:
             self._end_while_stash_is_away()
             self._link.keep_alive()
@@ -112,7 +112,7 @@ class _RunWatch:
         return output
 
     def _answer(self) -> Mapping[str, Any] | None:
-        """Left in place: other tasks may watch the same run."""
+        """The file stays in place, since other tasks may watch the same run."""
         try:
             with open(result_path(self._context.directory, self._run_id), encoding="utf-8") as file:
                 answer: Mapping[str, Any] = json.load(file)
@@ -121,7 +121,7 @@ class _RunWatch:
         return answer
 
     def _end_while_stash_is_away(self) -> None:
-        """A worker that waits for Stash ends after a while, and the next one waits again: not for a task to watch."""
+        """A worker that waits for Stash ends after a while and the next one waits again: the task would never end."""
         now = self._context.clock.monotonic()
         if read_told(self._context.directory).doing != DOING_STASH_AWAY:
             self._stash_away_since = None
@@ -143,7 +143,8 @@ class _RunWatch:
         self._lost_since = None
         if not running.total:
             return
-        self._context.progress(SWEPT + (1 - SWEPT) * min(1.0, running.checked / running.total))
+        share = SWEEP_SHARE + (1 - SWEEP_SHARE) * min(1.0, running.checked / running.total)
+        self._context.progress(share)
         if now >= self._line_at:
             self._line_at = now + LINE_S
             self._context.log.info("%d of %d scenes compared", running.checked, running.total)
@@ -164,7 +165,7 @@ def _value(shown: str | list[str]) -> FieldValue:
 
 
 def in_words(answer: ReconciliationAnswer) -> str:
-    """The summary by type."""
+    """The summary for the log, by type of gap."""
     gaps, queued, unclaimed = answer.gaps, answer.queued, answer.unclaimed
     text = (
         f"{answer.checked} scenes checked in {answer.took_s:.1f} s. Gaps: {gaps.empty} empty, "

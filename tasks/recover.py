@@ -1,4 +1,4 @@
-"""Recover Outage Jobs: the worker queues the dead letters of an outage again, and the log tells which it could not."""
+"""Recover Outage Jobs: has the worker queue the dead letters of an outage again, and logs what came of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def recover_outage_jobs(context: Context) -> RecoverAnswer:
-    """Recover Outage Jobs."""
+    """Recover Outage Jobs. The worker probes Plex first, and recovers nothing unless the probe passes."""
     error_types = error_types_of(context.input.args)
     arguments = {"error_types": list(error_types), "outage": outage_of(context.input.args)}
     answer = ask_worker(context, RecoverAnswer, "recover_outage_jobs", arguments)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tasks.answers import TaskAnswer
 
-# Every mode of the manifest and of the page inside Stash.
+# Every mode: those of the manifest's tasks, and those that are operations only.
 TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
     ("process_queue", process_queue),
     ("health_check", health_check),
@@ -54,15 +54,15 @@ TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
     ("preview", preview),
     ("sync_scene", sync_scene),
 )
-# Probes itself, and starts a worker only where somebody has to go on probing.
+# Health Check probes Plex itself, and starts a worker only if one has to go on probing.
 WAKES_NO_WORKER = ("health_check",)
 PROGRESS_STEP = 0.001
 
 
 def run_task(data: bytes, *, directory: str, script: str) -> None:
-    """Answer the input of a task or operation. Never raises: what went wrong is the answer."""
+    """Answer a task or operation on standard output. Never raises: whatever goes wrong becomes the answer."""
     redactor, hider = Redactor(), PathHider()
-    hider.is_on = read_told(directory).hide_paths  # until this task has asked Stash itself
+    hider.is_on = read_told(directory).hide_paths  # until this task has read the settings itself
     stream = os.fdopen(os.dup(2), "wb", buffering=0)
     log = _log_to_stash(stream, redactor, hider)
     try:
@@ -80,7 +80,7 @@ def run_task(data: bytes, *, directory: str, script: str) -> None:
 
 
 def _error_answer(text: str, redactor: Redactor, hider: PathHider) -> bytes:
-    """Stash logs it."""
+    """Redacted, since Stash logs it; without paths if the user hides them."""
     text = redactor.clean(text)
     return answer_error(hide_paths(text) if hider.is_on else text)
 
@@ -108,7 +108,7 @@ def _run(context: Context) -> TaskAnswer:
     task = _task(context.input.mode)
     try:
         if context.input.mode not in WAKES_NO_WORKER:
-            # A task's share in noticing that Plex is back: the worker, if none lives, looks first of all.
+            # So that each task helps to notice that Plex is back: a new worker looks at Plex first.
             start_worker_if_none(context)
         relay_worker_log(context.directory, context.log)
     except OSError as error:
@@ -152,6 +152,6 @@ def _progress_to(stream: BinaryIO) -> Callable[[float], None]:
         try:
             stream.write(progress_line(fraction).encode())
         except OSError:
-            pass  # Stash listens no more
+            pass  # Stash has stopped listening
 
     return progress

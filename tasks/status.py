@@ -1,6 +1,6 @@
-"""View Queue Status: the state of everything in one JSON object, and as a block of lines for the log.
+"""View Queue Status: the state of everything, as the answer and as a block of lines for the log.
 
-Needs no package that must be installed, so that it works before anything else does.
+It uses no package that has to be installed, so it works before anything else does.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from store.dead_letters import DeadLetter
     from tasks.context import Context
 
-# Of dead letters, for each class; of outages in the log (the JSON has all 30).
+# Dead letters shown of each error class.
 EXAMPLES = 3
 
 
 def queue_status(context: Context) -> StatusAnswer:
-    """View Queue Status."""
+    """View Queue Status. What cannot be read counts as empty and is logged as a warning."""
     now = context.now
     told = read_told(context.directory)
     status = _look(context, told, now)
@@ -158,7 +158,7 @@ def _recovery(resilience: Resilience, now: float) -> RecoveryStatus:
 
 
 def _worker(directory: str, told: Told) -> WorkerStatus:
-    """Whether it lives is what the lock says; a Windows lock cannot be asked without disturbing it."""
+    """The lock says whether a worker lives. A probe would disturb the lock on Windows: there `worker.json` decides."""
     try:
         running = not lock.is_free(directory) if os.name == "posix" else told != Told()
     except OSError:

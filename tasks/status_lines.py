@@ -1,4 +1,4 @@
-"""The status as a person reads it in Stash's log: one line for each thing, times in words. Pure."""
+"""The status as a person reads it in Stash's log: a line for each subject, times in words. Pure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from store.overview import QueueCounts
     from tasks.answers import DrainStatus, SyncStatus, WorkerStatus
 
+# The answer lists all 30.
 SHOWN_OUTAGES = 3
-SHOWN_ERROR = 160
+SHOWN_ERROR_CHARACTERS = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """All that the report tells."""
+    """Everything that the report shows."""
 
     counts: QueueCounts
     waiting_by_error: Mapping[str, int]
@@ -41,7 +42,7 @@ class Status:
 
 
 def status_lines(status: Status, now: float) -> Iterator[str]:
-    """The whole block."""
+    """The report, line by line. `now`: epoch seconds."""
     yield _queue(status, now)
     yield from _dead_letters(status)
     yield _drain(status, now)
@@ -172,4 +173,4 @@ def _in(at: float, now: float) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= SHOWN_ERROR else f"{text[:SHOWN_ERROR]}…"
+    return text if len(text) <= SHOWN_ERROR_CHARACTERS else f"{text[:SHOWN_ERROR_CHARACTERS]}…"

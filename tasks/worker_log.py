@@ -1,4 +1,4 @@
-"""Shows the worker's new warnings and errors in Stash's log, each once."""
+"""Copies the worker's new warnings and errors to Stash's log, each of them once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_LINES = 50
-# A whole log file at most.
+# Enough for one whole log file (1 MB).
 MOST_BYTES = 1_100_000
 _RECORD = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d{3} (WARNING|ERROR|CRITICAL) (.*)$")
 _LEVELS: Final[Mapping[str, int]] = {"WARNING": logging.WARNING, "ERROR": logging.ERROR, "CRITICAL": logging.ERROR}
@@ -32,7 +32,10 @@ class LogPosition:
 
 
 def relay_worker_log(directory: str, log: logging.Logger) -> None:
-    """Show what came since the last time. Where that was is stored before it is shown: never twice. Raises OSError."""
+    """Show what was logged since the last time. Raises OSError.
+
+    The new position is stored first, so that a kill in between shows nothing twice.
+    """
     text, position = _read_new(os.path.join(directory, WORKER_LOG), _stored_position(directory))
     if position is None:
         return
@@ -54,7 +57,7 @@ def _stored_position(directory: str) -> LogPosition:
 
 
 def _read_new(path: str, position: LogPosition) -> tuple[str, LogPosition | None]:
-    """The whole lines after `position`, also of the file that was rotated away since, and the position after them."""
+    """The whole lines after `position`, those of a file rotated away since included, and the position after them."""
     try:
         number = os.stat(path).st_ino
     except FileNotFoundError:
