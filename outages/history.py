@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from outages.breaker import OpenOutage
 
-# As many are listed (contract); older ones live on in two sums, so that the figures stay true.
+# docs/reference.md promises this many; older ones live on in two sums, so that the figures stay true.
 OUTAGES_KEPT = 30
 
 

@@ -55,7 +55,7 @@ class JobEnd(str, Enum):
     AWAIT_SCAN = "await_scan"  # Plex gets time to scan; nothing is charged
 
 
-class Health(str, Enum):
+class HealthSign(str, Enum):
     """What the verdict tells the circuit breaker about Plex."""
 
     GOOD = "good"  # a missing or rejected item is an answer too
@@ -86,26 +86,26 @@ class Row:
 
     job: JobEnd
     tries: int = 0
-    health: Health = Health.UNKNOWN
+    health: HealthSign = HealthSign.UNKNOWN
     stops: Stop | None = None
     judgement: Judgement | None = None
     error: ErrorClass | None = None
 
 
 ROWS: Mapping[Verdict, Row] = MappingProxyType({
-    Verdict.PUSHED: Row(job=JobEnd.FINISH, health=Health.GOOD, judgement=Judgement.PUSHED),
-    Verdict.UNCHANGED: Row(job=JobEnd.FINISH, health=Health.GOOD_IF_ASKED, judgement=Judgement.UNCHANGED),
+    Verdict.PUSHED: Row(job=JobEnd.FINISH, health=HealthSign.GOOD, judgement=Judgement.PUSHED),
+    Verdict.UNCHANGED: Row(job=JobEnd.FINISH, health=HealthSign.GOOD_IF_ASKED, judgement=Judgement.UNCHANGED),
     Verdict.SKIPPED: Row(job=JobEnd.FINISH, judgement=Judgement.SKIPPED),
     Verdict.GONE: Row(job=JobEnd.FINISH),
     Verdict.OUTAGE: Row(job=JobEnd.KEEP, stops=Stop.CIRCUIT),
-    Verdict.OWN_FAILURE: Row(job=JobEnd.RETRY, health=Health.FAILURE, error=ErrorClass.SERVER_ERROR),
+    Verdict.OWN_FAILURE: Row(job=JobEnd.RETRY, health=HealthSign.FAILURE, error=ErrorClass.SERVER_ERROR),
     Verdict.BUSY: Row(job=JobEnd.KEEP, stops=Stop.BUSY),
     Verdict.AUTH: Row(job=JobEnd.KEEP, stops=Stop.AUTH),
     Verdict.SETUP: Row(job=JobEnd.KEEP, stops=Stop.SETUP),
-    Verdict.NOT_IN_PLEX: Row(job=JobEnd.AWAIT_SCAN, health=Health.GOOD, error=ErrorClass.NOT_IN_PLEX),
-    Verdict.AMBIGUOUS: Row(job=JobEnd.RETRY, tries=1, health=Health.GOOD, error=ErrorClass.AMBIGUOUS),
-    Verdict.REJECTED: Row(job=JobEnd.RETRY, tries=1, health=Health.GOOD, error=ErrorClass.REJECTED),
-    Verdict.COVER: Row(job=JobEnd.RETRY, health=Health.GOOD, error=ErrorClass.REJECTED),
+    Verdict.NOT_IN_PLEX: Row(job=JobEnd.AWAIT_SCAN, health=HealthSign.GOOD, error=ErrorClass.NOT_IN_PLEX),
+    Verdict.AMBIGUOUS: Row(job=JobEnd.RETRY, tries=1, health=HealthSign.GOOD, error=ErrorClass.AMBIGUOUS),
+    Verdict.REJECTED: Row(job=JobEnd.RETRY, tries=1, health=HealthSign.GOOD, error=ErrorClass.REJECTED),
+    Verdict.COVER: Row(job=JobEnd.RETRY, health=HealthSign.GOOD, error=ErrorClass.REJECTED),
     Verdict.STASH_AWAY: Row(job=JobEnd.KEEP, stops=Stop.STASH),
     Verdict.STORAGE: Row(job=JobEnd.KEEP, stops=Stop.STORAGE),
     # Waiting does not heal a bug; three tries tell it from a hiccup.
@@ -150,7 +150,7 @@ class Outcome:
     def shows_health(self) -> bool:
         """Whether Plex answered sensibly on the way here."""
         health = self.verdict.row.health
-        return health is Health.GOOD or (health is Health.GOOD_IF_ASKED and bool(self.rating_keys))
+        return health is HealthSign.GOOD or (health is HealthSign.GOOD_IF_ASKED and bool(self.rating_keys))
 
     @property
     def error_class(self) -> str:

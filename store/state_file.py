@@ -201,7 +201,7 @@ def from_json(kind: type[T], data: object, where: str = "the file") -> T:
     for field in fields(kind):  # type: ignore[arg-type]  # every caller passes a dataclass
         if field.name in data:
             values[field.name] = _converted(hints[field.name], data[field.name], field.name)
-        elif field.default is MISSING:
+        elif field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"{where} lacks {field.name}")
     return kind(**values)
 

@@ -1,24 +1,28 @@
-"""What a caller may pass to a task, checked. Raises TaskError: argument, value, what is allowed."""
+"""Parse the arguments that a caller may pass to a task.
+
+Each function raises TaskError, which names the argument, its value and what is allowed.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from local import inbox
+from reconciliation.schedule import parse_scope_argument
 from store.judgement import ERROR_CLASSES
 from tasks.context import TaskError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What an outage is behind most surely; the others may have reasons of their own.
+# The class that an outage explains best; the others may have causes of their own.
 DEFAULT_ERROR_TYPES = ("PlexServerDown",)
 DEFAULT_DAYS = 30.0
 _SHOWN = 60
 
 
 def scene_id_of(arguments: Mapping[str, object]) -> int:
-    """`scene_id`, as text or number."""
+    """`scene_id`, given as text or as a number."""
     value = arguments.get("scene_id")
     number = _whole_number(value)
     if number is None or not 0 < number <= inbox.LARGEST_ID:
@@ -27,7 +31,7 @@ def scene_id_of(arguments: Mapping[str, object]) -> int:
 
 
 def error_types_of(arguments: Mapping[str, object]) -> tuple[str, ...]:
-    """`error_types`: a list separated by commas or `all`; names in any case."""
+    """`error_types`: class names separated by commas, in any case, or `all`."""
     value = arguments.get("error_types")
     if value is None or value == "":
         return DEFAULT_ERROR_TYPES
@@ -46,7 +50,7 @@ def error_types_of(arguments: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def outage_of(arguments: Mapping[str, object]) -> int | None:
-    """`outage`: its id; None means the last one."""
+    """`outage`: the id of an outage; None means the last one."""
     value = arguments.get("outage")
     if value is None or value == "":
         return None
@@ -57,7 +61,7 @@ def outage_of(arguments: Mapping[str, object]) -> int | None:
 
 
 def days_of(arguments: Mapping[str, object]) -> float:
-    """`days`: 0 or more."""
+    """`days`: 0 or more, fractions included."""
     value = arguments.get("days")
     if value is None or value == "":
         return DEFAULT_DAYS
@@ -68,6 +72,19 @@ def days_of(arguments: Mapping[str, object]) -> float:
     if isinstance(value, bool) or not 0 <= days < float("inf"):
         raise TaskError(f"days is {_show(value)}; allowed is a number, 0 or more.")
     return days
+
+
+def scope_of(arguments: Mapping[str, object], default: str) -> str:
+    """`scope`: which scenes to compare, in the words of the setting `reconcile_scope`."""
+    try:
+        return parse_scope_argument(arguments.get("scope"), default)
+    except ValueError as error:
+        raise TaskError(str(error)) from error
+
+
+def library_of(arguments: Mapping[str, object]) -> str:
+    """`library`: the name of one configured library; "" means all of them. The worker checks the name."""
+    return str(arguments.get("library") or "").strip()
 
 
 def _whole_number(value: object) -> int | None:

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 USAGE = "usage: plexsync.py demo    (Stash starts plexsync.py without arguments)"
-# A worker that is leaving may need a moment; one that works keeps the lock.
+# A worker that is leaving releases the lock within moments; a busy one keeps it.
 LOCK_WAIT_S = 2.0
 LOCK_LOOK_S = 0.05
-# Each try asks the package index.
+# Each attempt asks the package index.
 INSTALL_AGAIN_AFTER_S = 600.0
 
 
 def run_command(arguments: Sequence[str], *, script: str) -> int:
-    """Run what the command line names; the exit code."""
+    """Run what the command line names, and return the exit code."""
     if len(arguments) == 2 and arguments[0] == WORKER_ARGUMENT:  # noqa: PLR2004 - the word and the directory
         run_worker(arguments[1], script)
         return 0
@@ -37,18 +37,18 @@ def run_command(arguments: Sequence[str], *, script: str) -> int:
 
 
 def run_worker(directory: str, script: str) -> None:
-    """Be the worker of this data directory, unless there is one."""
+    """Run as the worker of this data directory, unless it has one already."""
     os.umask(0o077)
     clock = clock_from_environment()
     descriptor = _take_lock(directory)
     if descriptor is None or not _has_packages(directory, script):
         return
     try:
-        # What these import may just have been installed.
+        # These import packages that may have been installed just now.
         from reconciliation.reconciler import Reconciler  # noqa: PLC0415
         from worker.serve import serve  # noqa: PLC0415
     except Exception as error:  # noqa: BLE001 - whatever a damaged package raises
-        _note(
+        _leave_note(
             directory,
             f"PlexSync cannot load its Python packages ({type(error).__name__}: {error}). Install those of "
             f"{requirements_beside(script)} anew. Nothing is lost: what is to be pushed stays queued until then.",
@@ -68,7 +68,7 @@ def _take_lock(directory: str) -> int | None:
 
 
 def _has_packages(directory: str, script: str) -> bool:
-    """Whether all packages can be imported now; a failure to install them is noted where the tasks look."""
+    """True if every package can be imported now; if not, the reason is left where the tasks look for it."""
     note = os.path.join(directory, PACKAGES_NOTE)
     is_recent = os.path.exists(note) and clock_from_environment().now() - os.stat(note).st_mtime < INSTALL_AGAIN_AFTER_S
     if is_recent and missing_packages():
@@ -76,14 +76,14 @@ def _has_packages(directory: str, script: str) -> bool:
     try:
         ensure_packages(requirements_beside(script), directory, lambda _: None)
     except PackagesMissing as error:
-        _note(directory, str(error))
+        _leave_note(directory, str(error))
         return False
     if os.path.exists(note):
         os.unlink(note)
     return True
 
 
-def _note(directory: str, why: str) -> None:
-    """Where the tasks look."""
+def _leave_note(directory: str, why: str) -> None:
+    """Leave the reason where the tasks look for it."""
     with open(os.path.join(directory, PACKAGES_NOTE), "w", encoding="utf-8") as file:
         file.write(why)

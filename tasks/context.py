@@ -1,4 +1,4 @@
-"""What every task is handed."""
+"""What every task receives, and the error by which it ends."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class TaskError(Exception):
-    """A task cannot do what was asked; the message is the answer: what happened and what to do."""
+    """The task cannot do what was asked. The message is its answer: what happened, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """One run of one task. `progress` moves the job's bar, 0..1; `hider` is switched on by the settings."""
+    """One run of one task. `progress` moves the progress bar, 0..1; `hider` is on if the settings hide paths."""
 
     input: TaskInput
     connection_entry: bytes = field(repr=False)  # how to reach Stash, as the worker reads it

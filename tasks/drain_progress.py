@@ -1,7 +1,4 @@
-"""What a drain has come to, as seen from outside: which of the jobs found are done, how fast, and how long it takes.
-
-Pure: values in, values out.
-"""
+"""How far a drain has come, seen from outside: which of the jobs found at the start are done, and how fast. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +11,15 @@ from local.words import duration_in_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# The pace is that of the last half minute: at the beginning of a recovery it changes.
+# The pace is that of the last half minute, since it changes at the beginning of a recovery.
 PACE_S = 30.0
-_SHOWN_PACE = 10
+# From this pace on it is shown without decimals.
+_WHOLE_FROM = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How many of the jobs found are due and not done, and how many are not due yet; `next_due_at` epoch seconds."""
+class Remaining:
+    """The jobs found that are not done: how many are due, and how many wait until `next_due_at` (epoch seconds)."""
 
     due: int
     waiting: int
@@ -29,7 +27,7 @@ class Standing:
 
 
 class Drain:
-    """The jobs that were there at the start, by scene id. Later ones are no business of the task that watches."""
+    """The jobs that were there at the start, by scene id. The task that watches ignores later ones."""
 
     def __init__(self, scene_ids: Iterable[int], *, entities: int = 0) -> None:
         self._left = set(scene_ids)
@@ -40,13 +38,16 @@ class Drain:
 
     @property
     def done(self) -> int:
-        """How many are."""
+        """How many jobs left the queue, whatever became of them."""
         return self.found - len(self._left)
 
     def note(
         self, due_at: Mapping[int, float], settled: Iterable[tuple[int, str, float]], *, entities: int, now: float
-    ) -> Standing:
-        """`due_at`: what was pending, read *before* `settled`; what is in neither has gone from Stash."""
+    ) -> Remaining:
+        """Take in one look at queue and ledger.
+
+        `due_at`: the pending scenes, read *before* `settled`; a scene in neither was deleted in Stash or cleared.
+        """
         for scene_id, verdict, _ in settled:
             if scene_id in self._left:
                 self._left.discard(scene_id)
@@ -56,7 +57,7 @@ class Drain:
         self.tally["gone"] += len(gone)
         waiting = [due_at[scene_id] for scene_id in self._left if due_at[scene_id] > now]
         self._note_pace(now)
-        return Standing(
+        return Remaining(
             due=len(self._left) - len(waiting) + min(entities, self._entities),
             waiting=len(waiting),
             next_due_at=min(waiting, default=None),
@@ -68,17 +69,17 @@ class Drain:
             self._pace.popleft()
 
     def per_second(self) -> float | None:
-        """The pace of the last half minute; None before anything was done in it."""
+        """The pace of the last half minute; None if nothing was done in it."""
         (began_at, done_then), (ended_at, done_now) = self._pace[0], self._pace[-1]
         if ended_at <= began_at or done_now <= done_then:
             return None
         return (done_now - done_then) / (ended_at - began_at)
 
-    def line(self, standing: Standing) -> str:
-        """One line about where it stands."""
-        said = f"{self.done} of {self.found} done"
+    def line(self, remaining: Remaining) -> str:
+        """The progress in one line, for the log."""
+        done = f"{self.done} of {self.found} done"
         pace = self.per_second()
         if pace is None:
-            return f"{said}, {standing.due} due; the pace is not known yet"
-        shown = f"{pace:.0f}" if pace >= _SHOWN_PACE else f"{pace:.1f}"
-        return f"{said}, {shown} a second, about {duration_in_words(standing.due / pace)} left"
+            return f"{done}, {remaining.due} due; the pace is not known yet"
+        shown = f"{pace:.0f}" if pace >= _WHOLE_FROM else f"{pace:.1f}"
+        return f"{done}, {shown} a second, about {duration_in_words(remaining.due / pace)} left"

@@ -1,4 +1,4 @@
-"""Health Check: asks Plex how it is, now, and moves the circuit as every probe does."""
+"""Health Check: probes Plex now, and moves the circuit breaker as every probe does."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from outages.scheduler import SECOND_PROBE_S
 from outages.transitions import GateKind
 from plex.errors import PlexBusy, ServerFailure
 from store.overview import Overview, count_queue
+from tasks.answers import HealthAnswer
 from tasks.prerequisites import need_packages, open_stash
 from tasks.worker_link import start_worker_if_none
 from worker.probe import probe_result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from outages.transitions import Gate
     from plex.errors import PlexError
     from plex.health import Health
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from tasks.context import Context
 
 
-def health_check(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of Health Check."""
+def health_check(context: Context) -> HealthAnswer:
+    """Health Check: one probe, and a second one if the first leaves the circuit half open."""
     need_packages(context)
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     with open_stash(context) as (_, settings):
@@ -34,7 +33,7 @@ def health_check(context: Context) -> Mapping[str, object]:
         if health is not None and _is_half_open(resilience):
             context.clock.sleep(context.clock.interval(SECOND_PROBE_S))
             resilience.refresh(context.now)
-            if _is_half_open(resilience):  # a worker's trial may have decided meanwhile
+            if _is_half_open(resilience):  # a worker's trial job may have settled it meanwhile
                 health = _probe(context, settings, resilience)
     resilience.refresh(context.now)
     _start_worker_if_needed(context, resilience)
@@ -42,7 +41,7 @@ def health_check(context: Context) -> Mapping[str, object]:
 
 
 def _probe(context: Context, settings: Settings, resilience: Resilience) -> Health | None:
-    """Probe and tell the circuit; None when it is not known where Plex is."""
+    """Probe Plex and record the result; None if the settings hold no usable plex_url."""
     from plex.health import probe  # noqa: PLC0415 - needs packages
     from push.plex_link import plex_connection  # noqa: PLC0415 - as above
 
@@ -61,28 +60,28 @@ def _is_half_open(resilience: Resilience) -> bool:
 
 
 def _start_worker_if_needed(context: Context, resilience: Resilience) -> None:
-    """A circuit that is not closed must have somebody who goes on probing, and what is pending somebody who pushes."""
+    """A circuit that is not closed needs a worker that goes on probing; pending jobs need one that pushes them."""
     if resilience.breaker.state.value != "closed" or count_queue(context.directory, context.now).pending:
         start_worker_if_none(context)
 
 
-def _answer(context: Context, health: Health | None, resilience: Resilience) -> Mapping[str, object]:
+def _answer(context: Context, health: Health | None, resilience: Resilience) -> HealthAnswer:
     message = _message(health, resilience, context.now)
     is_well = health is not None and health.error is None
     (context.log.info if is_well else context.log.warning)("%s", message)
     is_ready = health is not None and health.ready
-    return {
-        "healthy": health is not None and health.healthy,
-        "ready": is_ready,
-        "token_ok": health.token_ok if health else None,
-        "latency_ms": round(health.latency_ms, 1) if health and health.latency_ms is not None else None,
-        "version": (health.version or None) if health else None,
-        "libraries": list(health.libraries) if health and is_ready else None,
-        "libraries_missing": list(health.libraries_missing) if health and is_ready else None,
-        "circuit": resilience.breaker.state.value,
-        "path_map_inferred": list(Overview(context.directory).inferred_path_map()),
-        "message": message,
-    }
+    return HealthAnswer(
+        healthy=health is not None and health.healthy,
+        ready=is_ready,
+        token_ok=health.token_ok if health else None,
+        latency_ms=round(health.latency_ms, 1) if health and health.latency_ms is not None else None,
+        version=(health.version or None) if health else None,
+        libraries=health.libraries if health and is_ready else None,
+        libraries_missing=health.libraries_missing if health and is_ready else None,
+        circuit=resilience.breaker.state.value,
+        path_map_inferred=tuple(Overview(context.directory).inferred_path_map()),
+        message=message,
+    )
 
 
 def _message(health: Health | None, resilience: Resilience, now: float) -> str:
@@ -100,7 +99,7 @@ def _message(health: Health | None, resilience: Resilience, now: float) -> str:
 
 
 def _waiting(gate: Gate, now: float, *, reason_told: bool) -> str:
-    """What it means for the jobs."""
+    """What a stopped drain means for the jobs; "" while it runs. `reason_told`: the reason has been given before."""
     if gate.kind is not GateKind.WAIT:
         return ""
     when = duration_in_words(gate.until - now) if gate.until else ""
@@ -112,7 +111,7 @@ def _waiting(gate: Gate, now: float, *, reason_told: bool) -> str:
 
 
 def _what_is_wrong(health: Health, error: PlexError) -> str:
-    """What fails, or what has to change: whoever refuses or asks for a pause does answer."""
+    """The opening words. A Plex that refuses the token or asks for a pause does answer, so it is not called down."""
     if isinstance(error, PlexBusy):
         return "Plex is busy"
     if isinstance(error, ServerFailure):

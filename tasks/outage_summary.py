@@ -1,24 +1,24 @@
-"""Outage Summary Report: the last outages, and what they say about how reliable Plex is."""
+"""Outage Summary Report: the last outages, and how reliable Plex has been."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from local.storage import LocalStorage
 from local.words import counted, duration_in_words
 from outages.resilience import Resilience
+from tasks.answers import OutageReportEntry, OutageSummaryAnswer
 from tasks.context import TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from outages.history import Outage, OutageFigures
     from tasks.context import Context
 
 
-def outage_summary(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of Outage Summary Report."""
+def outage_summary(context: Context) -> OutageSummaryAnswer:
+    """Outage Summary Report. Raises TaskError if the history cannot be read."""
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     now = context.now
     resilience.refresh(now)
@@ -28,11 +28,11 @@ def outage_summary(context: Context) -> Mapping[str, object]:
         raise TaskError(str(error)) from error
     for line in summary_lines(outages, figures, now):
         context.log.info("%s", line)
-    return {"outages": [asdict(outage) for outage in outages], **asdict(figures)}
+    return _answer(outages, figures)
 
 
 def summary_lines(outages: tuple[Outage, ...], figures: OutageFigures, now: float) -> Iterator[str]:
-    """The report for the log, newest outage first."""
+    """The report for the log, newest outage first. `outages` are oldest first."""
     if not figures.count:
         since = f" since {_ago(figures.observed_since, now)}" if figures.observed_since is not None else ""
         yield f"Outages: none on record{since}."
@@ -46,8 +46,33 @@ def summary_lines(outages: tuple[Outage, ...], figures: OutageFigures, now: floa
         yield f"- {outage_line(outage, now)}"
 
 
+def _answer(outages: tuple[Outage, ...], figures: OutageFigures) -> OutageSummaryAnswer:
+    return OutageSummaryAnswer(
+        outages=tuple(
+            OutageReportEntry(
+                id=outage.id,
+                started_at=outage.started_at,
+                ended_at=outage.ended_at,
+                duration_s=outage.duration_s,
+                jobs_affected=outage.jobs_affected,
+                cause=outage.cause,
+                probes=outage.probes,
+                jobs_pushed=outage.jobs_pushed,
+            )
+            for outage in outages
+        ),
+        count=figures.count,
+        total_s=figures.total_s,
+        longest_s=figures.longest_s,
+        mttr_s=figures.mttr_s,
+        mtbf_s=figures.mtbf_s,
+        availability=figures.availability,
+        observed_since=figures.observed_since,
+    )
+
+
 def outage_line(outage: Outage, now: float) -> str:
-    """`#3, 2 h ago, lasted 5 min: connection refused; 12 jobs waited, 12 pushed after it`."""
+    """`#3, 2 h ago, lasted 5 min: connection refused; 12 jobs waited, 12 pushed in the recovery, 4 probes`."""
     began = _ago(outage.started_at, now)
     lasted = "still going on" if outage.duration_s is None else f"lasted {duration_in_words(outage.duration_s)}"
     jobs = f"{counted(outage.jobs_affected, 'job')} waited"

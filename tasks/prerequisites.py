@@ -1,4 +1,4 @@
-"""What a task that talks to Stash or Plex itself needs first: the packages, and the settings in Stash."""
+"""What a task needs before it can talk to Stash or Plex itself: the packages, and the settings kept in Stash."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 
 def need_packages(context: Context) -> None:
-    """Install what is missing, or raise TaskError with the command that does."""
+    """Install the packages that are missing. Raises TaskError, with the command that installs them."""
     requirements = requirements_beside(context.script)
     try:
         ensure_packages(requirements, context.directory, lambda text: context.log.info("%s", text))
     except PackagesMissing as error:
         raise TaskError(str(error)) from error
     try:
-        os.unlink(os.path.join(context.directory, PACKAGES_NOTE))  # the worker need not wait before it tries again
+        os.unlink(os.path.join(context.directory, PACKAGES_NOTE))  # so that the worker tries again at once
     except OSError:
         pass  # there was none
 
 
 @contextmanager
 def open_stash(context: Context) -> Iterator[tuple[StashClient, Settings]]:
-    """Stash and the settings in it, obeyed by this task's log from now on. Raises TaskError where Stash does not help.
+    """A client of Stash, and the settings, which this task's log obeys from now on. Call `need_packages` first.
 
-    Call `need_packages` first.
+    Raises TaskError if Stash fails, also for a StashError raised within the `with` block.
     """
     from stash.client import StashClient  # noqa: PLC0415 - needs packages
 
@@ -51,7 +51,7 @@ def open_stash(context: Context) -> Iterator[tuple[StashClient, Settings]]:
 
 
 def read_settings(context: Context, client: StashClient) -> Settings:
-    """Ask Stash for the settings; what is wrong with them is said in the log."""
+    """Read the settings from Stash, and log what is wrong with them."""
     configuration = client.fetch_configuration()
     context.redactor.add("api key", configuration.api_key)
     settings, problems = parse_settings(configuration.plugin, os.environ)

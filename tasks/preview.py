@@ -1,6 +1,6 @@
-"""Preview of one scene: where it is in Plex, what is there, what Stash wants, what would be sent. Changes nothing.
+"""Preview of one scene: its items in Plex, what they hold, what Stash wants, what would be sent. Changes nothing.
 
-It asks Plex by itself, beside the worker; what it sees goes into an index of its own, thrown away afterwards.
+The preview asks Plex itself, beside the worker. What it finds goes into a temporary index of its own.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from plex.plan import clean_values, plan, values_of
 from push.fields import wanted_of, why_left_alone
 from push.shared_items import owned_among
 from store.overview import Overview
+from tasks.answers import PreviewAnswer, PreviewItem
 from tasks.arguments import scene_id_of
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages, open_stash
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from plex.client import PlexClient
     from plex.match import Match
     from plex.model import PlexItem
     from plex.plan import Owned, Values
     from stash.scene import Scene
     from stash.settings import Settings
+    from tasks.answers import FieldValue
     from tasks.context import Context
 
 
-def preview(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of `preview`; `message` says why there is no item, or nothing to send."""
+def preview(context: Context) -> PreviewAnswer:
+    """Preview the scene of the argument `scene_id`. Raises TaskError if Stash lacks it, or if Plex cannot be asked."""
     scene_id = scene_id_of(context.input.args)
     need_packages(context)
     from plex.client import PlexClient  # noqa: PLC0415 - needs packages
@@ -48,7 +48,7 @@ def preview(context: Context) -> Mapping[str, object]:
         try:
             items, message = _items(context, plex, scene, settings), ""
         except (NotInPlex, Ambiguous) as error:
-            items, message = [], str(error)
+            items, message = (), str(error)
         finally:
             plex.close()
     except PlexError as error:
@@ -57,10 +57,10 @@ def preview(context: Context) -> Mapping[str, object]:
     if reason := why_left_alone(scene, settings, was_pushed=was_pushed):
         message = f"The scene would not be pushed: {reason}."
     context.log.info("scene %d: %s%s", scene_id, counted(len(items), "item"), f" ({message})" if message else "")
-    return {"scene_id": scene_id, "items": items, "message": message}
+    return PreviewAnswer(scene_id=scene_id, items=items, message=message)
 
 
-def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings) -> list[Mapping[str, object]]:
+def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings) -> tuple[PreviewItem, ...]:
     overview = Overview(context.directory)
     files = [(file.path, file.size) for file in scene.files]
     with TemporaryDirectory(prefix="plexsync-preview-") as folder:
@@ -81,24 +81,22 @@ def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings)
     for item, match in current:
         owned = owned_among(overview.owners(item.rating_key), scene.id, files, item, path_rules)
         shown.append(_item(item, match, scene, settings, owned))
-    return shown
+    return tuple(shown)
 
 
-def _item(
-    item: PlexItem, match: Match, scene: Scene, settings: Settings, owned: Owned | None
-) -> Mapping[str, object]:
-    """`owned`: None where the item is left to another scene."""
+def _item(item: PlexItem, match: Match, scene: Scene, settings: Settings, owned: Owned | None) -> PreviewItem:
+    """`owned`: None if the item belongs to another scene, so that nothing would be sent."""
     wanted = wanted_of(scene, settings)
     edit = plan(item, wanted, owned, keep_plex_edits=settings.keep_plex_edits) if owned else None
-    return {
-        "rating_key": item.rating_key,
-        "grade": match.grade.name.lower(),
-        "reason": match.reason + ("" if edit else "; another scene whose file is in this item is shown instead"),
-        "current": _as_json(values_of(item)),
-        "wanted": _as_json(clean_values(wanted.values)),
-        "send": _as_json({name: new for name, (_, new) in edit.changes.items()}) if edit else {},
-    }
+    return PreviewItem(
+        rating_key=item.rating_key,
+        grade=match.grade.name.lower(),
+        reason=match.reason + ("" if edit else "; another scene whose file is in this item is shown instead"),
+        current=_by_name(values_of(item)),
+        wanted=_by_name(clean_values(wanted.values)),
+        send=_by_name({name: new for name, (_, new) in edit.changes.items()}) if edit else {},
+    )
 
 
-def _as_json(values: Values) -> dict[str, object]:
-    return {name.value: value if isinstance(value, str) else list(value) for name, value in values.items()}
+def _by_name(values: Values) -> dict[str, FieldValue]:
+    return {name.value: value for name, value in values.items()}

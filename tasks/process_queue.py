@@ -1,35 +1,36 @@
-"""Process Queue: watches the worker drain, and says when it is done or what stops it.
+"""Process Queue: watches the worker drain the queue, and reports when it is done or what stops it.
 
-The worker does the work; stopping the task stops nothing. A back-off is not waited for.
+The worker does the work, so stopping the task stops nothing. The task does not wait for back-offs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from local.words import counted, duration_in_words, sentence
 from outages.resilience import Resilience
 from outages.transitions import GateKind
 from store.overview import Overview
 from store.worker_file import read_told
+from tasks.answers import DrainAnswer
 from tasks.drain_progress import Drain
 from tasks.prerequisites import need_packages
-from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink, WorkerSilent
+from tasks.worker_log import relay_worker_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from store.worker_file import Told
     from tasks.context import Context
-    from tasks.drain_progress import Standing
+    from tasks.drain_progress import Remaining
 
-# Looks come this often, and less often where a look itself takes long: with 100,000 jobs.
+# The pause between two looks: this long at least, and a multiple of the look itself (slow with 100,000 jobs).
 LOOK_S = 0.2
-LOOK_SHARE = 10
+PAUSE_PER_LOOK = 10
 LINE_S = 5.0
-_SAID: tuple[tuple[str, str], ...] = (
+_OUTCOMES: tuple[tuple[str, str], ...] = (
     ("pushed", "pushed"),
     ("unchanged", "unchanged"),
     ("skipped", "left alone"),
@@ -42,27 +43,36 @@ _STASH = "Stash does not answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """What stops the drain: one of the contract's `stopped_by`, in words, and until when (epoch seconds)."""
+class DrainStop:
+    """What stops the drain: a `stopped_by` of docs/reference.md, a sentence, and until when (epoch seconds)."""
 
     by: str
     message: str
     until: float | None = None
 
 
-def process_queue(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of Process Queue."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LookAnswer:
+    """The worker's answer to `look`; all None when nothing stops the drain."""
+
+    stopped_by: str | None = None
+    message: str | None = None
+    until: float | None = None
+
+
+def process_queue(context: Context) -> DrainAnswer:
+    """Process Queue. Raises WorkerMissing if no worker stays alive."""
     need_packages(context)  # the worker cannot live without them
     return watch_drain(context, since=context.now)
 
 
 def watch_drain(
     context: Context, *, since: float, queued: Iterable[int] = (), from_fraction: float = 0.0
-) -> Mapping[str, object]:
-    """Watch until nothing of what is pending now is due. `since`: settled from then on (epoch seconds) counts.
+) -> DrainAnswer:
+    """Watch until none of the jobs pending now is due, or something stops the drain.
 
-    `queued`: scenes that the task queued itself, some of which may be done already. The bar moves from `from_fraction`
-    to 1.
+    `since`: epoch seconds; what was settled from then on counts. `queued`: scenes that the task queued itself; some may
+    be done already. The progress bar moves from `from_fraction` to 1.
     """
     return _DrainWatch(context, since, queued, from_fraction).run()
 
@@ -78,9 +88,9 @@ class _DrainWatch:
         pending = self._overview.pending(context.now)
         self._drain = Drain({*pending.due_at, *queued}, entities=pending.entities)
 
-    def run(self) -> Mapping[str, object]:
+    def run(self) -> DrainAnswer:
         stop = self._first_look()
-        standing = self._note()
+        remaining = self._note()
         if self._drain.found:
             self._context.log.info(
                 "%s pending. The worker pushes them also when this task is stopped; to stop that, switch "
@@ -88,54 +98,54 @@ class _DrainWatch:
                 counted(self._drain.found, "scene"),
             )
         line_at = self._context.clock.monotonic() + LINE_S
-        while standing.due and stop is None:
+        while remaining.due and stop is None:
             self._link.keep_alive()
-            standing = self._note()
+            remaining = self._note()
             stop = self._stop()
             if self._context.clock.monotonic() >= line_at:
                 line_at += LINE_S
-                self._context.log.info("%s", self._drain.line(standing))
+                self._context.log.info("%s", self._drain.line(remaining))
         relay_worker_log(self._context.directory, self._context.log)
-        return self._close(standing, stop)
+        return self._close(remaining, stop)
 
-    def _first_look(self) -> Stop | None:
-        """Have the worker look at settings and Plex now, so that what was repaired just before counts."""
+    def _first_look(self) -> DrainStop | None:
+        """Have the worker look at the settings and at Plex now, so that a repair made just before counts."""
         try:
-            answer = self._link.ask("look")
+            answer = self._link.ask(_LookAnswer, "look")
         except WorkerSilent:
-            return None  # in the middle of something long: what it does is seen all the same
+            return None  # busy with something long; what it does shows anyway
         return _stop_of(answer)
 
-    def _note(self) -> Standing:
-        """One look at queue and ledger, and a rest as long as it deserves."""
+    def _note(self) -> Remaining:
+        """Look at queue and ledger once, then sleep in proportion to the look."""
         clock = self._context.clock
         began = clock.monotonic()
         now = self._context.now
         pending = self._overview.pending(now)
         settled = self._overview.judged_since(self._since)
-        standing = self._drain.note(pending.due_at, settled, entities=pending.entities, now=now)
-        if standing.due:
-            clock.sleep(max(LOOK_S, LOOK_SHARE * (clock.monotonic() - began)))
+        remaining = self._drain.note(pending.due_at, settled, entities=pending.entities, now=now)
+        if remaining.due:
+            clock.sleep(max(LOOK_S, PAUSE_PER_LOOK * (clock.monotonic() - began)))
         if self._drain.found:
             self._context.progress(self._from + (1 - self._from) * self._drain.done / self._drain.found)
-        return standing
+        return remaining
 
-    def _stop(self) -> Stop | None:
+    def _stop(self) -> DrainStop | None:
         now = self._context.now
         self._resilience.refresh(now)
         gate = self._resilience.gate(now)
         if gate.kind is GateKind.WAIT:
-            return Stop(by=gate.stopped_by or "circuit", message=gate.message or "", until=gate.until)
+            return DrainStop(by=gate.stopped_by or "circuit", message=gate.message or "", until=gate.until)
         told = read_told(self._context.directory)
         if (told.heartbeat_at or 0.0) < self._since:
             return None  # of a worker before
         return stop_told(told)
 
-    def _close(self, standing: Standing, stop: Stop | None) -> Mapping[str, object]:
+    def _close(self, remaining: Remaining, stop: DrainStop | None) -> DrainAnswer:
         context, tally = self._context, self._drain.tally
-        waiting = standing.waiting + standing.due
-        next_due_at = standing.next_due_at if not standing.due else (stop.until if stop else None)
-        parts = [f"{tally[key]} {words}" for key, words in _SAID if tally[key] or key in ("pushed", "unchanged")]
+        waiting = remaining.waiting + remaining.due
+        next_due_at = remaining.next_due_at if not remaining.due else (stop.until if stop else None)
+        parts = [f"{tally[key]} {words}" for key, words in _OUTCOMES if tally[key] or key in ("pushed", "unchanged")]
         if waiting:
             when = f" (the next in {duration_in_words(next_due_at - context.now)})" if next_due_at else ""
             parts.append(f"{waiting} waiting{when}")
@@ -146,28 +156,28 @@ class _DrainWatch:
         else:
             context.log.info("Done in %s: %s.", took, ", ".join(parts))
             context.progress(1.0)
-        return {
-            "pushed": tally["pushed"],
-            "unchanged": tally["unchanged"],
-            "waiting": waiting,
-            "dead": tally["dead"],
-            "next_due_at": next_due_at,
-            "skipped": tally["skipped"],
-            "missing": tally["missing"],
-            "gone": tally["gone"],
-            "stopped_by": stop.by if stop else None,
-            "message": stop.message if stop else None,
-        }
+        return DrainAnswer(
+            pushed=tally["pushed"],
+            unchanged=tally["unchanged"],
+            skipped=tally["skipped"],
+            missing=tally["missing"],
+            gone=tally["gone"],
+            dead=tally["dead"],
+            waiting=waiting,
+            next_due_at=next_due_at,
+            stopped_by=stop.by if stop else None,
+            message=stop.message if stop else None,
+        )
 
 
-def stop_told(told: Told) -> Stop | None:
+def stop_told(told: Told) -> DrainStop | None:
     """What `worker.json` says of a stop that stands in no other file."""
     words = {"paused": _PAUSED, "stash": _STASH}
     by = told.stopped_by
-    return Stop(by=by, message=words[by]) if by in words else None
+    return DrainStop(by=by, message=words[by]) if by in words else None
 
 
-def _next(stop: Stop, now: float) -> str:
+def _next(stop: DrainStop, now: float) -> str:
     if stop.by == "busy" and stop.until:
         return f"It goes on by itself in {duration_in_words(stop.until - now)}."
     if stop.until:
@@ -175,8 +185,7 @@ def _next(stop: Stop, now: float) -> str:
     return "It goes on by itself when that has changed."
 
 
-def _stop_of(answer: Mapping[str, Any]) -> Stop | None:
-    by = answer.get("stopped_by")
-    if not by:
+def _stop_of(answer: _LookAnswer) -> DrainStop | None:
+    if not answer.stopped_by:
         return None
-    return Stop(by=str(by), message=str(answer.get("message") or ""), until=answer.get("until"))
+    return DrainStop(by=answer.stopped_by, message=answer.message or "", until=answer.until)

@@ -1,76 +1,92 @@
-"""Reconcile Library and Preview Reconciliation: ask the worker for a run, show how far it is, hand on its answer.
+"""Reconcile Library and Preview Reconciliation: ask the worker for a run, show its progress, return its answer.
 
-The worker does the run, and goes on with it when this task is stopped.
+The worker does the run, and goes on with it if the task is stopped.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from local.words import counted
-from reconciliation.schedule import parse_scope_argument
 from reconciliation.state import COMMAND, ReconciliationState, result_path, state_file
+from store.state_file import from_json
 from store.worker_file import read_told
+from tasks.answers import GapEntry, ReconciliationAnswer, ReconciliationPreviewAnswer
+from tasks.arguments import library_of, scope_of
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages
-from tasks.relay import relay_worker_log
 from tasks.worker_link import WorkerLink
+from tasks.worker_log import relay_worker_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from store.state_file import StateFile
+    from tasks.answers import FieldValue
     from tasks.context import Context
 
 LOOK_S = 0.2
 LINE_S = 5.0
-# The part of the bar that belongs to the sweep of Plex, before the first scene is compared.
-SWEPT = 0.05
-# A run that has ended has left its answer just before; one that is not there then was lost.
+# The share of the progress bar that belongs to the sweep of Plex, before the first scene is compared.
+SWEEP_SHARE = 0.05
+# A run leaves its answer before it ends. One that is neither under way nor answered for this long was lost.
 LOST_AFTER_S = 10.0
-# Stash may be busy for a moment.
+# Stash may be busy for a moment; a longer absence ends the task.
 STASH_PATIENCE_S = 5.0
+_WHERE = "the result of the reconciliation"
 
 
-def reconcile_all(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of `reconcile_*`, over all scenes."""
-    return _reconcile(context, default_scope="all", is_preview=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RunAsked:
+    """The worker's answer to the command: the id of the run that it began or joined."""
+
+    run: str
 
 
-def reconcile_recent(context: Context) -> Mapping[str, object]:
-    """The same over the scenes that changed within a day."""
-    return _reconcile(context, default_scope="24h", is_preview=False)
+def reconcile_all(context: Context) -> ReconciliationAnswer:
+    """Reconcile Library (All). Raises TaskError if the run is refused or broken off, as the others do."""
+    return _reconcile(context, default_scope="all")
 
 
-def reconcile_7days(context: Context) -> Mapping[str, object]:
-    """The same over the scenes that changed within a week."""
-    return _reconcile(context, default_scope="7days", is_preview=False)
+def reconcile_recent(context: Context) -> ReconciliationAnswer:
+    """Reconcile Library (Recent): scenes that changed in the last 24 hours."""
+    return _reconcile(context, default_scope="24h")
 
 
-def reconcile_preview(context: Context) -> Mapping[str, object]:
-    """The same over all scenes, with what would change; nothing is queued."""
-    return _reconcile(context, default_scope="all", is_preview=True)
+def reconcile_7days(context: Context) -> ReconciliationAnswer:
+    """Reconcile Library (Last 7 Days): scenes that changed in the last 7 days."""
+    return _reconcile(context, default_scope="7days")
 
 
-def _reconcile(context: Context, *, default_scope: str, is_preview: bool) -> Mapping[str, object]:
-    given = context.input.args
-    try:
-        scope = parse_scope_argument(given.get("scope"), default_scope)
-    except ValueError as error:
-        raise TaskError(str(error)) from error
-    library = str(given.get("library") or "").strip()
+def reconcile_preview(context: Context) -> ReconciliationPreviewAnswer:
+    """Preview Reconciliation: compares all scenes, queues nothing."""
+    answer = _preview_of(_run(context, default_scope="all", is_preview=True))
+    context.log.info("%s", in_words(answer))
+    return answer
+
+
+def _reconcile(context: Context, *, default_scope: str) -> ReconciliationAnswer:
+    output = _run(context, default_scope=default_scope, is_preview=False)
+    answer = from_json(ReconciliationAnswer, output, _WHERE)
+    context.log.info("%s", in_words(answer))
+    return answer
+
+
+def _run(context: Context, *, default_scope: str, is_preview: bool) -> Mapping[str, Any]:
+    scope, library = scope_of(context.input.args, default_scope), library_of(context.input.args)
     need_packages(context)
     link = WorkerLink(context)
-    asked = link.ask(COMMAND, {"scope": scope, "library": library, "preview": is_preview})
+    asked = link.ask(_RunAsked, COMMAND, {"scope": scope, "library": library, "preview": is_preview})
     what = "queues nothing" if is_preview else "what it finds is queued"
     text = "Comparing Stash with Plex, scope %s; %s. The worker goes on if this task is stopped."
     context.log.info(text, scope, what)
-    return _RunWatch(context, link, str(asked["run"])).until_it_ends()
+    return _RunWatch(context, link, asked.run).until_it_ends()
 
 
 class _RunWatch:
-    """Looks at the run until its answer is there."""
+    """Watches one run until its answer is there."""
 
     def __init__(self, context: Context, link: WorkerLink, run_id: str) -> None:
         self._context = context
@@ -81,8 +97,8 @@ class _RunWatch:
         self._lost_since: float | None = None
         self._stash_away_since: float | None = None
 
-    def until_it_ends(self) -> Mapping[str, object]:
-        """The output. Raises TaskError with what the run was refused or broken off for."""
+    def until_it_ends(self) -> Mapping[str, Any]:
+        """The output of the run. Raises TaskError with the reason if it was refused or broken off."""
         while (answer := self._answer()) is None:
             self._end_while_stash_is_away()
             self._link.keep_alive()
@@ -92,12 +108,11 @@ class _RunWatch:
         if "error" in answer:
             raise TaskError(str(answer["error"]))
         self._context.progress(1.0)
-        output: Mapping[str, object] = answer["output"]
-        self._context.log.info("%s", in_words(output))
+        output: Mapping[str, Any] = answer["output"]
         return output
 
     def _answer(self) -> Mapping[str, Any] | None:
-        """Left in place: other tasks may watch the same run."""
+        """The file stays in place, since other tasks may watch the same run."""
         try:
             with open(result_path(self._context.directory, self._run_id), encoding="utf-8") as file:
                 answer: Mapping[str, Any] = json.load(file)
@@ -106,7 +121,7 @@ class _RunWatch:
         return answer
 
     def _end_while_stash_is_away(self) -> None:
-        """A worker that waits for Stash ends after a while, and the next one waits again: not for a task to watch."""
+        """A worker that waits for Stash ends after a while and the next one waits again: the task would never end."""
         now = self._context.clock.monotonic()
         if read_told(self._context.directory).stopped_by != "stash":
             self._stash_away_since = None
@@ -128,18 +143,33 @@ class _RunWatch:
         self._lost_since = None
         if not running.total:
             return
-        self._context.progress(SWEPT + (1 - SWEPT) * min(1.0, running.checked / running.total))
+        share = SWEEP_SHARE + (1 - SWEEP_SHARE) * min(1.0, running.checked / running.total)
+        self._context.progress(share)
         if now >= self._line_at:
             self._line_at = now + LINE_S
             self._context.log.info("%d of %d scenes compared", running.checked, running.total)
 
 
-def in_words(output: Mapping[str, Any]) -> str:
-    """The summary by type."""
-    gaps, queued, unclaimed = output["gaps"], output["queued"], output["unclaimed"]
+def _preview_of(output: Mapping[str, Any]) -> ReconciliationPreviewAnswer:
+    counts = from_json(ReconciliationPreviewAnswer, {**output, "changes": []}, _WHERE)
+    return replace(counts, changes=tuple(_gap_of(change) for change in output["changes"]))
+
+
+def _gap_of(change: Mapping[str, Any]) -> GapEntry:
+    fields = {name: (_value(old), _value(new)) for name, (old, new) in change["fields"].items()}
+    return GapEntry(scene_id=change["scene_id"], type=change["type"], fields=fields)
+
+
+def _value(shown: str | list[str]) -> FieldValue:
+    return shown if isinstance(shown, str) else tuple(shown)
+
+
+def in_words(answer: ReconciliationAnswer) -> str:
+    """The summary for the log, by type of gap."""
+    gaps, queued, unclaimed = answer.gaps, answer.queued, answer.unclaimed
     text = (
-        f"{output['checked']} scenes checked in {output['took_s']:.1f} s. Gaps: {gaps['empty']} empty, "
-        f"{gaps['stale']} stale, {gaps['missing']} missing in Plex. Queued: {queued['empty']} empty, "
-        f"{queued['stale']} stale, {queued['missing']} for a scan. {output['skipped']} skipped."
+        f"{answer.checked} scenes checked in {answer.took_s:.1f} s. Gaps: {gaps.empty} empty, "
+        f"{gaps.stale} stale, {gaps.missing} missing in Plex. Queued: {queued.empty} empty, "
+        f"{queued.stale} stale, {queued.missing} for a scan. {answer.skipped} skipped."
     )
     return text if unclaimed is None else f"{text} {counted(unclaimed, 'item')} of Plex without a scene."

@@ -1,38 +1,39 @@
-"""Recover Outage Jobs: dead letters of an outage become jobs again, told to a person."""
+"""Recover Outage Jobs: has the worker queue the dead letters of an outage again, and logs what came of each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from local.words import counted
+from tasks.answers import RecoverAnswer
 from tasks.arguments import error_types_of, outage_of
 from tasks.worker_link import ask_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tasks.context import Context
 
 
-def recover_outage_jobs(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of Recover Outage Jobs."""
+def recover_outage_jobs(context: Context) -> RecoverAnswer:
+    """Recover Outage Jobs. The worker probes Plex first, and recovers nothing unless the probe passes."""
     error_types = error_types_of(context.input.args)
     arguments = {"error_types": list(error_types), "outage": outage_of(context.input.args)}
-    answer = ask_worker(context, "recover_outage_jobs", arguments)
+    answer = ask_worker(context, RecoverAnswer, "recover_outage_jobs", arguments)
     for line in _recovery_lines(answer, error_types):
         context.log.info("%s", line)
     return answer
 
 
-def _recovery_lines(answer: Mapping[str, Any], error_types: Sequence[str]) -> list[str]:
-    if answer["outage"] is None:
+def _recovery_lines(answer: RecoverAnswer, error_types: Sequence[str]) -> list[str]:
+    if answer.outage is None:
         return ["No outage is on record: there is nothing to recover."]
-    lines = [f"{counted(answer['recovered'], 'job')} of outage {answer['outage']} queued again."]
-    said = (
-        ("skipped_already_queued", "queued already"),
-        ("skipped_scene_missing", "no longer in Stash"),
-        ("skipped_plex_down", f"left as dead letters since Plex is not well now: {answer.get('message', '')}"),
-        ("failed", "could not be queued"),
-        ("other_types", f"of other classes than {', '.join(error_types)}: error_types names more, or all"),
+    lines = [f"{counted(answer.recovered, 'job')} of outage {answer.outage} queued again."]
+    others = (
+        (answer.skipped_already_queued, "queued already"),
+        (answer.skipped_scene_missing, "no longer in Stash"),
+        (answer.skipped_plex_down, f"left as dead letters since Plex is not well now: {answer.message or ''}"),
+        (answer.failed, "could not be queued"),
+        (answer.other_types, f"of other classes than {', '.join(error_types)}: error_types names more, or all"),
     )
-    return lines + [f"{answer[key]} {words}" for key, words in said if answer[key]]
+    return lines + [f"{count} {words}" for count, words in others if count]

@@ -14,6 +14,7 @@ from local.redact import Redactor
 from local.storage import LocalStorage
 from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line
 from store.worker_file import read_told
+from tasks.answers import as_json
 from tasks.clear import clear_dlq, clear_queue, purge_dlq, restore_cleared
 from tasks.context import Context, TaskError
 from tasks.health import health_check
@@ -22,17 +23,19 @@ from tasks.preview import preview
 from tasks.process_queue import process_queue
 from tasks.reconcile import reconcile_7days, reconcile_all, reconcile_preview, reconcile_recent
 from tasks.recover import recover_outage_jobs
-from tasks.relay import relay_worker_log
 from tasks.status import queue_status
 from tasks.sync import sync_all, sync_recent, sync_scene
 from tasks.worker_link import start_worker_if_none
+from tasks.worker_log import relay_worker_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-# Every mode of the manifest and of the page inside Stash.
-TASKS: tuple[tuple[str, Callable[[Context], object]], ...] = (
+    from tasks.answers import TaskAnswer
+
+# Every mode: those of the manifest's tasks, and those that are operations only.
+TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
     ("process_queue", process_queue),
     ("health_check", health_check),
     ("queue_status", queue_status),
@@ -51,20 +54,20 @@ TASKS: tuple[tuple[str, Callable[[Context], object]], ...] = (
     ("preview", preview),
     ("sync_scene", sync_scene),
 )
-# Probes itself, and starts a worker only where somebody has to go on probing.
+# Health Check probes Plex itself, and starts a worker only if one has to go on probing.
 WAKES_NO_WORKER = ("health_check",)
 PROGRESS_STEP = 0.001
 
 
 def run_task(data: bytes, *, directory: str, script: str) -> None:
-    """Answer the input of a task or operation. Never raises: what went wrong is the answer."""
+    """Answer a task or operation on standard output. Never raises: whatever goes wrong becomes the answer."""
     redactor, hider = Redactor(), PathHider()
-    hider.is_on = read_told(directory).hide_paths  # until this task has asked Stash itself
+    hider.is_on = read_told(directory).hide_paths  # until this task has read the settings itself
     stream = os.fdopen(os.dup(2), "wb", buffering=0)
     log = _log_to_stash(stream, redactor, hider)
     try:
         context = _context(data, directory, script, log, redactor, hider, stream)
-        answer = answer_output(_run(context))
+        answer = answer_output(as_json(_run(context)))
     except (TaskError, LocalStorage, ValueError) as error:
         answer = _error_answer(str(error), redactor, hider)
     except OSError as error:
@@ -77,7 +80,7 @@ def run_task(data: bytes, *, directory: str, script: str) -> None:
 
 
 def _error_answer(text: str, redactor: Redactor, hider: PathHider) -> bytes:
-    """Stash logs it."""
+    """Redacted, since Stash logs it; without paths if the user hides them."""
     text = redactor.clean(text)
     return answer_error(hide_paths(text) if hider.is_on else text)
 
@@ -101,11 +104,11 @@ def _context(  # noqa: PLR0917 - what run_task has made
     )
 
 
-def _run(context: Context) -> object:
+def _run(context: Context) -> TaskAnswer:
     task = _task(context.input.mode)
     try:
         if context.input.mode not in WAKES_NO_WORKER:
-            # A task's share in noticing that Plex is back: the worker, if none lives, looks first of all.
+            # So that each task helps to notice that Plex is back: a new worker looks at Plex first.
             start_worker_if_none(context)
         relay_worker_log(context.directory, context.log)
     except OSError as error:
@@ -113,7 +116,7 @@ def _run(context: Context) -> object:
     return task(context)
 
 
-def _task(mode: str) -> Callable[[Context], object]:
+def _task(mode: str) -> Callable[[Context], TaskAnswer]:
     known = dict(TASKS)
     if mode not in known:
         raise TaskError(f"PlexSync knows no task {mode!r}. It knows {', '.join(known)}.")
@@ -149,6 +152,6 @@ def _progress_to(stream: BinaryIO) -> Callable[[float], None]:
         try:
             stream.write(progress_line(fraction).encode())
         except OSError:
-            pass  # Stash listens no more
+            pass  # Stash has stopped listening
 
     return progress

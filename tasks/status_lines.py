@@ -1,10 +1,10 @@
-"""The status as a person reads it in Stash's log: one line for each thing, times in words. Pure."""
+"""The status as a person reads it in Stash's log: a line for each subject, times in words. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from local.words import counted, duration_in_words, named, sentence
 from push.verdicts import advice_for
@@ -18,30 +18,32 @@ if TYPE_CHECKING:
     from reconciliation.state import ReconciliationState
     from store.dead_letters import DeadLetter
     from store.overview import QueueCounts
+    from tasks.answers import DrainStatus, SyncStatus, WorkerStatus
 
+# The answer lists all 30.
 SHOWN_OUTAGES = 3
-SHOWN_ERROR = 160
+SHOWN_ERROR_CHARACTERS = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """All that the report tells."""
+    """Everything that the report shows."""
 
     counts: QueueCounts
     waiting_by_error: Mapping[str, int]
     examples: Sequence[DeadLetter]
-    sync: Mapping[str, Any]
+    sync: SyncStatus
     resilience: Resilience
     outages: tuple[Outage, ...]
     reconciliation: ReconciliationState
-    worker: Mapping[str, Any]
-    draining: Mapping[str, Any]
+    worker: WorkerStatus
+    draining: DrainStatus
     path_map_inferred: Sequence[str]
     problems: Sequence[str]
 
 
 def status_lines(status: Status, now: float) -> Iterator[str]:
-    """The whole block."""
+    """The report, line by line. `now`: epoch seconds."""
     yield _queue(status, now)
     yield from _dead_letters(status)
     yield _drain(status, now)
@@ -91,10 +93,10 @@ def _by_class(counts: Mapping[str, int]) -> str:
 
 def _drain(status: Status, now: float) -> str:
     draining = status.draining
-    if not draining["stopped_by"]:
+    if not draining.stopped_by:
         return _line("Draining", "nothing is in its way")
-    until = f" Next look {_in(draining['until'], now)}." if draining["until"] else ""
-    return _line("Draining", f"stopped ({draining['stopped_by']}): {sentence(str(draining['message']))}{until}")
+    until = f" Next look {_in(draining.until, now)}." if draining.until else ""
+    return _line("Draining", f"stopped ({draining.stopped_by}): {sentence(str(draining.message))}{until}")
 
 
 def _circuit(status: Status, now: float) -> str:
@@ -122,23 +124,23 @@ def _recovery(status: Status, now: float) -> Iterator[str]:
 
 def _worker(status: Status, now: float) -> str:
     worker = status.worker
-    if not worker["running"]:
+    if not worker.running:
         return _line("Worker", "not running (the next change starts it)")
-    parts = [str(worker["doing"] or "starting")]
-    if isinstance(worker["since"], (int, float)):
-        parts.append(f"running for {duration_in_words(now - worker['since'])}")
-    if worker["jobs_done"]:
-        parts.append(f"{counted(worker['jobs_done'], 'job')} done")
+    parts = [worker.doing or "starting"]
+    if worker.since is not None:
+        parts.append(f"running for {duration_in_words(now - worker.since)}")
+    if worker.jobs_done:
+        parts.append(f"{counted(worker.jobs_done, 'job')} done")
     return _line("Worker", ", ".join(parts))
 
 
-def _sync(sync: Mapping[str, Any]) -> str:
-    mean = f", {_mean(sync['mean_s'])} each" if sync["mean_s"] is not None else ""
-    hour = sync["last_hour"]
+def _sync(sync: SyncStatus) -> str:
+    mean = f", {_mean(sync.mean_s)} each" if sync.mean_s is not None else ""
+    hour = sync.last_hour
     return _line(
         "Pushed",
-        f"{sync['pushed']}{mean}; {sync['unchanged']} unchanged, {sync['failed']} given up "
-        f"(last hour: {hour['pushed']}, {hour['unchanged']}, {hour['failed']})",
+        f"{sync.pushed}{mean}; {sync.unchanged} unchanged, {sync.failed} given up "
+        f"(last hour: {hour.pushed}, {hour.unchanged}, {hour.failed})",
     )
 
 
@@ -172,4 +174,4 @@ def _in(at: float, now: float) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= SHOWN_ERROR else f"{text[:SHOWN_ERROR]}…"
+    return text if len(text) <= SHOWN_ERROR_CHARACTERS else f"{text[:SHOWN_ERROR_CHARACTERS]}…"

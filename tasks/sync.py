@@ -1,7 +1,7 @@
-"""Sync All Scenes, Sync Recent Scenes: queue what differs from what was last pushed, watch the drain; Sync Scene.
+"""Sync All Scenes and Sync Recent Scenes: queue what differs from the last push, watch the drain. And `sync_scene`.
 
-The comparison reads Stash and the ledger in pages and asks Plex nothing; what differs goes to the worker in batches,
-which begins with the first while the rest is compared.
+The comparison reads Stash and the ledger page by page and never asks Plex. The scenes of a page that differ go to the
+worker as one batch, so it pushes the first ones while later pages are compared.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from stash.listing import AllScenes, RecentScenes
 from store.job import Reason
 from store.overview import Overview
 from store.requests import batch_content
+from tasks.answers import SceneSyncAnswer, SyncAnswer
 from tasks.arguments import scene_id_of
 from tasks.prerequisites import need_packages, open_stash
 from tasks.process_queue import LINE_S, watch_drain
 from tasks.worker_link import ask_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from stash.client import StashClient
     from stash.listing import Listing
@@ -34,13 +35,13 @@ if TYPE_CHECKING:
 
 PAGE = 200
 RECENT_S = 86400.0
-# The part of the bar that belongs to the comparison.
-COMPARED = 0.2
+# The share of the progress bar that belongs to the comparison.
+COMPARISON_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some scenes; `failed` are the ids of those that Stash cannot describe; `rest`: how many come after these."""
+    """A page of scenes. `failed`: ids of those that Stash cannot describe; `rest`: how many scenes follow the page."""
 
     scenes: Sequence[Scene] = ()
     failed: Sequence[int] = ()
@@ -49,7 +50,7 @@ class Page:
 
 @dataclass(slots=True, kw_only=True)
 class SyncCounts:
-    """What the comparison has found so far."""
+    """The result of the comparison so far."""
 
     checked: int = 0
     queued: array[int] = field(default_factory=lambda: array("q"))  # scene ids
@@ -57,26 +58,26 @@ class SyncCounts:
     skipped: int = 0
 
 
-def sync_all(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of Sync All Scenes."""
+def sync_all(context: Context) -> SyncAnswer:
+    """Sync All Scenes. Raises TaskError if Stash fails."""
     return _sync(context, since_s=None)
 
 
-def sync_recent(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of Sync Recent Scenes."""
+def sync_recent(context: Context) -> SyncAnswer:
+    """Sync Recent Scenes: those that changed in the last 24 hours."""
     return _sync(context, since_s=RECENT_S)
 
 
-def sync_scene(context: Context) -> Mapping[str, object]:
-    """What the contract calls the output of `sync_scene`."""
+def sync_scene(context: Context) -> SceneSyncAnswer:
+    """Push the scene of the argument `scene_id` now, before all other jobs."""
     scene_id = scene_id_of(context.input.args)
-    answer = ask_worker(context, "sync_scene", {"scene_id": scene_id})
-    reason = f" ({answer['message']})" if answer.get("message") else ""
-    context.log.info("scene %d: %s%s", scene_id, answer["verdict"], reason)
+    answer = ask_worker(context, SceneSyncAnswer, "sync_scene", {"scene_id": scene_id})
+    reason = f" ({answer.message})" if answer.message else ""
+    context.log.info("scene %d: %s%s", scene_id, answer.verdict, reason)
     return answer
 
 
-def _sync(context: Context, *, since_s: float | None) -> Mapping[str, object]:
+def _sync(context: Context, *, since_s: float | None) -> SyncAnswer:
     need_packages(context)
     began_at = context.now
     counts = SyncCounts()
@@ -87,14 +88,21 @@ def _sync(context: Context, *, since_s: float | None) -> Mapping[str, object]:
         "%d scenes compared: %d queued, %d unchanged, %d left alone (nothing to push).",
         counts.checked, len(counts.queued), counts.unchanged, counts.skipped,
     )  # fmt: skip
-    drained = watch_drain(context, since=began_at, queued=counts.queued, from_fraction=COMPARED)
-    return {
-        **drained,
-        "checked": counts.checked,
-        "queued": len(counts.queued),
-        "unchanged": counts.unchanged,
-        "skipped": counts.skipped,
-    }
+    drained = watch_drain(context, since=began_at, queued=counts.queued, from_fraction=COMPARISON_SHARE)
+    return SyncAnswer(
+        checked=counts.checked,
+        queued=len(counts.queued),
+        unchanged=counts.unchanged,
+        skipped=counts.skipped,
+        pushed=drained.pushed,
+        missing=drained.missing,
+        gone=drained.gone,
+        dead=drained.dead,
+        waiting=drained.waiting,
+        next_due_at=drained.next_due_at,
+        stopped_by=drained.stopped_by,
+        message=drained.message,
+    )
 
 
 def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], counts: SyncCounts) -> None:
@@ -109,7 +117,7 @@ def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], 
         counts.queued.extend(queued)
         counts.unchanged += found.unchanged
         counts.skipped += found.skipped
-        context.progress(COMPARED * counts.checked / max(1, counts.checked + page.rest))
+        context.progress(COMPARISON_SHARE * counts.checked / max(1, counts.checked + page.rest))
         if context.clock.monotonic() >= line_at:
             line_at += LINE_S
             text = "%d scenes compared, %d of them queued; %d to go"
@@ -117,7 +125,7 @@ def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], 
 
 
 def _queue(context: Context, scene_ids: Sequence[int]) -> None:
-    """One batch for the worker. A scene that Stash cannot describe goes along: its job says why, alone."""
+    """Hand the worker one batch. It includes the scenes that Stash cannot describe: each one's job reports why."""
     if scene_ids:
         name = f"{inbox.BATCH}-{uuid.uuid4().hex[:12]}"
         inbox.publish(context.directory, name, batch_content(scene_ids, Reason.SYNC))
@@ -137,7 +145,7 @@ def _read(client: StashClient, ids: Sequence[int], *, rest: int) -> Page:
 
 
 def _read_singly(client: StashClient, ids: Sequence[int], *, rest: int) -> Page:
-    """Only a single read tells which scene it is that Stash cannot describe."""
+    """Read the scenes one by one, to find out which of them Stash cannot describe."""
     scenes: list[Scene] = []
     failed: list[int] = []
     for scene_id in ids:

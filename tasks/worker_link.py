@@ -1,15 +1,16 @@
-"""A task's way to the worker: asks it something, sees to it that it lives."""
+"""A task's link to the worker: asks it to do something, and keeps it alive meanwhile."""
 
 from __future__ import annotations
 
 import json
 import os
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from local import inbox, lock, start
 from local.data_directory import PACKAGES_NOTE
 from store.requests import answer_path, command_content, command_entry
+from store.state_file import from_json
 from store.worker_file import read_told
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
     from tasks.context import Context
 
-# A worker may be in the middle of a slow answer of Plex and the probe after it.
+T = TypeVar("T")
+
+# The worker may be waiting for a slow answer from Plex, and for the probe after that.
 ANSWER_WAIT_S = 90.0
 LOOK_S = 0.05
-# Between looks whether the worker lives, and from one of its starts to the next.
+# How often to check that the worker lives, and how many times to start it in all.
 ALIVE_LOOK_S = 0.5
-STARTS = 5
+MOST_STARTS = 5
 
 
 class WorkerMissing(TaskError):  # noqa: N818 - named by what happened, as all our errors are
@@ -36,7 +39,7 @@ class WorkerSilent(TaskError):  # noqa: N818 - as above
 
 
 class WorkerLink:
-    """Keeps a worker alive as long as the task needs one, within reason."""
+    """Keeps a worker alive while the task needs one, and gives up after `MOST_STARTS` of them."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -45,7 +48,7 @@ class WorkerLink:
         self._started_at = float("-inf")
 
     def keep_alive(self) -> None:
-        """Start a worker where none lives. Raises WorkerMissing when each of them ends at once, and OSError."""
+        """Start a worker if none lives. Raises OSError, and WorkerMissing if each one ends at once."""
         clock = self._context.clock
         now = clock.monotonic()
         if now - self._looked_at < ALIVE_LOOK_S:
@@ -53,17 +56,20 @@ class WorkerLink:
         self._looked_at = now
         if not lock.is_free(self._context.directory):
             return
-        # One that was just started has to load before it takes the lock.
+        # A worker that was just started has to load before it takes the lock.
         if now - self._started_at < min(2.0**self._starts, 10.0):
             return
-        if self._starts >= STARTS:
+        if self._starts >= MOST_STARTS:
             raise WorkerMissing(why_missing(self._context.directory))
         self._starts += 1
         self._started_at = now
         start_worker_if_none(self._context)
 
-    def ask(self, what: str, arguments: Mapping[str, object] | None = None) -> Mapping[str, Any]:
-        """What the worker answers. Raises TaskError: with its words, or because no answer comes."""
+    def ask(self, kind: type[T], what: str, arguments: Mapping[str, object] | None = None) -> T:
+        """The worker's answer, as the dataclass `kind`.
+
+        Raises TaskError with the worker's words, or because no answer comes; ValueError for one that is no `kind`.
+        """
         context = self._context
         command_id = uuid.uuid4().hex[:12]
         inbox.publish(
@@ -78,8 +84,7 @@ class WorkerLink:
             raise
         if "error" in answer:
             raise TaskError(str(answer["error"]))
-        output: Mapping[str, Any] = answer["output"]
-        return output
+        return from_json(kind, answer["output"], "the worker's answer")
 
     def _wait_for(self, command_id: str) -> Mapping[str, Any]:
         directory, clock = self._context.directory, self._context.clock
@@ -92,21 +97,21 @@ class WorkerLink:
         return answer
 
 
-def ask_worker(context: Context, what: str, arguments: Mapping[str, object] | None = None) -> Mapping[str, Any]:
-    """What the worker answers, which cannot live without the packages. Raises TaskError."""
+def ask_worker(context: Context, kind: type[T], what: str, arguments: Mapping[str, object] | None = None) -> T:
+    """As WorkerLink.ask, once the packages are there: the worker cannot live without them. Raises TaskError."""
     need_packages(context)
-    return WorkerLink(context).ask(what, arguments)
+    return WorkerLink(context).ask(kind, what, arguments)
 
 
 def start_worker_if_none(context: Context) -> None:
-    """See to it that a worker runs, and that it can reach Stash. Raises OSError."""
+    """Make sure that a worker runs and knows how to reach Stash. Raises OSError."""
     inbox.publish(context.directory, inbox.CONNECTION, context.connection_entry)
     if lock.is_free(context.directory):
         start.start_worker(context.script, context.directory)
 
 
 def why_missing(directory: str) -> str:
-    """Why no worker stays alive, as far as it is known."""
+    """Why no worker stays alive, as far as that is known."""
     try:
         with open(os.path.join(directory, PACKAGES_NOTE), encoding="utf-8", errors="replace") as file:
             return file.read().strip()
@@ -129,10 +134,10 @@ def _fetch(directory: str, command_id: str) -> Mapping[str, Any] | None:
 
 
 def _withdraw(directory: str, command_id: str) -> bool:
-    """Whether the worker had not begun with it."""
+    """Take the command back; True if the worker had not begun with it."""
     folder, name = inbox.folder(directory), command_entry(command_id)
     was_waiting = _removed(os.path.join(folder, name))
-    # One that a dead worker had begun with shall not be carried out behind the user's back.
+    # Nor may a new worker finish, unasked, what a dead one had begun.
     _removed(os.path.join(folder, inbox.CLAIMED + name))
     return was_waiting
 

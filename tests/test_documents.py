@@ -1,28 +1,65 @@
-"""What the documents say is what the program does: names, defaults, commands, files and links."""
+"""What the documents say is what the program does, and what it does is in them: answers, settings, files, links."""
 
 from __future__ import annotations
 
+import inspect
+import os
 import re
+import sys
 from dataclasses import fields
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from local import data_directory, inbox, lock, packages
+from outages.breaker import Circuit, CircuitBreaker
+from outages.history import OutageHistory
+from outages.scheduler import PauseReason, RecoveryScheduler
+from plex.match import Grade
+from plex.plan import LISTS, Field
+from push.verdicts import Verdict
+from reconciliation.gaps import GapType
+from reconciliation.state import ReconciliationState
 from sim.stash.manifest import Manifest, parse_yaml, read_manifest
 from stash.settings import Settings, parse_settings
+from store.worker_file import Told
+from tasks import answers, arguments
+from tasks.arguments import error_types_of
 from tasks.run import TASKS
+from tasks.worker_log import LogPosition
+from tests.support.reference import (
+    README,
+    REFERENCE,
+    ROOT,
+    headings_in,
+    headings_of,
+    in_code_marks,
+    keys_of,
+    keys_under,
+    rows_under,
+)
+from worker.handlers import WAITING
 
-ROOT = Path(__file__).resolve().parent.parent
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MANIFEST = ROOT / "plexsync.yml"
-README = ROOT / "README.md"
-REFERENCE = ROOT / "docs" / "reference.md"
 DOCUMENTS: Final = (README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "bench" / "README.md")
 PROGRAM: Final = ("hooks", "local", "plex", "stash", "store", "outages", "push", "worker", "reconciliation", "tasks")
-# Files of a room that may not be furnished yet.
-ROOM_OF_FILE: Final = {"reconciliation_state.json": "reconciliation"}
 # What the table says where the default is an empty text or list.
 EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "found out by itself")
+MODES: Final = tuple(name for name, _ in TASKS)
+# Each with what it holds beside its version.
+STATE_FILES: Final = (
+    (data_directory.CIRCUIT_BREAKER, CircuitBreaker),
+    (data_directory.RECOVERY_STATE, RecoveryScheduler),
+    (data_directory.OUTAGE_HISTORY, OutageHistory),
+    (data_directory.RECONCILIATION_STATE, ReconciliationState),
+    (data_directory.WORKER, Told),
+    (data_directory.RELAYED, LogPosition),
+)
+DONE: Final = (Verdict.PUSHED, Verdict.UNCHANGED, Verdict.SKIPPED, Verdict.GONE)
+UNVERSIONED: Final = (data_directory.RELAYED,)
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +67,21 @@ def manifest() -> Manifest:
     return read_manifest(MANIFEST)
 
 
-@pytest.fixture(scope="module")
-def program() -> str:
-    paths = [path for room in PROGRAM for path in (ROOT / room).rglob("*.py")]
+def source_of(*rooms: str) -> str:
+    paths = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     return "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "plexsync.py", *paths))
 
 
-def rows_under(document: Path, heading: str) -> list[list[str]]:
-    """The cells of the first table under a heading, without its head."""
-    text = document.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    rows = [line for line in text.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+def named_under(heading: str, first_column: str = "") -> list[str]:
+    """What the first column names, in the order of the page."""
+    return [name for cells in rows_under(REFERENCE, heading, first_column) for name in in_code_marks(cells[0])]
 
 
-def in_code_marks(text: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", text)
+def heading_of(mode: str) -> str:
+    return next(heading for heading in headings_in(REFERENCE, "Modes") if mode in in_code_marks(heading))
+
+
+# Settings
 
 
 def default_in_words(name: str) -> tuple[str, ...]:
@@ -65,32 +102,135 @@ def test_every_setting_of_the_manifest_is_in_the_readme_with_its_name() -> None:
     assert documented == {key: setting["displayName"] for key, setting in settings.items()}
 
 
-def test_the_readme_names_the_default_of_every_setting() -> None:
-    for key, _, default, _ in rows_under(README, "Settings"):
+def test_every_setting_of_the_manifest_is_in_the_reference_with_its_type(manifest: Manifest) -> None:
+    documented = {in_code_marks(key)[0]: kind for key, kind, *_ in rows_under(REFERENCE, "Settings")}
+    assert documented == manifest.settings
+
+
+@pytest.mark.parametrize("document", [README, REFERENCE], ids=lambda path: path.name)
+def test_the_documents_name_the_default_of_every_setting(document: Path) -> None:
+    for key, _, default, _ in rows_under(document, "Settings"):
         assert default in default_in_words(in_code_marks(key)[0]), key
 
 
-def test_every_task_of_the_manifest_is_in_the_readme_with_its_mode(manifest: Manifest) -> None:
-    documented = {name: in_code_marks(mode)[0] for name, mode, _ in rows_under(README, "Tasks")}
+# Tasks, hooks and modes
+
+
+@pytest.mark.parametrize("document", [README, REFERENCE], ids=lambda path: path.name)
+def test_every_task_of_the_manifest_is_documented_with_its_mode(document: Path, manifest: Manifest) -> None:
+    documented = {name: in_code_marks(mode)[0] for name, mode, *_ in rows_under(document, "Tasks")}
     assert documented == {task.name: task.default_args["mode"] for task in manifest.tasks}
 
 
-def test_the_reference_says_what_every_mode_answers() -> None:
-    headings = [line for line in REFERENCE.read_text(encoding="utf-8").splitlines() if line.startswith("### ")]
-    assert sorted(name for line in headings for name in in_code_marks(line)) == sorted(name for name, _ in TASKS)
+def test_every_hook_of_the_manifest_is_in_the_reference(manifest: Manifest) -> None:
+    assert named_under("Hooks") == [event for hook in manifest.hooks for event in hook.triggered_by]
 
 
-def test_every_file_of_the_reference_is_known_to_the_program(program: str) -> None:
-    rooms_to_come = [room for room in ROOM_OF_FILE.values() if not list((ROOT / room).glob("[!_]*.py"))]
-    for name, *_ in rows_under(REFERENCE, "Files in the data directory"):
-        last = in_code_marks(name)[0].rstrip("/").rpartition("/")[2]
-        assert f'"{last}"' in program or ROOM_OF_FILE.get(last) in rooms_to_come, last
+def test_every_mode_of_the_program_is_in_the_reference() -> None:
+    documented = [name for heading in headings_in(REFERENCE, "Modes") for name in in_code_marks(heading)]
+    assert sorted(documented) == sorted(MODES)
 
 
-def test_every_variable_of_the_environment_is_in_the_reference(program: str) -> None:
-    documented = {name for cells in rows_under(REFERENCE, "Environment") for name in in_code_marks(cells[0])}
-    used = set(re.findall(r"\bPLEXSYNC_[A-Z_]+\b|\bPLEX_(?:URL|TOKEN)\b", program))
-    assert documented == used
+@pytest.mark.parametrize("mode", MODES)
+def test_the_reference_names_every_key_of_an_answer_with_its_type(mode: str) -> None:
+    answer = getattr(answers, dict(TASKS)[mode].__annotations__["return"])
+    assert keys_under(REFERENCE, heading_of(mode)) == keys_of(answer)
+
+
+def arguments_of(function: Any) -> set[str]:
+    """Which functions of tasks/arguments.py it calls, by itself or through private functions of its module."""
+    source, module = inspect.getsource(function), sys.modules[function.__module__]
+    called = [getattr(module, name, None) for name in re.findall(r"(?<![\w.])(_\w+)\(", source)]
+    inner = (arguments_of(each) for each in called if inspect.isfunction(each) and each is not function)
+    return set(re.findall(r"\b(\w+)_of\(context\.input\.args", source)).union(*inner)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_reference_names_every_argument_of_a_mode(mode: str) -> None:
+    assert set(named_under(heading_of(mode), "argument")) == arguments_of(dict(TASKS)[mode])
+
+
+def test_every_argument_has_a_parser_of_its_own() -> None:
+    taken = set(re.findall(r'\barguments\.get\("(\w+)"\)', source_of("tasks")))
+    assert taken == set().union(*(arguments_of(task) for _, task in TASKS))
+    assert taken == {name.removesuffix("_of") for name in vars(arguments) if name.endswith("_of") and name[0] != "_"}
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("of", "words"),
+    [
+        ("circuit", {state.value for state in Circuit}),
+        # Those that are no PauseReason stand in no state file.
+        ("stopped_by", {reason.value for reason in PauseReason} | {"circuit", "paused", "stash"}),
+        ("gap", {kind.value for kind in GapType}),
+        ("grade", {grade.name.lower() for grade in Grade}),
+        # Every other verdict is an error class.
+        ("verdict", {WAITING, *(each.value for each in DONE)}),
+    ],
+)
+def test_every_word_of_an_answer_is_in_the_reference(of: str, words: set[str]) -> None:
+    assert {in_code_marks(word)[0] for word, what, _ in rows_under(REFERENCE, "Words") if what == of} == words
+
+
+def test_every_field_of_plex_is_in_the_reference() -> None:
+    text = " ".join(REFERENCE.read_text(encoding="utf-8").split()).partition("The fields of Plex are ")[2]
+    names = in_code_marks(text.partition("hold lists of names")[0])
+    assert names[: len(Field)] == [field.value for field in Field]
+    first_list = names[len(Field)]
+    assert {Field(name) for name in names[names.index(first_list) : len(Field)]} == LISTS
+
+
+def test_every_error_class_is_in_the_reference() -> None:
+    assert named_under("Error classes") == list(error_types_of({"error_types": "all"}))
+
+
+# Files
+
+
+def test_every_file_of_the_data_directory_is_in_the_reference() -> None:
+    known = [value for name, value in vars(data_directory).items() if name.isupper()]
+    on_the_hooks_path = [lock.NAME, inbox.folder(""), os.path.join("queue", "malformed")]
+    assert '"malformed"' in source_of("local")
+    known += [*on_the_hooks_path, os.path.join(data_directory.PACKAGES, packages.LOCK)]
+    documented = [name.rstrip("/") for name in named_under("Files in the data directory")]
+    assert sorted(documented) == sorted(known)
+
+
+def test_the_reference_describes_every_state_file() -> None:
+    described = [in_code_marks(heading)[0] for heading in headings_in(REFERENCE, "State files")]
+    assert described == [name for name, _ in STATE_FILES]
+    others = {name for name in named_under("Files in the data directory") if name.endswith(".json")} - set(described)
+    assert others == {data_directory.STASH_CONNECTION}
+
+
+@pytest.mark.parametrize(("name", "kind"), STATE_FILES, ids=[name for name, _ in STATE_FILES])
+def test_the_reference_names_every_key_of_a_state_file_with_its_type(name: str, kind: Any) -> None:
+    version = {} if name in UNVERSIONED else {"version": "integer"}
+    assert keys_under(REFERENCE, f"`{name}`") == {**version, **keys_of(kind)}
+
+
+# Environment
+
+
+def test_every_variable_of_the_environment_is_in_the_reference() -> None:
+    used = set(re.findall(r"\bPLEXSYNC_[A-Z_]+\b|\bPLEX_(?:URL|TOKEN)\b", source_of(*PROGRAM)))
+    assert set(named_under("Environment")) == used
+
+
+def test_every_variable_of_the_tests_is_in_the_reference() -> None:
+    used = set(re.findall(r"\bPLEXSYNC_TEST_[A-Z]+\b", source_of("tests")))
+    assert set(named_under("For the tests alone")) == used
+
+
+# Links, commands and pictures
+
+
+def anchor_of(heading: str) -> str:
+    """As GitHub makes it: lower case, signs left out."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -101,8 +241,7 @@ def test_links_lead_somewhere(document: Path) -> None:
         path, _, anchor = target.partition("#")
         linked = (document.parent / path).resolve() if path else document
         assert linked.exists(), target
-        headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
-        assert not anchor or anchor in [heading.lower().replace(" ", "-") for heading in headings], target
+        assert not anchor or anchor in map(anchor_of, headings_of(linked)), target
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,4 +1,4 @@
-"""Dead letters: shown with their reason and what to do, set aside, brought back, recovered once."""
+"""Dead letters are shown with reason and advice, set aside, brought back, and recovered once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def status(world: PluginWorld) -> dict[str, Any]:
 
 
 def bury(world: PluginWorld, count: int = 1) -> list[int]:
-    """Scenes whose items Plex fails at for ever, until they are dead letters. Fewer than five: no outage."""
+    """Scenes on whose items Plex always fails, once they are dead letters. Fewer than five, so there is no outage."""
     scenes = world.add_scenes(count)
     world.configure(max_retries=1)
     for scene in scenes:
@@ -34,7 +34,7 @@ def bury(world: PluginWorld, count: int = 1) -> list[int]:
 
 @pytest.fixture
 def after_outage(world: PluginWorld) -> PluginWorld:
-    """There was an outage, and during it (by the clock) two jobs were given up."""
+    """A world that has had one outage."""
     ok = world.add_scene()
     world.plex.fault(Fault.refused())
     world.edit_at_once({ok: "waits"})
@@ -44,7 +44,7 @@ def after_outage(world: PluginWorld) -> PluginWorld:
     return world
 
 
-def test_a_job_that_fails_for_ever_is_shown_with_its_reason_and_slows_no_other(world: PluginWorld) -> None:
+def test_a_job_that_always_fails_is_shown_with_its_reason_and_delays_no_other(world: PluginWorld) -> None:
     (dead,) = bury(world)
     others = world.add_scenes(3)
     world.edit_at_once(dict.fromkeys(others, "fine"))
@@ -69,7 +69,7 @@ def test_dead_letters_are_cleared_and_restored(world: PluginWorld) -> None:
     assert status(world)["dead_letter_examples"] == before
 
 
-def test_purge_takes_old_ones_only(world: PluginWorld) -> None:
+def test_purge_takes_only_old_dead_letters(world: PluginWorld) -> None:
     bury(world)
     assert run_task(world, "purge_dlq").output == {"purged": 0, "backup": None}
     assert run_task(world, "purge_dlq", days="0").output["purged"] == 1
@@ -93,7 +93,7 @@ def test_dead_letters_of_an_outage_are_recovered_once(after_outage: PluginWorld)
     assert status(world)["queue"]["dead_letters"] == 0
 
 
-def test_a_dead_letter_bears_the_outage_in_which_it_failed(world: PluginWorld) -> None:
+def test_a_dead_letter_names_the_outage_in_which_it_failed(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1)
     world.configure(max_retries=1)
     world.plex.fault(Fault.answer(500), rating_key=world.keys[scene])
@@ -109,7 +109,7 @@ def test_a_dead_letter_bears_the_outage_in_which_it_failed(world: PluginWorld) -
     world.wait_for_titles({scene: "poisoned"})
 
 
-def test_recovery_skips_scenes_that_are_gone_and_a_plex_that_is_down(after_outage: PluginWorld) -> None:
+def test_recovery_skips_deleted_scenes_and_does_nothing_while_plex_is_down(after_outage: PluginWorld) -> None:
     world = after_outage
     gone, there = bury(world, 2)
     move_into_outage(world, status(world)["outages"][-1])
@@ -125,14 +125,14 @@ def test_recovery_skips_scenes_that_are_gone_and_a_plex_that_is_down(after_outag
 
 
 @pytest.mark.parametrize("arguments", [{"error_types": "Nonsense"}, {"outage": "99"}, {"outage": "the last"}])
-def test_arguments_that_are_none_are_named(after_outage: PluginWorld, arguments: dict[str, str]) -> None:
+def test_bad_arguments_are_named(after_outage: PluginWorld, arguments: dict[str, str]) -> None:
     run = run_task(after_outage, "recover_outage_jobs", **arguments)
     assert run.error is not None
     assert next(iter(arguments.values())) in run.error
 
 
 def move_into_outage(world: PluginWorld, outage: dict[str, Any]) -> None:
-    """Time travel: the dead letters failed while it lasted."""
+    """Backdate the dead letters: they failed while the outage lasted."""
     at = outage["started_at"] + outage["duration_s"] / 2
     with closing(sqlite3.connect(world.directory / "sync_state.db", timeout=10)) as database, database:
         database.execute("UPDATE dead_letter SET failed_first_at = ?, failed_last_at = ?", (at, at))

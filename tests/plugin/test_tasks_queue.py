@@ -1,4 +1,4 @@
-"""Tasks over the queue: clear and restore, sync, process, and what they say."""
+"""The tasks that work on the queue: clear, restore, sync, process; and what they report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from sim.plex.simulator import Fault
 from tests.support.task_runs import run_task, start_task
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def test_backups_are_restored_newest_first(world: PluginWorld) -> None:
     assert pending_scenes(world) == {*first, *second}
 
 
-def test_clear_takes_what_lies_in_the_inbox_too_and_leaves_later_edits(world: PluginWorld) -> None:
+def test_clear_includes_the_inbox_and_leaves_later_edits(world: PluginWorld) -> None:
     scenes = world.add_scenes(3)
     tag = world.stash.add_entity("tag", "renamed")
     world.configure(paused=True)
@@ -68,7 +69,7 @@ def test_clear_takes_what_lies_in_the_inbox_too_and_leaves_later_edits(world: Pl
     world.wait_until(lambda: pending_scenes(world) == {scenes[2]}, "the later edit alone")
 
 
-def test_a_worker_killed_at_a_clear_loses_and_doubles_nothing(world: PluginWorld) -> None:
+def test_a_worker_killed_during_a_clear_neither_loses_nor_duplicates_jobs(world: PluginWorld) -> None:
     scenes = paused_with_edits(world, 6)
     for _ in range(3):
         task = start_task(world, "clear_queue")
@@ -119,7 +120,7 @@ def test_sync_recent_leaves_older_scenes_alone(world: PluginWorld) -> None:
     assert world.item(old).title != "old"
 
 
-def test_a_killed_sync_goes_on_where_it_was(world: PluginWorld) -> None:
+def test_a_killed_sync_resumes_where_it_was(world: PluginWorld) -> None:
     scenes = world.add_scenes(40, title="synced")
     world.plex.latency_s = 0.02
     task = start_task(world, "sync_all")
@@ -135,7 +136,7 @@ def test_a_killed_sync_goes_on_where_it_was(world: PluginWorld) -> None:
     assert len(puts) <= 41  # one that was in flight at the kill may come twice
 
 
-def test_process_queue_starts_a_worker_that_dies(world: PluginWorld) -> None:
+def test_process_queue_replaces_a_worker_that_dies(world: PluginWorld) -> None:
     scenes = paused_with_edits(world, 12)
     world.plex.latency_s = 0.05
     world.configure()
@@ -152,8 +153,6 @@ def test_process_queue_starts_a_worker_that_dies(world: PluginWorld) -> None:
 def test_process_queue_does_not_wait_for_a_back_off(make_world: MakeWorld) -> None:
     world = make_world(time_scale=1)
     scene = world.add_scene()
-    from sim.plex.simulator import Fault  # noqa: PLC0415 - of this test alone
-
     world.plex.fault(Fault.answer(500), rating_key=world.keys[scene], method="PUT")
     world.edit_at_once({scene: "never arrives"})
     world.wait_until(lambda: any(job["attempts"] for job in world.jobs()), "the first failure")
@@ -162,7 +161,7 @@ def test_process_queue_does_not_wait_for_a_back_off(make_world: MakeWorld) -> No
     assert run.output["waiting"] + run.output["dead"] == 1
 
 
-def test_process_queue_says_that_it_is_paused(world: PluginWorld) -> None:
+def test_process_queue_reports_a_pause(world: PluginWorld) -> None:
     paused_with_edits(world, 2)
     run = run_task(world, "process_queue")
     assert (run.output["stopped_by"], run.output["waiting"]) == ("paused", 2)

@@ -1,4 +1,4 @@
-"""Every task, whatever is wrong with Plex, Stash, the disk or the state: one JSON object and a message, soon."""
+"""Whatever is wrong with Plex, Stash, the disk or the state, every task soon ends with one JSON object and a reason."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STATE_FILES = (
     "circuit_breaker.json", "recovery_state.json", "outage_history.json", "reconciliation_state.json", "worker.json",
     "relayed.json", "sync_state.db",
 )  # fmt: skip
-# No task waits longer than for a probe in the middle of a job of the worker.
+# The longest wait is for a worker that is in the middle of a job, and then probes.
 SOON_S = 45.0
 
 
@@ -60,7 +60,7 @@ def test_every_task_ends_while_plex_is_in_trouble(world: PluginWorld, fault: Fau
     world.wait_for_titles({scenes[1]: "waiting"})
 
 
-def test_health_check_tells_each_trouble_in_words(world: PluginWorld) -> None:
+def test_health_check_names_each_trouble(world: PluginWorld) -> None:
     for fault, words in (
         (Fault.refused(), "does not answer as it should"),
         (Fault.answer(401), "cannot be used now: Plex rejected the token"),
@@ -94,7 +94,7 @@ def test_health_check_after_an_outage_closes_the_circuit_by_itself(world: Plugin
     assert outages["outages"][0]["ended_at"] is not None
 
 
-def test_every_task_ends_where_stash_does_not_answer(world: PluginWorld) -> None:
+def test_every_task_ends_when_stash_does_not_answer(world: PluginWorld) -> None:
     world.stash.stop()
     for mode in MODES:
         run = run_task(world, mode)
@@ -105,7 +105,7 @@ def test_every_task_ends_where_stash_does_not_answer(world: PluginWorld) -> None
     world.stash.start()
 
 
-def test_status_works_in_an_empty_data_directory_with_all_the_contract_names(world: PluginWorld) -> None:
+def test_status_of_an_empty_data_directory_has_every_key(world: PluginWorld) -> None:
     output = run_task(world, "queue_status").output
     assert {
         "queue", "circuit", "recovery", "outages", "reconciliation", "worker", "draining", "sync", "path_map_inferred",
@@ -137,7 +137,7 @@ def test_status_works_with_damaged_state(world: PluginWorld, content: bytes) -> 
     assert "sync_state.db" in run.said or not content
 
 
-def test_status_tells_the_pace_that_the_settings_ask_for(world: PluginWorld) -> None:
+def test_status_shows_the_recovery_rate_of_the_settings(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1)
     world.configure(recovery_rate=7, recovery_minutes=30)
     world.plex.fault(Fault.refused())
@@ -165,7 +165,7 @@ def test_status_of_a_hundred_thousand_jobs_takes_less_than_a_second(world: Plugi
 
 
 def cpu_s_of_children() -> float:
-    """It waits for nothing but its own CPU; what the clock says depends on what else the machine does."""
+    """CPU time, since the wall clock depends on what else the machine does."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -202,7 +202,7 @@ def test_an_unwritable_data_directory_is_named(make_world: MakeWorld, tmp_path: 
         assert str(blocked) in f"{run.said}{run.error}", (mode, run)
 
 
-def test_without_packages_reports_work_and_all_else_names_them_soon(world: PluginWorld, tmp_path: Path) -> None:
+def test_without_packages_reports_work_and_other_tasks_name_what_is_missing(world: PluginWorld, tmp_path: Path) -> None:
     venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
     os.makedirs(world.directory)
     for name in STATE_FILES:

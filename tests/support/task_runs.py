@@ -1,4 +1,4 @@
-"""Starts tasks as Stash does, and holds every answer to what each must keep."""
+"""Starts tasks as Stash does, and checks what must hold for every answer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def task_input(world: PluginWorld, mode: str, **arguments: object) -> bytes:
 
 
 def run_task(world: PluginWorld, mode: str, **arguments: object) -> TaskRun:
-    """Run it to its end; exactly one JSON object, prefixed log lines, no traceback."""
+    """Run a task to its end. Asserts one JSON object, prefixed log lines, and no traceback."""
     answer = world.run_script(task_input(world, mode, **{**dict(ARGUMENTS).get(mode, {}), **arguments}), timeout=120)
     assert answer.exit_code == 0, answer
     parsed = answer.json
@@ -59,7 +59,7 @@ def run_task(world: PluginWorld, mode: str, **arguments: object) -> TaskRun:
 
 
 def start_task(world: PluginWorld, mode: str, **arguments: object) -> subprocess.Popen[bytes]:
-    """Start it and do not wait, so that it can be killed."""
+    """Start a task without waiting, so that it can be killed."""
     process = subprocess.Popen(
         [sys.executable, "-S", str(world.script)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

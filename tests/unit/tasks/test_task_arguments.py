@@ -4,7 +4,7 @@ import pytest
 
 from push.verdicts import advice_for
 from store.judgement import ERROR_CLASSES
-from tasks.arguments import days_of, error_types_of, outage_of, scene_id_of
+from tasks.arguments import days_of, error_types_of, library_of, outage_of, scene_id_of, scope_of
 from tasks.context import TaskError
 
 
@@ -14,7 +14,7 @@ def test_scene_ids_are_text_or_number(given: object, wanted: int) -> None:
 
 
 @pytest.mark.parametrize("given", [None, "", "x", 0, -1, "1.5", True, 1.5, "٣", 2**63])
-def test_what_is_no_scene_id_is_named(given: object) -> None:
+def test_a_bad_scene_id_is_named(given: object) -> None:
     with pytest.raises(TaskError, match="scene_id is"):
         scene_id_of({"scene_id": given})
 
@@ -40,6 +40,15 @@ def test_outage_and_days_have_defaults_and_limits() -> None:
             days_of({"days": bad})
     with pytest.raises(TaskError, match="outage is"):
         outage_of({"outage": "last"})
+
+
+def test_scope_and_library_have_defaults_and_the_scope_its_limits() -> None:
+    assert (scope_of({}, "24h"), scope_of({"scope": "ALL"}, "24h"), scope_of({"scope": "7d"}, "all")) == (
+        "24h", "all", "7days",
+    )  # fmt: skip
+    assert (library_of({}), library_of({"library": None}), library_of({"library": " Movies "})) == ("", "", "Movies")
+    with pytest.raises(TaskError, match="scope is"):
+        scope_of({"scope": "nonsense"}, "all")
 
 
 def test_each_error_class_has_its_own_advice() -> None:

@@ -13,12 +13,12 @@ def lines_of(*outages: Outage, observed_since: float | None = NOW - 86400) -> li
     return list(summary_lines(outages, history.figures(None, NOW), NOW))
 
 
-def test_no_outage_is_said_in_one_line() -> None:
+def test_no_outage_takes_one_line() -> None:
     assert lines_of() == ["Outages: none on record since 1 d ago."]
     assert lines_of(observed_since=None) == ["Outages: none on record."]
 
 
-def test_outages_are_told_newest_first_with_times_in_words() -> None:
+def test_outages_are_listed_newest_first_with_times_in_words() -> None:
     first = Outage(id=1, started_at=NOW - 7200, ended_at=NOW - 7140, duration_s=60.0, cause="refused.", jobs_affected=1)
     second = Outage(
         id=2, started_at=NOW - 600, ended_at=NOW - 300, duration_s=300.0, cause="time-out", probes=9,
@@ -36,6 +36,6 @@ def test_outages_are_told_newest_first_with_times_in_words() -> None:
 
 
 @pytest.mark.parametrize("ended", [None])
-def test_an_outage_under_way_is_told_as_such(ended: None) -> None:
+def test_an_ongoing_outage_is_reported_as_ongoing(ended: None) -> None:
     outage = Outage(id=3, started_at=NOW - 60, ended_at=ended, duration_s=ended, cause="refused")
     assert "still going on" in lines_of(outage)[-1]

@@ -1,0 +1,81 @@
+"""Reads the tables of the documents, and describes the program's dataclasses in the words of those tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from types import UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+from tasks.answers import LEFT_OUT_IF_NONE
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+README = ROOT / "README.md"
+REFERENCE = ROOT / "docs" / "reference.md"
+_SCALARS: Final = {bool: "boolean", int: "integer", float: "number", str: "text"}
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def in_code_marks(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def headings_of(document: Path) -> list[str]:
+    return _HEADING.findall(document.read_text(encoding="utf-8"))
+
+
+def headings_in(document: Path, section: str) -> list[str]:
+    """The headings one level below a `##` section."""
+    text = document.read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return _HEADING.findall(text)
+
+
+def rows_under(document: Path, heading: str, first_column: str = "") -> list[list[str]]:
+    """The cells of the tables between a heading and the next one, without their heads.
+
+    `first_column`: only of the table whose first column has this name.
+    """
+    text = re.split(rf"^#+ {re.escape(heading)}$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
+    rows: list[list[str]] = []
+    for table in re.findall(r"(?:^\|.*\n?)+", _HEADING.split(text)[0], re.MULTILINE):
+        head, _, *body = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+        if first_column in ("", head[0]):
+            rows += body
+    return rows
+
+
+def keys_under(document: Path, heading: str) -> dict[str, str]:
+    """The type of each key, by its path, that a table of keys names."""
+    rows = rows_under(document, heading, "key")
+    found = {in_code_marks(key)[0]: kind for key, kind, *_ in rows}
+    assert len(found) == len(rows), f"a key is named twice under {heading}"
+    return found
+
+
+def keys_of(kind: Any, path: str = "") -> dict[str, str]:
+    """The same as the program has it: of a dataclass, those of the dataclasses inside it included."""
+    hints, found = get_type_hints(kind), dict[str, str]()
+    for each in fields(kind):
+        hint, key = hints[each.name], f"{path}{each.name}"
+        ending = ""
+        if get_origin(hint) is UnionType:
+            (hint,) = (option for option in get_args(hint) if option is not type(None))
+            ending = " or absent" if each.metadata == LEFT_OUT_IF_NONE else " or null"
+        found[key] = _in_words(hint) + ending
+        is_list = get_origin(hint) is tuple
+        inner = get_args(hint)[0] if is_list else hint
+        if is_dataclass(inner):
+            found |= keys_of(inner, f"{key}{'[]' if is_list else ''}.")
+    return found
+
+
+def _in_words(hint: Any) -> str:
+    if get_origin(hint) is tuple:
+        inner = _in_words(get_args(hint)[0])
+        return f"list of {inner if inner == 'text' else f'{inner}s'}"
+    if get_origin(hint) is Mapping or is_dataclass(hint):
+        return "object"
+    return "text" if issubclass(hint, Enum) else _SCALARS[hint]
