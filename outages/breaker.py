@@ -182,7 +182,7 @@ def _closed(breaker: CircuitBreaker, now: float) -> CircuitChange:
     return CircuitChange(breaker=after, events=events)
 
 
-def consistent(breaker: CircuitBreaker) -> CircuitBreaker:
+def validated(breaker: CircuitBreaker) -> CircuitBreaker:
     """A breaker read from a file; ValueError when its fields contradict each other.
 
     A circuit that is not closed has an outage: one without its record gets it from `opened_at`.

@@ -124,7 +124,7 @@ class OutageHistory:
         return (*(outage for outage in self.outages if outage.id != under_way.id), ongoing)
 
 
-def consistent(history: OutageHistory) -> OutageHistory:
+def validated(history: OutageHistory) -> OutageHistory:
     """A history read from a file; ValueError when it holds what only a breaker may hold, or one outage twice."""
     if any(outage.ended_at is None or outage.duration_s is None for outage in history.outages):
         raise ValueError("an outage in it has no end")

@@ -102,7 +102,7 @@ def _floor_of(pace: Pace) -> float:
     return min(_FLOOR_PER_S, pace.rate_per_s)
 
 
-def consistent(period: RecoveryPeriod) -> RecoveryPeriod:
+def validated(period: RecoveryPeriod) -> RecoveryPeriod:
     """A period read from a file; ValueError when its scale is out of bounds."""
     if not 0.0 < period.rate_scale <= 1.0:
         raise ValueError(f"rate_scale {period.rate_scale} is not above 0 and at most 1")

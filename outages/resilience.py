@@ -53,21 +53,21 @@ class Resilience:
             CircuitBreaker(),
             clock=clock,
             log=log,
-            consistent=breaker.consistent,
+            validate=breaker.validated,
         )
         self._schedule = StateFile(
             os.path.join(directory, data_directory.RECOVERY_STATE),
             RecoveryScheduler(),
             clock=clock,
             log=log,
-            consistent=scheduler.consistent,
+            validate=scheduler.validated,
         )
         self._history = StateFile(
             os.path.join(directory, data_directory.OUTAGE_HISTORY),
             OutageHistory(),
             clock=clock,
             log=log,
-            consistent=history.consistent,
+            validate=history.validated,
         )
         self._pace = Pace(rate_per_s=_DEFAULT_RATE_PER_S, period_s=clock.interval(_DEFAULT_MINUTES * 60))
         self._seen = OutageState()
@@ -158,7 +158,7 @@ class Resilience:
         self._change(lambda state: transitions.on_start(state, now, self._times), now)
         for file in (self._circuit, self._schedule):
             with suppress(LocalStorage):  # the first change will say so
-                file.make()
+                file.create()
         notice = notice_at_start(self.gate(now), now)
         if notice is not None:
             self._tell(notice)

@@ -164,7 +164,7 @@ class RecoveryScheduler:
         )
 
 
-def consistent(scheduler: RecoveryScheduler) -> RecoveryScheduler:
+def validated(scheduler: RecoveryScheduler) -> RecoveryScheduler:
     """A state read from a file; ValueError when its fields contradict each other."""
     counts = (scheduler.consecutive_successes, scheduler.consecutive_failures, scheduler.recovery_count, scheduler.step)
     if min(counts) < 0:
@@ -173,7 +173,7 @@ def consistent(scheduler: RecoveryScheduler) -> RecoveryScheduler:
         raise ValueError("a pause has an end that does not go with its reason")
     if scheduler.period is None:
         return scheduler
-    return replace(scheduler, period=limiter.consistent(scheduler.period))
+    return replace(scheduler, period=limiter.validated(scheduler.period))
 
 
 def _with_pause(scheduler: RecoveryScheduler, pause: Pause) -> RecoveryScheduler:

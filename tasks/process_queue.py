@@ -12,7 +12,7 @@ from local.words import counted, duration_in_words, sentence
 from outages.resilience import Resilience
 from outages.transitions import GateKind
 from store.overview import Overview
-from store.worker_file import read_told
+from store.worker_file import read_worker_status
 from tasks.drain_progress import Drain
 from tasks.prerequisites import need_packages
 from tasks.relay import relay_worker_log
@@ -21,7 +21,7 @@ from tasks.worker_link import WorkerLink, WorkerSilent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from store.worker_file import Told
+    from store.worker_file import WorkerStatus
     from tasks.context import Context
     from tasks.drain_progress import Standing
 
@@ -126,7 +126,7 @@ class _DrainWatch:
         gate = self._resilience.gate(now)
         if gate.kind is GateKind.WAIT:
             return Stop(by=gate.stopped_by or "circuit", message=gate.message or "", until=gate.until)
-        told = read_told(self._context.directory)
+        told = read_worker_status(self._context.directory)
         if (told.heartbeat_at or 0.0) < self._since:
             return None  # of a worker before
         return stop_told(told)
@@ -160,7 +160,7 @@ class _DrainWatch:
         }
 
 
-def stop_told(told: Told) -> Stop | None:
+def stop_told(told: WorkerStatus) -> Stop | None:
     """What `worker.json` says of a stop that stands in no other file."""
     words = {"paused": _PAUSED, "stash": _STASH}
     by = told.stopped_by

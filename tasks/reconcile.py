@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from local.words import counted
 from reconciliation.schedule import chosen_scope
 from reconciliation.state import COMMAND, ReconciliationState, result_path, state_file
-from store.worker_file import read_told
+from store.worker_file import read_worker_status
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages
 from tasks.relay import relay_worker_log
@@ -108,7 +108,7 @@ class _RunWatch:
     def _end_while_stash_is_away(self) -> None:
         """A worker that waits for Stash ends after a while, and the next one waits again: not for a task to watch."""
         now = self._context.clock.monotonic()
-        if read_told(self._context.directory).stopped_by != "stash":
+        if read_worker_status(self._context.directory).stopped_by != "stash":
             self._stash_away_since = None
             return
         self._stash_away_since = self._stash_away_since or now

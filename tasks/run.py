@@ -13,7 +13,7 @@ from local.hide_paths import PathHider, hide_paths
 from local.redact import Redactor
 from local.storage import LocalStorage
 from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line
-from store.worker_file import read_told
+from store.worker_file import read_worker_status
 from tasks.clear import clear_dlq, clear_queue, purge_dlq, restore_cleared
 from tasks.context import Context, TaskError
 from tasks.health import health_check
@@ -59,7 +59,7 @@ PROGRESS_STEP = 0.001
 def run_task(data: bytes, *, directory: str, script: str) -> None:
     """Answer the input of a task or operation. Never raises: what went wrong is the answer."""
     redactor, hider = Redactor(), PathHider()
-    hider.is_on = read_told(directory).hide_paths  # until this task has asked Stash itself
+    hider.is_on = read_worker_status(directory).hide_paths  # until this task has asked Stash itself
     stream = os.fdopen(os.dup(2), "wb", buffering=0)
     log = _log_to_stash(stream, redactor, hider)
     try:

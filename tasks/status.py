@@ -15,7 +15,7 @@ from outages.resilience import Resilience
 from push.verdicts import advice_for
 from reconciliation.state import ReconciliationState, state_file
 from store.overview import Overview
-from store.worker_file import Told, read_told
+from store.worker_file import WorkerStatus, read_worker_status
 from tasks.process_queue import stop_told
 from tasks.status_lines import Status, status_lines
 
@@ -33,7 +33,7 @@ EXAMPLES = 3
 def queue_status(context: Context) -> Mapping[str, object]:
     """What the contract calls the output of View Queue Status."""
     now = context.now
-    told = read_told(context.directory)
+    told = read_worker_status(context.directory)
     status = _look(context, told, now)
     for line in status_lines(status, now):
         context.log.info("%s", line)
@@ -42,7 +42,7 @@ def queue_status(context: Context) -> Mapping[str, object]:
     return _answer(status, now)
 
 
-def _look(context: Context, told: Told, now: float) -> Status:
+def _look(context: Context, told: WorkerStatus, now: float) -> Status:
     overview = Overview(context.directory)
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     if told.recovery_rate and told.recovery_minutes:
@@ -59,7 +59,7 @@ def _look(context: Context, told: Told, now: float) -> Status:
         outages=_outages(resilience, overview.problems),
         reconciliation=_reconciliation(context, overview.problems),
         worker=worker,
-        draining=_draining(resilience, told if worker["running"] else Told(), now),
+        draining=_draining(resilience, told if worker["running"] else WorkerStatus(), now),
         path_map_inferred=overview.inferred_path_map(),
         problems=[*overview.problems, *_missing_packages(context.directory)],
     )
@@ -146,10 +146,10 @@ def _recovery(resilience: Resilience, now: float) -> Mapping[str, object]:
     }
 
 
-def _worker(directory: str, told: Told) -> Mapping[str, Any]:
+def _worker(directory: str, told: WorkerStatus) -> Mapping[str, Any]:
     """Whether it lives is what the lock says; a Windows lock cannot be asked without disturbing it."""
     try:
-        running = not lock.is_free(directory) if os.name == "posix" else told != Told()
+        running = not lock.is_free(directory) if os.name == "posix" else told != WorkerStatus()
     except OSError:
         running = False
     if not running:
@@ -163,7 +163,7 @@ def _worker(directory: str, told: Told) -> Mapping[str, Any]:
     }
 
 
-def _draining(resilience: Resilience, told: Told, now: float) -> Mapping[str, Any]:
+def _draining(resilience: Resilience, told: WorkerStatus, now: float) -> Mapping[str, Any]:
     gate = resilience.gate(now)
     if gate.stopped_by:
         return {"stopped_by": gate.stopped_by, "message": gate.message, "until": gate.until}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from local import inbox, lock, start
 from local.data_directory import PACKAGES_NOTE
 from store.requests import answer_path, command_content, command_entry
-from store.worker_file import read_told
+from store.worker_file import read_worker_status
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages
 
@@ -146,7 +146,7 @@ def _removed(path: str) -> bool:
 
 
 def _silence(directory: str, command_id: str) -> str:
-    doing = read_told(directory).doing or "unknown"
+    doing = read_worker_status(directory).doing or "unknown"
     if _withdraw(directory, command_id):
         return (
             f"PlexSync's worker has not answered within {ANSWER_WAIT_S:.0f} s (it says: {doing}). Nothing was changed; "

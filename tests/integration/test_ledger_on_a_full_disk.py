@@ -22,8 +22,8 @@ def test_the_ledger_goes_on_when_there_is_room_again(tmp_path: Path, room_bytes:
     intent = {Field.SUMMARY: "words " * 20_000}
     with closing(Ledger(str(tmp_path))) as ledger:
         with full_disk(most_bytes=room_bytes), pytest.raises(LocalStorage, match=r"sync_state\.db could not be"):
-            ledger.intend(1, 10, Owned(pushed={}, intents=()), intent)
-        ledger.intend(2, 20, Owned(pushed={}, intents=()), intent)
+            ledger.record_intent(1, 10, Owned(pushed={}, intents=()), intent)
+        ledger.record_intent(2, 20, Owned(pushed={}, intents=()), intent)
         assert ledger.record(1) is None
         record = ledger.record(2)
         assert record

@@ -53,7 +53,7 @@ def test_user_edits_go_before_bulk_work_and_turn_it_urgent(tmp_path: Path) -> No
             queue.add(job(scene_id, Reason.SYNC))
         queue.add(job(4))
         queue.add(job(3))
-        assert [found.scene_id for found in queue.peek_ready(NOW, 9)] == [4, 3, 1, 2]
+        assert [found.scene_id for found in queue.peek_due(NOW, 9)] == [4, 3, 1, 2]
         assert drain(queue) == [4, 3, 1, 2]
 
 
@@ -175,7 +175,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
     @rule(delay_s=st.sampled_from([0.0, 5.0, 50.0]), settle=st.booleans())
     def work(self, delay_s: float, *, settle: bool) -> None:
         due = {scene_id for scene_id, not_before in self.pending.items() if not_before <= self.now}
-        peeked = self.queue.peek_ready(self.now, 10)
+        peeked = self.queue.peek_due(self.now, 10)
         assert {found.scene_id for found in peeked} == due
         taken = self.queue.take(self.now)
         assert (taken.scene_id if taken else None) == (peeked[0].scene_id if peeked else None)
@@ -234,7 +234,7 @@ def test_a_full_disk_leaves_every_job_where_it_was(tmp_path: Path) -> None:
             for refused in writes:
                 with pytest.raises(LocalStorage, match=r"data\.db"):
                     refused()
-            queue.keep(1)
+            queue.release(1)
         assert len(queue) == 3
         assert sorted(drain(queue)) == [1, 2, 3]
         queue.add(job(4))

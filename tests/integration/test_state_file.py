@@ -157,7 +157,7 @@ def test_fields_that_contradict_each_other_make_a_file_unusable(tmp_path: Path) 
         Counted(),
         clock=SetClock(),
         log=logging.getLogger("state"),
-        consistent=refuse_thirteen,
+        validate=refuse_thirteen,
     )
     assert file.read() == Counted()
 

@@ -13,7 +13,7 @@ from outages.breaker import (
     CircuitHalfOpened,
     CircuitOpened,
     OpenOutage,
-    consistent,
+    validated,
 )
 
 NOW = 1_700_000_000.0
@@ -138,7 +138,7 @@ def test_probes_and_waiting_jobs_are_counted_while_the_outage_lasts() -> None:
 
 
 def test_open_circuit_read_without_its_outage_gets_one() -> None:
-    breaker = consistent(CircuitBreaker(state=Circuit.OPEN, opened_at=NOW, last_error="refused", last_outage_id=3))
+    breaker = validated(CircuitBreaker(state=Circuit.OPEN, opened_at=NOW, last_error="refused", last_outage_id=3))
     assert breaker.outage == OpenOutage(id=4, started_at=NOW, cause="refused")
     assert breaker.last_outage_id == 4
 
@@ -154,7 +154,7 @@ def test_open_circuit_read_without_its_outage_gets_one() -> None:
 )
 def test_contradictions_in_the_file_are_refused(breaker: CircuitBreaker) -> None:
     with pytest.raises(ValueError, match=r"opened_at|below zero"):
-        consistent(breaker)
+        validated(breaker)
 
 
 LEGAL = {
@@ -240,7 +240,7 @@ class BreakerMachine(RuleBasedStateMachine):
         is_closed = self.breaker.state is Circuit.CLOSED
         assert (self.breaker.outage is None) == is_closed
         assert (self.breaker.opened_at is None) == is_closed
-        assert consistent(self.breaker) == self.breaker
+        assert validated(self.breaker) == self.breaker
 
     @invariant()
     def suspects_are_the_failures_in_a_row(self) -> None:

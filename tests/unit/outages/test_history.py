@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outages.breaker import OpenOutage
-from outages.history import OUTAGES_KEPT, Outage, OutageHistory, consistent
+from outages.history import OUTAGES_KEPT, Outage, OutageHistory, validated
 
 NOW = 1_700_000_000.0
 
@@ -116,12 +116,12 @@ def test_figures_are_sane_whatever_the_clock_did(
     figures = history.figures(None if under_way is None else open_outage(99, under_way), now)
     assert figures.availability is None or 0 <= figures.availability <= 1
     assert min(figures.total_s, figures.longest_s, figures.mttr_s or 0, figures.mtbf_s or 0) >= 0
-    assert consistent(history) == history
+    assert validated(history) == history
 
 
 def test_contradictions_in_the_file_are_refused() -> None:
     (outage,) = with_ended(1).outages
     with pytest.raises(ValueError, match="no end"):
-        consistent(OutageHistory(outages=(replace(outage, ended_at=None),)))
+        validated(OutageHistory(outages=(replace(outage, ended_at=None),)))
     with pytest.raises(ValueError, match="twice"):
-        consistent(OutageHistory(outages=(outage, outage)))
+        validated(OutageHistory(outages=(outage, outage)))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outages.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter, consistent
+from outages.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter, validated
 
 NOW = 1_700_000_000.0
 PACE = Pace(rate_per_s=5.0, period_s=300.0)
@@ -151,7 +151,7 @@ def test_rate_stays_within_its_bounds(rate: float, results: list[tuple[bool, flo
     for good, pause_s in results:
         now += pause_s
         period = period.watched(good=good, now=now, pace=pace)
-        assert consistent(period) == period
+        assert validated(period) == period
         present = period.rate_at(now, pace)
         assert present is None or min(0.5, rate) <= present <= 4 * rate
 
@@ -159,4 +159,4 @@ def test_rate_stays_within_its_bounds(rate: float, results: list[tuple[bool, flo
 @pytest.mark.parametrize("scale", [0.0, -1.0, 1.5])
 def test_scale_out_of_bounds_is_refused(scale: float) -> None:
     with pytest.raises(ValueError, match="rate_scale"):
-        consistent(replace(PERIOD, rate_scale=scale))
+        validated(replace(PERIOD, rate_scale=scale))

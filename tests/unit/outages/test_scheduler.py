@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outages.limiter import RecoveryPeriod
-from outages.scheduler import Pause, PauseReason, ProbeTimes, RecoveryScheduler, consistent
+from outages.scheduler import Pause, PauseReason, ProbeTimes, RecoveryScheduler, validated
 
 NOW = 1_700_000_000.0
 
@@ -106,7 +106,7 @@ def test_pauses_are_one_of_a_kind_and_in_order(reasons: list[PauseReason]) -> No
             scheduler = scheduler.paused(reason, "why", NOW)
     order = [list(PauseReason).index(pause.reason) for pause in scheduler.pauses]
     assert order == sorted(set(order))
-    assert consistent(scheduler) == scheduler
+    assert validated(scheduler) == scheduler
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_pauses_are_one_of_a_kind_and_in_order(reasons: list[PauseReason]) -> No
 )
 def test_contradictions_in_the_file_are_refused(scheduler: RecoveryScheduler) -> None:
     with pytest.raises(ValueError, match=r"below zero|an end|rate_scale"):
-        consistent(scheduler)
+        validated(scheduler)

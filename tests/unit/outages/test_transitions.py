@@ -267,9 +267,9 @@ class OutageMachine(RuleBasedStateMachine):
 
     @invariant()
     def files_would_be_accepted(self) -> None:
-        assert breaker.consistent(self.state.breaker) == self.state.breaker
-        assert scheduler.consistent(self.state.scheduler) == self.state.scheduler
-        assert history.consistent(self.state.history) == self.state.history
+        assert breaker.validated(self.state.breaker) == self.state.breaker
+        assert scheduler.validated(self.state.scheduler) == self.state.scheduler
+        assert history.validated(self.state.history) == self.state.history
 
     @invariant()
     def healthy_plex_is_noticed_and_drained_to(self) -> None:
