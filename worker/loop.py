@@ -102,7 +102,7 @@ class SyncWorker:
             self._claim()
             self._resilience.refresh(now)
             if self._parts.stash.settings or not self._stash.rests_for_s(now):
-                self._resilience.maybe_check_recovery(self._parts.probe, len(self._queue))
+                self._resilience.probe_if_due(self._parts.probe, len(self._queue))
             return self._until_next_check(self._drain_step(now), now)
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
@@ -247,7 +247,7 @@ class SyncWorker:
         if settings.paused:
             return Gate(kind=GateKind.WAIT, stopped_by="paused", message="paused is switched on in the settings")
         self._resilience.refresh(now, at_once=True)  # a Health Check may have changed them just now
-        self._resilience.maybe_check_recovery(self._parts.probe, len(self._queue))
+        self._resilience.probe_if_due(self._parts.probe, len(self._queue))
         return self._resilience.gate(self._clock.now())
 
     def _may_push(self, due: Sequence[Job], gate: Gate) -> bool:

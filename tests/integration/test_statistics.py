@@ -1,4 +1,4 @@
-"""Statistics in the ledger: counted with each judgement, folded when old."""
+"""Statistics in the ledger: counted with each judgement, and added to the total when old."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_each_judgement_counts_once_with_the_seconds_of_a_push(tmp_path: Path) -
     assert sums(tmp_path) == (1, 1, 1, 2.0)
 
 
-def test_a_job_that_a_killed_worker_leaves_to_the_next_counts_once(tmp_path: Path) -> None:
-    """The ledger knew of its end, the queue did not."""
+def test_a_job_repeated_after_a_kill_counts_once(tmp_path: Path) -> None:
+    """The ledger had stored how the job ended, but it was still in the queue."""
     for _ in range(2):
         with closing(Ledger(str(tmp_path))) as ledger:
             judge(ledger, 1, Judgement.UNCHANGED, NOW + 2, AttemptTimes(began_at=NOW + 1, event_at=NOW))
@@ -64,7 +64,7 @@ def test_a_job_that_a_killed_worker_leaves_to_the_next_counts_once(tmp_path: Pat
     assert sums(tmp_path)[:3] == (0, 2, 2)
 
 
-def test_an_exhumed_job_has_not_failed(tmp_path: Path) -> None:
+def test_an_exhumed_job_does_not_count_as_failed(tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path))
     letters = DeadLetters(ledger)
     letters.bury(a_job(4), None, now=NOW)
@@ -73,7 +73,7 @@ def test_an_exhumed_job_has_not_failed(tmp_path: Path) -> None:
     assert sums(tmp_path) == (0, 0, 0, 0.0)
 
 
-def test_old_minutes_are_added_up_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_old_minutes_are_added_to_the_total_and_nothing_is_lost(tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path))
     for hour in range(10):
         judge(ledger, 1, Judgement.PUSHED, NOW + 3600 * hour)
@@ -83,7 +83,7 @@ def test_old_minutes_are_added_up_and_nothing_is_lost(tmp_path: Path) -> None:
         assert database.execute("SELECT COUNT(*) FROM statistic").fetchone() == (3,)
 
 
-def test_a_ledger_of_the_first_version_gains_what_is_new(tmp_path: Path) -> None:
+def test_a_ledger_of_the_first_version_is_migrated(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "sync_state.db")) as database:
         database.executescript(
             "CREATE TABLE dead_letter (id INTEGER PRIMARY KEY AUTOINCREMENT, scene_id INTEGER NOT NULL UNIQUE,"

@@ -30,7 +30,7 @@ EVENTS: list[tuple[Event, float | None, int, str]] = [
         "circuit OPEN: connection refused. All jobs wait, none is charged. Next check in 5 s.",
     ),
     (
-        CircuitOpened(outage=outage(), why="no answer within 30 s", again=True),
+        CircuitOpened(outage=outage(), why="no answer within 30 s", is_reopened=True),
         10,
         logging.WARNING,
         "circuit OPEN again: no answer within 30 s. The outage began 3 min 20 s ago. Next check in 10 s.",
