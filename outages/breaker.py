@@ -1,7 +1,7 @@
-"""The circuit breaker: does Plex get jobs (CLOSED), none (OPEN), or one on trial (HALF_OPEN)?
+"""The circuit breaker: Plex gets all jobs (CLOSED), none (OPEN), or one on trial (HALF_OPEN).
 
-Pure: each method is named for what happened and returns the breaker after it with the events to be told. Only
-server-level failures and probes come here; a missing or rejected item is a sign of health, a success.
+Pure: each method is named for what happened, and returns the new breaker and the events to report. Only failures at
+the server level count: a missing or rejected item is a success, because it shows that Plex is healthy.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-# As many different scenes in a row are no longer each its own fault, although the probes pass.
+# If this many different scenes in a row fail, the scenes are not to blame, even if the probes pass.
 SUSPECTS_TO_OPEN = 5
-# An error's text may quote a page of HTML.
-_LONGEST_ERROR = 500
+# In characters, because an error's text may quote a whole page of HTML.
+_MAX_ERROR_LENGTH = 500
 
 
 class Circuit(str, Enum):
-    """The three states, as the files and the JSON answers spell them; logs write them in capitals."""
+    """The three states, as spelled in files and JSON answers; logs write them in capitals."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -25,7 +25,7 @@ class Circuit(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
-    """A scene whose job failed at the server level though the probe after it passed."""
+    """A scene whose job failed at the server level although the probe after it passed."""
 
     scene_id: int
     failed_at: float
@@ -33,10 +33,10 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOutage:
-    """The outage that lasts as long as the circuit is not closed.
+    """The current outage, which ends when the circuit closes.
 
-    `started_at` is the first failure that led to it. `jobs_waiting` is the latest count known, `jobs_affected` the
-    largest one.
+    `started_at` is the time of the first failure that led to it. `jobs_waiting` is the latest known count,
+    `jobs_affected` the highest one.
     """
 
     id: int
@@ -49,24 +49,24 @@ class OpenOutage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitOpened:
-    """Draining stops. The jobs of `refunded` scenes get the attempt back that the last failure cost them."""
+    """Draining stops. The jobs of the `refunded` scenes get back the attempt that their last failure cost."""
 
     outage: OpenOutage
     why: str
-    again: bool = False
+    is_reopened: bool = False
     refunded: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitHalfOpened:
-    """Plex answers a probe: one job may try."""
+    """Plex answered a probe, so one job may try."""
 
     outage: OpenOutage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitClosed:
-    """The outage is over."""
+    """The outage is over. `at`: epoch seconds."""
 
     outage: OpenOutage
     at: float
@@ -77,10 +77,10 @@ CircuitEvent = CircuitOpened | CircuitHalfOpened | CircuitClosed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitBreaker:
-    """The whole of `circuit_breaker.json`.
+    """The content of `circuit_breaker.json`.
 
-    `failure_count` counts server-level failures in a row, of jobs and probes. `transitions` grows by one with each
-    change of state: a result that began under another number is none of the present state's.
+    `failure_count`: consecutive server-level failures of jobs and probes. `transitions` grows by one with each change
+    of state; a job or probe that began under another number says nothing about the current state.
     """
 
     state: Circuit = Circuit.CLOSED
@@ -92,16 +92,19 @@ class CircuitBreaker:
     outage: OpenOutage | None = None
     last_outage_id: int = 0
 
-    def succeeded(self, now: float) -> CircuitChange:
-        """A job got an answer that tells of a healthy server."""
+    def job_succeeded(self, now: float) -> CircuitChange:
+        """A job got an answer that shows a healthy server."""
         if self.state is Circuit.HALF_OPEN:
             return _closed(self, now)
         if self.state is Circuit.OPEN:
             return CircuitChange(breaker=self)
         return CircuitChange(breaker=replace(self, failure_count=0, last_error=None, suspects=()))
 
-    def failed_alone(self, scene_id: int, error: str, now: float, outage_id: int) -> CircuitChange:
-        """A job failed at the server level and the probe after it passed: its own failure, unless too many do so."""
+    def job_failed(self, scene_id: int, error: str, now: float, outage_id: int) -> CircuitChange:
+        """A job failed at the server level but the probe after it passed. That is its own failure, up to a limit.
+
+        If `SUSPECTS_TO_OPEN` different scenes in a row fail like this, it is an outage after all.
+        """
         if self.state is Circuit.OPEN:
             return CircuitChange(breaker=self)
         failed = self._with_failure(error)
@@ -112,18 +115,18 @@ class CircuitBreaker:
             return CircuitChange(breaker=failed)
         scenes = tuple(suspect.scene_id for suspect in failed.suspects)
         why = f"{len(scenes)} different scenes in a row failed although Plex answers probes; the last: {error}"
-        new = OpenOutage(id=outage_id, started_at=failed.suspects[0].failed_at, cause=why[:_LONGEST_ERROR])
+        new = OpenOutage(id=outage_id, started_at=failed.suspects[0].failed_at, cause=why[:_MAX_ERROR_LENGTH])
         return _opened(failed, why, now, new, refunded=scenes)
 
-    def went_down(self, error: str, now: float, outage_id: int) -> CircuitChange:
-        """A probe failed, by itself or after a job's failure."""
+    def probe_failed(self, error: str, now: float, outage_id: int) -> CircuitChange:
+        """A probe failed, whether scheduled or made after a job failed."""
         failed = self._with_failure(error)
         if self.state is Circuit.OPEN:
             return CircuitChange(breaker=failed)
-        return _opened(failed, error, now, OpenOutage(id=outage_id, started_at=now, cause=error[:_LONGEST_ERROR]))
+        return _opened(failed, error, now, OpenOutage(id=outage_id, started_at=now, cause=error[:_MAX_ERROR_LENGTH]))
 
     def probe_passed(self, now: float) -> CircuitChange:
-        """Plex answered a probe. A closed circuit learns nothing: a suspect's failure has a passed probe too."""
+        """Plex answered a probe. A closed circuit keeps its suspects, since each of them had a passed probe too."""
         if self.state is Circuit.HALF_OPEN:
             return _closed(self, now)
         if self.outage is None:
@@ -131,14 +134,14 @@ class CircuitBreaker:
         half_open = replace(self, state=Circuit.HALF_OPEN, transitions=self.transitions + 1)
         return CircuitChange(breaker=half_open, events=(CircuitHalfOpened(outage=self.outage),))
 
-    def found_at_start(self, now: float) -> CircuitChange:
-        """A worker starts. Whoever tried the job or owed the second probe of a HALF_OPEN circuit was killed."""
+    def worker_started(self, now: float) -> CircuitChange:
+        """A worker starts. If the circuit is HALF_OPEN, the last one died before its trial or second probe ended."""
         if self.state is not Circuit.HALF_OPEN or self.outage is None:
             return CircuitChange(breaker=self)
         return _opened(self, "the trial was cut short when the worker before this one ended", now, self.outage)
 
     def with_probe(self, jobs_waiting: int) -> CircuitBreaker:
-        """Count a probe, whatever its result, and the jobs that wait during it."""
+        """Count a probe, whatever its result, and update the counts of waiting jobs."""
         if self.outage is None:
             return self
         affected = max(self.outage.jobs_affected, jobs_waiting)
@@ -146,12 +149,12 @@ class CircuitBreaker:
         return replace(self, outage=outage)
 
     def _with_failure(self, error: str) -> CircuitBreaker:
-        return replace(self, failure_count=self.failure_count + 1, last_error=error[:_LONGEST_ERROR])
+        return replace(self, failure_count=self.failure_count + 1, last_error=error[:_MAX_ERROR_LENGTH])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitChange:
-    """The breaker after something happened; at most one event."""
+    """The new breaker, with at most one event."""
 
     breaker: CircuitBreaker
     events: tuple[CircuitEvent, ...] = ()
@@ -160,7 +163,7 @@ class CircuitChange:
 def _opened(
     breaker: CircuitBreaker, why: str, now: float, new: OpenOutage, *, refunded: tuple[int, ...] = ()
 ) -> CircuitChange:
-    """To OPEN. From HALF_OPEN the same outage goes on, from CLOSED the `new` one begins."""
+    """Go to OPEN. From HALF_OPEN the same outage continues; from CLOSED the `new` one begins."""
     outage = breaker.outage or new
     after = replace(
         breaker,
@@ -171,8 +174,8 @@ def _opened(
         outage=outage,
         last_outage_id=outage.id,
     )
-    again = breaker.outage is not None
-    event = CircuitOpened(outage=outage, why=why[:_LONGEST_ERROR], again=again, refunded=refunded)
+    is_reopened = breaker.outage is not None
+    event = CircuitOpened(outage=outage, why=why[:_MAX_ERROR_LENGTH], is_reopened=is_reopened, refunded=refunded)
     return CircuitChange(breaker=after, events=(event,))
 
 
@@ -182,10 +185,10 @@ def _closed(breaker: CircuitBreaker, now: float) -> CircuitChange:
     return CircuitChange(breaker=after, events=events)
 
 
-def consistent(breaker: CircuitBreaker) -> CircuitBreaker:
-    """A breaker read from a file; ValueError when its fields contradict each other.
+def validated(breaker: CircuitBreaker) -> CircuitBreaker:
+    """Check a breaker read from a file; ValueError if its fields contradict each other.
 
-    A circuit that is not closed has an outage: one without its record gets it from `opened_at`.
+    A circuit that is not closed must have an outage; if its record is missing, it is rebuilt from `opened_at`.
     """
     if breaker.failure_count < 0 or breaker.transitions < 0 or breaker.last_outage_id < 0:
         raise ValueError("a count is below zero")

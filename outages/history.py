@@ -1,4 +1,4 @@
-"""The outages of the past, and what they say about how reliable Plex is. Pure."""
+"""Past outages, and the reliability of Plex that follows from them. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OUTAGES_KEPT = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """One outage; `ended_at` and `duration_s` are None while it lasts."""
+    """One outage. Times are epoch seconds; `ended_at` and `duration_s` are None while it lasts."""
 
     id: int
     started_at: float
@@ -28,10 +28,11 @@ class Outage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutageFigures:
-    """What the list amounts to; None where there is no record to tell from.
+    """Reliability figures; None where nothing is recorded to compute them from.
 
-    `count`, `total_s`, `longest_s` are those of the list, an outage under way included up to now. `mttr_s`: mean
-    length of the ended ones. `mtbf_s` and `availability` (0..1): over all the time since `observed_since`.
+    `count`, `total_s` and `longest_s` are for the listed outages; an ongoing one counts up to now. `mttr_s` is the mean
+    duration of the listed outages that have ended. `mtbf_s` and `availability` (0 to 1) cover all the time since
+    `observed_since`.
     """
 
     count: int
@@ -45,7 +46,7 @@ class OutageFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutageHistory:
-    """The whole of `outage_history.json`: ended outages, oldest first. The one under way is the breaker's."""
+    """The content of `outage_history.json`: ended outages, oldest first. The breaker has the ongoing one."""
 
     observed_since: float | None = None
     outages: tuple[Outage, ...] = ()
@@ -54,15 +55,15 @@ class OutageHistory:
 
     @property
     def last_id(self) -> int:
-        """0 when there was none."""
+        """The highest outage id; 0 if there are no outages."""
         return max((outage.id for outage in self.outages), default=0)
 
-    def observed(self, now: float) -> OutageHistory:
-        """The first worker runs: from now on Plex is being watched."""
+    def with_observation_start(self, now: float) -> OutageHistory:
+        """Set `observed_since` unless it is already set."""
         return self if self.observed_since is not None else replace(self, observed_since=now)
 
-    def closed(self, ended: OpenOutage, now: float) -> OutageHistory:
-        """Write down an outage that is over. By its id: a repetition after a crash replaces what it wrote before."""
+    def with_ended(self, ended: OpenOutage, now: float) -> OutageHistory:
+        """Add an outage that has ended. Repeated after a crash, it replaces the outage with the same id."""
         pushed = sum(outage.jobs_pushed for outage in self.outages if outage.id == ended.id)
         outage = Outage(
             id=ended.id,
@@ -74,11 +75,11 @@ class OutageHistory:
             jobs_affected=ended.jobs_affected,
             jobs_pushed=pushed,
         )
-        others = [known for known in self.outages if known.id != ended.id]
-        return _shortened(replace(self, outages=(*others, outage)))
+        others = [other for other in self.outages if other.id != ended.id]
+        return _trimmed(replace(self, outages=(*others, outage)))
 
-    def pushed(self, outage_id: int, jobs: int) -> OutageHistory:
-        """Count jobs that went out in the recovery after an outage."""
+    def with_jobs_pushed(self, outage_id: int, jobs: int) -> OutageHistory:
+        """Count jobs pushed in the recovery period after an outage."""
         return replace(
             self,
             outages=tuple(
@@ -87,45 +88,48 @@ class OutageHistory:
             ),
         )
 
-    def listed(self, under_way: OpenOutage | None) -> tuple[Outage, ...]:
-        """Oldest first, the one under way last. It counts as such even if a crash left it written down as ended."""
-        return self._all(under_way)[-OUTAGES_KEPT:]
+    def listed(self, ongoing: OpenOutage | None) -> tuple[Outage, ...]:
+        """Return the latest outages, oldest first and the ongoing one last.
 
-    def figures(self, under_way: OpenOutage | None, now: float) -> OutageFigures:
-        """See OutageFigures. A clock that was set back makes no length negative."""
-        listed = self.listed(under_way)
-        lengths = [_length_s(outage, now) for outage in listed]
+        It counts as ongoing even if a worker recorded its end and then crashed.
+        """
+        return self._all(ongoing)[-OUTAGES_KEPT:]
+
+    def figures(self, ongoing: OpenOutage | None, now: float) -> OutageFigures:
+        """Return the figures up to now. No duration is negative, even if the clock was set back."""
+        listed = self.listed(ongoing)
+        durations = [_duration_s(outage, now) for outage in listed]
         ended = [outage.duration_s for outage in listed if outage.duration_s is not None]
         observed_s = 0.0 if self.observed_since is None else max(0.0, now - self.observed_since)
-        known = self._all(under_way)
-        down_s = self.forgotten_s + sum(_length_s(outage, now, since=self.observed_since) for outage in known)
+        kept = self._all(ongoing)
+        down_s = self.forgotten_s + sum(_duration_s(outage, now, since=self.observed_since) for outage in kept)
         up_s = max(0.0, observed_s - down_s)
-        outages = len(known) + self.forgotten_count
+        outages = len(kept) + self.forgotten_count
         return OutageFigures(
             count=len(listed),
-            total_s=sum(lengths),
-            longest_s=max(lengths, default=0.0),
+            total_s=sum(durations),
+            longest_s=max(durations, default=0.0),
             mttr_s=sum(ended) / len(ended) if ended else None,
             mtbf_s=up_s / outages if observed_s and outages else None,
             availability=up_s / observed_s if observed_s else None,
             observed_since=self.observed_since,
         )
 
-    def _all(self, under_way: OpenOutage | None) -> tuple[Outage, ...]:
-        if under_way is None:
+    def _all(self, ongoing: OpenOutage | None) -> tuple[Outage, ...]:
+        if ongoing is None:
             return self.outages
-        ongoing = Outage(
-            id=under_way.id,
-            started_at=under_way.started_at,
-            cause=under_way.cause,
-            probes=under_way.probes,
-            jobs_affected=under_way.jobs_affected,
+        last = Outage(
+            id=ongoing.id,
+            started_at=ongoing.started_at,
+            cause=ongoing.cause,
+            probes=ongoing.probes,
+            jobs_affected=ongoing.jobs_affected,
         )
-        return (*(outage for outage in self.outages if outage.id != under_way.id), ongoing)
+        return (*(outage for outage in self.outages if outage.id != ongoing.id), last)
 
 
-def consistent(history: OutageHistory) -> OutageHistory:
-    """A history read from a file; ValueError when it holds what only a breaker may hold, or one outage twice."""
+def validated(history: OutageHistory) -> OutageHistory:
+    """Check a history read from a file; ValueError if an outage in it has no end or is in it twice."""
     if any(outage.ended_at is None or outage.duration_s is None for outage in history.outages):
         raise ValueError("an outage in it has no end")
     if len({outage.id for outage in history.outages}) < len(history.outages):
@@ -133,7 +137,7 @@ def consistent(history: OutageHistory) -> OutageHistory:
     return history
 
 
-def _shortened(history: OutageHistory) -> OutageHistory:
+def _trimmed(history: OutageHistory) -> OutageHistory:
     surplus = history.outages[:-OUTAGES_KEPT]
     return replace(
         history,
@@ -143,7 +147,7 @@ def _shortened(history: OutageHistory) -> OutageHistory:
     )
 
 
-def _length_s(outage: Outage, now: float, *, since: float | None = None) -> float:
-    """The part of it after `since`; one under way lasts until now."""
+def _duration_s(outage: Outage, now: float, *, since: float | None = None) -> float:
+    """Duration of the part after `since`; an ongoing outage lasts until now."""
     started_at = outage.started_at if since is None else max(since, outage.started_at)
     return max(0.0, (now if outage.ended_at is None else outage.ended_at) - started_at)

@@ -1,7 +1,7 @@
-"""How fast jobs may go out after an outage: a token bucket whose rate grows in steps and heeds errors. Pure.
+"""How fast jobs go out after an outage: a token bucket whose rate grows in steps and falls on errors. Pure.
 
-The steps of the recovery period are a third each: `recovery_rate`, twice, four times that; then no limit. When more
-than a fifth of the last 20 jobs fail at the server level the rate is halved; 20 good ones in a row double it back.
+The recovery period has three equal steps: `recovery_rate`, twice that, four times that; then there is no limit. If more
+than a fifth of the last 20 jobs fail at the server level, the rate is halved; 20 successes in a row double it again.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 
 _STEPS = (1.0, 2.0, 4.0)
 _WINDOW = 20
-_MOST_FAILURES = _WINDOW // 5
-_FLOOR_PER_S = 0.5
-# Waiting exactly as long as told must be enough, though a float of epoch seconds is only exact to 0.24 microseconds.
-# What a token lacks stays owed, so the rate holds in the long run.
+_MAX_FAILURES = _WINDOW // 5
+_MIN_RATE_PER_S = 0.5
+# Waiting for exactly the returned time must be enough, but a float of epoch seconds is only exact to 0.24 microseconds.
+# The missing fraction of a token stays owed, so the rate is correct in the long run.
 _ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What the settings ask for: jobs per second at first, length of the period in real seconds; both above 0."""
+    """The configured pace: jobs per second in the first step, length of the period in real seconds; both above 0."""
 
     rate_per_s: float
     period_s: float
@@ -27,10 +27,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryPeriod:
-    """The time after an outage, as `recovery_state.json` keeps it.
+    """The time after an outage, as stored in `recovery_state.json`.
 
-    `rate_scale` is what the errors have made of the rate, 0 < scale <= 1. `recent` holds the last results, newest
-    last, True for a good one, since the scale last changed.
+    `rate_scale` is the factor that errors have reduced the rate by, 0 < scale <= 1. `recent` holds the latest results
+    since it last changed, newest last, True for a success.
     """
 
     outage_id: int
@@ -39,27 +39,27 @@ class RecoveryPeriod:
     recent: tuple[bool, ...] = ()
 
     def ends_at(self, pace: Pace) -> float:
-        """Epoch seconds."""
+        """Return the end of the period, in epoch seconds."""
         return self.started_at + pace.period_s
 
     def rate_at(self, now: float, pace: Pace) -> float | None:
-        """Jobs per second; None when unlimited, before and after the period.
+        """Return the limit in jobs per second; None outside the period, when there is no limit.
 
-        A clock that runs a little behind is at the period's start; one set back by more than the period ends it.
+        A clock that is slightly behind counts as the period's start; one set back by more than its length ends it.
         """
         step_rate = self._step_rate_at(now, pace)
         if step_rate is None:
             return None
-        return max(step_rate * self.rate_scale, _floor_of(pace))
+        return max(step_rate * self.rate_scale, _min_rate_per_s(pace))
 
-    def watched(self, *, good: bool, now: float, pace: Pace) -> RecoveryPeriod:
-        """After a job's result: a good one, or a failure at the server level."""
+    def with_result(self, *, good: bool, now: float, pace: Pace) -> RecoveryPeriod:
+        """Add a job's result: `good`, or a failure at the server level."""
         step_rate = self._step_rate_at(now, pace)
         if step_rate is None:
             return self
         recent = (*self.recent, good)[-_WINDOW:]
-        if recent.count(False) > _MOST_FAILURES:
-            lowest = min(1.0, _floor_of(pace) / step_rate)
+        if recent.count(False) > _MAX_FAILURES:
+            lowest = min(1.0, _min_rate_per_s(pace) / step_rate)
             return replace(self, rate_scale=max(self.rate_scale / 2, lowest), recent=())
         if len(recent) == _WINDOW and all(recent) and self.rate_scale < 1.0:
             return replace(self, rate_scale=min(1.0, self.rate_scale * 2), recent=())
@@ -74,9 +74,9 @@ class RecoveryPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryRateLimiter:
-    """A token bucket of capacity 1, empty when it is made, so that a restart gains nobody a token.
+    """A token bucket of capacity 1. It starts empty, so that a restart does not gain a token.
 
-    It fills at the lower one of the rates at the two ends of a stretch, so a step upwards cannot overfill it.
+    Between two calls it fills at the lower of the two calls' rates, so that a step up cannot overfill it.
     """
 
     filled_at: float
@@ -84,9 +84,9 @@ class RecoveryRateLimiter:
     rate_per_s: float | None = None
 
     def take(self, now: float, rate_per_s: float | None) -> tuple[RecoveryRateLimiter, float]:
-        """Take the token for one job; the second value is 0, or the seconds until there is one (none is taken then).
+        """Take the token for one job; the second value is 0, or the seconds until there is a token if none was taken.
 
-        `rate_per_s` None: no limit. A clock that was set back only fills the bucket later.
+        `rate_per_s` None: no limit. If the clock was set back, the bucket only fills later.
         """
         if rate_per_s is None:
             return RecoveryRateLimiter(filled_at=now), 0.0
@@ -97,13 +97,13 @@ class RecoveryRateLimiter:
         return replace(self, filled_at=now, tokens=tokens - 1.0, rate_per_s=rate_per_s), 0.0
 
 
-def _floor_of(pace: Pace) -> float:
-    """A rate set lower than the floor is its own floor."""
-    return min(_FLOOR_PER_S, pace.rate_per_s)
+def _min_rate_per_s(pace: Pace) -> float:
+    """A configured rate below the minimum is its own minimum."""
+    return min(_MIN_RATE_PER_S, pace.rate_per_s)
 
 
-def consistent(period: RecoveryPeriod) -> RecoveryPeriod:
-    """A period read from a file; ValueError when its scale is out of bounds."""
+def validated(period: RecoveryPeriod) -> RecoveryPeriod:
+    """Check a period read from a file; ValueError if its scale is out of bounds."""
     if not 0.0 < period.rate_scale <= 1.0:
         raise ValueError(f"rate_scale {period.rate_scale} is not above 0 and at most 1")
     return replace(period, recent=period.recent[-_WINDOW:])

@@ -1,4 +1,4 @@
-"""What is logged when something changes: what happened, why, and what comes next. Pure."""
+"""Log lines for changes: what happened, why, and what comes next. Pure."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _RESUMED: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A log line; `level` is one of logging's."""
+    """A log line. `level` is one of the levels of `logging`."""
 
     level: int
     text: str
 
 
 def notice_of(event: Event, state: OutageState, *, now: float, rate_per_s: float) -> Notice:
-    """Tell an event by the state that it led to. `rate_per_s`: of the recovery period's first step."""
+    """Describe an event. `state`: after the event; `rate_per_s`: of the recovery period's first step."""
     if isinstance(event, CircuitOpened):
         return Notice(level=logging.WARNING, text=_opened(event, state, now))
     if isinstance(event, CircuitHalfOpened):
@@ -44,23 +44,24 @@ def notice_of(event: Event, state: OutageState, *, now: float, rate_per_s: float
         return Notice(level=logging.INFO, text=f"draining goes on: {_RESUMED[event.pause.reason]}.")
     is_busy = event.pause.until is not None
     next_at = event.pause.until if is_busy else state.scheduler.next_check_at
-    text = f"draining PAUSED: {sentence(event.pause.message)} {_next(next_at, now, busy=is_busy)} No job is charged."
+    when = _when_next(next_at, now, busy=is_busy)
+    text = f"draining PAUSED: {sentence(event.pause.message)} {when} No job is charged."
     return Notice(level=logging.WARNING if is_busy else logging.ERROR, text=text)
 
 
 def notice_at_start(gate: Gate, now: float) -> Notice | None:
-    """What a worker that starts finds in its way; None when nothing is."""
+    """Describe what stops the drain when a worker starts; None if nothing does."""
     if gate.kind is not GateKind.WAIT or gate.message is None:
         return None
     what = "the circuit is still OPEN" if gate.stopped_by == "circuit" else "draining is still PAUSED"
     busy = gate.stopped_by == PauseReason.BUSY.value
-    text = f"{what}: {sentence(gate.message)} {_next(gate.until, now, busy=busy)}"
+    text = f"{what}: {sentence(gate.message)} {_when_next(gate.until, now, busy=busy)}"
     return Notice(level=logging.WARNING, text=text)
 
 
 def _opened(event: CircuitOpened, state: OutageState, now: float) -> str:
-    after = _next(state.scheduler.next_check_at, now)
-    if event.again:
+    after = _when_next(state.scheduler.next_check_at, now)
+    if event.is_reopened:
         lasted = duration_in_words(now - event.outage.started_at)
         return f"circuit OPEN again: {sentence(event.why)} The outage began {lasted} ago. {after}"
     if event.refunded:
@@ -78,6 +79,6 @@ def _closed(event: CircuitClosed, rate_per_s: float) -> str:
     return f"circuit CLOSED: Plex is back. Outage {outage.id} lasted {lasted} ({outage.cause.rstrip('.')}). {waiting}"
 
 
-def _next(at: float | None, now: float, *, busy: bool = False) -> str:
+def _when_next(at: float | None, now: float, *, busy: bool = False) -> str:
     when = "at once" if at is None or at <= now else f"in {duration_in_words(at - now)}"
     return f"It goes on {when}." if busy else f"Next check {when}."

@@ -1,4 +1,4 @@
-"""When Plex is probed next, what stops the drain besides the circuit, and the recovery period. Pure."""
+"""When Plex is probed next, which pauses stop the drain, and the recovery period. Pure."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from enum import Enum
 from outages import limiter
 from outages.limiter import RecoveryPeriod
 
-# Soon at first, since most outages are restarts; a minute is the longest that a recovered Plex stays unnoticed.
+# Short at first, because most outages are restarts. A recovered Plex goes unnoticed for a minute at most.
 PROBE_DELAYS_S = (5.0, 10.0, 20.0, 40.0, 60.0)
 SECOND_PROBE_S = 1.0
 BUSY_DEFAULT_S = 30.0
-BUSY_LONGEST_S = 600.0
-_BUSY_SHORTEST_S = 1.0
-_LONGEST_MESSAGE = 500
+BUSY_MAX_S = 600.0
+BUSY_MIN_S = 1.0
+_MAX_MESSAGE_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeTimes:
-    """How long everything lasts, in real seconds. `scale`: how much faster than designed, as of `Clock`."""
+    """All delays, in real seconds. `scale`: how many times faster than designed the clock runs (`Clock.scale`)."""
 
     scale: float = 1.0
 
     def delay_s(self, step: int) -> float:
-        """Until the next probe, after `step` of them."""
+        """Delay before the next probe, after `step` probes."""
         return PROBE_DELAYS_S[min(step, len(PROBE_DELAYS_S) - 1)] / self.scale
 
     @property
     def second_probe_s(self) -> float:
-        """Until the probe that confirms the one that passed."""
+        """Delay before the second probe, which confirms one that passed."""
         return SECOND_PROBE_S / self.scale
 
     @property
-    def same_trouble_s(self) -> float:
-        """A stop that comes this soon after the last check goes on with its delays instead of starting over."""
+    def same_stop_s(self) -> float:
+        """If the drain stops again this soon after the last check, the back-off continues instead of starting over."""
         return 2 * PROBE_DELAYS_S[-1] / self.scale
 
     @property
-    def farthest_s(self) -> float:
-        """No stored time is further ahead: the longest Retry-After, and leeway for rounding and clock corrections."""
-        return 1.1 * BUSY_LONGEST_S / self.scale
+    def max_ahead_s(self) -> float:
+        """How far ahead a stored time can be: the longest Retry-After, plus leeway for rounding and clock changes."""
+        return 1.1 * BUSY_MAX_S / self.scale
 
     def busy_s(self, retry_after_s: float | None) -> float:
-        """How long to leave a busy Plex alone: what it asks for, within 1 to 600 s; 30 s when it does not say."""
+        """How long to leave a busy Plex alone: as long as it asks, but 1 to 600 s; 30 s if it does not say."""
         if retry_after_s is None or not math.isfinite(retry_after_s):
             retry_after_s = BUSY_DEFAULT_S
-        return min(max(retry_after_s, _BUSY_SHORTEST_S), BUSY_LONGEST_S) / self.scale
+        return min(max(retry_after_s, BUSY_MIN_S), BUSY_MAX_S) / self.scale
 
 
 class PauseReason(str, Enum):
-    """Why draining is stopped although the circuit is closed, in the order in which they are named to the user."""
+    """Why draining is paused although the circuit is closed. Of several reasons, users see the first in this order."""
 
     STORAGE = "storage"
     AUTH = "auth"
@@ -61,7 +61,7 @@ class PauseReason(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """One such stop. Only BUSY has an `until` and ends by itself; the others end by a probe or by new settings."""
+    """One pause. Only BUSY has an `until` and ends by itself; a probe or new settings end the others."""
 
     reason: PauseReason
     since: float
@@ -71,10 +71,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryScheduler:
-    """The whole of `recovery_state.json`.
+    """The content of `recovery_state.json`. Times are epoch seconds.
 
-    Successes and failures are those of checks (probes), in a row. `step` counts the probe intervals used up since
-    draining stopped. `recovered_outage` is the last outage counted in `recovery_count`.
+    `consecutive_successes` and `consecutive_failures` count checks (probes). `step` counts the back-off delays used
+    since draining stopped. `recovered_outage` is the id of the last outage counted in `recovery_count`.
     """
 
     last_check_at: float | None = None
@@ -89,23 +89,23 @@ class RecoveryScheduler:
     period: RecoveryPeriod | None = None
 
     @property
-    def is_checking(self) -> bool:
-        """Is there a pause that only a probe or new settings end?"""
+    def needs_probe(self) -> bool:
+        """Whether there is a pause that only a probe or new settings can end."""
         return any(pause.reason is not PauseReason.BUSY for pause in self.pauses)
 
     def pause_at(self, now: float, times: ProbeTimes) -> Pause | None:
-        """The pause that counts now: the first by reason. A BUSY one further ahead than any may be is void."""
+        """Return the active pause whose reason comes first. A BUSY pause that ends impossibly late is ignored."""
         for pause in self.pauses:
-            if pause.until is None or 0 < pause.until - now <= times.farthest_s:
+            if pause.until is None or 0 < pause.until - now <= times.max_ahead_s:
                 return pause
         return None
 
     def is_check_due(self, now: float, times: ProbeTimes) -> bool:
-        """For a drain that is stopped. A time further ahead than any may be comes from a clock that was set back."""
-        return self.next_check_at is None or not 0 < self.next_check_at - now <= times.farthest_s
+        """Whether a check is due, if draining is stopped. One impossibly far ahead (the clock was set back) is due."""
+        return self.next_check_at is None or not 0 < self.next_check_at - now <= times.max_ahead_s
 
-    def checked(self, now: float, *, passed: bool | None) -> RecoveryScheduler:
-        """A probe's result; None tells neither way."""
+    def with_check(self, now: float, *, passed: bool | None) -> RecoveryScheduler:
+        """Record a probe's result; `passed` None: inconclusive."""
         if passed is None:
             return replace(self, last_check_at=now)
         return replace(
@@ -115,44 +115,43 @@ class RecoveryScheduler:
             consecutive_failures=0 if passed else self.consecutive_failures + 1,
         )
 
-    def check_later(self, now: float, times: ProbeTimes) -> RecoveryScheduler:
-        """After the next of the growing delays."""
+    def back_off(self, now: float, times: ProbeTimes) -> RecoveryScheduler:
+        """Schedule the next check after the next, longer delay."""
         return replace(self, next_check_at=now + times.delay_s(self.step), step=self.step + 1)
 
     def check_at(self, at: float | None) -> RecoveryScheduler:
-        """Check exactly at `at` (None: cancel); the delays do not grow by it."""
+        """Schedule a check exactly at `at` (None: cancel); the back-off is unchanged."""
         return replace(self, next_check_at=at)
 
-    def stopped(self, now: float, times: ProbeTimes) -> RecoveryScheduler:
-        """Draining stops that ran until now."""
-        recently = self.last_check_at is not None and 0 <= now - self.last_check_at <= times.same_trouble_s
-        return (self if recently else replace(self, step=0)).check_later(now, times)
+    def drain_stopped(self, now: float, times: ProbeTimes) -> RecoveryScheduler:
+        """Draining ran until now: schedule the first check after it stopped."""
+        recently = self.last_check_at is not None and 0 <= now - self.last_check_at <= times.same_stop_s
+        return (self if recently else replace(self, step=0)).back_off(now, times)
 
     def paused(self, reason: PauseReason, message: str, now: float) -> RecoveryScheduler:
-        """Stop draining until a probe or new settings end it.
+        """Pause until a probe or new settings end it.
 
-        What is said about the token replaces what was said about the set-up, and the other way round: a probe finds one
-        or the other.
+        AUTH and SETUP replace each other, because a probe finds one or the other.
         """
-        rivals = {PauseReason.AUTH, PauseReason.SETUP} if reason is not PauseReason.STORAGE else {reason}
+        replaced = {PauseReason.AUTH, PauseReason.SETUP} if reason is not PauseReason.STORAGE else {reason}
         since = next((pause.since for pause in self.pauses if pause.reason is reason), now)
-        pause = Pause(reason=reason, since=since, message=message[:_LONGEST_MESSAGE])
-        return _with_pause(self.resumed(*rivals), pause)
+        pause = Pause(reason=reason, since=since, message=message[:_MAX_MESSAGE_LENGTH])
+        return _with_pause(self.resumed(*replaced), pause)
 
-    def told_to_wait(
+    def paused_while_busy(
         self, retry_after_s: float | None, message: str, now: float, times: ProbeTimes
     ) -> RecoveryScheduler:
-        """Plex is busy: nothing goes out for as long as it asks (see `ProbeTimes.busy_s`)."""
+        """Pause for as long as a busy Plex asks (see `ProbeTimes.busy_s`)."""
         until = now + times.busy_s(retry_after_s)
-        pause = Pause(reason=PauseReason.BUSY, since=now, message=message[:_LONGEST_MESSAGE], until=until)
+        pause = Pause(reason=PauseReason.BUSY, since=now, message=message[:_MAX_MESSAGE_LENGTH], until=until)
         return _with_pause(self.resumed(PauseReason.BUSY), pause)
 
     def resumed(self, *reasons: PauseReason) -> RecoveryScheduler:
-        """These pauses are over, if there were any."""
+        """End the pauses with these reasons, if there are any."""
         return replace(self, pauses=tuple(pause for pause in self.pauses if pause.reason not in reasons))
 
     def recovered(self, outage_id: int, now: float) -> RecoveryScheduler:
-        """The circuit closed. Counted once for each outage, however often a crash has it repeated."""
+        """The circuit closed: start the recovery period. Counted once per outage, even if a crash makes it repeat."""
         is_new = outage_id != self.recovered_outage
         return replace(
             self,
@@ -164,8 +163,8 @@ class RecoveryScheduler:
         )
 
 
-def consistent(scheduler: RecoveryScheduler) -> RecoveryScheduler:
-    """A state read from a file; ValueError when its fields contradict each other."""
+def validated(scheduler: RecoveryScheduler) -> RecoveryScheduler:
+    """Check a state read from a file; ValueError if its fields contradict each other."""
     counts = (scheduler.consecutive_successes, scheduler.consecutive_failures, scheduler.recovery_count, scheduler.step)
     if min(counts) < 0:
         raise ValueError("a count is below zero")
@@ -173,10 +172,10 @@ def consistent(scheduler: RecoveryScheduler) -> RecoveryScheduler:
         raise ValueError("a pause has an end that does not go with its reason")
     if scheduler.period is None:
         return scheduler
-    return replace(scheduler, period=limiter.consistent(scheduler.period))
+    return replace(scheduler, period=limiter.validated(scheduler.period))
 
 
 def _with_pause(scheduler: RecoveryScheduler, pause: Pause) -> RecoveryScheduler:
     order = list(PauseReason)
-    pauses = sorted((*scheduler.pauses, pause), key=lambda one: order.index(one.reason))
+    pauses = sorted((*scheduler.pauses, pause), key=lambda each: order.index(each.reason))
     return replace(scheduler, pauses=tuple(pauses))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from plex.plan import Value
     from stash.scene import Performer, Scene
     from stash.settings import Settings
-    from store.overview import Known
+    from store.overview import LastPushes
 
 # Which setting `skip_<name>` leaves which field alone.
 FIELD_OF_SKIP: Final[tuple[tuple[str, Field], ...]] = (
@@ -150,7 +150,7 @@ class Comparison:
     skipped: int = 0
 
 
-def compare(scenes: Iterable[Scene], settings: Settings, known: Known) -> Comparison:
+def compare(scenes: Iterable[Scene], settings: Settings, known: LastPushes) -> Comparison:
     """What a sync of these scenes has to do."""
     different, unchanged, skipped = [], 0, 0
     for scene in scenes:

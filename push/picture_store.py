@@ -22,7 +22,7 @@ class PictureStore:
 
     def cover(self, scene_id: int) -> Cover | None:
         """The scene's cover as last seen; None for one never seen."""
-        with self._ledger.storage("read") as database:
+        with self._ledger.reading() as database:
             row = database.execute(
                 "SELECT updated_at, etag, digest FROM cover WHERE scene_id = ?", (scene_id,)
             ).fetchone()
@@ -38,7 +38,7 @@ class PictureStore:
 
     def upload(self, rating_key: int, kind: PictureKind) -> Upload:
         """What is known of the item's picture."""
-        with self._ledger.storage("read") as database:
+        with self._ledger.reading() as database:
             row = database.execute(
                 "SELECT state FROM upload WHERE rating_key = ? AND kind = ?", (rating_key, kind)
             ).fetchone()

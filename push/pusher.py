@@ -17,7 +17,7 @@ from push.picture_store import PictureStore
 from push.pictures import PicturePusher
 from push.shared_items import SharedItems
 from push.verdicts import Outcome, Verdict
-from store.judgement import Judgement, Try
+from store.judgement import AttemptTimes, Judgement
 
 if TYPE_CHECKING:
     import logging
@@ -44,7 +44,7 @@ class _Push:
 
     job: Job
     target: Target
-    attempt: Try
+    attempt: AttemptTimes
     stash: StashClient
 
 
@@ -97,7 +97,7 @@ class Pusher:
 
     def needs_plex(self, job: Job, target: Target) -> bool:
         """Whether the push would ask Plex anything."""
-        return not self.is_unwanted(target) and (job.reason.reads_always or not target.is_in_plex)
+        return not self.is_unwanted(target) and (job.reason.always_reads_item or not target.is_in_plex)
 
     # The way of one scene, from top to bottom
 
@@ -108,7 +108,7 @@ class Pusher:
 
         Raises PlexError and LocalStorage; PictureFailed when all but the cover is in Plex.
         """
-        attempt = Try(began_at=began_at, event_at=job.last_event_at)
+        attempt = AttemptTimes(began_at=began_at, event_at=job.last_event_at)
         push = _Push(job=job, target=target, attempt=attempt, stash=stash)
         if why := self.is_unwanted(target):
             self._store_judgement(push, Judgement.SKIPPED, "")
@@ -153,7 +153,7 @@ class Pusher:
         owned = self._ledger.owners(key).get(scene_id) or Owned(pushed={}, intents=())
         edit = plan(item, target.wanted, owned, keep_plex_edits=self.settings.keep_plex_edits)
         if not edit.is_empty:
-            self._ledger.intend(scene_id, key, owned, edit.intent)
+            self._ledger.record_intent(scene_id, key, owned, edit.intent)
         if edit.parameters:
             self.plex.edit(item, edit.parameters)
         if edit.reorders:

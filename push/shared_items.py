@@ -54,7 +54,7 @@ class SharedItems:
 
     def _tell_once(self, scene_id: int, rating_key: int, *, owner: int) -> None:
         row = (scene_id, rating_key, owner)
-        with self._ledger.storage("read") as database:
+        with self._ledger.reading() as database:
             said = database.execute(_SAID, row[:2]).fetchone()
         if said == (owner,):
             return

@@ -40,7 +40,7 @@ class GapCloser:
         closable = [gap.scene_id for gap in gaps if gap.type is not GapType.MISSING]
         missing = [each.target for each in findings if each.gap and each.gap.type is GapType.MISSING]
         asks_scan = self._pusher.settings.scan_plex and not self._pusher.settings.ignore_missing
-        self._ledger.doubt(closable)
+        self._ledger.clear_fingerprints(closable)
         self._queue_jobs([*closable, *(target.scene.id for target in missing if asks_scan)])
         for target in missing:
             self._note_missing(target)

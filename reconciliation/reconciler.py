@@ -204,7 +204,7 @@ class Reconciler:
     def _report(self, progress: RunProgress, now: float) -> None:
         self._reported_at = now
         self._state = self._file.update(lambda state: state.progressed(progress))
-        self._parts.worker_file.tell(f"reconciling: {progress.checked} of {progress.total} scenes", now)
+        self._parts.worker_file.report(f"reconciling: {progress.checked} of {progress.total} scenes", now)
 
     def _finish(self, request: RunRequest, run: Run, result: Result) -> None:
         output = result.as_mapping()

@@ -1,4 +1,4 @@
-"""Jobs that were given up: what a person needs to judge them, and their way into a backup and back."""
+"""Dead letters: jobs that were given up, with what a person needs to judge them, back them up and restore them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ COLUMNS = (
     " recovered_at, recovered_by"
 )
 _OLDER_THAN = f"SELECT {COLUMNS} FROM dead_letter WHERE failed_last_at < ? ORDER BY id"  # noqa: S608 - our own names
-# Those that wait for a person; one whose job was queued again is pending and not dead.
+# Selects the letters that wait for a person. Once its job is queued again, a letter is pending, not dead.
 OPEN = "recovered_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A job that was given up. Times are epoch seconds; `outage_id` 0: outside of any; `job` is JSON."""
+    """A job that was given up. Times are epoch seconds; `outage_id` is 0 outside an outage; `job` is JSON."""
 
     scene_id: int
     title: str
@@ -42,22 +42,22 @@ class DeadLetter:
     failed_last_at: float
     outage_id: int
     job: str
-    recovered_at: float | None = None  # its job was queued again by the command `recovered_by`
+    recovered_at: float | None = None  # when the command `recovered_by` queued the job again
     recovered_by: str = ""
 
     def failed_within(self, begin: float, end: float) -> bool:
-        """Whether its first or its last failure lies between these times."""
+        """Whether the first or the last failure lies between these times."""
         return begin <= self.failed_first_at <= end or begin <= self.failed_last_at <= end
 
 
 class DeadLetters:
-    """The table of them in the ledger. Raises LocalStorage."""
+    """The ledger's table of dead letters. Every method raises LocalStorage when the disk refuses."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def bury(self, job: Job, scene: Scene | None, *, now: float) -> None:
-        """Keep the job as a dead letter, in place of an older one of the same scene."""
+        """Store the job as a dead letter, replacing an older one of its scene. `scene`: None if it was not read."""
         title, path, updated_at = "", "", ""
         if scene:
             title, updated_at = scene.title, scene.updated_at
@@ -77,7 +77,7 @@ class DeadLetters:
                 statistics.count(database, Judgement.DEAD, now=now)
 
     def exhume(self, scene_id: int, *, now: float) -> Job | None:
-        """Take the scene's dead letter out again; the job in it."""
+        """Remove the scene's dead letter and return the job in it; None if there is none."""
         with self._ledger.transaction() as database:
             row = database.execute("SELECT job FROM dead_letter WHERE scene_id = ?", (scene_id,)).fetchone()
             database.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene_id,))
@@ -86,20 +86,20 @@ class DeadLetters:
         return job_from_data(json.loads(row[0])) if row else None
 
     def all(self, *, before: float = float("inf")) -> Sequence[DeadLetter]:
-        """Oldest first; `before`: only those whose last failure is older."""
-        with self._ledger.storage("read") as database:
+        """All dead letters, oldest first, including recovered ones. `before`: only those that last failed before it."""
+        with self._ledger.reading() as database:
             return letters_of(database.execute(_OLDER_THAN, (before,)))
 
     def remove(self, letters: Iterable[DeadLetter]) -> None:
-        """Delete exactly these: one that failed once more since stays."""
+        """Delete exactly these letters: a scene that has failed again since keeps its newer one."""
         with self._ledger.transaction() as database:
             database.executemany(
                 "DELETE FROM dead_letter WHERE scene_id = ? AND failed_last_at = ?",
                 [(letter.scene_id, letter.failed_last_at) for letter in letters],
             )
 
-    def put_back(self, letters: Iterable[DeadLetter]) -> None:
-        """From a backup. A scene that failed again since keeps its newer one."""
+    def restore(self, letters: Iterable[DeadLetter]) -> None:
+        """Insert letters from a backup. A scene that has failed again since keeps its newer one."""
         with self._ledger.transaction() as database:
             names = COLUMNS.split(", ")
             values = ", ".join(f":{name.strip()}" for name in names)
@@ -109,7 +109,7 @@ class DeadLetters:
             )
 
     def mark_recovered(self, scene_ids: Iterable[int], *, command_id: str, now: float) -> None:
-        """Their jobs are queued again."""
+        """Record that the command queued the jobs of these scenes again."""
         with self._ledger.transaction() as database:
             database.executemany(
                 "UPDATE dead_letter SET recovered_at = ?, recovered_by = ? WHERE scene_id = ?",
@@ -118,13 +118,16 @@ class DeadLetters:
 
 
 def _was_buried(database: sqlite3.Connection, job: Job) -> bool:
-    """Whether it is dead since its last event: a worker was killed before the queue knew. Counted once all the same."""
+    """Whether the job was buried after its last event, by a worker killed before it updated the queue.
+
+    Such a job is buried twice but counted once.
+    """
     query = "SELECT 1 FROM dead_letter WHERE scene_id = ? AND failed_last_at >= ? AND recovered_at IS NULL"
     return database.execute(query, (job.scene_id, job.last_event_at)).fetchone() is not None
 
 
 def letters_of(rows: Iterable[Sequence[Any]]) -> list[DeadLetter]:
-    """The rows of a query for `COLUMNS`."""
+    """Convert the rows of a query that selects `COLUMNS`."""
     return [
         DeadLetter(
             scene_id=row[0], title=row[1], path=row[2], error_class=row[3], error_text=row[4], attempts=row[5],

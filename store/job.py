@@ -1,4 +1,4 @@
-"""A job says only "scene N is dirty": what is pushed is read from Stash when it is pushed."""
+"""A job only says "scene N is dirty". What to push is read from Stash when the job runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Reason(str, Enum):
     """Why a scene is dirty."""
 
     HOOK = "hook"
-    NOW = "now"  # a person asked for this scene and waits for the answer
+    NOW = "now"  # a user asked for this scene and is waiting for the answer
     ENTITY = "entity"  # a tag, performer, studio or group of the scene changed
     SYNC = "sync"
     RECONCILE = "reconcile"
@@ -23,28 +23,28 @@ class Reason(str, Enum):
 
     @property
     def is_bulk(self) -> bool:
-        """Bulk work lets edits by a user go first."""
+        """Whether user edits go before this job."""
         return self not in (Reason.HOOK, Reason.NOW)
 
     @property
-    def finds_gaps(self) -> bool:
-        """Whether nobody has asked for this scene: it was found to differ."""
+    def is_unrequested(self) -> bool:
+        """Whether PlexSync found the difference itself, without an event or a request for this scene."""
         return self in (Reason.RECONCILE, Reason.CATCH_UP)
 
     @property
     def gets_one_try(self) -> bool:
-        """Bulk work over a library that Plex may hold in part: a scene that it lacks is counted, not retried."""
+        """Whether a scene that Plex lacks is counted instead of retried: Plex may hold only part of the library."""
         return self not in (Reason.HOOK, Reason.NOW, Reason.RECOVERY)
 
     @property
-    def reads_always(self) -> bool:
-        """Whether the item is looked at even when the ledger says that Plex has all of it."""
+    def always_reads_item(self) -> bool:
+        """Whether to read the item even if the ledger says that Plex has everything."""
         return self in (Reason.RECONCILE, Reason.RECOVERY, Reason.NOW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One dirty scene. Times are epoch seconds; 0 stands for never."""
+    """One dirty scene. Times are epoch seconds; 0 means never."""
 
     scene_id: int
     reason: Reason
@@ -55,16 +55,16 @@ class Job:
     error_class: str = ""
     error_text: str = ""
     failed_first_at: float = 0.0
-    # The first verdict that Plex has no such file: Plex gets time to scan, counted from here.
+    # When Plex was first found to lack the file. Its time to scan for it is counted from here.
     missing_since: float = 0.0
     outage_id: int = 0
-    # Attempts given back because an outage was behind them: once a job.
+    # An outage caused the last failure, so the attempt was given back. Happens at most once per job.
     is_refunded: bool = False
 
     def merged_with(self, later: Job) -> Job:
-        """This job after another event: due at once, with all its attempts, urgent if either is."""
+        """Merge a later event into this job: due at once, with no attempts used, urgent if either is."""
         reason = later.reason if self.reason.is_bulk and not later.reason.is_bulk else self.reason
-        if later.reason.reads_always and (reason.is_bulk or later.reason is Reason.NOW):
+        if later.reason.always_reads_item and (reason.is_bulk or later.reason is Reason.NOW):
             reason = later.reason
         return replace(
             self,
@@ -77,14 +77,14 @@ class Job:
 
 
 def job_to_data(job: Job) -> dict[str, object]:
-    """The job as JSON can hold it."""
+    """Convert the job to values that `json.dumps` accepts."""
     return {**asdict(job), "reason": job.reason.value}
 
 
 def job_from_data(data: Mapping[str, object]) -> Job:
-    """The job that `job_to_data` wrote, by any version: unknown keys are left out, missing ones default.
+    """Read a job written by any version's `job_to_data`: unknown keys are ignored, missing ones get their default.
 
-    Raises ValueError for what is no job.
+    Raises ValueError if it is not a job.
     """
     known = {key: value for key, value in data.items() if key in Job.__dataclass_fields__}
     try:
@@ -101,5 +101,5 @@ def job_from_data(data: Mapping[str, object]) -> Job:
 
 
 def new_job(scene_id: int, reason: Reason, at: float) -> Job:
-    """The job of one event."""
+    """Create the job for one event. `at`: epoch seconds."""
     return Job(scene_id=scene_id, reason=reason, first_event_at=at, last_event_at=at)

@@ -1,4 +1,4 @@
-"""The closed sets that the data directory stores: how a scene was last judged, and why a job failed."""
+"""Enums that the data directory stores: how a scene was last judged, and why a job failed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from enum import Enum
 
 
 class Judgement(str, Enum):
-    """What the ledger says of a scene's last try."""
+    """How a scene's last attempt ended, as stored in the ledger."""
 
     PUSHED = "pushed"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
-    MISSING = "missing"  # Plex has no item with its file, and no job waits for one
+    MISSING = "missing"  # no item in Plex has its file, and no job is waiting for one
     DEAD = "dead"  # its job is a dead letter
 
 
 class ErrorClass(str, Enum):
-    """Why a job failed: public names, in answers, arguments and reports. All but BUG are classes of plex/errors.py."""
+    """Why a job failed. The values are public: answers, arguments and reports use them.
+
+    All except BUG are names of classes in plex/errors.py.
+    """
 
     SERVER_DOWN = "PlexServerDown"
     TIMEOUT = "PlexTimeout"
@@ -32,11 +35,11 @@ ERROR_CLASSES = tuple(each.value for each in ErrorClass)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """When a scene was judged, and as what state of it.
+class LastJudgement:
+    """When a scene was last judged, and which version of it.
 
-    `updated_at`: Stash's text at that time, "" when the scene could not be read. The others are epoch seconds, 0 for
-    never. Changes up to `cleared_at` were cleared by the user.
+    `updated_at` is Stash's text at that time, "" if the scene could not be read. The other fields are epoch seconds, 0
+    for never. The user cleared all changes up to `cleared_at`.
     """
 
     updated_at: str = ""
@@ -45,8 +48,8 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
-    """One try at a job. Epoch seconds: when it began, and the job's last event at that time."""
+class AttemptTimes:
+    """When an attempt at a job began, and when the job's last event before that was. Epoch seconds."""
 
     began_at: float
     event_at: float

@@ -1,7 +1,7 @@
-"""`sync_state.db`: what PlexSync knows of each scene, and what it put into which Plex item.
+"""`sync_state.db`: what PlexSync knows about each scene, and what it put into which Plex item.
 
-What else is asked of the tables stands in modules named by their subject. One writer, the worker; every method is one
-short transaction. Raises LocalStorage for anything that SQLite or the disk refuses.
+Other queries of these tables are in modules named for their subject. Only the worker writes, and every method is one
+short transaction. Methods raise LocalStorage when SQLite or the disk refuses.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from local import data_directory
 from local.storage import Database
 from plex.plan import Field, Owned
 from store import statistics
-from store.judgement import Judged, Judgement
-from store.schema import make_tables
+from store.judgement import Judgement, LastJudgement
+from store.schema import create_tables
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from plex.plan import Value, Values
     from stash.scene import Scene
-    from store.judgement import Try
+    from store.judgement import AttemptTimes
 
 _JUDGED = """
 SELECT value, coalesce(updated_at, ''), coalesce(settled_at, 0), coalesce(cleared_at, 0)
@@ -36,10 +36,10 @@ WHERE settled_at IS NOT NULL OR cleared_at IS NOT NULL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneRecord:
-    """What became of a scene the last time, and the items that it was pushed to."""
+    """How a scene was last judged, and the items that it was pushed to."""
 
     updated_at: str
-    judgement: Judgement | None  # None: none that this version knows
+    judgement: Judgement | None  # None: not judged, or with a value that this version does not know
     fingerprint: str
     files: str
     items: dict[int, Owned]  # by rating key
@@ -49,17 +49,17 @@ class Ledger:
     """The open ledger of a data directory."""
 
     def __init__(self, directory: str, *, on_damage: Callable[[], object] = lambda: None) -> None:
-        # After a power cut the last seconds may be missing: catch-up then finds that these scenes were never judged,
-        # and a push that finds all of it in Plex makes it PlexSync's again.
-        self._file = Database(os.path.join(directory, data_directory.LEDGER), make_tables, on_damage=on_damage)
+        # A power cut may lose the last seconds. Catch-up then finds these scenes unjudged, and a push that finds all
+        # of its values in Plex records them as PlexSync's again.
+        self._file = Database(os.path.join(directory, data_directory.LEDGER), create_tables, on_damage=on_damage)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database file."""
         self._file.close()
 
     def record(self, scene_id: int) -> SceneRecord | None:
-        """What is known of the scene; None for one never judged."""
-        with self.storage("read") as database:
+        """Return what is known about the scene; None if it was never judged and owns nothing in any item."""
+        with self.reading() as database:
             row = database.execute(
                 "SELECT updated_at, verdict, fingerprint, files FROM scene WHERE scene_id = ?", (scene_id,)
             ).fetchone()
@@ -74,46 +74,46 @@ class Ledger:
             judgement=_judgement(judgement),
             fingerprint=fingerprint,
             files=files,
-            items={key: Owned(pushed=_values(pushed), intents=_list(intents)) for key, pushed, intents in items},
+            items={key: Owned(pushed=_values(pushed), intents=_intents(intents)) for key, pushed, intents in items},
         )
 
-    def intend(self, scene_id: int, rating_key: int, owned: Owned, intent: Values) -> None:
-        """Note what is about to be sent, beside what earlier tries left open."""
+    def record_intent(self, scene_id: int, rating_key: int, owned: Owned, intent: Values) -> None:
+        """Store what is about to be sent, keeping the open intents of earlier attempts."""
         if intent in owned.intents:
             return
-        intents = json.dumps([_jsonable(values) for values in (*owned.intents, intent)])
+        intents = json.dumps([_to_jsonable(values) for values in (*owned.intents, intent)])
         with self.transaction() as database:
             database.execute(
                 "INSERT INTO item (scene_id, rating_key, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, 0)"
                 " ON CONFLICT DO UPDATE SET intents = excluded.intents",
-                (scene_id, rating_key, json.dumps(_jsonable(owned.pushed)), intents),
+                (scene_id, rating_key, json.dumps(_to_jsonable(owned.pushed)), intents),
             )
 
     def store_pushed(self, scene_id: int, rating_key: int, pushed: Values, *, now: float) -> None:
-        """What is PlexSync's in this item from now on; no intent is open any more."""
+        """Store which of the item's values are PlexSync's from now on, and close all intents."""
         with self.transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO item (scene_id, rating_key, pushed, intents, pushed_at)"
                 " VALUES (?, ?, ?, '[]', ?)",
-                (scene_id, rating_key, json.dumps(_jsonable(pushed)), now),
+                (scene_id, rating_key, json.dumps(_to_jsonable(pushed)), now),
             )
 
     def owners(self, rating_key: int) -> dict[int, Owned]:
-        """By scene, what was put into the item."""
-        with self.storage("read") as database:
+        """Return what was put into the item, by scene id."""
+        with self.reading() as database:
             rows = database.execute(
                 "SELECT scene_id, pushed, intents FROM item WHERE rating_key = ?", (rating_key,)
             ).fetchall()
         return {scene_id: owned_from(pushed, intents) for scene_id, pushed, intents in rows}
 
     def hand_over(self, rating_key: int, scene_id: int, owned: Owned) -> None:
-        """All that was put into the item is this scene's now."""
-        intents = json.dumps([_jsonable(values) for values in owned.intents])
+        """Make this scene the only owner of everything that was put into the item."""
+        intents = json.dumps([_to_jsonable(values) for values in owned.intents])
         with self.transaction() as database:
             database.execute("DELETE FROM item WHERE rating_key = ?", (rating_key,))
             database.execute(
                 "INSERT INTO item (scene_id, rating_key, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, 0)",
-                (scene_id, rating_key, json.dumps(_jsonable(owned.pushed)), intents),
+                (scene_id, rating_key, json.dumps(_to_jsonable(owned.pushed)), intents),
             )
 
     def store_judgement(
@@ -124,12 +124,12 @@ class Ledger:
         fingerprint: str = "",
         files: str = "",
         now: float,
-        attempt: Try | None = None,
+        attempt: AttemptTimes | None = None,
     ) -> None:
-        """Store how the scene, as it was read, was judged. This replaces a dead letter of it.
+        """Store how this version of the scene was judged, and delete its dead letter.
 
-        `attempt`: the try that led here, None outside of one. A worker killed before the queue knew leaves its last job
-        to the next worker; such a repetition is counted once.
+        `attempt`: the attempt that led here, None if there was none. If a worker is killed before it updates the queue,
+        the next worker repeats the last job; the repetition is not counted again.
         """
         with self.transaction() as database:
             is_repeated = judgement is Judgement.UNCHANGED and _was_judged(database, scene.id, attempt)
@@ -145,21 +145,24 @@ class Ledger:
                 statistics.count(database, judgement, now=now, took_s=took_s)
 
     def forget_items(self, scene_id: int, rating_keys: Iterable[int]) -> None:
-        """These items no longer hold a file of the scene."""
+        """Forget items that no longer contain a file of the scene."""
         with self.transaction() as database:
             database.executemany(
                 "DELETE FROM item WHERE scene_id = ? AND rating_key = ?", [(scene_id, key) for key in rating_keys]
             )
 
     def forget_scene(self, scene_id: int) -> None:
-        """Stash no longer has the scene."""
+        """Delete everything about a scene that Stash no longer has."""
         with self.transaction() as database:
             for table in ("scene", "item", "entity", "dead_letter", "cleared"):
                 database.execute(f"DELETE FROM {table} WHERE scene_id = ?", (scene_id,))  # noqa: S608 - our own names
 
     def scene_ids_of(self, kind: str, entity_id: int, *, after: int, count: int) -> list[int]:
-        """Scenes that had this tag, performer, studio or group when they were last judged: the next ones by id."""
-        with self.storage("read") as database:
+        """Return the scenes that had this tag, performer, studio or group when last judged.
+
+        At most `count`, in the order of their ids, beginning with the first id above `after`.
+        """
+        with self.reading() as database:
             rows = database.execute(
                 "SELECT scene_id FROM entity WHERE kind = ? AND entity_id = ? AND scene_id > ?"
                 " ORDER BY scene_id LIMIT ?",
@@ -167,9 +170,9 @@ class Ledger:
             ).fetchall()
         return [scene_id for (scene_id,) in rows]
 
-    def with_entity(self, kind: str, entity_id: int, scene_ids: Iterable[int]) -> set[int]:
-        """Those of these scenes that had it when they were last judged."""
-        with self.storage("read") as database:
+    def filter_by_entity(self, kind: str, entity_id: int, scene_ids: Iterable[int]) -> set[int]:
+        """Return those of the scenes that had this tag, performer, studio or group when last judged."""
+        with self.reading() as database:
             rows = database.execute(
                 "SELECT scene_id FROM entity WHERE kind = ? AND entity_id = ?"
                 " AND scene_id IN (SELECT value FROM json_each(?))",
@@ -177,62 +180,62 @@ class Ledger:
             ).fetchall()
         return {scene_id for (scene_id,) in rows}
 
-    def ways(self) -> str:
-        """How files were looked for the last time; "" before the first one."""
-        with self.storage("read") as database:
+    def lookup_config(self) -> str:
+        """The configuration of the last file lookup, as text that is only compared; "" before the first lookup."""
+        with self.reading() as database:
             row = database.execute("SELECT text FROM ways").fetchone()
         return str(row[0]) if row else ""
 
-    def store_ways(self, ways: str) -> None:
-        """How files are looked for from now on."""
+    def store_lookup_config(self, config: str) -> None:
+        """Replace the configuration that `lookup_config` returns."""
         with self.transaction() as database:
             database.execute("DELETE FROM ways")
-            database.execute("INSERT INTO ways VALUES (?)", (ways,))
+            database.execute("INSERT INTO ways VALUES (?)", (config,))
 
-    def judged(self, scene_ids: Iterable[int]) -> dict[int, Judged]:
-        """How these scenes were judged; those that never were are absent."""
-        with self.storage("read") as database:
+    def last_judgements(self, scene_ids: Iterable[int]) -> dict[int, LastJudgement]:
+        """Return how each scene was last judged. Scenes that were neither judged nor cleared are absent."""
+        with self.reading() as database:
             rows = database.execute(_JUDGED, (json.dumps(list(scene_ids)),)).fetchall()
         return {
-            scene_id: Judged(updated_at=updated_at, settled_at=settled_at, cleared_at=cleared_at)
+            scene_id: LastJudgement(updated_at=updated_at, settled_at=settled_at, cleared_at=cleared_at)
             for scene_id, updated_at, settled_at, cleared_at in rows
         }
 
-    def doubt(self, scene_ids: Iterable[int]) -> None:
-        """Plex was found to lack something of these scenes: whatever job comes next looks at their items."""
+    def clear_fingerprints(self, scene_ids: Iterable[int]) -> None:
+        """Make the next job of each scene read its items, because Plex was found to lack something."""
         with self.transaction() as database:
             database.execute(
                 "UPDATE scene SET fingerprint = '' WHERE scene_id IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(scene_ids)),),
             )
 
-    def moment(self, name: str) -> float | None:
-        """A time that was stored under this name (epoch seconds); None before."""
-        with self.storage("read") as database:
+    def timestamp(self, name: str) -> float | None:
+        """Return the time stored under this name, in epoch seconds; None if there is none."""
+        with self.reading() as database:
             row = database.execute("SELECT at FROM moment WHERE name = ?", (name,)).fetchone()
         return float(row[0]) if row else None
 
-    def store_moment(self, name: str, at: float) -> None:
-        """Remember a time, in place of the one before."""
+    def store_timestamp(self, name: str, at: float) -> None:
+        """Store a time (epoch seconds), replacing any under the same name."""
         with self.transaction() as database:
             database.execute("INSERT OR REPLACE INTO moment (name, at) VALUES (?, ?)", (name, at))
 
-    def forget_moment(self, name: str) -> None:
-        """As if it had never been stored."""
+    def forget_timestamp(self, name: str) -> None:
+        """Delete the time stored under this name, if any."""
         with self.transaction() as database:
             database.execute("DELETE FROM moment WHERE name = ?", (name,))
 
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
-        """All of it or nothing; the connection is for SQL of this room."""
+        """Open a transaction: all of its SQL takes effect, or none."""
         return self._file.transaction()
 
-    def storage(self, what: str) -> AbstractContextManager[sqlite3.Connection]:
-        """Whatever is refused in here could not be `what`, for example `read`."""
-        return self._file.access(what)
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Open the database for queries; LocalStorage then says that it could not be read."""
+        return self._file.access("read")
 
 
 def write_scene(database: sqlite3.Connection, row: tuple[int, str, float, str, str, str]) -> None:
-    """Replace the scene's row, within a transaction: id, updated_at, settled_at, judgement, fingerprint, files."""
+    """Replace the scene's row, in a transaction. `row`: id, updated_at, settled_at, judgement, fingerprint, files."""
     database.execute(
         "INSERT OR REPLACE INTO scene (scene_id, updated_at, settled_at, verdict, fingerprint, files)"
         " VALUES (?, ?, ?, ?, ?, ?)",
@@ -240,8 +243,8 @@ def write_scene(database: sqlite3.Connection, row: tuple[int, str, float, str, s
     )
 
 
-def _was_judged(database: sqlite3.Connection, scene_id: int, attempt: Try | None) -> bool:
-    """Whether the scene was judged since the last event behind this try."""
+def _was_judged(database: sqlite3.Connection, scene_id: int, attempt: AttemptTimes | None) -> bool:
+    """Whether the scene was judged after the last event that led to this attempt."""
     if attempt is None:
         return False
     query = "SELECT 1 FROM scene WHERE scene_id = ? AND settled_at >= ?"
@@ -249,7 +252,7 @@ def _was_judged(database: sqlite3.Connection, scene_id: int, attempt: Try | None
 
 
 def entities_of(scene: Scene) -> list[tuple[str, int]]:
-    """What a change of would change the scene's wanted state: (kind, id)."""
+    """Return (kind, id) of everything whose change affects what Plex should show for the scene."""
     found = [("tag", tag.id) for tag in scene.tags]
     found += [("performer", performer.id) for performer in scene.performers]
     found += [("group", group.id) for group in scene.groups]
@@ -261,15 +264,15 @@ def entities_of(scene: Scene) -> list[tuple[str, int]]:
 
 
 def owned_from(pushed: str, intents: str) -> Owned:
-    """What two columns of the table `item` say."""
-    return Owned(pushed=_values(pushed), intents=_list(intents))
+    """Parse the columns `pushed` and `intents` of the table `item`."""
+    return Owned(pushed=_values(pushed), intents=_intents(intents))
 
 
 def _judgement(text: str) -> Judgement | None:
     return Judgement(text) if text in {each.value for each in Judgement} else None
 
 
-def _jsonable(values: Values) -> dict[str, str | list[str]]:
+def _to_jsonable(values: Values) -> dict[str, str | list[str]]:
     return {field.value: value if isinstance(value, str) else list(value) for field, value in values.items()}
 
 
@@ -277,7 +280,7 @@ def _values(text: str) -> dict[Field, Value]:
     return _from_jsonable(json.loads(text))
 
 
-def _list(text: str) -> tuple[dict[Field, Value], ...]:
+def _intents(text: str) -> tuple[dict[Field, Value], ...]:
     return tuple(_from_jsonable(values) for values in json.loads(text))
 
 

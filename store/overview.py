@@ -1,6 +1,6 @@
-"""What others read of queue and ledger: read-only SQL and nothing that must be installed.
+"""Read-only queries of queue, ledger and Plex index, for everyone but the worker. They need no installed package.
 
-Works beside a busy worker, with a hundred thousand jobs, and where nothing exists yet or a file is damaged.
+They work beside a busy worker, with a hundred thousand jobs, before any file exists, and with damaged files.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from plex.plan import Owned
 
-# persist-queue's status of a row: 0 and 1 are ready, 2 is in progress, from 5 on it is finished.
+# persist-queue's row status: 0 and 1 are ready, 2 is in progress, 5 and above are finished.
 _UNSETTLED = """
 SELECT json_extract(data, '$.scene_id'), json_extract(data, '$.not_before') FROM ack_queue_default WHERE status < 5
 """
-# In one pass, since a hundred thousand rows take most of a second when each of them comes over to Python.
+# One query, because fetching a hundred thousand rows into Python takes most of a second.
 _COUNTS = """
 SELECT COUNT(DISTINCT scene_id), COALESCE(SUM(status = 2), 0),
        COALESCE(SUM(status <> 2 AND not_before > :now), 0),
@@ -40,12 +40,12 @@ _WAITING = """
 SELECT json_extract(data, '$.error_class') AS error_class, COUNT(*) FROM ack_queue_default
 WHERE status < 2 AND json_extract(data, '$.not_before') > ? AND error_class <> '' GROUP BY 1 ORDER BY 2 DESC, 1
 """
-_OF_THESE = """
+_QUEUED_AMONG = """
 SELECT COUNT(DISTINCT json_extract(data, '$.scene_id')) FROM ack_queue_default
 WHERE status < 5 AND json_extract(data, '$.scene_id') IN (SELECT value FROM json_each(?))
 """
 _DEAD = f"SELECT error_class, COUNT(*) FROM dead_letter WHERE {OPEN} GROUP BY error_class ORDER BY 2 DESC, 1"  # noqa: S608
-# The latest few of each class, those of the most frequent class first.
+# The latest few of each class, the most frequent class first.
 _EXAMPLES = f"""
 SELECT {COLUMNS} FROM (
     SELECT *, ROW_NUMBER() OVER (PARTITION BY error_class ORDER BY failed_last_at DESC) AS place,
@@ -62,7 +62,7 @@ _INFERRED = "SELECT stash, plex FROM rule ORDER BY place"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueCounts:
-    """Distinct scenes; `pending` includes waiting, in progress, and what lies in the inbox."""
+    """Numbers of distinct scenes. `pending` includes those waiting, in progress, and in the inbox."""
 
     pending: int = 0
     waiting: int = 0
@@ -73,33 +73,33 @@ class QueueCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """What is pending: scene id -> epoch seconds of when it is due, 0 for at once. `entities`: changes of tags etc."""
+    """Pending work. `due_at`: epoch seconds by scene id, 0 for now. `entities`: number of changed tags, studios etc."""
 
     due_at: Mapping[int, float] = field(default_factory=dict)
     entities: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the ledger has of some scenes: fingerprint of the last push by id, and who was pushed at all."""
+class LastPushes:
+    """What was last pushed: fingerprints by scene id, and the ids of scenes with a recorded item."""
 
     fingerprints: Mapping[int, str]
     pushed: frozenset[int]
 
 
 class Overview:
-    """Queue and ledger of a data directory. What cannot be read counts as empty and is named in `problems`."""
+    """The databases of a data directory. One that cannot be read counts as empty and is named in `problems`."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self.problems: list[str] = []
 
     def counts(self, now: float) -> QueueCounts:
-        """How much there is of everything."""
+        """Count pending jobs and dead letters. `now`: epoch seconds."""
         scenes, entities = self._in_inbox(now)
         nothing = (0, 0, 0, None)
         queued, in_progress, waiting, next_due_at = next(iter(self._rows(QUEUE, _COUNTS, {"now": now})), nothing)
-        both = self._rows(QUEUE, _OF_THESE, (json.dumps(list(scenes)),)) if scenes and queued else [(0,)]
+        both = self._rows(QUEUE, _QUEUED_AMONG, (json.dumps(list(scenes)),)) if scenes and queued else [(0,)]
         return QueueCounts(
             pending=queued + len(scenes) - sum(count for (count,) in both) + entities,
             waiting=waiting,
@@ -109,55 +109,55 @@ class Overview:
         )
 
     def waiting_by_error(self, now: float) -> Mapping[str, int]:
-        """Why the waiting ones wait: error class of the last try -> how many, the most frequent first."""
+        """Number of waiting jobs by the error class of their last attempt, the most frequent first."""
         return dict(self._rows(QUEUE, _WAITING, (now,)))
 
     def pending(self, now: float) -> Pending:
-        """The inbox is looked at first: what leaves it is in the queue by then."""
+        """Return all pending work. Reads the inbox before the queue, so a job moving between them is not missed."""
         scenes, entities = self._in_inbox(now)
         rows = self._rows(QUEUE, _UNSETTLED)
         due_at = {scene_id: float(due or 0) for scene_id, due in rows}
         return Pending(due_at={**due_at, **dict.fromkeys(scenes, 0.0)}, entities=entities)
 
     def judged_since(self, at: float) -> Sequence[tuple[int, str, float]]:
-        """(scene id, verdict, epoch seconds) of each scene that was judged at this time or later."""
+        """Return (scene id, judgement, epoch seconds) of each scene judged at this time or later."""
         return self._rows(LEDGER, _JUDGED, (at,))
 
-    def examples(self, of_each: int) -> Sequence[DeadLetter]:
-        """The latest dead letters of each error class, those of the most frequent class first."""
-        return letters_of(self._rows(LEDGER, _EXAMPLES, (of_each,)))
+    def examples(self, per_class: int) -> Sequence[DeadLetter]:
+        """Return the latest `per_class` dead letters of each error class, the most frequent class first."""
+        return letters_of(self._rows(LEDGER, _EXAMPLES, (per_class,)))
 
     def statistics(self, now: float) -> Mapping[str, object]:
-        """What was pushed, unchanged and given up: in all, and in the `last_hour`."""
+        """Return the sums of `statistics.as_json`: the total, and under `last_hour` those of the last hour."""
         last_hour = statistics.minute_of(now) - statistics.HOUR_MINUTES
         in_all, recent = (
             next(iter(self._rows(LEDGER, statistics.SUMS, (first,))), (0, 0, 0, 0.0)) for first in (0, last_hour)
         )
         return {**statistics.as_json(in_all), "last_hour": statistics.as_json(recent)}
 
-    def known(self, scene_ids: Iterable[int]) -> Known:
-        """What was last pushed of these scenes."""
+    def last_pushes(self, scene_ids: Iterable[int]) -> LastPushes:
+        """Return what was last pushed for these scenes."""
         ids = (json.dumps(list(scene_ids)),)
-        return Known(
+        return LastPushes(
             fingerprints=dict(self._rows(LEDGER, _FINGERPRINTS, ids)),
             pushed=frozenset(scene_id for (scene_id,) in self._rows(LEDGER, _PUSHED, ids)),
         )
 
     def inferred_path_map(self) -> Sequence[str]:
-        """How PlexSync takes it that Plex sees Stash's folders, as `/stash => /plex`; used while path_map is empty."""
+        """Return the path map that PlexSync inferred, as `/stash => /plex`. It is used while path_map is empty."""
         return [f"{stash} => {plex}" for stash, plex in self.inferred_rules()]
 
     def inferred_rules(self) -> Sequence[tuple[str, str]]:
-        """The same as (Stash's prefix, Plex's prefix)."""
+        """Return the inferred path map as pairs of Stash's prefix and Plex's prefix."""
         return self._rows(PLEX_INDEX, _INFERRED)
 
     def owners(self, rating_key: int) -> dict[int, Owned]:
-        """By scene, what was put into the item."""
+        """Return what was put into the item, by scene id."""
         rows = self._rows(LEDGER, _OWNERS, (rating_key,))
         return {scene_id: owned_from(pushed, intents) for scene_id, pushed, intents in rows}
 
     def _in_inbox(self, now: float) -> tuple[set[int], int]:
-        """Distinct scenes, those of batches included, and how many entities."""
+        """Return the distinct scenes, including those in batches, and the number of entities."""
         entries = inbox.list_entries(self._directory, now)[0]
         scenes = {int(entry.key) for entry in entries if entry.kind == inbox.SCENE}
         for entry in entries:
@@ -169,14 +169,14 @@ class Overview:
         path = os.path.join(self._directory, name)
         if not os.path.exists(path):
             return []
-        # Even a reader makes SQLite a file beside it, unless it takes the database for one that nobody changes.
+        # Even for reading, SQLite creates files beside the database, unless it is told that nobody changes it.
         may_write = os.access(self._directory, os.W_OK) or os.path.exists(f"{path}-wal")
         options = "mode=ro" if may_write else "mode=ro&immutable=1"
         try:
             with closing(sqlite3.connect(f"file:{pathname2url(path)}?{options}", uri=True, timeout=5)) as database:
                 return list(database.execute(sql, values))
         except sqlite3.Error as error:
-            # A file that is just being made has no tables; one of an older version gets its new columns by the worker.
+            # A new file has no tables yet; in one of an older version the worker has yet to add the new columns.
             problem = f"{path} cannot be read: {error}"
             if "no such" not in str(error) and problem not in self.problems:
                 self.problems.append(problem)
@@ -184,7 +184,7 @@ class Overview:
 
 
 def count_queue(directory: str, now: float) -> QueueCounts:
-    """Count what is queued, where nothing else is wanted."""
+    """Count pending jobs, for callers that need nothing else from an Overview."""
     return Overview(directory).counts(now)
 
 
@@ -193,4 +193,4 @@ def _scenes_of_batch(path: str) -> set[int]:
         with open(path, "rb") as file:
             return {int(scene_id) for scene_id in json.loads(file.read())["scene_ids"]}
     except (OSError, ValueError, KeyError, TypeError):
-        return set()  # just claimed; or no batch, which the worker says
+        return set()  # just claimed, or not a batch: the worker reports that

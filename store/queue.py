@@ -1,10 +1,9 @@
-"""The queue of dirty scenes on disk, and in memory what it cannot say: order, delay, generation.
+"""The queue of dirty scenes: the jobs on disk, and their order, delays and generations in memory.
 
-The disk is persist-queue's SQLiteAckQueue, opened by the holder of `worker.lock` alone. It knows
-neither priority nor delay nor key, so all of it is loaded at the start, one job a scene, and jobs are
-taken by an id that is known to be ready (it would hand out finished ones again). Every method that writes
-raises LocalStorage when the disk refuses; memory changes after the disk, so that nothing is forgotten then.
-A damaged file is set aside, and written anew from memory if it was loaded by then.
+On disk it is persist-queue's SQLiteAckQueue, opened only by the holder of `worker.lock`. That has no priorities,
+delays or keys, so all jobs are loaded at the start, one per scene, and taken by the id of a ready row (persist-queue
+would hand out finished rows again). Methods that write raise LocalStorage when the disk refuses; memory changes after
+the disk, so that loses no job. A damaged file is set aside and, if it was loaded before, written again from memory.
 """
 
 from __future__ import annotations
@@ -35,29 +34,32 @@ _FINISH = f"UPDATE ack_queue_default SET status = {AckStatus.acked} WHERE _id = 
 
 @dataclass(slots=True)
 class _Row:
-    """A job with its row on disk. `generation` rises with each event; `place` tells its latest entry in a line."""
+    """A job and its row on disk.
+
+    `generation` rises with each event. `sequence` identifies the job's valid entry in a ready queue; -1: it has none.
+    """
 
     row_id: int
     job: Job
     generation: int
-    place: int = -1
+    sequence: int = -1
     is_taken: bool = False
 
 
 class JobQueue:
-    """At most one job for each scene; user edits first, else in the order of arrival."""
+    """At most one job per scene; user edits first, otherwise first come, first served."""
 
     def __init__(self, folder: str, *, on_damage: Callable[[], object] = lambda: None) -> None:
-        """`on_damage` is called before jobs are lost, with a damaged file that cannot be loaded."""
+        """`on_damage` is called before jobs are lost because a damaged file cannot be loaded."""
         self._folder = folder
         self._path = os.path.join(folder, "data.db")
         self._rows: dict[int, _Row] = {}
-        # Lines of (place, scene id), each in order; an entry whose job went elsewhere is passed over.
-        self._user_line: deque[tuple[int, int]] = deque()
-        self._bulk_line: deque[tuple[int, int]] = deque()
-        self._waiting: list[tuple[float, int]] = []  # heap of (not before, scene id), with outdated entries
-        self._places = itertools.count()
-        # Never used twice, so that what was read for a finished job is not taken for the latest of a new one.
+        # Queues of (sequence, scene id). Entries whose job has moved are skipped.
+        self._user_ready: deque[tuple[int, int]] = deque()
+        self._bulk_ready: deque[tuple[int, int]] = deque()
+        self._waiting: list[tuple[float, int]] = []  # heap of (not before, scene id); some are outdated
+        self._sequence = itertools.count()
+        # Never reused, so that data read for a finished job is not mistaken for the latest of a new job.
         self._generations = itertools.count(1)
         self._finished = 0
         self.unreadable: list[str] = []
@@ -67,16 +69,16 @@ class JobQueue:
             try:
                 self._disk = self._open()
                 self._load()
-            except (sqlite3.DatabaseError, ValueError) as error:  # ValueError: a row that is no JSON
+            except (sqlite3.DatabaseError, ValueError) as error:  # ValueError: a row is not JSON
                 if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
                     raise
                 on_damage()
-                self._begin_anew()
+                self._rebuild()
 
     def _open(self) -> Any:
-        # The queue comes back as it was left: rows in flight are those that a killed worker had.
+        # auto_resume would make the rows that a killed worker had in progress look ready.
         disk = SQLiteAckQueue(self._folder, auto_resume=False, serializer=json)
-        _flush_each_write(disk, False)
+        _set_flush_on_write(disk, enabled=False)
         return disk
 
     def _load(self) -> None:
@@ -86,7 +88,7 @@ class JobQueue:
         ready = [row for row in rows if str(row["status"]) in (AckStatus.inited, AckStatus.ready)]
         for row in in_flight:
             self._disk.nack(id=row["id"])
-        # What was in flight goes last: a job that kills the worker shall starve no other.
+        # Jobs in flight go last, so that a job that kills the worker does not starve the others.
         for row in (*ready, *in_flight):
             self._load_row(row["id"], row["data"])
 
@@ -97,34 +99,34 @@ class JobQueue:
             self.unreadable.append(f"row {row_id}: {error}")
             self._disk.ack_failed(id=row_id)
             return
-        known = self._rows.get(job.scene_id)
-        if known:  # two rows for one scene: a worker was killed between putting and removing
-            self._save(known, known.job.merged_with(job))
+        other = self._rows.get(job.scene_id)
+        if other:  # two rows for one scene: a worker was killed between adding one and removing the other
+            self._save(other, other.job.merged_with(job))
             self._disk.ack(id=row_id)
             return
         self._rows[job.scene_id] = row = _Row(row_id, job, next(self._generations))
-        self._line_up(row)
+        self._enqueue(row)
 
     def __len__(self) -> int:
-        """How many scenes are pending: ready, waiting and in progress."""
+        """Number of pending scenes: ready, waiting or in progress."""
         return len(self._rows)
 
     def add(self, job: Job) -> None:
-        """Store the job, or the event behind it in the job that the scene has already. Durable on return."""
+        """Store the job, or merge it into the scene's pending job. Durable on return."""
         row = self._rows.get(job.scene_id)
         if row:
             row.generation = next(self._generations)
             self._save(row, row.job.merged_with(job))
             return
         with self._storage():
-            _flush_each_write(self._disk, True)
+            _set_flush_on_write(self._disk, enabled=True)
             row_id = self._disk.put(job_to_data(job)) or 0
-            _flush_each_write(self._disk, False)
+            _set_flush_on_write(self._disk, enabled=False)
         self._rows[job.scene_id] = row = _Row(row_id, job, next(self._generations))
-        self._line_up(row)
+        self._enqueue(row)
 
     def add_all(self, jobs: Iterable[Job]) -> None:
-        """As `add` for each of them, in one transaction as far as they are new."""
+        """Do the same as `add` for each job; all new jobs are stored in one transaction."""
         new: dict[int, Job] = {}
         for job in jobs:
             if job.scene_id in self._rows:
@@ -138,10 +140,10 @@ class JobQueue:
             ]
         for row_id, job in zip(row_ids, new.values(), strict=True):
             self._rows[job.scene_id] = row = _Row(row_id, job, next(self._generations))
-            self._line_up(row)
+            self._enqueue(row)
 
     def finish_all(self, scene_ids: Sequence[int]) -> None:
-        """As `finish` for each of these pending scenes, none of them in progress, in one transaction."""
+        """Do the same as `finish` for pending scenes in one transaction. None of them may be in progress."""
         with self._storage(), self._connection() as database:
             database.executemany(_FINISH, [(self._rows[scene_id].row_id,) for scene_id in scene_ids])
         for scene_id in scene_ids:
@@ -149,52 +151,52 @@ class JobQueue:
         self._finished += len(scene_ids)
 
     def generation(self, scene_id: int) -> int:
-        """Rises with each event of a pending scene; -1 for one that is not pending."""
+        """Return a number that rises with each event of a pending scene; -1 if the scene is not pending."""
         row = self._rows.get(scene_id)
         return row.generation if row else -1
 
-    def peek_ready(self, now: float, count: int) -> list[Job]:
-        """The next `count` jobs that are due, in the order in which `take` gives them."""
-        self._wake(now)
-        found: list[Job] = []
-        for line in (self._user_line, self._bulk_line):
-            for place, scene_id in line:
-                if len(found) == count:
-                    return found
+    def peek_due(self, now: float, count: int) -> list[Job]:
+        """Return the next `count` due jobs, in the order in which `take` returns them."""
+        self._enqueue_due(now)
+        jobs: list[Job] = []
+        for ready in (self._user_ready, self._bulk_ready):
+            for sequence, scene_id in ready:
+                if len(jobs) == count:
+                    return jobs
                 row = self._rows.get(scene_id)
-                if row and row.place == place:
-                    found.append(row.job)
-        return found
+                if row and row.sequence == sequence:
+                    jobs.append(row.job)
+        return jobs
 
     def take(self, now: float) -> Job | None:
-        """The next due job, marked as in progress on disk; None when none is due."""
-        self._wake(now)
-        for line in (self._user_line, self._bulk_line):
-            while line:
-                place, scene_id = line[0]
+        """Mark the next due job as in progress on disk and return it; None if no job is due."""
+        self._enqueue_due(now)
+        for ready in (self._user_ready, self._bulk_ready):
+            while ready:
+                sequence, scene_id = ready[0]
                 row = self._rows.get(scene_id)
-                if row is None or row.place != place:
-                    line.popleft()
+                if row is None or row.sequence != sequence:
+                    ready.popleft()
                     continue
                 with self._storage():
                     self._disk.get(block=False, id=row.row_id)
-                line.popleft()
-                row.is_taken, row.place = True, -1
+                ready.popleft()
+                row.is_taken, row.sequence = True, -1
                 return row.job
         return None
 
     def take_scene(self, scene_id: int) -> Job | None:
-        """This scene's job, due or not, marked as in progress; None when it has none."""
+        """Mark the scene's job, due or not, as in progress and return it; None if there is none or it is taken."""
         row = self._rows.get(scene_id)
         if row is None or row.is_taken:
             return None
         with self._storage():
             self._disk.get(block=False, id=row.row_id)
-        row.is_taken, row.place = True, -1
+        row.is_taken, row.sequence = True, -1
         return row.job
 
     def finish(self, scene_id: int) -> None:
-        """The scene's job is done with, whatever the end."""
+        """Remove the scene's job, however it ended."""
         with self._storage():
             self._disk.ack(id=self._rows[scene_id].row_id)
         del self._rows[scene_id]
@@ -203,30 +205,30 @@ class JobQueue:
             self.clear_finished()
 
     def put_back(self, job: Job) -> None:
-        """Return a taken job with what is now known about it: at the back of its line from `not_before` on."""
+        """Put a taken job back with its new state: from `not_before` on, behind all jobs that are ready by then."""
         row = self._rows[job.scene_id]
         if job != row.job:
             self._save(row, job)
         with self._storage():
             self._disk.nack(id=row.row_id)
         row.is_taken = False
-        self._line_up(row)
+        self._enqueue(row)
 
-    def keep(self, scene_id: int) -> None:
-        """Return a taken job as it is, in memory alone: the disk, where it stays in progress, may refuse writes."""
+    def release(self, scene_id: int) -> None:
+        """Put a taken job back unchanged, in memory only: the disk may refuse writes, so there it stays in progress."""
         row = self._rows.get(scene_id)
         if row and row.is_taken:
             row.is_taken = False
-            self._line_up(row)
+            self._enqueue(row)
 
     def change(self, job: Job) -> None:
-        """Store what changed about a job that is not in progress."""
+        """Store a changed job that is not in progress."""
         row = self._rows.get(job.scene_id)
         if row:
             self._save(row, job)
 
     def next_due_at(self) -> float | None:
-        """When the first waiting job is due (epoch seconds); None when none waits."""
+        """Return when the first waiting job is due, in epoch seconds; None if none is waiting."""
         while self._waiting:
             not_before, scene_id = self._waiting[0]
             row = self._rows.get(scene_id)
@@ -236,56 +238,56 @@ class JobQueue:
         return None
 
     def jobs(self) -> Iterator[Job]:
-        """All pending jobs, in no order."""
+        """Iterate over all pending jobs, in no particular order."""
         return (row.job for row in self._rows.values())
 
     def job(self, scene_id: int) -> Job | None:
-        """The scene's pending job."""
+        """Return the scene's pending job."""
         row = self._rows.get(scene_id)
         return row.job if row else None
 
     def clear_finished(self) -> None:
-        """Delete finished rows from the disk (persist-queue keeps them, and by default the last 1,000 for ever)."""
+        """Delete finished rows, which persist-queue keeps; its own clean-up leaves the last 1,000 by default."""
         if self._finished:
             with self._storage():
                 self._disk.clear_acked_data(max_delete=0, keep_latest=0)
             self._finished = 0
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Delete finished rows and close the database."""
         try:
             self.clear_finished()
         finally:
             self._disk.close()
 
     def _save(self, row: _Row, job: Job) -> None:
-        moves = (job.not_before, job.reason.is_bulk) != (row.job.not_before, row.job.reason.is_bulk)
+        is_moved = (job.not_before, job.reason.is_bulk) != (row.job.not_before, row.job.reason.is_bulk)
         with self._storage():
             self._disk.update(job_to_data(job), id=row.row_id)
         row.job = job
-        if moves and not row.is_taken:
-            self._line_up(row)
+        if is_moved and not row.is_taken:
+            self._enqueue(row)
 
-    def _line_up(self, row: _Row) -> None:
+    def _enqueue(self, row: _Row) -> None:
         if row.job.not_before > 0:
-            row.place = -1
+            row.sequence = -1
             heapq.heappush(self._waiting, (row.job.not_before, row.job.scene_id))
         else:
-            row.place = next(self._places)
-            line = self._bulk_line if row.job.reason.is_bulk else self._user_line
-            line.append((row.place, row.job.scene_id))
+            row.sequence = next(self._sequence)
+            ready = self._bulk_ready if row.job.reason.is_bulk else self._user_ready
+            ready.append((row.sequence, row.job.scene_id))
 
-    def _wake(self, now: float) -> None:
+    def _enqueue_due(self, now: float) -> None:
         while self._waiting and self._waiting[0][0] <= now:
             not_before, scene_id = heapq.heappop(self._waiting)
             row = self._rows.get(scene_id)
             if row and not row.is_taken and row.job.not_before == not_before:
                 row.job = replace(row.job, not_before=0.0)
-                self._line_up(row)
+                self._enqueue(row)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """One transaction beside persist-queue, which commits each row by itself: a sync queues thousands."""
+        """Open a transaction beside persist-queue, which commits each row separately; a sync queues thousands."""
         with closing(sqlite3.connect(self._path)) as database, database:
             yield database
 
@@ -296,11 +298,11 @@ class JobQueue:
                 yield
             except sqlite3.DatabaseError as error:
                 if is_damage(error):
-                    self._begin_anew()
+                    self._rebuild()
                 raise
 
-    def _begin_anew(self) -> None:
-        """With what is in memory: all of it once it was loaded."""
+    def _rebuild(self) -> None:
+        """Replace the damaged file by a new one with the jobs in memory: all of them, once they were loaded."""
         if self._disk is not None:
             with suppress(sqlite3.Error):
                 self._disk.close()
@@ -312,10 +314,11 @@ class JobQueue:
                 self._disk.get(block=False, id=row.row_id)
 
 
-def _flush_each_write(disk: Any, flush: bool) -> None:
-    """Whether writes are on the disk when they return, and not with the system alone: jobs are, as their inbox file
-    goes then. What a power cut takes of the rest makes a job run twice at most, and a kill takes nothing of it;
-    on a hard disk each flush costs a job 10 ms.
+def _set_flush_on_write(disk: Any, *, enabled: bool) -> None:
+    """Choose whether each write is flushed to disk before it returns, or only handed to the system.
+
+    Adding a job is flushed, because its inbox file is deleted next. Of the other writes a power cut may lose the last,
+    which makes a job run twice at most; a kill loses none. On a hard disk each flush costs a job 10 ms.
     """
-    # persist-queue has no setting for it. Takes effect at once, outside of any transaction.
-    disk._putter.execute(f"PRAGMA synchronous = {'FULL' if flush else 'NORMAL'}")  # noqa: SLF001
+    # persist-queue has no setting for this. Outside a transaction the pragma takes effect at once.
+    disk._putter.execute(f"PRAGMA synchronous = {'FULL' if enabled else 'NORMAL'}")  # noqa: SLF001

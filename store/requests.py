@@ -1,4 +1,4 @@
-"""What tasks ask of the worker, as files in the inbox: a command and its answer, a batch of scenes."""
+"""Requests from tasks to the worker, as files in the inbox: commands with their answers, and batches of scenes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from store.job import Reason
     from store.ledger import Ledger
 
-# What was answered is remembered longer than any task waits and any worker is dead.
+# Answers are kept longer than any task waits and any worker stays dead.
 COMMAND_KEPT_S = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """`at`: epoch seconds by the file system's clock, which dates the entries of the inbox too."""
+    """A request to the worker. `at`: epoch seconds by the file system's clock, which also dates the inbox entries."""
 
     id: str
     what: str
@@ -30,34 +30,34 @@ class Command:
 
 
 def command_entry(command_id: str) -> str:
-    """The name of a command's file in the inbox."""
+    """Name the command's file in the inbox."""
     return f"{inbox.COMMAND}-{command_id}"
 
 
 def answer_path(directory: str, command_id: str) -> str:
-    """Where the worker leaves the answer."""
+    """Path of the file in which the worker leaves the answer."""
     return os.path.join(directory, data_directory.ANSWERS, f"{command_id}.json")
 
 
 def command_content(command_id: str, what: str, arguments: Mapping[str, object], asked_at: float) -> bytes:
-    """What a task writes into a command's file."""
+    """Content of a command's file. `asked_at`: epoch seconds by the task's clock."""
     return json.dumps({"id": command_id, "what": what, "arguments": dict(arguments), "asked_at": asked_at}).encode()
 
 
 class CommandStore:
-    """What the ledger knows of commands. Raises LocalStorage."""
+    """The ledger's table of commands. Every method raises LocalStorage when the disk refuses."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def answer(self, command_id: str) -> Mapping[str, object] | None:
-        """What a command that was done was answered."""
-        with self._ledger.storage("read") as database:
+        """Return the answer to a finished command; None if it is not finished or not known."""
+        with self._ledger.reading() as database:
             row = database.execute("SELECT answer FROM command WHERE id = ?", (command_id,)).fetchone()
         return json.loads(row[0]) if row and row[0] else None
 
-    def begin(self, command: Command, *, now: float) -> int:
-        """The command is going to be carried out; for how manieth time."""
+    def record_start(self, command: Command, *, now: float) -> int:
+        """Record that the command is about to run; return the attempt number, from 1."""
         with self._ledger.transaction() as database:
             database.execute(
                 "INSERT INTO command (id, at, tries) VALUES (?, ?, 1) ON CONFLICT (id) DO UPDATE SET tries = tries + 1",
@@ -67,7 +67,7 @@ class CommandStore:
         return int(row[0])
 
     def plan(self, command: Command, decide: Callable[[], str]) -> str:
-        """What `decide` said when it was first asked for this command, which has begun."""
+        """Call `decide` once per command and store its result; return the stored result. The start must be recorded."""
         with self._ledger.transaction() as database:
             (plan,) = database.execute("SELECT plan FROM command WHERE id = ?", (command.id,)).fetchone()
             if plan is None:
@@ -75,13 +75,13 @@ class CommandStore:
                 database.execute("UPDATE command SET plan = ? WHERE id = ?", (plan, command.id))
         return str(plan)
 
-    def done(self, command: Command, answer: Mapping[str, object], *, now: float) -> None:
-        """The command was carried out; forgets what is long past."""
+    def record_answer(self, command: Command, answer: Mapping[str, object], *, now: float) -> None:
+        """Store the answer to a finished command; delete commands older than `COMMAND_KEPT_S`."""
         with self._ledger.transaction() as database:
             database.execute("UPDATE command SET answer = ? WHERE id = ?", (json.dumps(answer), command.id))
             database.execute("DELETE FROM command WHERE at < ?", (now - COMMAND_KEPT_S,))
 
 
 def batch_content(scene_ids: Iterable[int], reason: Reason) -> bytes:
-    """What a task writes into a batch entry."""
+    """Content of a batch's file in the inbox."""
     return json.dumps({"reason": reason.value, "scene_ids": list(scene_ids)}).encode()

@@ -1,4 +1,4 @@
-"""The tables of `sync_state.db`, and how those of an older version become these."""
+"""The tables of `sync_state.db`, and the migrations from older versions."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS scene (
     scene_id INTEGER PRIMARY KEY,
-    updated_at TEXT NOT NULL,      -- Stash's own text, as it was when the scene was last judged
+    updated_at TEXT NOT NULL,      -- Stash's text at the time the scene was last judged
     settled_at REAL NOT NULL,      -- epoch seconds
     verdict TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,     -- of all that was wanted in Plex; empty: look again
-    files TEXT NOT NULL            -- of the paths that the items were found by
+    fingerprint TEXT NOT NULL,     -- of everything wanted in Plex; empty: read the items again
+    files TEXT NOT NULL            -- fingerprint of the paths that the items were found by
 );
 CREATE TABLE IF NOT EXISTS item (
     scene_id INTEGER NOT NULL,
     rating_key INTEGER NOT NULL,
     pushed TEXT NOT NULL,          -- JSON, field -> value
-    intents TEXT NOT NULL,         -- JSON, list of the same: sent, result unknown
+    intents TEXT NOT NULL,         -- JSON, list of field -> value: sent, result unknown
     pushed_at REAL NOT NULL,
     PRIMARY KEY (scene_id, rating_key)
 ) WITHOUT ROWID;
@@ -40,31 +40,31 @@ CREATE TABLE IF NOT EXISTS dead_letter (
     error_class TEXT NOT NULL, error_text TEXT NOT NULL, attempts INTEGER NOT NULL,
     failed_first_at REAL NOT NULL, failed_last_at REAL NOT NULL, outage_id INTEGER NOT NULL,
     job TEXT NOT NULL,             -- JSON
-    recovered_at REAL,             -- epoch seconds of when its job was queued again; NULL: it was not
-    recovered_by TEXT NOT NULL DEFAULT ''  -- the command that did so
+    recovered_at REAL,             -- epoch seconds, when its job was queued again; NULL: never
+    recovered_by TEXT NOT NULL DEFAULT ''  -- id of the command that queued it
 );
 CREATE TABLE IF NOT EXISTS statistic (
-    minute INTEGER PRIMARY KEY,    -- of the epoch; 0 holds all that is older than those kept one by one
+    minute INTEGER PRIMARY KEY,    -- since the epoch; 0 holds the total of all older minutes
     pushed INTEGER NOT NULL DEFAULT 0, unchanged INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
     pushed_s REAL NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS command (
     id TEXT PRIMARY KEY, at REAL NOT NULL,
-    plan TEXT,                     -- what was decided before anything was done
+    plan TEXT,                     -- what was decided before anything was changed
     tries INTEGER NOT NULL DEFAULT 0,
-    answer TEXT                    -- JSON; NULL: under way
+    answer TEXT                    -- JSON; NULL: in progress
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cleared (
-    scene_id INTEGER PRIMARY KEY, cleared_at REAL NOT NULL  -- changes before it stay unpushed until restored
+    scene_id INTEGER PRIMARY KEY, cleared_at REAL NOT NULL  -- earlier changes are not pushed unless restored
 );
 CREATE INDEX IF NOT EXISTS scene_by_settled ON scene (settled_at);
-CREATE TABLE IF NOT EXISTS left_to (  -- items that a scene leaves to another one, said already
+CREATE TABLE IF NOT EXISTS left_to (  -- items that a scene leaves to another scene; already reported
     scene_id INTEGER NOT NULL, rating_key INTEGER NOT NULL, owner INTEGER NOT NULL,
     PRIMARY KEY (scene_id, rating_key)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cover (
     scene_id INTEGER PRIMARY KEY,
-    updated_at TEXT NOT NULL,      -- Stash's own text, as it was when the cover was looked at
+    updated_at TEXT NOT NULL,      -- Stash's text at the time the cover was last checked
     etag TEXT NOT NULL, digest TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS upload (
@@ -72,25 +72,25 @@ CREATE TABLE IF NOT EXISTS upload (
     state TEXT NOT NULL,           -- JSON of an Upload
     PRIMARY KEY (rating_key, kind)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ways (text TEXT NOT NULL);  -- one row: how files were looked for the last time, JSON
+CREATE TABLE IF NOT EXISTS ways (text TEXT NOT NULL);  -- one row: configuration of the last file lookup, JSON
 CREATE TABLE IF NOT EXISTS moment (
     name TEXT PRIMARY KEY, at REAL NOT NULL  -- epoch seconds
 ) WITHOUT ROWID;
 """
 _VERSION = 2
-# From each older version to the next; what is new altogether the schema makes.
+# From each older version to the next. New tables need none: _SCHEMA creates them.
 _MIGRATIONS: Mapping[int, str] = MappingProxyType({
     1: "ALTER TABLE dead_letter ADD COLUMN recovered_at REAL;"
        "ALTER TABLE dead_letter ADD COLUMN recovered_by TEXT NOT NULL DEFAULT '';",
 })  # fmt: skip
 
 
-def make_tables(database: sqlite3.Connection) -> None:
-    """Make those that are missing, and bring those of an older version up to date."""
+def create_tables(database: sqlite3.Connection) -> None:
+    """Create the missing tables and migrate those of an older version."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     known_version = version or _VERSION  # 0: the file is new
     changes = "".join(_MIGRATIONS[old] for old in range(known_version, _VERSION))
-    # Never back: a version to come has made its changes already.
+    # Never lower the version: a newer PlexSync has already made its changes.
     database.executescript(
         f"BEGIN IMMEDIATE; {changes} {_SCHEMA} PRAGMA user_version = {max(known_version, _VERSION)}; COMMIT"
     )

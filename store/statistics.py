@@ -1,6 +1,6 @@
-"""How many scenes were pushed, found unchanged or given up, and how long a push took: minute by minute, then in all.
+"""How many scenes were pushed, unchanged or given up, and how long pushes took: by minute, and older ones in total.
 
-Counted in the transaction that judges a scene, so that a kill neither loses nor doubles a count.
+Counted in the transaction that judges the scene, so a kill neither loses a count nor repeats it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-# Minutes older than this are added up in the row of minute 0.
+# Older minutes are added to the row of minute 0.
 KEPT_MINUTES = 120
 HOUR_MINUTES = 60
-# The others are not counted.
+# Other judgements are not counted.
 COLUMNS: Final[Mapping[Judgement, str]] = {
     Judgement.PUSHED: "pushed",
     Judgement.UNCHANGED: "unchanged",
@@ -35,7 +35,7 @@ ON CONFLICT (minute) DO UPDATE SET pushed = pushed + excluded.pushed, unchanged 
 
 
 def count(database: sqlite3.Connection, judgement: Judgement, *, now: float, took_s: float = 0.0, by: int = 1) -> None:
-    """Count a scene in the transaction that stores its verdict. `took_s` counts for a push; `by` -1 takes back."""
+    """Count a scene, in the transaction that stores its judgement. `took_s`: of a push; `by` -1 undoes a count."""
     column = COLUMNS.get(judgement)
     if column is None:
         return
@@ -52,7 +52,7 @@ def count(database: sqlite3.Connection, judgement: Judgement, *, now: float, too
 
 
 def fold(database: sqlite3.Connection, last_minute: int) -> None:
-    """Add up the minutes up to this one."""
+    """Add the minutes up to and including this one to the row of minute 0."""
     columns = "COUNT(*), SUM(pushed), SUM(unchanged), SUM(failed), SUM(pushed_s)"
     query = f"SELECT {columns} FROM statistic WHERE minute BETWEEN 1 AND ?"  # noqa: S608 - our own names
     rows, *sums = database.execute(query, (last_minute,)).fetchone()
@@ -63,12 +63,12 @@ def fold(database: sqlite3.Connection, last_minute: int) -> None:
 
 
 def minute_of(now: float) -> int:
-    """The minute of the epoch; never 0, which is the sum's."""
+    """Minutes since the epoch, at least 1: minute 0 holds the total."""
     return max(1, int(now // 60))
 
 
 def as_json(sums: tuple[int, int, int, float]) -> Mapping[str, object]:
-    """`pushed`, `unchanged`, `failed` and `mean_s`, the seconds of a push (null before the first)."""
+    """Return `pushed`, `unchanged`, `failed`, and `mean_s`: mean seconds per push, None before the first."""
     pushed, unchanged, failed, pushed_s = sums
     return {
         "pushed": pushed,

@@ -53,7 +53,7 @@ def preview(context: Context) -> PreviewAnswer:
             plex.close()
     except PlexError as error:
         raise TaskError(f"Plex does not show what it has: {error}") from error
-    was_pushed = scene_id in Overview(context.directory).known([scene_id]).pushed
+    was_pushed = scene_id in Overview(context.directory).last_pushes([scene_id]).pushed
     if reason := why_left_alone(scene, settings, was_pushed=was_pushed):
         message = f"The scene would not be pushed: {reason}."
     context.log.info("scene %d: %s%s", scene_id, counted(len(items), "item"), f" ({message})" if message else "")

@@ -12,7 +12,7 @@ from local.words import counted, duration_in_words, sentence
 from outages.resilience import Resilience
 from outages.transitions import GateKind
 from store.overview import Overview
-from store.worker_file import read_told
+from store.worker_file import read_worker_report
 from tasks.answers import DrainAnswer
 from tasks.drain_progress import Drain
 from tasks.prerequisites import need_packages
@@ -22,7 +22,7 @@ from tasks.worker_log import relay_worker_log
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from store.worker_file import Told
+    from store.worker_file import WorkerReport
     from tasks.context import Context
     from tasks.drain_progress import Remaining
 
@@ -136,7 +136,7 @@ class _DrainWatch:
         gate = self._resilience.gate(now)
         if gate.kind is GateKind.WAIT:
             return DrainStop(by=gate.stopped_by or "circuit", message=gate.message or "", until=gate.until)
-        told = read_told(self._context.directory)
+        told = read_worker_report(self._context.directory)
         if (told.heartbeat_at or 0.0) < self._since:
             return None  # of a worker before
         return stop_told(told)
@@ -170,7 +170,7 @@ class _DrainWatch:
         )
 
 
-def stop_told(told: Told) -> DrainStop | None:
+def stop_told(told: WorkerReport) -> DrainStop | None:
     """What `worker.json` says of a stop that stands in no other file."""
     words = {"paused": _PAUSED, "stash": _STASH}
     by = told.stopped_by

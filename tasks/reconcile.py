@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from local.words import counted
 from reconciliation.state import COMMAND, ReconciliationState, result_path, state_file
 from store.state_file import from_json
-from store.worker_file import read_told
+from store.worker_file import read_worker_report
 from tasks.answers import GapEntry, ReconciliationAnswer, ReconciliationPreviewAnswer
 from tasks.arguments import library_of, scope_of
 from tasks.context import TaskError
@@ -123,7 +123,7 @@ class _RunWatch:
     def _end_while_stash_is_away(self) -> None:
         """A worker that waits for Stash ends after a while and the next one waits again: the task would never end."""
         now = self._context.clock.monotonic()
-        if read_told(self._context.directory).stopped_by != "stash":
+        if read_worker_report(self._context.directory).stopped_by != "stash":
             self._stash_away_since = None
             return
         self._stash_away_since = self._stash_away_since or now

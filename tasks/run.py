@@ -13,7 +13,7 @@ from local.hide_paths import PathHider, hide_paths
 from local.redact import Redactor
 from local.storage import LocalStorage
 from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line
-from store.worker_file import read_told
+from store.worker_file import read_worker_report
 from tasks.answers import as_json
 from tasks.clear import clear_dlq, clear_queue, purge_dlq, restore_cleared
 from tasks.context import Context, TaskError
@@ -62,7 +62,7 @@ PROGRESS_STEP = 0.001
 def run_task(data: bytes, *, directory: str, script: str) -> None:
     """Answer a task or operation on standard output. Never raises: whatever goes wrong becomes the answer."""
     redactor, hider = Redactor(), PathHider()
-    hider.is_on = read_told(directory).hide_paths  # until this task has read the settings itself
+    hider.is_on = read_worker_report(directory).hide_paths  # until this task has read the settings itself
     stream = os.fdopen(os.dup(2), "wb", buffering=0)
     log = _log_to_stash(stream, redactor, hider)
     try:

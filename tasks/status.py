@@ -16,7 +16,7 @@ from push.verdicts import advice_for
 from reconciliation.state import ReconciliationState, state_file
 from store.overview import Overview
 from store.state_file import from_json
-from store.worker_file import Told, read_told
+from store.worker_file import WorkerReport, read_worker_report
 from tasks.answers import (
     CircuitStatus,
     DeadLetterExample,
@@ -44,7 +44,7 @@ EXAMPLES = 3
 def queue_status(context: Context) -> StatusAnswer:
     """View Queue Status. What cannot be read counts as empty and is logged as a warning."""
     now = context.now
-    told = read_told(context.directory)
+    told = read_worker_report(context.directory)
     status = _look(context, told, now)
     for line in status_lines(status, now):
         context.log.info("%s", line)
@@ -53,7 +53,7 @@ def queue_status(context: Context) -> StatusAnswer:
     return _answer(status, now)
 
 
-def _look(context: Context, told: Told, now: float) -> Status:
+def _look(context: Context, told: WorkerReport, now: float) -> Status:
     overview = Overview(context.directory)
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     if told.recovery_rate and told.recovery_minutes:
@@ -71,7 +71,7 @@ def _look(context: Context, told: Told, now: float) -> Status:
         outages=_outages(resilience, overview.problems),
         reconciliation=_reconciliation(context, overview.problems),
         worker=worker,
-        draining=_draining(resilience, told if worker.running else Told(), now),
+        draining=_draining(resilience, told if worker.running else WorkerReport(), now),
         path_map_inferred=overview.inferred_path_map(),
         problems=[*overview.problems, *_missing_packages(context.directory)],
     )
@@ -158,10 +158,10 @@ def _recovery(resilience: Resilience, now: float) -> RecoveryStatus:
     )
 
 
-def _worker(directory: str, told: Told) -> WorkerStatus:
+def _worker(directory: str, told: WorkerReport) -> WorkerStatus:
     """The lock says whether a worker lives. A probe would disturb the lock on Windows: there `worker.json` decides."""
     try:
-        running = not lock.is_free(directory) if os.name == "posix" else told != Told()
+        running = not lock.is_free(directory) if os.name == "posix" else told != WorkerReport()
     except OSError:
         running = False
     if not running:
@@ -171,7 +171,7 @@ def _worker(directory: str, told: Told) -> WorkerStatus:
     )
 
 
-def _draining(resilience: Resilience, told: Told, now: float) -> DrainStatus:
+def _draining(resilience: Resilience, told: WorkerReport, now: float) -> DrainStatus:
     gate = resilience.gate(now)
     if gate.stopped_by:
         return DrainStatus(stopped_by=gate.stopped_by, message=gate.message, until=gate.until)

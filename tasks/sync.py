@@ -109,7 +109,7 @@ def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], 
     overview = Overview(context.directory)
     line_at = context.clock.monotonic() + LINE_S
     for page in pages:
-        known = overview.known(scene.id for scene in page.scenes)
+        known = overview.last_pushes(scene.id for scene in page.scenes)
         found = compare(page.scenes, settings, known)
         queued = [*found.different, *page.failed]
         _queue(context, queued)

@@ -11,7 +11,7 @@ from local import inbox, lock, start
 from local.data_directory import PACKAGES_NOTE
 from store.requests import answer_path, command_content, command_entry
 from store.state_file import from_json
-from store.worker_file import read_told
+from store.worker_file import read_worker_report
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages
 
@@ -151,7 +151,7 @@ def _removed(path: str) -> bool:
 
 
 def _silence(directory: str, command_id: str) -> str:
-    doing = read_told(directory).doing or "unknown"
+    doing = read_worker_report(directory).doing or "unknown"
     if _withdraw(directory, command_id):
         return (
             f"PlexSync's worker has not answered within {ANSWER_WAIT_S:.0f} s (it says: {doing}). Nothing was changed; "

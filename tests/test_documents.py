@@ -22,7 +22,7 @@ from reconciliation.gaps import GapType
 from reconciliation.state import ReconciliationState
 from sim.stash.manifest import Manifest, parse_yaml, read_manifest
 from stash.settings import Settings, parse_settings
-from store.worker_file import Told
+from store.worker_file import WorkerReport
 from tasks import answers, arguments
 from tasks.arguments import error_types_of
 from tasks.run import TASKS
@@ -55,7 +55,7 @@ STATE_FILES: Final = (
     (data_directory.RECOVERY_STATE, RecoveryScheduler),
     (data_directory.OUTAGE_HISTORY, OutageHistory),
     (data_directory.RECONCILIATION_STATE, ReconciliationState),
-    (data_directory.WORKER, Told),
+    (data_directory.WORKER, WorkerReport),
     (data_directory.RELAYED, LogPosition),
 )
 DONE: Final = (Verdict.PUSHED, Verdict.UNCHANGED, Verdict.SKIPPED, Verdict.GONE)

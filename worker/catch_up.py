@@ -18,7 +18,7 @@ from worker.parts import planned
 
 if TYPE_CHECKING:
     from local.clock import Clock
-    from store.judgement import Judged
+    from store.judgement import LastJudgement
     from store.ledger import Ledger
     from store.queue import JobQueue
     from worker.stash_link import StashLink
@@ -83,20 +83,20 @@ class CatchUp:
         self._pass, self._next_at = None, self._clock.now() + self._every_s
 
     def _begin(self, now: float) -> _Pass:
-        installed_at = self._ledger.moment(INSTALLED)
+        installed_at = self._ledger.timestamp(INSTALLED)
         if installed_at is None or installed_at > now:  # or the clock was wrong then
-            self._ledger.store_moment(INSTALLED, now)
+            self._ledger.store_timestamp(INSTALLED, now)
             installed_at = now
-        newest = self._ledger.moment(WATERMARK)
+        newest = self._ledger.timestamp(WATERMARK)
         if newest is None or newest > now:
             newest = installed_at
-        queue_lost = self._ledger.moment(QUEUE_LOST) is not None
+        queue_lost = self._ledger.timestamp(QUEUE_LOST) is not None
         down_to = float("-inf") if queue_lost else newest - SORT_MARGIN_S
         return _Pass(installed_at=installed_at, down_to=down_to, newest=newest, queue_lost=queue_lost)
 
     def _queue_changed(self, listed: list[tuple[int, str]], current: _Pass, now: float) -> None:
         idle = [(scene_id, text) for scene_id, text in listed if self._queue.job(scene_id) is None]
-        judged = self._ledger.judged(scene_id for scene_id, _ in idle)
+        judged = self._ledger.last_judgements(scene_id for scene_id, _ in idle)
         for scene_id, text in idle:
             is_lost = current.queue_lost and scene_id in judged
             if is_lost or is_unjudged(text, judged.get(scene_id), installed_at=current.installed_at, now=now):
@@ -107,10 +107,10 @@ class CatchUp:
                     current.unannounced += 1
 
     def _end(self, done: _Pass, now: float) -> None:
-        if done.newest != self._ledger.moment(WATERMARK):
-            self._ledger.store_moment(WATERMARK, done.newest)
+        if done.newest != self._ledger.timestamp(WATERMARK):
+            self._ledger.store_timestamp(WATERMARK, done.newest)
         if done.queue_lost:
-            self._ledger.forget_moment(QUEUE_LOST)
+            self._ledger.forget_timestamp(QUEUE_LOST)
         if done.unannounced:
             self._log.info("%s changed in Stash without an event; queued", counted(done.unannounced, "scene"))
         if done.again:
@@ -120,7 +120,7 @@ class CatchUp:
         self._pass, self._next_at = None, now + self._every_s
 
 
-def is_unjudged(updated_at: str, judged: Judged | None, *, installed_at: float, now: float) -> bool:  # noqa: PLR0911 - one reason each
+def is_unjudged(updated_at: str, judged: LastJudgement | None, *, installed_at: float, now: float) -> bool:  # noqa: PLR0911 - one reason each
     """Whether the scene's last change, at `updated_at` in Stash's words, came without being judged. Pure."""
     at = epoch_of(updated_at)
     if at is None:

@@ -97,7 +97,7 @@ class Clearing:
         jobs = [each for each in cleared if isinstance(each, Job)]
         self._queue.add_all(job for job in jobs if not self._is_queued(job))
         self._note_cleared([job.scene_id for job in jobs], None)
-        self._dead_letters.put_back([each for each in cleared if isinstance(each, DeadLetter)])
+        self._dead_letters.restore([each for each in cleared if isinstance(each, DeadLetter)])
         for each in cleared:
             if isinstance(each, EntityEvent):
                 # No connection in it: the worker has one.

@@ -99,13 +99,13 @@ class Commands:
 
     def _first_answer(self, command: Command) -> Mapping[str, object]:
         try:
-            if self._store.begin(command, now=self._clock.now()) > TRIES:
+            if self._store.record_start(command, now=self._clock.now()) > TRIES:
                 answer: Mapping[str, object] = {
                     "error": f"{command.what} ended the worker {TRIES} times; its log, plexsync.log, says why"
                 }
             else:
                 answer = self._carry_out(command)
-            self._store.done(command, answer, now=self._clock.now())
+            self._store.record_answer(command, answer, now=self._clock.now())
         except LocalStorage as error:
             self._write(command, {"error": str(error)})
             raise

@@ -187,7 +187,7 @@ class FanOut:
             return known, _Place(after=known[-1]) if len(known) == ENTITY_PAGE else _Place(page=1)
         client = self._stash.client()
         found = client.scene_ids_of(cast("Kind", kind), number, page=place.page, per_page=ENTITY_PAGE)
-        queued = self._ledger.with_entity(kind, number, found)
+        queued = self._ledger.filter_by_entity(kind, number, found)
         rest = [scene_id for scene_id in found if scene_id not in queued]
         return rest, _Place(page=place.page + 1) if len(found) == ENTITY_PAGE else None
 

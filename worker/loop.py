@@ -102,7 +102,7 @@ class SyncWorker:
             self._claim()
             self._resilience.refresh(now)
             if self._parts.stash.settings or not self._stash.rests_for_s(now):
-                self._resilience.maybe_check_recovery(self._parts.probe, len(self._queue))
+                self._resilience.probe_if_due(self._parts.probe, len(self._queue))
             return self._until_next_check(self._drain_step(now), now)
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
@@ -115,7 +115,7 @@ class SyncWorker:
     def _drain_step(self, now: float) -> float:  # noqa: PLR0911 - one for each thing that may come next
         if rest_s := self._stash.rests_for_s(now):
             return rest_s
-        due = self._queue.peek_ready(now, 1)
+        due = self._queue.peek_due(now, 1)
         gate = self._resilience.gate(now)
         is_edit_next = self._may_push(due, gate) and not due[0].reason.is_bulk
         if self._fan_out.is_due and not is_edit_next:
@@ -128,7 +128,7 @@ class SyncWorker:
         if not due:
             return self._wait_for_due(now)
         if self._is_paused(due[0], now):
-            self._parts.worker_file.tell(WAITING_WHILE_PAUSED, now, stopped_by="paused")
+            self._parts.worker_file.report(WAITING_WHILE_PAUSED, now, stopped_by="paused")
             return ROUND_S
         wait_s = self._resilience.take_token(now)
         if wait_s == 0:
@@ -142,9 +142,9 @@ class SyncWorker:
         if job is None:
             return None
         ticket = self._resilience.ticket()
-        self._parts.worker_file.tell(PUSHING, began_at)
+        self._parts.worker_file.report(PUSHING, began_at)
         # A trial asks Plex for nothing beyond its own job.
-        next_jobs = [] if is_trial or self._alone_left else self._queue.peek_ready(began_at, BATCH - 1)
+        next_jobs = [] if is_trial or self._alone_left else self._queue.peek_due(began_at, BATCH - 1)
         self._alone_left = max(0, self._alone_left - 1)
         outcome, scene = self._attempt.run(job, next_jobs, began_at)
         if outcome.verdict is Verdict.STASH_AWAY:
@@ -154,7 +154,7 @@ class SyncWorker:
         try:
             outcome = self._settle(job, outcome, scene, ticket)
         finally:
-            self._queue.keep(job.scene_id)  # no longer in progress, even if the disk refused what was decided
+            self._queue.release(job.scene_id)  # no longer in progress, even if the disk refused what was decided
         self._report.tell(job, outcome, scene, took_s=self._clock.now() - began_at)
         self._idle_since = self._clock.monotonic()
         self._parts.worker_file.jobs_done += 1
@@ -179,7 +179,7 @@ class SyncWorker:
         Never before an edit that may be pushed, nor in a trial.
         """
         had_turn, self._had_background = self._had_background, False
-        if self._may_push(due, gate) and (not due[0].reason.is_bulk or (had_turn and not due[0].reason.finds_gaps)):
+        if self._may_push(due, gate) and (not due[0].reason.is_bulk or (had_turn and not due[0].reason.is_unrequested)):
             return False
         return gate.kind is not GateKind.TRIAL
 
@@ -247,7 +247,7 @@ class SyncWorker:
         if settings.paused:
             return Gate(kind=GateKind.WAIT, stopped_by="paused", message="paused is switched on in the settings")
         self._resilience.refresh(now, at_once=True)  # a Health Check may have changed them just now
-        self._resilience.maybe_check_recovery(self._parts.probe, len(self._queue))
+        self._resilience.probe_if_due(self._parts.probe, len(self._queue))
         return self._resilience.gate(self._clock.now())
 
     def _may_push(self, due: Sequence[Job], gate: Gate) -> bool:
@@ -281,7 +281,7 @@ class SyncWorker:
 
     def _wait_at_gate(self, gate: Gate, now: float) -> float:
         """Wait for a probe; meanwhile the user may repair what stops the drain, or may just have done so."""
-        self._parts.worker_file.tell(f"{WAITING_FOR_GATE}{gate.stopped_by}", now, stopped_by=gate.stopped_by)
+        self._parts.worker_file.report(f"{WAITING_FOR_GATE}{gate.stopped_by}", now, stopped_by=gate.stopped_by)
         if self._stash.is_away or self._stash.are_settings_old(now, after_event=self._has_news):
             before = self._parts.stash.settings
             if self._stash.read_settings(now) != before:
@@ -292,7 +292,7 @@ class SyncWorker:
     def _wait_for_due(self, now: float) -> float:
         if not len(self._queue):
             self._resilience.store_counts(now)
-        self._parts.worker_file.tell(WAITING_FOR_DUE if len(self._queue) else IDLE, now)
+        self._parts.worker_file.report(WAITING_FOR_DUE if len(self._queue) else IDLE, now)
         if self._stash.is_away and len(self._queue):
             self._stash.read_settings(now)  # no job will find out whether it is back
             self._stash.note_back()

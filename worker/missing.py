@@ -84,11 +84,11 @@ class MissingScenes:
             self._log.info("Plex has new files: another look at %s that it lacked", counted(count, "scene"))
 
     def _note_ways(self, ways: str, now: float) -> None:
-        before = self._ledger.ways() if self._ways is None else self._ways
+        before = self._ledger.lookup_config() if self._ways is None else self._ways
         if before and before != ways:
             self._try_again(now)
         if before != ways:
-            self._ledger.store_ways(ways)
+            self._ledger.store_lookup_config(ways)
         self._ways = ways
 
     def _try_again(self, now: float) -> None:

@@ -146,7 +146,7 @@ def _open_parts(
 
 
 def _note_queue_damage(ledger: Ledger, directory: str, clock: Clock, log: logging.Logger) -> None:
-    ledger.store_moment(QUEUE_LOST, clock.now())
+    ledger.store_timestamp(QUEUE_LOST, clock.now())
     log.error(QUEUE_DAMAGED, directory)
 
 

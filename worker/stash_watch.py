@@ -103,7 +103,7 @@ class StashWatch:
 
     def note_away(self, text: str, now: float) -> None:
         """Stash failed, and would fail for the next scene too. Said once."""
-        self._worker_file.tell(WAITING_FOR_STASH, now, stopped_by="stash")
+        self._worker_file.report(WAITING_FOR_STASH, now, stopped_by="stash")
         if self._away_since is None:
             self._away_since = now
             self._log.warning("Stash does not answer: %s. Pending scenes wait for it.", text)

@@ -1,4 +1,4 @@
-"""The ledger on a disk that refuses writes for a while."""
+"""The ledger on a disk that is full for a while."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("room_bytes", [0, 100, 40_000])
-def test_the_ledger_goes_on_when_there_is_room_again(tmp_path: Path, room_bytes: int) -> None:
-    """However far the write that is refused has come by then."""
+def test_the_ledger_works_again_once_there_is_room(tmp_path: Path, room_bytes: int) -> None:
+    """No matter how much of the refused write fits."""
     intent = {Field.SUMMARY: "words " * 20_000}
     with closing(Ledger(str(tmp_path))) as ledger:
         with full_disk(most_bytes=room_bytes), pytest.raises(LocalStorage, match=r"sync_state\.db could not be"):
-            ledger.intend(1, 10, Owned(pushed={}, intents=()), intent)
-        ledger.intend(2, 20, Owned(pushed={}, intents=()), intent)
+            ledger.record_intent(1, 10, Owned(pushed={}, intents=()), intent)
+        ledger.record_intent(2, 20, Owned(pushed={}, intents=()), intent)
         assert ledger.record(1) is None
         record = ledger.record(2)
         assert record

@@ -89,10 +89,10 @@ def test_a_waiting_job_is_due_as_soon_as_its_file_is_seen(woken: Woken) -> None:
     woken.queue.add(WAITING)
     woken.lack(7)
     woken.step(REFRESH_EVERY_S)
-    assert woken.queue.peek_ready(woken.clock.now(), 1) == []
+    assert woken.queue.peek_due(woken.clock.now(), 1) == []
     woken.file_comes()
     woken.step(2 * REFRESH_EVERY_S)
-    (job,) = woken.queue.peek_ready(woken.clock.now(), 1)
+    (job,) = woken.queue.peek_due(woken.clock.now(), 1)
     assert (job.scene_id, job.missing_since) == (7, NOW)
 
 
@@ -116,7 +116,7 @@ def test_what_went_to_an_item_that_only_looked_alike_is_read_again_when_its_own_
     woken.file_comes()
     woken.step(REFRESH_EVERY_S + MISSING_EVERY_S)
     (job,) = woken.queue.jobs()
-    assert job.reason.reads_always
+    assert job.reason.always_reads_item
 
 
 def test_what_was_not_found_is_looked_for_again_by_another_path_map(woken: Woken) -> None:
@@ -124,12 +124,12 @@ def test_what_was_not_found_is_looked_for_again_by_another_path_map(woken: Woken
     DeadLetters(woken.ledger).bury(replace(WAITING, scene_id=8, error_class="Ambiguous"), a_scene(8, *FILES), now=NOW)
     DeadLetters(woken.ledger).bury(replace(WAITING, scene_id=9, error_class="Rejected"), a_scene(9, *FILES), now=NOW)
     woken.step(30)
-    assert woken.queue.peek_ready(woken.clock.now(), 3) == []
+    assert woken.queue.peek_due(woken.clock.now(), 3) == []
     assert woken.stash.settings
     rules = (PathRule(stash="/data", plex="/media"),)
     woken.stash.settings = replace(woken.stash.settings, path_map=rules)
     woken.step(60)
-    assert sorted(job.scene_id for job in woken.queue.peek_ready(woken.clock.now(), 3)) == [7, 8]
+    assert sorted(job.scene_id for job in woken.queue.peek_due(woken.clock.now(), 3)) == [7, 8]
     for scene_id in (7, 8):
         woken.queue.finish(scene_id)
     woken.step(90)

@@ -1,4 +1,4 @@
-"""What others read of queue and ledger, where they may not write."""
+"""Read-only queries of queue and ledger, without write permission or with damaged files."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_a_queue_is_counted_in_a_folder_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_in_a_read_only_folder_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = JobQueue(str(tmp_path / "queue"))
     queue.add(new_job(7, Reason.HOOK, 1.0))
     queue.close()
     folders = (tmp_path, tmp_path / "queue")
     for folder in folders:
         folder.chmod(0o500)
-    if os.geteuid() == 0:  # may write everywhere: this shows only that the other way of reading reads the same
+    if os.geteuid() == 0:  # root may write anywhere, so this only shows that immutable mode reads the same
         monkeypatch.setattr(os, "access", lambda *_: False)
     overview = Overview(str(tmp_path))
     try:
@@ -34,7 +34,7 @@ def test_a_queue_is_counted_in_a_folder_that_is_read_only(tmp_path: Path, monkey
             folder.chmod(0o700)
 
 
-def test_a_damaged_database_is_named_once(tmp_path: Path) -> None:
+def test_a_damaged_database_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / "sync_state.db").write_bytes(b"no database " * 100)
     overview = Overview(str(tmp_path))
     overview.counts(1.0)
@@ -42,10 +42,10 @@ def test_a_damaged_database_is_named_once(tmp_path: Path) -> None:
     assert len(overview.problems) == 1
 
 
-def test_waiting_jobs_are_counted_by_the_error_of_their_last_try(tmp_path: Path) -> None:
+def test_waiting_jobs_are_counted_by_the_error_of_their_last_attempt(tmp_path: Path) -> None:
     queue = JobQueue(str(tmp_path / "queue"))
-    tries = [(1, "NotInPlex", 9.0), (2, "PlexTimeout", 9.0), (3, "NotInPlex", 9.0), (4, "NotInPlex", 2.0), (5, "", 9.0)]
-    for scene_id, error_class, not_before in tries:
+    jobs = [(1, "NotInPlex", 9.0), (2, "PlexTimeout", 9.0), (3, "NotInPlex", 9.0), (4, "NotInPlex", 2.0), (5, "", 9.0)]
+    for scene_id, error_class, not_before in jobs:
         job = new_job(scene_id, Reason.HOOK, 1.0)
         queue.add(replace(job, error_class=error_class, not_before=not_before))
     queue.close()

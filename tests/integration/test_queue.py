@@ -1,4 +1,4 @@
-"""The queue on a real disk: order, delays, coalescing, and what a killed worker leaves."""
+"""The queue on a real disk: order, delays, merging, and what a killed worker leaves behind."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ def drain(queue: JobQueue, now: float = NOW) -> list[int]:
     return order
 
 
-def test_events_of_one_scene_are_one_job(tmp_path: Path) -> None:
+def test_events_of_one_scene_become_one_job(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         for number in range(30):
             queue.add(job(number % 10, at=NOW + number))
@@ -47,17 +47,17 @@ def test_events_of_one_scene_are_one_job(tmp_path: Path) -> None:
         assert len(queue) == 10
 
 
-def test_user_edits_go_before_bulk_work_and_turn_it_urgent(tmp_path: Path) -> None:
+def test_user_edits_go_before_bulk_work_and_make_a_bulk_job_urgent(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         for scene_id in (1, 2, 3):
             queue.add(job(scene_id, Reason.SYNC))
         queue.add(job(4))
         queue.add(job(3))
-        assert [found.scene_id for found in queue.peek_ready(NOW, 9)] == [4, 3, 1, 2]
+        assert [found.scene_id for found in queue.peek_due(NOW, 9)] == [4, 3, 1, 2]
         assert drain(queue) == [4, 3, 1, 2]
 
 
-def test_an_urgent_job_is_not_turned_into_bulk_work(tmp_path: Path) -> None:
+def test_an_urgent_job_does_not_become_bulk_work(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         queue.add(job(1, Reason.SYNC))
         queue.add(job(2))
@@ -74,7 +74,7 @@ def test_each_event_raises_the_generation(tmp_path: Path) -> None:
         assert queue.generation(1) > before
 
 
-def test_what_was_read_for_a_settled_job_is_never_taken_for_the_latest(tmp_path: Path) -> None:
+def test_the_generation_of_a_finished_job_is_never_reused(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         queue.add(job(1))
         before = queue.generation(1)
@@ -125,7 +125,7 @@ def test_a_job_in_flight_when_the_worker_died_goes_last(tmp_path: Path) -> None:
         assert not queue.had_in_flight
 
 
-def test_a_settled_job_never_comes_back(tmp_path: Path) -> None:
+def test_a_finished_job_never_comes_back(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         queue.add(job(1))
         assert drain(queue) == [1]
@@ -134,7 +134,7 @@ def test_a_settled_job_never_comes_back(tmp_path: Path) -> None:
         assert queue.take(NOW) is None
 
 
-def test_settled_rows_do_not_pile_up(tmp_path: Path) -> None:
+def test_finished_rows_do_not_pile_up(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         for scene_id in range(CLEAR_AFTER_FINISHED + 5):
             queue.add(job(scene_id))
@@ -143,7 +143,7 @@ def test_settled_rows_do_not_pile_up(tmp_path: Path) -> None:
             assert database.execute("SELECT COUNT(*) FROM ack_queue_default").fetchone()[0] == 5
 
 
-def test_a_row_that_is_no_job_is_named_and_stops_nothing(tmp_path: Path) -> None:
+def test_an_invalid_row_is_reported_and_blocks_no_job(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         queue.add(job(1))
         queue.add(job(2))
@@ -155,7 +155,7 @@ def test_a_row_that_is_no_job_is_named_and_stops_nothing(tmp_path: Path) -> None
 
 
 class QueueAgainstModel(RuleBasedStateMachine):
-    """Whatever happens in whatever order, no scene is lost and none is handed out twice."""
+    """Any operations in any order: no scene is lost, and none is handed out twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -172,16 +172,16 @@ class QueueAgainstModel(RuleBasedStateMachine):
         self.queue.add(job(scene_id, reason, self.now))
         self.pending[scene_id] = 0.0
 
-    @rule(delay_s=st.sampled_from([0.0, 5.0, 50.0]), settle=st.booleans())
-    def work(self, delay_s: float, *, settle: bool) -> None:
+    @rule(delay_s=st.sampled_from([0.0, 5.0, 50.0]), finish=st.booleans())
+    def work(self, delay_s: float, *, finish: bool) -> None:
         due = {scene_id for scene_id, not_before in self.pending.items() if not_before <= self.now}
-        peeked = self.queue.peek_ready(self.now, 10)
+        peeked = self.queue.peek_due(self.now, 10)
         assert {found.scene_id for found in peeked} == due
         taken = self.queue.take(self.now)
         assert (taken.scene_id if taken else None) == (peeked[0].scene_id if peeked else None)
         if taken is None:
             return
-        if settle:
+        if finish:
             self.queue.finish(taken.scene_id)
             del self.pending[taken.scene_id]
         else:
@@ -234,7 +234,7 @@ def test_a_full_disk_leaves_every_job_where_it_was(tmp_path: Path) -> None:
             for refused in writes:
                 with pytest.raises(LocalStorage, match=r"data\.db"):
                     refused()
-            queue.keep(1)
+            queue.release(1)
         assert len(queue) == 3
         assert sorted(drain(queue)) == [1, 2, 3]
         queue.add(job(4))

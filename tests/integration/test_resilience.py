@@ -23,7 +23,7 @@ DOWN = ProbeResult(kind=ProbeKind.DOWN, text="connection refused")
 
 
 def opened(folder: Path, *, scale: float = 1.0) -> Resilience:
-    """As each process opens it anew."""
+    """A new instance, as in a new process."""
     resilience = Resilience(str(folder), clock=SetClock(scale=scale), log=logging.getLogger("worker"))
     resilience.refresh(NOW)
     return resilience
@@ -45,7 +45,7 @@ def down_since(folder: Path, now: float) -> Resilience:
 
 
 def recovered_at(folder: Path, now: float) -> Resilience:
-    """A worker whose circuit closed at `now`, its trial done."""
+    """A worker whose circuit closed at `now` after a successful trial."""
     resilience = down_since(folder, now - 6)
     probe(resilience, OK, now - 1, jobs_waiting=40)
     assert resilience.take_token(now - 0.5) == 0
@@ -53,7 +53,7 @@ def recovered_at(folder: Path, now: float) -> Resilience:
     return resilience
 
 
-def test_worker_without_trouble_drains_and_writes_nothing_more(tmp_path: Path) -> None:
+def test_undisturbed_worker_drains_without_writing_files(tmp_path: Path) -> None:
     resilience = opened(tmp_path)
     resilience.start(NOW)
     before = {path.name: path.stat() for path in tmp_path.iterdir()}
@@ -61,13 +61,13 @@ def test_worker_without_trouble_drains_and_writes_nothing_more(tmp_path: Path) -
         resilience.refresh(NOW + second)
         assert resilience.gate(NOW + second).kind is GateKind.DRAIN
         assert resilience.take_token(NOW + second) == 0
-        assert not resilience.probe_due(NOW + second)
+        assert not resilience.is_probe_due(NOW + second)
         resilience.record_success(resilience.ticket(), NOW + second)
     resilience.store_counts(NOW + 100)
     assert {path.name: path.stat() for path in tmp_path.iterdir()} == before
 
 
-def test_files_hold_what_others_rely_on(tmp_path: Path) -> None:
+def test_files_contain_what_others_rely_on(tmp_path: Path) -> None:
     down_since(tmp_path, NOW)
     circuit = stored(tmp_path)
     assert (circuit["version"], circuit["state"], circuit["failure_count"]) == (1, "open", 1)
@@ -83,11 +83,11 @@ def test_restart_finds_the_circuit_open_and_the_probe_not_yet_due(tmp_path: Path
     second = opened(tmp_path)
     second.start(NOW + 76)
     assert second.gate(NOW + 76).stopped_by == "circuit"
-    assert not second.probe_due(NOW + 134.9)
+    assert not second.is_probe_due(NOW + 134.9)
     assert second.next_check_at() == NOW + 135
 
 
-def test_change_of_another_process_is_seen_after_a_second(tmp_path: Path) -> None:
+def test_change_by_another_process_is_seen_after_a_second(tmp_path: Path) -> None:
     worker, other = opened(tmp_path), opened(tmp_path)
     other.record_outage(other.ticket(), "refused", NOW)
     worker.refresh(NOW + 0.9)
@@ -130,12 +130,12 @@ def test_due_probe_is_made_once(tmp_path: Path) -> None:
     clock = SetClock()
     resilience = Resilience(str(tmp_path), clock=clock, log=logging.getLogger("worker"))
     resilience.refresh(NOW)
-    assert resilience.maybe_check_recovery(lambda: OK, 0) is None
+    assert resilience.probe_if_due(lambda: OK, 0) is None
     resilience.record_outage(resilience.ticket(), "refused", NOW)
-    assert resilience.maybe_check_recovery(lambda: OK, 0) is None
+    assert resilience.probe_if_due(lambda: OK, 0) is None
     clock.set(NOW + 5)
-    assert resilience.maybe_check_recovery(lambda: DOWN, 3) == DOWN
-    assert resilience.maybe_check_recovery(lambda: OK, 3) is None
+    assert resilience.probe_if_due(lambda: DOWN, 3) == DOWN
+    assert resilience.probe_if_due(lambda: OK, 3) is None
     assert resilience.next_check_at() == NOW + 15
 
 
@@ -154,7 +154,7 @@ def test_refund_names_five_scenes_once(tmp_path: Path) -> None:
     assert refunds == [(), (), (), (), (1, 2, 3, 4, 5)]
 
 
-def test_rate_after_an_outage_begins_low_and_ends_unlimited(tmp_path: Path) -> None:
+def test_rate_after_an_outage_starts_low_and_ends_unlimited(tmp_path: Path) -> None:
     resilience = recovered_at(tmp_path, NOW)
     assert resilience.rate_per_s(NOW) == 5
     assert resilience.recovery_until(NOW) == NOW + 300
@@ -177,7 +177,7 @@ def test_settings_set_the_pace(tmp_path: Path) -> None:
     assert resilience.recovery_until(NOW) == NOW + 1800
 
 
-def test_restart_in_the_recovery_keeps_the_rate_and_gains_no_token(tmp_path: Path) -> None:
+def test_restart_during_recovery_keeps_the_rate_and_gains_no_token(tmp_path: Path) -> None:
     first = recovered_at(tmp_path, NOW)
     for _ in range(5):
         first.record_own_failure(first.ticket(), 9, "PlexTimeout", "30 s", NOW + 1)
@@ -208,7 +208,7 @@ def test_jobs_after_the_recovery_are_not_counted(tmp_path: Path) -> None:
     assert resilience.outages()[0].jobs_pushed == 1
 
 
-def test_transitions_are_told_in_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_transitions_are_logged_in_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     resilience = down_since(tmp_path, NOW)
     probe(resilience, OK, NOW + 200, jobs_waiting=120)
@@ -220,7 +220,7 @@ def test_transitions_are_told_in_words(tmp_path: Path, caplog: pytest.LogCapture
     assert closed.endswith("120 jobs are waiting; the drain starts by itself, at 5 jobs a second at first.")
 
 
-def test_pauses_and_their_ends_are_told_in_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_pauses_and_their_ends_are_logged_in_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     resilience = opened(tmp_path)
     resilience.record_pause(PauseReason.AUTH, "Plex rejects the token: set plex_token", NOW)
@@ -234,14 +234,14 @@ def test_pauses_and_their_ends_are_told_in_words(tmp_path: Path, caplog: pytest.
     ]
 
 
-def test_start_in_an_outage_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_worker_start_during_an_outage_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     down_since(tmp_path, NOW)
     caplog.clear()
     opened(tmp_path).start(NOW + 2)
     assert caplog.messages == ["the circuit is still OPEN: Plex is down: connection refused. Next check in 3 s."]
 
 
-def test_step_of_the_rate_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_step_of_the_rate_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     resilience = recovered_at(tmp_path, NOW)
     caplog.clear()
     caplog.set_level(logging.INFO)
@@ -264,17 +264,17 @@ def test_new_token_is_tried_at_once(tmp_path: Path) -> None:
     assert opened(tmp_path).gate(NOW + 1).kind is GateKind.DRAIN
 
 
-def test_set_up_error_pauses_until_a_probe_finds_it_repaired(tmp_path: Path) -> None:
+def test_setup_error_pauses_until_a_probe_finds_it_fixed(tmp_path: Path) -> None:
     resilience = opened(tmp_path)
     resilience.record_pause(PauseReason.SETUP, "library not found", NOW)
     assert resilience.gate(NOW).stopped_by == "setup"
-    assert resilience.probe_due(NOW + 5)
+    assert resilience.is_probe_due(NOW + 5)
     probe(resilience, OK, NOW + 5)
     assert resilience.gate(NOW + 5).kind is GateKind.DRAIN
 
 
 def test_full_disk_pauses_until_it_takes_writes_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A folder in a state file's place stands in for the disk."""
+    """A folder in place of a state file simulates the full disk."""
     resilience, blocked = opened(tmp_path), tmp_path / "recovery_state.json"
     blocked.mkdir()
     resilience.record_outage(resilience.ticket(), "refused", NOW)
@@ -293,15 +293,15 @@ def test_full_disk_pauses_until_it_takes_writes_again(tmp_path: Path, caplog: py
     assert resilience.gate(NOW + 17).kind is GateKind.DRAIN
 
 
-def test_pause_that_cannot_be_stored_is_kept_in_mind(tmp_path: Path) -> None:
-    """Files can be read but not written: a folder in the place of a lock."""
+def test_pause_that_cannot_be_stored_is_kept_in_memory(tmp_path: Path) -> None:
+    """With a folder in place of a lock file, files can be read but not written."""
     resilience, blocked = opened(tmp_path), tmp_path / "recovery_state.json.lock"
     blocked.mkdir()
     resilience.record_pause(PauseReason.STORAGE, "the ledger cannot be written", NOW)
     for second in range(1, 5):
         resilience.refresh(NOW + second)
         assert resilience.gate(NOW + second).stopped_by == "storage"
-        assert not resilience.probe_due(NOW + second)
+        assert not resilience.is_probe_due(NOW + second)
     probe(resilience, OK, NOW + 5)
     blocked.rmdir()
     resilience.refresh(NOW + 10)
@@ -317,41 +317,41 @@ def test_reports_say_when_the_history_cannot_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["circuit_breaker.json", "recovery_state.json", "outage_history.json"])
-def test_corrupt_file_in_an_outage_stops_nothing_for_ever(tmp_path: Path, name: str) -> None:
+def test_corrupt_file_during_an_outage_blocks_nothing_forever(tmp_path: Path, name: str) -> None:
     probe(down_since(tmp_path, NOW), DOWN, NOW + 5)
     (tmp_path / name).write_bytes(b'{"version": 99}')
     resilience = opened(tmp_path)
     resilience.start(NOW + 20)
     for at in (80, 81):
-        if resilience.probe_due(NOW + at):
+        if resilience.is_probe_due(NOW + at):
             probe(resilience, OK, NOW + at)
     assert resilience.gate(NOW + 82).kind is GateKind.DRAIN
     assert len(list(tmp_path.glob("*.corrupt-*"))) == 1
 
 
-def lived(folder: Path, killed_before: int) -> int:
+def run_story(folder: Path, killed_before: int) -> int:
     command = [sys.executable, "-m", "tests.support.outage_story", str(folder), str(killed_before)]
     return subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode
 
 
-# So many files does the whole story replace; see the test below.
+# The number of file replacements in the whole story; the next test checks it.
 REPLACEMENTS = 26
 
 
 def test_kills_cover_the_whole_story(tmp_path: Path) -> None:
-    assert lived(tmp_path, REPLACEMENTS + 1) == 0
+    assert run_story(tmp_path, REPLACEMENTS + 1) == 0
     (tmp_path / "again").mkdir()
-    assert lived(tmp_path / "again", REPLACEMENTS) == -9
+    assert run_story(tmp_path / "again", REPLACEMENTS) == -9
 
 
 @pytest.mark.parametrize("number", range(1, REPLACEMENTS + 1))
 def test_kill_between_any_two_writes_leaves_outages_that_end_once(tmp_path: Path, number: int) -> None:
-    assert lived(tmp_path, number) == -9
+    assert run_story(tmp_path, number) == -9
     resilience = opened(tmp_path)
     was_closed = resilience.breaker.state is Circuit.CLOSED
     resilience.start(NOW + 1000)
     for at in (1000, 1001, 1060, 1061):
-        if resilience.probe_due(NOW + at):
+        if resilience.is_probe_due(NOW + at):
             probe(resilience, OK, NOW + at)
     assert resilience.gate(NOW + 1062).kind is GateKind.DRAIN
     listed = resilience.outages()
@@ -362,8 +362,8 @@ def test_kill_between_any_two_writes_leaves_outages_that_end_once(tmp_path: Path
     assert not list(tmp_path.glob("*.corrupt-*"))
 
 
-def test_story_ends_well_when_nobody_kills_it(tmp_path: Path) -> None:
-    assert lived(tmp_path, 0) == 0
+def test_story_without_a_kill_records_both_outages(tmp_path: Path) -> None:
+    assert run_story(tmp_path, 0) == 0
     resilience = opened(tmp_path)
     first, second = resilience.outages()
     assert (first.started_at, first.ended_at, first.jobs_affected, first.jobs_pushed) == (NOW + 2, NOW + 18, 4, 2)
@@ -373,8 +373,8 @@ def test_story_ends_well_when_nobody_kills_it(tmp_path: Path) -> None:
     assert figures.availability == pytest.approx(0.74)
 
 
-def test_health_checks_and_a_worker_at_once_agree_in_the_end(tmp_path: Path) -> None:
-    """Two processes live through the same outages in the same files: tickets and locks keep one truth."""
+def test_worker_and_health_checks_at_the_same_time_agree_in_the_end(tmp_path: Path) -> None:
+    """Three processes go through the same outages in the same files; tickets and locks keep the files consistent."""
     command = [sys.executable, "-m", "tests.support.outage_story", str(tmp_path), "0"]
     processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]
     assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]

@@ -41,9 +41,9 @@ class Counted:
     many: tuple[Inner, ...] = ()
 
 
-WHOLE = Counted(count=3, at=1.5, flag=True, inner=Inner(number=1, words=("a", "b")), many=(Inner(number=2),))
+FULL = Counted(count=3, at=1.5, flag=True, inner=Inner(number=1, words=("a", "b")), many=(Inner(number=2),))
 
-# Counts a file up, again and again. Arguments: the file, how often.
+# Increments a counter in a state file. Arguments: the file, how many times.
 COUNT_UP = """
 import logging, sys
 from dataclasses import replace
@@ -63,35 +63,35 @@ def make_state_file(folder: Path, default: Counted | None = None) -> StateFile[C
     )
 
 
-def counting(path: Path, times: int) -> subprocess.Popen[str]:
+def start_counting(path: Path, times: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", COUNT_UP, str(path), str(times)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
 
 
-def test_missing_file_is_the_default_and_reading_makes_none(tmp_path: Path) -> None:
+def test_missing_file_reads_as_the_default_and_is_not_created(tmp_path: Path) -> None:
     assert make_state_file(tmp_path).read() == Counted()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_update_stores_what_the_next_process_reads(tmp_path: Path) -> None:
-    assert make_state_file(tmp_path).update(lambda _: WHOLE) == WHOLE
-    assert make_state_file(tmp_path).read() == WHOLE
+    assert make_state_file(tmp_path).update(lambda _: FULL) == FULL
+    assert make_state_file(tmp_path).read() == FULL
     stored = json.loads((tmp_path / "state.json").read_bytes())
     assert (stored["version"], stored["count"], stored["colour"]) == (1, 3, "red")
 
 
-def test_files_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
-    make_state_file(tmp_path).update(lambda _: WHOLE)
+def test_files_are_readable_only_by_their_owner(tmp_path: Path) -> None:
+    make_state_file(tmp_path).update(lambda _: FULL)
     assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
         "state.json": 0o600,
         "state.json.lock": 0o600,
     }
 
 
-def test_equal_state_is_not_written(tmp_path: Path) -> None:
+def test_unchanged_state_is_not_written(tmp_path: Path) -> None:
     file = make_state_file(tmp_path)
-    file.update(lambda _: WHOLE)
+    file.update(lambda _: FULL)
     before = (tmp_path / "state.json").stat()
     file.update(lambda state: replace(state, count=3))
     assert (tmp_path / "state.json").stat() == before
@@ -157,34 +157,34 @@ def test_fields_that_contradict_each_other_make_a_file_unusable(tmp_path: Path) 
         Counted(),
         clock=SetClock(),
         log=logging.getLogger("state"),
-        consistent=refuse_thirteen,
+        validate=refuse_thirteen,
     )
     assert file.read() == Counted()
 
 
-def test_absent_field_takes_its_default_and_an_unknown_one_is_ignored(tmp_path: Path) -> None:
-    (tmp_path / "state.json").write_bytes(b'{"version": 1, "at": 5, "of_tomorrow": {}}')
+def test_missing_field_gets_its_default_and_an_unknown_one_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_bytes(b'{"version": 1, "at": 5, "added_later": {}}')
     assert make_state_file(tmp_path).read() == Counted(at=5.0)
 
 
-def test_json_and_back_is_the_same() -> None:
-    assert from_json(Counted, json.loads(json.dumps(to_json(WHOLE)))) == WHOLE
+def test_json_round_trip_preserves_every_field() -> None:
+    assert from_json(Counted, json.loads(json.dumps(to_json(FULL)))) == FULL
 
 
-def test_disk_that_refuses_names_the_file_and_what_to_do(tmp_path: Path) -> None:
+def test_refusing_disk_raises_an_error_that_says_which_file_and_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "state.json").mkdir()
     with pytest.raises(LocalStorage, match=r"cannot read .*state\.json: Is a directory\. Make room"):
-        make_state_file(tmp_path).update(lambda _: WHOLE)
+        make_state_file(tmp_path).update(lambda _: FULL)
 
 
 def test_full_disk_keeps_the_old_content(tmp_path: Path) -> None:
-    """A size limit of the process stands in for the full disk."""
+    """A file size limit on the process simulates a full disk."""
     script = f"""
 import resource, runpy, sys
 import tests.integration.test_state_file as here
 from pathlib import Path
 file = here.make_state_file(Path({str(tmp_path)!r}))
-file.update(lambda _: here.WHOLE)
+file.update(lambda _: here.FULL)
 resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))
 try:
     file.update(lambda _: here.Counted(count=9))
@@ -193,27 +193,27 @@ except here.LocalStorage as error:
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"cannot write {tmp_path / 'state.json'}: File too large" in done.stdout
-    assert make_state_file(tmp_path).read() == WHOLE
+    assert make_state_file(tmp_path).read() == FULL
     assert not list(tmp_path.glob(".tmp-*"))
 
 
-def test_lock_held_too_long_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_held_too_long_raises_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_file, "LOCK_TIMEOUT_S", 0.05)
     with FileLock(tmp_path / "state.json.lock"), pytest.raises(LocalStorage, match="locked by another process"):
-        make_state_file(tmp_path).update(lambda _: WHOLE)
+        make_state_file(tmp_path).update(lambda _: FULL)
 
 
 def test_two_processes_lose_no_change(tmp_path: Path) -> None:
     path = tmp_path / "recovery_state.json"
-    processes = [counting(path, 150), counting(path, 150)]
+    processes = [start_counting(path, 150), start_counting(path, 150)]
     assert [process.wait(timeout=60) for process in processes] == [0, 0]
     assert json.loads(path.read_bytes())["recovery_count"] == 300
 
 
-def test_kill_at_any_moment_leaves_a_whole_file_and_a_free_lock(tmp_path: Path) -> None:
+def test_kill_at_any_moment_leaves_a_complete_file_and_a_free_lock(tmp_path: Path) -> None:
     path, counts = tmp_path / "recovery_state.json", [0]
     for updates in (1, 2, 3, 5, 8, 13):
-        process = counting(path, 1_000_000)
+        process = start_counting(path, 1_000_000)
         assert process.stdout is not None
         for _ in range(updates):
             process.stdout.readline()
@@ -222,6 +222,6 @@ def test_kill_at_any_moment_leaves_a_whole_file_and_a_free_lock(tmp_path: Path) 
         process.stdout.close()
         counts.append(json.loads(path.read_bytes())["recovery_count"])
         assert counts[-1] >= counts[-2] + updates
-    assert counting(path, 1).wait(timeout=10) == 0
+    assert start_counting(path, 1).wait(timeout=10) == 0
     assert json.loads(path.read_bytes())["recovery_count"] == counts[-1] + 1
     assert not list(tmp_path.glob("*.corrupt-*"))

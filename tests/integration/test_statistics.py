@@ -1,4 +1,4 @@
-"""Statistics in the ledger: counted with each judgement, folded when old."""
+"""Statistics in the ledger: counted with each judgement, and added to the total when old."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from store import statistics
 from store.dead_letters import DeadLetters
 from store.job import Job, Reason
-from store.judgement import Judgement, Try
+from store.judgement import AttemptTimes, Judgement
 from store.ledger import Ledger
 from tests.support.scenes import a_scene
 
@@ -26,7 +26,7 @@ def sums(directory: Path, minute: int = 0) -> tuple[object, ...]:
         return row
 
 
-def judge(ledger: Ledger, scene_id: int, judgement: Judgement, now: float, attempt: Try | None = None) -> None:
+def judge(ledger: Ledger, scene_id: int, judgement: Judgement, now: float, attempt: AttemptTimes | None = None) -> None:
     scene = a_scene(scene_id, ("/a.mp4", 1))
     ledger.store_judgement(scene, judgement, fingerprint="f", files="f", now=now, attempt=attempt)
 
@@ -40,7 +40,7 @@ def a_job(scene_id: int, *, event_at: float = NOW) -> Job:
 
 def test_each_judgement_counts_once_with_the_seconds_of_a_push(tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path))
-    attempt = Try(began_at=NOW, event_at=NOW)
+    attempt = AttemptTimes(began_at=NOW, event_at=NOW)
     judge(ledger, 1, Judgement.PUSHED, NOW + 2, attempt)
     judge(ledger, 2, Judgement.UNCHANGED, NOW + 60, attempt)
     judge(ledger, 3, Judgement.SKIPPED, NOW + 60, attempt)
@@ -48,23 +48,23 @@ def test_each_judgement_counts_once_with_the_seconds_of_a_push(tmp_path: Path) -
     assert sums(tmp_path) == (1, 1, 1, 2.0)
 
 
-def test_a_job_that_a_killed_worker_leaves_to_the_next_counts_once(tmp_path: Path) -> None:
-    """The ledger knew of its end, the queue did not."""
+def test_a_job_repeated_after_a_kill_counts_once(tmp_path: Path) -> None:
+    """The ledger had stored how the job ended, but it was still in the queue."""
     for _ in range(2):
         with closing(Ledger(str(tmp_path))) as ledger:
-            judge(ledger, 1, Judgement.UNCHANGED, NOW + 2, Try(began_at=NOW + 1, event_at=NOW))
+            judge(ledger, 1, Judgement.UNCHANGED, NOW + 2, AttemptTimes(began_at=NOW + 1, event_at=NOW))
             DeadLetters(ledger).bury(a_job(4), None, now=NOW + 3)
     assert sums(tmp_path)[:3] == (0, 1, 1)
     with closing(Ledger(str(tmp_path))) as ledger:
         again, letters = a_job(4, event_at=NOW + 9), DeadLetters(ledger)
-        judge(ledger, 1, Judgement.UNCHANGED, NOW + 11, Try(began_at=NOW + 10, event_at=NOW + 9))
+        judge(ledger, 1, Judgement.UNCHANGED, NOW + 11, AttemptTimes(began_at=NOW + 10, event_at=NOW + 9))
         letters.bury(again, None, now=NOW + 12)
         assert letters.exhume(4, now=NOW + 13)
         letters.bury(again, None, now=NOW + 14)
     assert sums(tmp_path)[:3] == (0, 2, 2)
 
 
-def test_an_exhumed_job_has_not_failed(tmp_path: Path) -> None:
+def test_an_exhumed_job_does_not_count_as_failed(tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path))
     letters = DeadLetters(ledger)
     letters.bury(a_job(4), None, now=NOW)
@@ -73,7 +73,7 @@ def test_an_exhumed_job_has_not_failed(tmp_path: Path) -> None:
     assert sums(tmp_path) == (0, 0, 0, 0.0)
 
 
-def test_old_minutes_are_added_up_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_old_minutes_are_added_to_the_total_and_nothing_is_lost(tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path))
     for hour in range(10):
         judge(ledger, 1, Judgement.PUSHED, NOW + 3600 * hour)
@@ -83,7 +83,7 @@ def test_old_minutes_are_added_up_and_nothing_is_lost(tmp_path: Path) -> None:
         assert database.execute("SELECT COUNT(*) FROM statistic").fetchone() == (3,)
 
 
-def test_a_ledger_of_the_first_version_gains_what_is_new(tmp_path: Path) -> None:
+def test_a_ledger_of_the_first_version_is_migrated(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "sync_state.db")) as database:
         database.executescript(
             "CREATE TABLE dead_letter (id INTEGER PRIMARY KEY AUTOINCREMENT, scene_id INTEGER NOT NULL UNIQUE,"

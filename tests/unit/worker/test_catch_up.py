@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stash.times import epoch_of
-from store.judgement import Judged
+from store.judgement import LastJudgement
 from worker.catch_up import SAME_SECOND_S, is_unjudged
 
 INSTALLED = 1_700_000_000.0
@@ -21,7 +21,7 @@ def text_of(at: float, hours: float = 0) -> str:
     return datetime.fromtimestamp(at, zone).isoformat().replace("+00:00", "Z")
 
 
-def is_due(text: str, judged: Judged | None, now: float = EDIT + 5000) -> bool:
+def is_due(text: str, judged: LastJudgement | None, now: float = EDIT + 5000) -> bool:
     return is_unjudged(text, judged, installed_at=INSTALLED, now=now)
 
 
@@ -41,35 +41,38 @@ def test_fractions_of_a_second_are_dropped() -> None:
 
 def test_nothing_of_before_the_installation_is_queued() -> None:
     assert not is_due(text_of(INSTALLED), None)
-    assert not is_due(text_of(INSTALLED - 1), Judged(updated_at="x", settled_at=INSTALLED - 5))
+    assert not is_due(text_of(INSTALLED - 1), LastJudgement(updated_at="x", settled_at=INSTALLED - 5))
     assert is_due(text_of(INSTALLED + 1), None)
 
 
 def test_an_edit_of_a_judged_scene_is_queued_whatever_its_offset() -> None:
-    judged = Judged(updated_at=text_of(EDIT - 60), settled_at=EDIT - 50)
+    judged = LastJudgement(updated_at=text_of(EDIT - 60), settled_at=EDIT - 50)
     assert is_due(text_of(EDIT, 9), judged)
     assert not is_due(text_of(EDIT - 60), judged)
 
 
 def test_a_second_edit_within_one_second_is_looked_for_once_that_second_is_over() -> None:
-    text, judged = text_of(EDIT), Judged(updated_at=text_of(EDIT), settled_at=EDIT + 0.3)
+    text, judged = text_of(EDIT), LastJudgement(updated_at=text_of(EDIT), settled_at=EDIT + 0.3)
     assert not is_due(text, judged, now=EDIT + 0.5)
     assert is_due(text, judged, now=EDIT + SAME_SECOND_S)
-    assert not is_due(text, Judged(updated_at=text, settled_at=EDIT + SAME_SECOND_S))
+    assert not is_due(text, LastJudgement(updated_at=text, settled_at=EDIT + SAME_SECOND_S))
 
 
 def test_what_was_cleared_stays_cleared_until_the_next_change() -> None:
-    for judged in (Judged(cleared_at=EDIT + 1), Judged(updated_at="old", settled_at=EDIT - 9, cleared_at=EDIT + 1)):
+    for judged in (
+        LastJudgement(cleared_at=EDIT + 1),
+        LastJudgement(updated_at="old", settled_at=EDIT - 9, cleared_at=EDIT + 1),
+    ):
         assert not is_due(text_of(EDIT), judged)
         assert is_due(text_of(EDIT + 2), judged)
 
 
 def test_a_scene_that_stash_could_not_describe_is_looked_at_after_its_next_change_only() -> None:
-    assert not is_due(text_of(EDIT), Judged(settled_at=EDIT + 1))
-    assert is_due(text_of(EDIT + 2), Judged(settled_at=EDIT + 1))
+    assert not is_due(text_of(EDIT), LastJudgement(settled_at=EDIT + 1))
+    assert is_due(text_of(EDIT + 2), LastJudgement(settled_at=EDIT + 1))
 
 
 def test_a_time_that_is_none_is_compared_as_text() -> None:
-    assert is_due("soon", Judged(updated_at="later", settled_at=1))
-    assert not is_due("soon", Judged(updated_at="soon", settled_at=1))
+    assert is_due("soon", LastJudgement(updated_at="later", settled_at=1))
+    assert not is_due("soon", LastJudgement(updated_at="soon", settled_at=1))
     assert not is_due("soon", None)
