@@ -14,6 +14,7 @@ from outages.resilience import Resilience
 from outages.transitions import ProbeKind, ProbeResult
 from sim.faults import Fault
 from tests.support.outage_world import OutageWorld
+from tests.support.plugin_world import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,12 +61,13 @@ def test_a_passed_probe_beside_the_worker_lets_it_drain_at_once(make_world: Make
     rule = world.plex.fault(Fault.starting())
     world.stash.update_scene(scene, title="edited")
     world.wait_circuit("open")
+    far_away = time.time() + 2 * PATIENCE_S
     world.write_state_file(
-        "recovery_state", {**world.state_file("recovery_state"), "next_check_at": time.time() + 60, "step": 5}
+        "recovery_state", {**world.state_file("recovery_state"), "next_check_at": far_away, "step": 5}
     )
     world.plex.heal(rule)
     tell(world, OK)
-    world.wait_for_titles({scene: "edited"}, timeout_s=6)
+    world.wait_for_titles({scene: "edited"})
     world.wait_circuit("closed")
     assert [(outage["id"], outage["ended_at"] is None) for outage in world.outages()] == [(1, False)]
 
@@ -133,4 +135,4 @@ def test_health_check_starts_the_worker_that_pending_scenes_lack(make_world: Mak
     world.kill_worker()
     world.plex.heal()
     assert world.stash.operation(mode="health_check")["circuit"] == "closed"
-    world.wait_for_titles({scene: "edited"}, timeout_s=10)
+    world.wait_for_titles({scene: "edited"})

@@ -90,9 +90,10 @@ def context_of(content: bytes, needle: bytes) -> bytes:
 def everything(world: PluginWorld) -> Iterator[tuple[str, bytes]]:
     """All that PlexSync wrote or shows to others; what holds the connection is the owner's alone, as all is."""
     for path in files_below(world.directory):
-        assert path.stat().st_mode & 0o777 == 0o600, path
-        if path.parent.name != "inbox" and path.name != STASH_CONNECTION:
-            yield str(path), path.read_bytes()
+        with suppress(FileNotFoundError):  # the worker is alive, and replaces files
+            assert path.stat().st_mode & 0o777 == 0o600, path
+            if path.parent.name != "inbox" and path.name != STASH_CONNECTION:
+                yield str(path), path.read_bytes()
     for each in world.stash.invocations:
         yield f"stdout of {each.why}", each.stdout
     yield "Stash's log", "\n".join(line.text for line in world.stash.log).encode()
@@ -106,7 +107,7 @@ def files_below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_dir():
             assert path.stat().st_mode & 0o777 == 0o700, path
-        elif path.exists():
+        else:
             yield path
 
 

