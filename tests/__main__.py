@@ -1,7 +1,7 @@
 """`python3 tests`: makes its own environment, then runs ruff, mypy and pytest in it.
 
-Needs Python 3.10 or newer and its venv module, nothing else. Arguments go to pytest, and then
-only pytest runs: `python3 tests tests/unit -k breaker`.
+Needs Python 3.10 or newer and its venv module, nothing else. Arguments go to pytest, and then only pytest runs, with
+fewer examples per property: `python3 tests tests/unit -k breaker`. `--hypothesis-profile full` restores their number.
 """
 
 from __future__ import annotations
@@ -43,6 +43,15 @@ def make_environment() -> Path:
     return python
 
 
+def pytest_arguments(arguments: list[str]) -> list[str]:
+    """Those given come last, so that they win over ours."""
+    # Two processes pay off from a folder on; a debugger needs the terminal to itself.
+    runs_much = any((ROOT / each).is_dir() for each in arguments) and not {"--pdb", "--trace"} & set(arguments)
+    processes = ["-n", "2"] if runs_much or not arguments else []
+    profile = ["--hypothesis-profile", "quick"] if arguments else []
+    return [*processes, *profile, *arguments]
+
+
 def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 10):  # noqa: UP036 - said in words to whoever starts it with an old Python
         print(f"PlexSync's tests need Python 3.10 or newer; this is {sys.version.split()[0]}.")
@@ -53,7 +62,7 @@ def main(arguments: list[str]) -> int:
         print(f"could not make the test environment: {error}")
         print("It needs Python's venv module (Debian: python3-venv) and PyPI.")
         return 2
-    pytest = [python, "-m", "pytest", *(arguments or ["-n", "2"])]
+    pytest = [python, "-m", "pytest", *pytest_arguments(arguments)]
     checks = [pytest] if arguments else [[python, "-m", "ruff", "check", "."], [python, "-m", "mypy", "."], pytest]
     failed = [check[2] for check in checks if subprocess.run(check, cwd=ROOT, check=False).returncode != 0]
     if failed:

@@ -25,9 +25,11 @@ def plex() -> Iterator[PlexSim]:
         yield sim
 
 
-def probed(plex: PlexSim, *, token: str = TOKEN, libraries: tuple[str, ...] = ()) -> Health:
+def probed(
+    plex: PlexSim, *, token: str = TOKEN, libraries: tuple[str, ...] = (), read_timeout_s: float = 10.0
+) -> Health:
     connection = PlexConnection(url=plex.url, token=token, libraries=libraries)
-    return probe(connection, clock=Clock(), connect_timeout_s=2.0, read_timeout_s=0.3)
+    return probe(connection, clock=Clock(), connect_timeout_s=2.0, read_timeout_s=read_timeout_s)
 
 
 def test_a_healthy_server_is_ready(plex: PlexSim) -> None:
@@ -68,7 +70,7 @@ def test_a_server_that_is_off_is_not_healthy(plex: PlexSim) -> None:
 
 def test_a_silent_server_is_awaited_only_as_long_as_the_probe_allows(plex: PlexSim) -> None:
     plex.fault(Fault.hang())
-    health = probed(plex)
+    health = probed(plex, read_timeout_s=0.3)
     assert not health.healthy
     assert isinstance(health.error, PlexTimeout)
 

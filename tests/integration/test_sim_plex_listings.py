@@ -228,12 +228,12 @@ def test_unknown_paths_are_not_found(plex: PlexSim, path: str) -> None:
 
 
 def test_a_page_of_a_hundred_thousand_items_costs_little_more_than_one_of_a_thousand(plex: PlexSim) -> None:
-    small_s = page_s(plex, items=1_000)
-    assert page_s(plex, items=100_000) < 5 * small_s
+    small_s = page_cpu_s(plex, items=1_000)
+    assert page_cpu_s(plex, items=100_000) < 5 * small_s
 
 
-def page_s(plex: PlexSim, *, items: int) -> float:
-    """Fill the library up to so many items; the least seconds of a page of 1,000 just after an edit."""
+def page_cpu_s(plex: PlexSim, *, items: int) -> float:
+    """Fill the library up to so many items; the least CPU seconds of a page of 1,000 just after an edit."""
     there = len(plex.items(1))
     for number in range(there, items):
         plex.add_item(1, files=[(f"/media/{number % 100}/File {number}.mp4", number)], genres=("a", "b", "c"))
@@ -243,7 +243,7 @@ def page_s(plex: PlexSim, *, items: int) -> float:
     with requests.Session() as session:
         for number in range(6):
             plex.edit_by_hand(1 + number, title="moved")
-            began = time.monotonic()
+            began = time.process_time()
             assert len(session.get(url, timeout=30).content) > 300_000
-            took.append(time.monotonic() - began)
+            took.append(time.process_time() - began)
     return min(took)

@@ -17,8 +17,10 @@ from sim.stash.simulator import GraphQLRefusedError, StashSim
 from tests.support.recorder import HOOKS, install_recorder, manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+PATIENCE_S = 60  # for what a busy machine delays
 TWO_SCENES = ("/data/a.mp4", "/data/b.mp4")
 READ = "import json, os, sys, time, subprocess; given = json.loads(sys.stdin.buffer.read())"
 
@@ -31,11 +33,15 @@ def plugin_of(folder: Path, script: str, hooks: tuple[str, ...] = HOOKS) -> Path
     return plugin
 
 
-def wait_until_alive(stash: StashSim, count: int = 1) -> None:
-    end = time.monotonic() + 10
-    while len(stash.invocations) < count:
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def wait_until_alive(stash: StashSim, count: int = 1) -> None:
+    wait_until(lambda: len(stash.invocations) >= count)
 
 
 def is_alive(pid: int) -> bool:
@@ -57,32 +63,47 @@ def test_save_waits_for_whoever_holds_standard_output(tmp_path: Path) -> None:
         assert time.monotonic() - began >= 0.5
 
 
+CHILD_THAT_HOLDS_STANDARD_ERROR = f"""
+import pathlib, sys, time
+folder = pathlib.Path(sys.argv[1])
+end = time.monotonic() + {PATIENCE_S}
+while not (folder / "saved").exists():
+    if time.monotonic() > end:
+        sys.exit((folder / "gave up").touch())
+    time.sleep(0.01)
+try:
+    sys.stderr.write("x")
+    sys.stderr.flush()
+except BrokenPipeError:
+    (folder / "broken").touch()
+"""
+
+
 def test_save_does_not_wait_for_a_child_that_holds_standard_error_only(tmp_path: Path) -> None:
     """Stash closes its end when the script has ended: what the child writes then fails."""
+    (tmp_path / "child.py").write_text(CHILD_THAT_HOLDS_STANDARD_ERROR)
     script = f"""
-        code = ("import sys, time; time.sleep(2)\\ntry: sys.stderr.write('x'); sys.stderr.flush()\\n"
-                "except BrokenPipeError: open({str(tmp_path / "broken")!r}, 'w').close()")
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+        child = [sys.executable, {str(tmp_path / "child.py")!r}, {str(tmp_path)!r}]
+        subprocess.Popen(child, stdout=subprocess.DEVNULL)
     """
     with StashSim(plugin=plugin_of(tmp_path, script)) as stash:
-        scene = stash.add_scene("/data/a.mp4")
-        began = time.monotonic()
-        stash.update_scene(scene, title="x")
-        assert time.monotonic() - began < 2
-        while not (tmp_path / "broken").exists():
-            assert time.monotonic() - began < 30
-            time.sleep(0.01)
+        stash.update_scene(stash.add_scene("/data/a.mp4"), title="x")
+        assert not (tmp_path / "gave up").exists(), "the save waited for the child"
+        (tmp_path / "saved").touch()
+        wait_until((tmp_path / "broken").exists)
 
 
 def test_line_of_64_kib_ends_the_listening_and_the_next_write_fails(tmp_path: Path) -> None:
+    """The script writes far more than a pipe holds, so that it meets the closed end however late it is closed."""
     script = """
+        import signal
+        signal.alarm(60)  # where nobody closes it nor reads
         sys.stderr.write("\\x01i\\x02" + "y" * 65532 + "\\n\\x01i\\x02before\\n")
         sys.stderr.write("z" * 65536 + "\\n")
         try:
-            for _ in range(50):
+            for _ in range(10_000):
                 sys.stderr.write("\\x01i\\x02after\\n" * 100)
                 sys.stderr.flush()
-                time.sleep(0.01)
         except BrokenPipeError:
             os.close(2)
             print(json.dumps({"output": "broken"}))
@@ -110,12 +131,11 @@ def test_stop_kills_the_script_at_once_and_its_child_not(tmp_path: Path) -> None
     """
     with StashSim(plugin=plugin_of(tmp_path, script)) as stash:
         job = stash.start_task("Record")
-        while not (tmp_path / "child").exists():
-            time.sleep(0.01)
+        wait_until((tmp_path / "child").exists)
         began = time.monotonic()
         stash.stop_job(job)
         assert stash.wait_for_job(job).status == "CANCELLED"
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 30  # the child would hold it for 60
         child = int((tmp_path / "child").read_text())
         assert stash.invocations[0].exit_code == -9
         assert is_alive(child)
@@ -132,8 +152,7 @@ def test_client_that_goes_away_kills_the_hook_and_spares_the_others(tmp_path: Pa
         connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
         wait_until_alive(stash)
         connection.close()
-        while stash.invocations[0].exit_code is None:
-            time.sleep(0.01)
+        wait_until(lambda: stash.invocations[0].exit_code is not None)
         assert stash.invocations[0].exit_code == -9
         time.sleep(0.1)  # a second hook would have been started by then
         assert len(stash.invocations) == 1
@@ -141,10 +160,13 @@ def test_client_that_goes_away_kills_the_hook_and_spares_the_others(tmp_path: Pa
 
 
 def test_one_task_runs_at_a_time(tmp_path: Path) -> None:
-    with StashSim(plugin=plugin_of(tmp_path, "time.sleep(given['args'].get('sleep_s', 0))")) as stash:
-        first, second = stash.start_task("Record", {"sleep_s": 0.3}), stash.start_task("Record")
+    seen = str(tmp_path / "seen")
+    script = f"while given['args'].get('waits') and not os.path.exists({seen!r}): time.sleep(0.01)"
+    with StashSim(plugin=plugin_of(tmp_path, script)) as stash:
+        first, second = stash.start_task("Record", {"waits": True}), stash.start_task("Record")
         wait_until_alive(stash)
         assert [job["status"] for job in stash.gql("{ jobQueue { status } }")["jobQueue"]] == ["RUNNING", "READY"]
+        (tmp_path / "seen").touch()
         stash.wait_for_job(second)
         ends = [each.started_at + (each.duration_s or 0) for each in stash.invocations]
         assert stash.invocations[1].started_at >= ends[0]
@@ -152,12 +174,24 @@ def test_one_task_runs_at_a_time(tmp_path: Path) -> None:
 
 
 def test_scan_starts_several_hooks_at_a_time_and_a_bulk_edit_one(tmp_path: Path) -> None:
-    with StashSim(plugin=plugin_of(tmp_path, "time.sleep(0.2)"), parallel_tasks=2) as stash:
+    """A hook waits for a second one beside it: for as long as it takes in the scan, for a moment in the bulk edit."""
+    (tmp_path / "started").mkdir()
+    script = f"""
+        folder = {str(tmp_path / "started")!r}
+        open(os.path.join(folder, str(os.getpid())), "w").close()
+        kind = given["args"]["hookContext"]["type"]
+        end = time.monotonic() + ({PATIENCE_S} if kind == "Scene.Create.Post" else 0.2)
+        while time.monotonic() < end and len(os.listdir(folder)) < 2:
+            time.sleep(0.01)
+        print(json.dumps({{"output": len(os.listdir(folder))}}))
+    """
+    with StashSim(plugin=plugin_of(tmp_path, script), parallel_tasks=2) as stash:
         scenes = stash.scan_new(*TWO_SCENES)
+        for path in (tmp_path / "started").iterdir():
+            path.unlink()
         stash.bulk_update(scenes, title="x")
-        created, created_too, updated, updated_too = stash.invocations
-        assert created_too.started_at < created.started_at + 0.2
-        assert updated_too.started_at >= updated.started_at + 0.2
+        outputs = [json.loads(each.stdout)["output"] for each in stash.invocations]
+        assert outputs == [2, 2, 1, 2]
 
 
 def test_operation_waits_for_no_task(tmp_path: Path) -> None:
@@ -227,10 +261,9 @@ def test_stopping_stash_kills_what_runs(tmp_path: Path) -> None:
         thread.start()
         wait_until_alive(stash)
         stash.stop()
-        thread.join(5)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
-        while stash.invocations[0].exit_code is None:
-            time.sleep(0.01)
+        wait_until(lambda: stash.invocations[0].exit_code is not None)
         assert stash.invocations[0].exit_code == -9
 
 

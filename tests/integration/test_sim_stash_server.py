@@ -35,7 +35,7 @@ def ask(
     stash: StashSim, path: str = "/graphql", headers: dict[str, str] | None = None, body: bytes | None = VERSION
 ) -> tuple[int, dict[str, str], bytes]:
     """As a plugin would; redirects are not followed."""
-    connection = http.client.HTTPConnection(stash.url.removeprefix("http://"), timeout=5)
+    connection = http.client.HTTPConnection(stash.url.removeprefix("http://"), timeout=60)
     try:
         connection.request("POST" if body else "GET", path, body, JSON if headers is None else headers)
         answer = connection.getresponse()
@@ -48,7 +48,7 @@ def test_times_carry_the_offset_of_the_server_and_whole_seconds(stash: StashSim)
     stash.add_scene("/data/a.mp4")
     updated_at = stash.gql("{ findScene(id: 1) { updated_at } }")["findScene"]["updated_at"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+02:00", updated_at)
-    assert abs(seconds_of(updated_at) - time.time()) < 5
+    assert abs(seconds_of(updated_at) - time.time()) < 60
 
 
 def test_errors_of_validation_are_422_and_those_of_resolvers_200(stash: StashSim) -> None:
@@ -218,7 +218,7 @@ def test_hanging_question_ends_when_stash_stops(stash: StashSim) -> None:
     while not stash.requests:
         time.sleep(0.01)
     stash.stop()
-    thread.join(5)
+    thread.join(60)
     assert len(raised) == 1
 
 

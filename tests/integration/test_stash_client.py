@@ -255,7 +255,7 @@ def test_silence_before_a_response_ends_with_the_timeout() -> None:
         started = time.monotonic()
         with pytest.raises(StashUnavailable, match=r"no answer within 0.2 s"):
             client.fetch_configuration()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15  # silent for 20
 
 
 def test_silence_within_a_body_ends_with_the_timeout() -> None:

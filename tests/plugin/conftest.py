@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MakeWorld(Protocol):
-    """Makes one more world; it ends with the test."""
+    """Makes another world; it ends with the test."""
 
     def __call__(
         self,

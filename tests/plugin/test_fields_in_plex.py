@@ -1,4 +1,4 @@
-"""What Stash says of a scene is what Plex shows of it, and nothing that a person added there is lost."""
+"""Plex shows what Stash says about a scene, and nothing that a person added in Plex is lost."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def puts(world: PluginWorld) -> list[Request]:
     return [request for request in world.plex.requests if request.method == "PUT"]
 
 
-def test_what_is_removed_in_stash_leaves_plex_and_what_was_added_by_hand_stays(world: PluginWorld) -> None:
+def test_names_removed_in_stash_are_removed_and_names_added_by_hand_stay(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1, tags=("One", "Two"), performers=("Amy", "Zoe"), title="A")
     save(world, scene, title="B")
     genres = world.item(scene).genres
@@ -48,7 +48,7 @@ def test_what_is_removed_in_stash_leaves_plex_and_what_was_added_by_hand_stays(w
     assert item.actors == ("Zoe",)
 
 
-def test_another_studio_means_another_collection(world: PluginWorld) -> None:
+def test_a_changed_studio_changes_the_collection(world: PluginWorld) -> None:
     network = world.stash.add_entity("studio", "Network")
     old = world.stash.add_entity("studio", "Old", parent_ids=[network])
     new = world.stash.add_entity("studio", "New")
@@ -63,7 +63,7 @@ def test_another_studio_means_another_collection(world: PluginWorld) -> None:
     assert not any(key.startswith("collection.lock") for request in puts(world) for key, _ in request.query)
 
 
-def test_what_is_emptied_in_stash_is_emptied_in_plex(world: PluginWorld) -> None:
+def test_a_field_emptied_in_stash_is_emptied_in_plex(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1)
     save(world, scene, title="T", details="D", date="2004-05-06", rating100=100, director="Di")
     item = world.item(scene)
@@ -75,7 +75,7 @@ def test_what_is_emptied_in_stash_is_emptied_in_plex(world: PluginWorld) -> None
     assert (item.user_rating, item.directors) == (None, ())
 
 
-def test_a_first_push_of_an_empty_stash_empties_and_renames_nothing(world: PluginWorld) -> None:
+def test_the_first_push_of_an_empty_scene_empties_and_renames_nothing(world: PluginWorld) -> None:
     scenes = world.add_scenes(3, tags=("New",))
     for scene in scenes:
         world.plex.edit_by_hand(world.keys[scene], **GOOD)
@@ -101,8 +101,8 @@ def test_a_persons_edit_survives_with_keep_plex_edits_and_only_then(*, world: Pl
     assert set(item.genres) == {"Two", "Three", "Hers"} | (set() if keeps else {"One"})
 
 
-def test_performers_stand_in_stashs_order(world: PluginWorld) -> None:
-    """Stash orders them by their ids."""
+def test_actors_are_in_stashs_order(world: PluginWorld) -> None:
+    """Stash orders performers by id."""
     amy, bea, cleo = ids(world, "performer", "Amy", "Bea", "Cleo")
     (scene,) = world.add_scenes(1, title="A")
     save(world, scene, performer_ids=[cleo, bea])
@@ -125,7 +125,7 @@ def test_performers_stand_in_stashs_order(world: PluginWorld) -> None:
     ],
     ids=["control", "blanks", "rtl", "emoji", "combining", "signs", "long"],
 )
-def test_titles_arrive_byte_for_byte_but_for_what_plex_cannot_take(
+def test_titles_arrive_unchanged_except_for_what_plex_cannot_store(
     world: PluginWorld, given: str, shown: str
 ) -> None:
     (scene,) = world.add_scenes(1, tags=(given[:400],))
@@ -145,7 +145,7 @@ def test_titles_arrive_byte_for_byte_but_for_what_plex_cannot_take(
         ({"rating100": -5, "date": "2004-03-09"}, None, "2004-03-09"),
     ],
 )
-def test_values_out_of_range_are_brought_into_it(
+def test_values_out_of_range_are_brought_into_range(
     world: PluginWorld, fields: dict[str, object], rating: float | None, date: str
 ) -> None:
     (scene,) = world.add_scenes(1)
@@ -153,7 +153,7 @@ def test_values_out_of_range_are_brought_into_it(
     assert (world.item(scene).user_rating, world.item(scene).originally_available_at) == (rating, date)
 
 
-def test_actors_have_pictures_where_plex_reaches_stash_and_no_key_goes_along(world: PluginWorld) -> None:
+def test_actors_get_pictures_if_plex_can_reach_stash_and_no_key_is_sent(world: PluginWorld) -> None:
     world.stash.add_entity("performer", "Amy", image=b"\xff\xd8\xff amy")
     (scene,) = world.add_scenes(1, performers=("Amy", "Bea"))
     save(world, scene, title="T")

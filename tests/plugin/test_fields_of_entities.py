@@ -1,4 +1,4 @@
-"""A changed tag, performer, studio or group reaches the items of all its scenes, after what a person edits."""
+"""A changed tag, performer, studio or group reaches the items of all its scenes; edits of scenes go first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def puts_by_item(world: PluginWorld) -> Counter[int]:
     return Counter(key for request in edits for key in request.rating_keys)
 
 
-def test_a_renamed_performer_reaches_500_items_by_one_put_each_after_a_persons_edit(world: PluginWorld) -> None:
+def test_a_renamed_performer_costs_one_put_per_item_and_edits_overtake_it(world: PluginWorld) -> None:
     scenes = add_scenes(world, SCENES, performers=("Before",))
     sync_all(world, scenes)
     world.plex.clear_requests()
@@ -48,7 +48,7 @@ def cover_requests(world: PluginWorld) -> list[str]:
 
 
 def sync_all(world: PluginWorld, scenes: list[int]) -> None:
-    """Every scene pushed, by one event that concerns all of them."""
+    """Push every scene, through one event that concerns all of them."""
     tag = world.stash.add_entity("tag", "Everywhere")
     for scene in scenes:
         world.stash.library.scene(scene).tag_ids.append(tag)
@@ -57,17 +57,17 @@ def sync_all(world: PluginWorld, scenes: list[int]) -> None:
     world.wait_idle()
 
 
-def test_a_destroyed_tag_performer_and_studio_leave_the_items_of_all_their_scenes(world: PluginWorld) -> None:
+def test_a_destroyed_tag_performer_or_studio_is_removed_from_all_items(world: PluginWorld) -> None:
     scenes = add_scenes(world, 3, performers=("Gone", "Stays"), studio="Gone too", tags=("Gone as well",))
     sync_all(world, scenes)
     assert all(world.item(scene).studio == "Gone too" for scene in scenes)
     for kind, name in (("performer", "Gone"), ("studio", "Gone too"), ("tag", "Gone as well")):
         world.stash.destroy(kind, world.stash.add_entity(kind, name))
     left = (("Stays",), "", (), ("Everywhere!",))
-    world.wait_until(lambda: all(names_of(world.item(scene)) == left for scene in scenes), "them to leave")
+    world.wait_until(lambda: all(names_of(world.item(scene)) == left for scene in scenes), "the names to be removed")
 
 
-def test_merged_tags_and_a_renamed_parent_studio_and_group_follow(world: PluginWorld) -> None:
+def test_merged_tags_and_a_renamed_parent_studio_and_group_reach_plex(world: PluginWorld) -> None:
     network = world.stash.add_entity("studio", "Network")
     world.stash.add_entity("studio", "Studio", parent_ids=[network])
     scenes = add_scenes(world, 2, tags=("Old", "Kept"), studio="Studio", groups=("Series",))
@@ -87,7 +87,7 @@ def test_merged_tags_and_a_renamed_parent_studio_and_group_follow(world: PluginW
     )
 
 
-def test_a_change_of_an_entity_that_plex_does_not_show_costs_no_put(world: PluginWorld) -> None:
+def test_a_change_of_a_performer_that_plex_does_not_show_costs_no_put(world: PluginWorld) -> None:
     scenes = add_scenes(world, 3, performers=("Amy",))
     sync_all(world, scenes)
     world.plex.clear_requests()

@@ -1,4 +1,4 @@
-"""Covers become posters and backgrounds: once each, whatever gets lost on the way."""
+"""A cover becomes poster and background, and is uploaded once as each even if answers get lost."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def is_upload(request: Request) -> bool:
 
 
 def cover_requests(world: PluginWorld) -> list[int]:
-    """What Stash was asked for covers: the statuses."""
+    """The statuses of the requests to Stash for covers."""
     return [request.status for request in world.stash.requests if request.path.endswith("/screenshot")]
 
 
-def test_a_scene_saved_ten_times_costs_one_upload_of_each_kind_and_one_put(world: PluginWorld) -> None:
+def test_ten_saves_of_one_scene_cost_one_upload_of_each_kind_and_one_put(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1, cover=RED)
     for _ in range(10):
         save(world, scene, title="Same")
@@ -55,7 +55,7 @@ def test_a_scene_saved_ten_times_costs_one_upload_of_each_kind_and_one_put(world
     assert {"thumb", "art"} <= world.item(scene).locked
 
 
-def test_a_changed_cover_is_uploaded_once_more_and_an_earlier_one_is_chosen_again(world: PluginWorld) -> None:
+def test_a_changed_cover_is_uploaded_and_an_earlier_one_selected_again(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1, cover=RED)
     save(world, scene, title="A")
     save(world, scene, cover_image=data_url(BLUE))
@@ -66,7 +66,7 @@ def test_a_changed_cover_is_uploaded_once_more_and_an_earlier_one_is_chosen_agai
     assert shown[world.item(scene).selected_poster] == RED
 
 
-def test_stashs_stand_in_is_no_cover(world: PluginWorld) -> None:
+def test_stashs_placeholder_is_not_uploaded(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1)
     save(world, scene, title="A")
     assert cover_requests(world) == [200]
@@ -75,7 +75,7 @@ def test_stashs_stand_in_is_no_cover(world: PluginWorld) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xd8\xff" + b"x" * 10 * 1024 * 1024, b"%PDF-1.4 no picture"])
-def test_what_plex_could_not_take_is_said_and_not_sent(world: PluginWorld, content: bytes) -> None:
+def test_a_cover_that_plex_would_refuse_is_reported_and_not_sent(world: PluginWorld, content: bytes) -> None:
     (scene,) = world.add_scenes(1, cover=content)
     save(world, scene, title="A")
     assert world.item(scene).title == "A"
@@ -83,7 +83,7 @@ def test_what_plex_could_not_take_is_said_and_not_sent(world: PluginWorld, conte
     assert "cover" in " ".join(world.problems())
 
 
-def test_skipped_pictures_are_left_alone_until_they_are_wanted(world: PluginWorld) -> None:
+def test_skipped_pictures_are_left_alone_until_the_setting_changes(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1, cover=RED)
     world.configure(skip_poster=True)
     save(world, scene, title="A")
@@ -102,7 +102,7 @@ def test_an_upload_whose_answer_is_lost_is_not_sent_again(world: PluginWorld, fa
     assert world.item(scene).title == "A"
 
 
-def test_an_upload_that_fails_is_tried_again_and_keeps_nothing_else_back(world: PluginWorld) -> None:
+def test_a_failed_upload_is_tried_again_and_holds_up_nothing_else(world: PluginWorld) -> None:
     scenes = world.add_scenes(8, cover=RED)
     rule = world.plex.fault(Fault.answer(500), when=is_upload)
     for scene in scenes:
@@ -110,14 +110,14 @@ def test_an_upload_that_fails_is_tried_again_and_keeps_nothing_else_back(world: 
     world.wait_for_titles({scene: f"Title {scene}" for scene in scenes})
     status = world.stash.operation(mode="queue_status")
     assert status["circuit"]["state"] == "closed"
-    world.wait_until(lambda: bool(world.problems()), "a word about the covers")
+    world.wait_until(lambda: bool(world.problems()), "a message about the covers")
     assert any("cover could not be sent" in line for line in world.problems())
     world.plex.heal(rule)
     world.wait_until(lambda: sum(posters(world, each) == [RED] for each in scenes) >= 1, "a cover")
     world.wait_idle()
 
 
-def test_a_cover_that_stash_cannot_give_keeps_nothing_else_back(world: PluginWorld) -> None:
+def test_a_cover_that_stash_cannot_serve_holds_up_nothing_else(world: PluginWorld) -> None:
     scene, other = world.add_scenes(2, cover=RED)
     rule = world.stash.fail(Fault.answer(500), when=lambda request: request.path == f"/scene/{scene}/screenshot")
     world.stash.update_scene(scene, title="A")
@@ -128,7 +128,7 @@ def test_a_cover_that_stash_cannot_give_keeps_nothing_else_back(world: PluginWor
     world.wait_until(lambda: posters(world, scene) == [RED], "the cover")
 
 
-def test_an_upload_in_which_the_worker_is_killed_is_not_sent_again(world: PluginWorld) -> None:
+def test_an_upload_during_which_the_worker_is_killed_is_not_sent_again(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1, cover=RED)
     rule = world.plex.fault(Fault.hang(after=True), when=is_upload)
     world.stash.update_scene(scene, title="A")
@@ -142,7 +142,7 @@ def test_an_upload_in_which_the_worker_is_killed_is_not_sent_again(world: Plugin
     assert world.item(scene).title == "B"
 
 
-def test_a_poster_that_a_person_chose_stays_with_keep_plex_edits_and_only_then(world: PluginWorld) -> None:
+def test_a_poster_chosen_by_a_person_stays_with_keep_plex_edits_and_only_then(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1, cover=RED)
     world.configure(keep_plex_edits=True)
     save(world, scene, title="A")
@@ -158,7 +158,7 @@ def test_a_poster_that_a_person_chose_stays_with_keep_plex_edits_and_only_then(w
     assert posters(world, scene) == [RED, b"hers", BLUE]
 
 
-def test_an_item_that_was_replaced_gets_its_pictures_anew(world: PluginWorld) -> None:
+def test_a_replaced_item_gets_its_pictures_again(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1, cover=RED)
     save(world, scene, title="A")
     world.keys[scene] = world.plex.replace_file(world.keys[scene], files=world.item(scene).files)

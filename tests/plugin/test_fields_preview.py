@@ -1,4 +1,4 @@
-"""The preview of one scene says what a push would do, and does nothing."""
+"""The preview of one scene says what a push would do, and changes nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_preview_shows_the_match_the_fields_and_what_would_be_sent(world: Plug
     assert not [request for request in world.plex.requests if request.method != "GET"]
 
 
-def test_after_the_push_nothing_would_be_sent_but_what_is_gone_from_stash(world: PluginWorld) -> None:
+def test_after_a_push_only_later_changes_would_be_sent(world: PluginWorld) -> None:
     scene = world.add_scene(tags=("A",))
     world.stash.update_scene(scene, title="Pushed")
     world.wait_idle()
@@ -42,7 +42,7 @@ def test_after_the_push_nothing_would_be_sent_but_what_is_gone_from_stash(world:
     assert preview(world, scene)["items"][0]["send"] == {"genre": []}
 
 
-def test_a_scene_that_plex_lacks_has_no_item_and_a_reason(world: PluginWorld) -> None:
+def test_a_scene_that_plex_does_not_have_has_no_item_and_a_reason(world: PluginWorld) -> None:
     scene = world.stash.add_scene("/media/unknown.mp4", 5, title="T")
     answer = preview(world, scene)
     assert answer["items"] == []

@@ -1,4 +1,4 @@
-"""Which item a scene reaches, in libraries as people have them: the whole plugin against both simulators."""
+"""Which item a scene reaches, in realistic libraries: the whole plugin against both simulators."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ SYNC_S = 180.0
 
 
 def ends_of_paths(count: int) -> list[str]:
-    """Below the root: every name in many folders, so that names repeat."""
+    """Paths below the root: every name occurs in many folders."""
     folders = [f"studio {n // 10 % FOLDERS}, part {n // (10 * FOLDERS)}/{n % 3}" for n in range(count)]
     return [f"{folder}/{NAMES[n % len(NAMES)]}" for n, folder in enumerate(folders)]
 
 
 def size_of(number: int) -> int:
-    """Every tenth scene shares its size with the others of its kind: only the path tells them apart."""
+    """Every tenth scene has the same size, so only the path tells those apart."""
     return 77 if number % 10 == 0 else 1000 + number
 
 
 def fill(world: PluginWorld, count: int) -> list[int]:
-    """Scenes and their items; some with two files that are two items, some whose item has two versions."""
+    """Add scenes and their items. Some scenes have two files that are two items, some items have two versions."""
     world.section = world.plex.add_section("Clips", locations=[PLEX_ROOT])
     ids = []
     for number, end in enumerate(dict.fromkeys(ends_of_paths(count))):
@@ -61,7 +61,7 @@ def fill(world: PluginWorld, count: int) -> list[int]:
 
 
 def sync(world: PluginWorld, ids: Sequence[int]) -> None:
-    """Queue them as a task does, and wake the worker by one edit."""
+    """Queue them as a task does, and start the worker with one edit."""
     inbox.publish(str(world.directory), "batch-1", batch_content(ids, Reason.SYNC))
     world.fire_hook(ids[0])
     world.wait_idle(SYNC_S)
@@ -72,7 +72,7 @@ def titles(world: PluginWorld, ids: Sequence[int]) -> dict[int, str]:
 
 
 def written(world: PluginWorld) -> list[int]:
-    """The items written to; none twice, or one was taken for another on the way."""
+    """Rating keys in the order of the PUTs. One that occurs twice was taken for another item's."""
     return [key for request in world.plex.requests if request.method == "PUT" for key in request.rating_keys]
 
 
@@ -89,7 +89,7 @@ def test_every_scene_of_a_large_library_reaches_its_own_item(make_world: MakeWor
     assert len(written(world)) == len(set(written(world))) == len(world.plex.items(world.section))
 
 
-def test_without_a_path_map_it_is_inferred_and_no_scene_reaches_anothers_item(make_world: MakeWorld) -> None:
+def test_without_a_path_map_one_is_inferred_and_no_scene_reaches_anothers_item(make_world: MakeWorld) -> None:
     world = make_world(time_scale=1)
     ids = fill(world, COUNT)
     sync(world, ids)
@@ -103,7 +103,7 @@ def test_without_a_path_map_it_is_inferred_and_no_scene_reaches_anothers_item(ma
     assert status["path_map_inferred"] == [f"{STASH_ROOT} => {PLEX_ROOT}"]
 
 
-def test_an_edit_on_a_cold_start_sweeps_no_library(world: PluginWorld) -> None:
+def test_an_edit_after_a_cold_start_sweeps_no_library(world: PluginWorld) -> None:
     world.configure(path_map=f"{STASH_ROOT} => /media")
     for number in range(LARGE):  # a tenth of them end in 7.mp4
         world.plex.add_item(world.section, files=[(f"/media/{number}.mp4", number)])
@@ -116,7 +116,7 @@ def test_an_edit_on_a_cold_start_sweeps_no_library(world: PluginWorld) -> None:
     assert all(request.first("file") for request in asked if request.path.endswith("/all") and request.method == "GET")
 
 
-def test_a_scene_that_plex_lacks_is_scanned_for_and_pushed_when_its_file_is_there(world: PluginWorld) -> None:
+def test_plex_is_asked_to_scan_for_a_missing_scene_which_is_pushed_once_found(world: PluginWorld) -> None:
     world.configure(scan_plex=True, path_map="/data => /media")
     files = [(f"/media/new/{number}.mp4", 40 + number) for number in range(3)]
     ids = [world.stash.add_scene(f"/data/new/{number}.mp4", 40 + number) for number in range(3)]
@@ -131,7 +131,7 @@ def test_a_scene_that_plex_lacks_is_scanned_for_and_pushed_when_its_file_is_ther
     ]
 
 
-def test_a_scene_missing_in_a_sync_is_pushed_when_its_file_comes(make_world: MakeWorld) -> None:
+def test_a_scene_missing_in_a_sync_is_pushed_once_plex_has_its_file(make_world: MakeWorld) -> None:
     world = make_world(time_scale=600)
     ids = world.add_scenes(2)
     late = world.stash.add_scene("/media/late.mp4", 5, title="late")
@@ -143,7 +143,7 @@ def test_a_scene_missing_in_a_sync_is_pushed_when_its_file_comes(make_world: Mak
     world.wait_for_titles({late: "late"})
 
 
-def test_rivals_are_a_dead_letter_that_names_them(world: PluginWorld) -> None:
+def test_several_matches_make_a_dead_letter_that_names_them(world: PluginWorld) -> None:
     keys = [world.plex.add_item(world.section, files=[(f"/media/{folder}/x.mp4", 5)]) for folder in "ab"]
     scene_id = world.stash.add_scene("/data/x.mp4", 5)
     world.stash.update_scene(scene_id, title="torn")

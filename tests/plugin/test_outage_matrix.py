@@ -1,4 +1,4 @@
-"""Every kind of outage, begun while PlexSync is idle, in the middle of a drain, and in the middle of one edit.
+"""Every kind of outage, each beginning while PlexSync is idle, during a drain, and during a single edit.
 
 Each time: no edit is lost, nothing is charged or given up, and everything arrives without any invocation.
 """
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-# A busy machine's share in what is measured against a schedule.
-SLACK_S = 3.0
+# Added to what the schedule allows, for a busy machine.
+SLACK_S = 15.0
 LONGEST_INTERVAL_S = 60.0
 LATENCY_S = 0.05
 FLAPPING_S = 2.0
@@ -70,7 +70,7 @@ def _begun_in_a_drain(world: OutageWorld, trouble: Trouble, scenes: list[int]) -
 
 def _begun_in_a_put(world: OutageWorld, trouble: Trouble, scenes: list[int]) -> None:
     world.plex.clear_requests()
-    titles = {scenes[2]: "edited in the last moment"}
+    titles = {scenes[2]: "edited at the last moment"}
     end = trouble.begin_in_a_put(world, lambda: world.edit_at_once(titles))
     titles[scenes[3]] = "edited after that"
     world.stash.update_scene(scenes[3], title=titles[scenes[3]])
@@ -79,7 +79,7 @@ def _begun_in_a_put(world: OutageWorld, trouble: Trouble, scenes: list[int]) -> 
 
 
 def _wait_until_it_shows(world: OutageWorld, trouble: Trouble) -> None:
-    """Until the drain has stopped; what flaps is left flapping for a while."""
+    """Until the drain has stopped; trouble that flaps is given some time instead."""
     if not trouble.stops:
         time.sleep(FLAPPING_S)
         return
@@ -88,7 +88,7 @@ def _wait_until_it_shows(world: OutageWorld, trouble: Trouble) -> None:
 
 
 def _replace_the_worker(world: OutageWorld, trouble: Trouble) -> None:
-    """SIGKILL in the middle of the outage; the next worker finds the drain stopped and leaves it so."""
+    """SIGKILL during the outage; the next worker finds the drain stopped and does not resume it."""
     world.new_worker()
     if trouble.stops in {"circuit", "auth"}:
         assert trouble.stops in world.stopped_by()
@@ -96,13 +96,13 @@ def _replace_the_worker(world: OutageWorld, trouble: Trouble) -> None:
 
 
 def _recover(world: OutageWorld, trouble: Trouble, end: Callable[[], None], titles: dict[int, str]) -> None:
-    """Plex is well again: all of it arrives by itself, from the next probe on."""
+    """Plex is well again: after the next probe everything arrives by itself."""
     invocations, stopped_at = len(world.stash.invocations), time.time()
     end()
     ended_at = time.time()
     world.wait_for_titles(titles)
     world.wait_idle()
-    world.wait_until(lambda: not world.stopped_by(), "nothing in the way")
+    world.wait_until(lambda: not world.stopped_by(), "the drain to resume")
     world.wait_circuit("closed")
     assert len(world.stash.invocations) == invocations
     assert not world.dead_letters()

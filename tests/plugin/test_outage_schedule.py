@@ -1,4 +1,4 @@
-"""When Plex is asked during an outage, and how fast it is asked afterwards; what a kill changes of that: nothing."""
+"""When Plex is probed during an outage, and how fast jobs are sent afterwards. A kill changes neither."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from local import inbox
 from sim.faults import Fault
 from tests.support.outage_world import OutageWorld, is_of_probe
+from tests.support.plugin_world import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     MakeWorld = Callable[[float], OutageWorld]
 
 INTERVALS_S = (5.0, 10.0, 20.0, 40.0, 60.0)
-# Two readings of the clock, and a probe's way from one process into the other.
+# For two readings of the clock, and the time a probe takes from one process to the other.
 EARLY_S = 0.02
-# A busy machine, or a worker that has to start first.
-LATE_S = 3.0
+# For a busy machine, or a worker that has to start first.
+LATE_S = 15.0
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
 
 
 def queue_at_once(world: OutageWorld, count: int) -> dict[int, str]:
-    """As many scenes with titles of their own, each as a hook would leave it, without starting the hooks."""
+    """Add scenes and leave their entries in the inbox as hooks would, without starting hooks; titles by scene id."""
     titles = {world.add_scene(title=f"title {number}"): f"title {number}" for number in range(count)}
     for scene_id in titles:
         content = world.hook_input(scene_id).partition(b',"args":')[0] + b"}"
@@ -49,7 +50,7 @@ def failed_checks(world: OutageWorld) -> int:
     return int(world.state_file("recovery_state").get("consecutive_failures", 0))
 
 
-def test_probes_keep_their_schedule_whatever_is_killed_and_edited(make_world: MakeWorld) -> None:
+def test_kills_and_edits_do_not_change_the_schedule_of_probes(make_world: MakeWorld) -> None:
     world = make_world(20.0)
     scenes = world.add_scenes(4)
     world.plex.fault(Fault.starting(identity=False))
@@ -69,9 +70,9 @@ def test_probes_keep_their_schedule_whatever_is_killed_and_edited(make_world: Ma
     assert world.log_text().count("circuit OPEN") == 1
 
 
-def test_after_an_outage_plex_is_asked_in_steps(make_world: MakeWorld) -> None:
-    world = make_world(30.0)
-    world.configure(recovery_minutes=3, recovery_rate=5)
+def test_after_an_outage_the_rate_rises_in_steps(make_world: MakeWorld) -> None:
+    world = make_world(15.0)
+    world.configure(recovery_minutes=3, recovery_rate=2)
     rule = world.plex.fault(Fault.refused())
     world.add_scenes(1)
     titles = queue_at_once(world, 80)
@@ -88,14 +89,14 @@ def test_after_an_outage_plex_is_asked_in_steps(make_world: MakeWorld) -> None:
         sum(closed_at + step * step_s <= each.at < closed_at + (step + 1) * step_s for each in world.puts())
         for step in range(3)
     ]
-    # The bucket holds one token, and a request may arrive a little after its token was taken.
-    most = [rate * step_s + 2 for rate in (5, 10, 20)]
+    # The bucket holds one token, and a request may arrive shortly after its token was taken.
+    most = [rate * step_s + 2 for rate in (2, 4, 8)]
     assert all(sent <= limit for sent, limit in zip(per_step, most, strict=True))
     assert all(sent >= 0.6 * limit for sent, limit in zip(per_step[1:], most[1:], strict=True))
     assert world.state_file("recovery_state")["recovery_count"] == 1
 
 
-def test_a_worker_killed_in_its_trial_leaves_a_circuit_that_closes(make_world: MakeWorld) -> None:
+def test_the_circuit_closes_although_the_worker_was_killed_during_the_trial(make_world: MakeWorld) -> None:
     world = make_world(60.0)
     (scene, other) = world.add_scenes(2)
     rule = world.plex.fault(Fault.refused())
@@ -141,7 +142,7 @@ def test_a_second_probe_closes_the_circuit_when_no_job_is_left(make_world: MakeW
 
 
 def test_a_circuit_that_another_process_closed_is_noticed_within_a_second(make_world: MakeWorld) -> None:
-    """As Health Check does. The next probe is far away by then."""
+    """Health Check may close it. The next probe is far away."""
     world = make_world(1.0)
     (scene,) = world.add_scenes(1)
     rule = world.plex.fault(Fault.starting())
@@ -149,8 +150,8 @@ def test_a_circuit_that_another_process_closed_is_noticed_within_a_second(make_w
     world.wait_circuit("open")
     state = world.state_file("recovery_state")
     world.plex.heal(rule)
-    world.write_state_file("recovery_state", {**state, "next_check_at": time.time() + 60})
+    world.write_state_file("recovery_state", {**state, "next_check_at": time.time() + 2 * PATIENCE_S})
     breaker = world.state_file("circuit_breaker")
     closed = {"state": "closed", "outage": None, "opened_at": None, "transitions": breaker["transitions"] + 2}
     world.write_state_file("circuit_breaker", {**breaker, **closed})
-    world.wait_for_titles({scene: "edited"}, timeout_s=1 + LATE_S)
+    world.wait_for_titles({scene: "edited"})

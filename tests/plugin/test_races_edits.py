@@ -1,4 +1,4 @@
-"""Edits that come at the worst moment: what Stash says last is what Plex shows in the end."""
+"""Edits at the worst moments: in the end Plex shows what Stash said last."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 ENLARGED = 10 if os.environ.get("PLEXSYNC_TEST_LONG") else 1
 
 
-def test_second_of_two_edits_100_ms_apart_is_in_plex_in_the_end(world: PluginWorld) -> None:
+def test_the_second_of_two_edits_100_ms_apart_wins(world: PluginWorld) -> None:
     scene = world.add_scene()
     for count in range(5):
         world.stash.update_scene(scene, title=f"first {count}", details="first")
-        time.sleep(0.1)  # the scenario itself, not waiting for something
+        time.sleep(0.1)  # the scenario itself, not a wait
         world.stash.update_scene(scene, title=f"second {count}")
         world.wait_idle()
         assert world.has_titles({scene: f"second {count}"})
     assert world.problems() == []
 
 
-def test_edit_between_the_batch_read_and_the_push_of_its_scene(world: PluginWorld) -> None:
-    """The first scene's edit of the item takes long; the last scene of the batch was read before it."""
+def test_an_edit_between_the_read_of_a_batch_and_the_push_wins(world: PluginWorld) -> None:
+    """The push of the first scene takes long; the last scene of the batch was read before it."""
     waker = world.add_scene()
     titles = {scene: f"old {scene}" for scene in world.add_scenes(6)}
     first, last = min(titles), max(titles)
@@ -40,7 +40,7 @@ def test_edit_between_the_batch_read_and_the_push_of_its_scene(world: PluginWorl
     world.fire_hook(waker)
     world.wait_until(lambda: stuck.hits == 1, "the batch to be under way")
     world.stash.update_scene(last, title="new")
-    world.wait_until(lambda: f"scene-{last}" in world.inbox_names(), "the edit to lie in the inbox")
+    world.wait_until(lambda: f"scene-{last}" in world.inbox_names(), "the edit to be in the inbox")
     world.plex.heal(stuck)
     world.wait_idle()
     world.wait_for_titles({**titles, last: "new"})
@@ -49,7 +49,7 @@ def test_edit_between_the_batch_read_and_the_push_of_its_scene(world: PluginWorl
     assert f"old {last}" not in sent, "a stale value was sent although the event was known"
 
 
-def test_edit_while_the_put_of_the_same_scene_is_under_way(world: PluginWorld) -> None:
+def test_an_edit_during_the_put_of_the_same_scene_wins(world: PluginWorld) -> None:
     scene = world.add_scene()
     stuck = world.plex.fault(Fault.hang(after=True), method="PUT", times=1)
     world.stash.update_scene(scene, title="old")
@@ -61,8 +61,8 @@ def test_edit_while_the_put_of_the_same_scene_is_under_way(world: PluginWorld) -
     assert world.has_titles({scene: "new"})
 
 
-def test_edits_of_a_scene_whose_batch_keeps_running(world: PluginWorld) -> None:
-    """Under a slow Plex each scene is edited several times while others of its batch are pushed."""
+def test_edits_of_scenes_of_the_current_batch_win(world: PluginWorld) -> None:
+    """With a slow Plex, each scene is edited several times while others of its batch are pushed."""
     world.plex.latency_s = 0.01
     scenes = world.add_scenes(8)
     chance = random.Random(7)
@@ -76,8 +76,8 @@ def test_edits_of_a_scene_whose_batch_keeps_running(world: PluginWorld) -> None:
     assert world.problems() == []
 
 
-def test_scenes_of_one_item_in_one_batch_leave_it_to_the_scene_of_its_first_file(world: PluginWorld) -> None:
-    """Both are edited before a worker looks, the other one last: what it read ahead must not overwrite."""
+def test_of_two_scenes_that_share_an_item_the_one_with_its_first_file_wins(world: PluginWorld) -> None:
+    """Both are in one batch, the other one edited last: what was read ahead must not overwrite the item."""
     first = world.add_scene()
     second = world.stash.add_scene("/media/other.mp4", 77)
     world.plex.remove_item(world.keys[first])
@@ -94,8 +94,8 @@ def test_scenes_of_one_item_in_one_batch_leave_it_to_the_scene_of_its_first_file
     assert (world.plex.item(key).title, world.plex.item(key).summary) == ("a", "")
 
 
-def test_nothing_is_left_lying_when_hooks_meet_a_worker_that_leaves(make_world: MakeWorld) -> None:
-    """An idle worker leaves at its next look at the clock here, after a second or when something comes."""
+def test_no_event_is_left_behind_when_the_worker_is_about_to_exit(make_world: MakeWorld) -> None:
+    """Time runs so fast that an idle worker exits when it next looks at the clock: after a second, or on an event."""
     world = make_world(time_scale=600)
     scenes = world.add_scenes(6)
     chance = random.Random(3)
@@ -106,24 +106,24 @@ def test_nothing_is_left_lying_when_hooks_meet_a_worker_that_leaves(make_world: 
             burst = chance.sample(scenes, chance.randint(1, 4))
             titles |= {scene: f"{scene} in burst {count}" for scene in burst}
             world.edit_at_once({scene: titles[scene] for scene in burst})
-            # Nothing else is fired: what a burst left lying would stay.
+            # No other hook runs: what a burst left behind would stay.
             world.wait_for_titles({scene: titles[scene] for scene in burst})
             if count % 6 == 0:
                 world.wait_until_worker_left()
                 continue
-            # Most come while the worker thinks of leaving, every third when it is on its way out: a second after the
-            # last push, or two where catch-up looked at it once more.
-            on_its_way = chance.choice((1.05, 2.15)) + chance.uniform(-0.1, 0.1)
-            time.sleep(chance.uniform(0.0, 0.25) if count % 3 else on_its_way)
+            # Most bursts come shortly before the worker exits, every third while it exits: a second after the last
+            # push, or two if catch-up checked once more.
+            as_it_exits = chance.choice((1.05, 2.15)) + chance.uniform(-0.1, 0.1)
+            time.sleep(chance.uniform(0.0, 0.25) if count % 3 else as_it_exits)
     world.wait_idle()
     assert world.has_titles(titles)
     assert seen.most_at_once == 1
-    assert len(seen.pids) > 1, "no worker ever left"
+    assert len(seen.pids) > 1, "no worker ever exited"
     assert world.problems() == []
 
 
 class WorkerWatch:
-    """Looks all the time at who has the queue open."""
+    """Watches who has the queue open."""
 
     def __init__(self, world: PluginWorld) -> None:
         self._world = world
@@ -143,6 +143,6 @@ class WorkerWatch:
         while not self._is_over.wait(0.05):
             found = self._world.at_work()
             self.pids |= found
-            if len(found) > 1:  # one may have gone and the other come while they were looked at
+            if len(found) > 1:  # one may have exited and the other started during the check
                 found &= self._world.at_work()
             self.most_at_once = max(self.most_at_once, len(found))

@@ -1,4 +1,4 @@
-"""SIGKILL at every moment: work may be repeated, none is lost, and what was sent is known afterwards."""
+"""SIGKILL at any moment: work may be repeated but is not lost, and the next worker knows what was sent."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from tests.support.plugin_world import PluginWorld
 
 ENLARGED = 5 if os.environ.get("PLEXSYNC_TEST_LONG") else 1
-IN_FLIGHT = 2  # persist-queue's status of a job that was taken and not yet acknowledged
+IN_FLIGHT = 2  # persist-queue's status of a job that was taken but not acknowledged
 
 
 @pytest.mark.parametrize("seed", range(5 * ENLARGED))
-def test_worker_killed_at_any_moment_and_one_unrelated_hook(world: PluginWorld, seed: int) -> None:
+def test_one_unrelated_hook_makes_up_for_a_worker_killed_at_any_moment(world: PluginWorld, seed: int) -> None:
     chance = random.Random(seed)
     unrelated, *scenes = world.add_scenes(7)
     titles = {scene: f"edited {scene}" for scene in scenes}
@@ -56,11 +56,11 @@ def test_kills_between_claim_and_acknowledge_lose_nothing(world: PluginWorld, se
     world.wait_idle()
     assert world.has_titles(titles)
     assert jobs_in_flight(world) == []
-    assert were_in_flight > 5, "the kills missed what they aim at"
+    assert were_in_flight > 5, "the kills missed the moment they aim at"
 
 
-def test_worker_that_takes_over_from_a_killed_one_knows_where_stash_is(world: PluginWorld) -> None:
-    """Two may be started for one event; the first takes the event in, and the connection that came with it."""
+def test_a_worker_that_replaces_a_killed_one_knows_where_stash_is(world: PluginWorld) -> None:
+    """Two workers may start for one event; the first claims the entry with the connection in it."""
     scene = world.add_scene(title="old")
     world.configure(paused=True)
     world.stash.update_scene(scene, title="new")
@@ -71,36 +71,36 @@ def test_worker_that_takes_over_from_a_killed_one_knows_where_stash_is(world: Pl
     world.wait_for_titles({scene: "new"})
 
 
-def test_tag_sent_just_before_a_kill_leaves_plex_when_it_leaves_stash(world: PluginWorld) -> None:
+def test_a_tag_sent_just_before_a_kill_is_removed_when_stash_removes_it(world: PluginWorld) -> None:
     scene = world.add_scene(title="t", tags=("kept",))
     tag = world.stash.add_entity("tag", "sent")
     kill_after_put(world, lambda: world.stash.update_scene(scene, tag_ids=["1", str(tag)]))
     assert world.item(scene).genres == ("kept", "sent")
     world.stash.update_scene(scene, tag_ids=["1"])
-    world.wait_until(lambda: world.item(scene).genres == ("kept",), "the tag to leave Plex")
+    world.wait_until(lambda: world.item(scene).genres == ("kept",), "the tag to be removed")
 
 
-def test_every_tag_of_several_kills_in_a_row_leaves_plex(world: PluginWorld) -> None:
+def test_tags_sent_before_several_kills_in_a_row_are_all_removed(world: PluginWorld) -> None:
     scene = world.add_scene(title="t")
     for name in ("first", "second", "third"):
         tag = world.stash.add_entity("tag", name)
         kill_after_put(world, lambda tag=tag: world.stash.update_scene(scene, tag_ids=[str(tag)]))
         assert name in world.item(scene).genres
     world.stash.update_scene(scene, tag_ids=[])
-    world.wait_until(lambda: world.item(scene).genres == (), "the tags to leave Plex")
+    world.wait_until(lambda: world.item(scene).genres == (), "the tags to be removed")
 
 
-def test_tag_added_by_hand_stays_through_a_kill(world: PluginWorld) -> None:
+def test_a_tag_added_by_hand_survives_a_kill(world: PluginWorld) -> None:
     scene = world.add_scene(title="t")
     world.plex.edit_by_hand(world.keys[scene], genres=("by hand",))
     tag = world.stash.add_entity("tag", "sent")
     kill_after_put(world, lambda: world.stash.update_scene(scene, tag_ids=[str(tag)]))
     assert set(world.item(scene).genres) == {"by hand", "sent"}
     world.stash.update_scene(scene, tag_ids=[])
-    world.wait_until(lambda: world.item(scene).genres == ("by hand",), "the tag to leave Plex")
+    world.wait_until(lambda: world.item(scene).genres == ("by hand",), "the tag to be removed")
 
 
-def test_title_sent_just_before_a_kill_is_not_taken_for_a_person_s(world: PluginWorld) -> None:
+def test_a_title_sent_just_before_a_kill_is_not_taken_for_a_persons_edit(world: PluginWorld) -> None:
     world.configure(keep_plex_edits=True)
     scene = world.add_scene()
     kill_after_put(world, lambda: world.stash.update_scene(scene, title="one"))
@@ -109,8 +109,8 @@ def test_title_sent_just_before_a_kill_is_not_taken_for_a_person_s(world: Plugin
     world.wait_for_titles({scene: "two"})
 
 
-def test_edit_whose_hook_was_killed_before_it_could_finish(world: PluginWorld) -> None:
-    """The hook leaves a temporary file, an empty one even; after a minute it counts."""
+def test_an_edit_whose_hook_was_killed_is_pushed_after_a_minute(world: PluginWorld) -> None:
+    """The hook leaves a temporary file, which may be empty. It counts once it is a minute old."""
     scene, young, unrelated = world.add_scenes(3, title="t")
     inbox.prepare(str(world.directory))
     for each, age_s in ((scene, 61.0), (young, 0.0)):
@@ -124,7 +124,7 @@ def test_edit_whose_hook_was_killed_before_it_could_finish(world: PluginWorld) -
 
 
 def kill_after_put(world: PluginWorld, edit: object) -> None:
-    """Edit; kill the worker when Plex has made the change and its answer has not come yet."""
+    """Edit; kill the worker once Plex has made the change but has not answered yet."""
     assert callable(edit)
     stuck = world.plex.fault(Fault.hang(after=True), method="PUT", times=1)
     edit()
@@ -134,7 +134,7 @@ def kill_after_put(world: PluginWorld, edit: object) -> None:
 
 
 def jobs_in_flight(world: PluginWorld) -> list[int]:
-    """Rows of the queue that a worker had taken."""
+    """Ids of the queue rows that a worker had taken."""
     path = world.directory / "queue" / "data.db"
     if not path.exists():
         return []

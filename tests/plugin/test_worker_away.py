@@ -1,4 +1,4 @@
-"""Stash goes away, comes back, has a password, ends its sessions: what is pending waits and is pushed."""
+"""Stash goes away, comes back, has a password, ends sessions: pending jobs wait and are pushed in the end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def edit_and_lose_stash(world: PluginWorld) -> dict[int, str]:
-    """Three edits lie in the inbox, and Stash is gone before a worker reads them."""
+    """Leave three edits in the inbox and stop Stash before a worker reads them."""
     titles = {scene: f"title {scene}" for scene in world.add_scenes(3)}
     with world.no_worker():
         for scene, title in titles.items():
@@ -22,7 +22,7 @@ def edit_and_lose_stash(world: PluginWorld) -> dict[int, str]:
     return titles
 
 
-def test_worker_pushes_what_waited_when_stash_comes_back(make_world: MakeWorld) -> None:
+def test_the_worker_pushes_waiting_jobs_when_stash_comes_back(make_world: MakeWorld) -> None:
     world = make_world(time_scale=20)
     titles = edit_and_lose_stash(world)
     assert len(world.jobs()) == 4
@@ -31,7 +31,7 @@ def test_worker_pushes_what_waited_when_stash_comes_back(make_world: MakeWorld) 
     world.wait_idle()
 
 
-def test_worker_leaves_after_ten_minutes_and_the_next_hook_drains(make_world: MakeWorld) -> None:
+def test_the_worker_exits_after_ten_minutes_and_the_next_hook_drains_the_queue(make_world: MakeWorld) -> None:
     world = make_world(time_scale=600)
     titles = edit_and_lose_stash(world)
     world.wait_until_worker_left()
@@ -43,8 +43,8 @@ def test_worker_leaves_after_ten_minutes_and_the_next_hook_drains(make_world: Ma
     world.wait_idle()
 
 
-def test_event_that_comes_when_the_worker_gives_stash_up_is_not_stranded(make_world: MakeWorld) -> None:
-    """Hooks that run while a Stash shuts down, or one that hangs: each leaves a job, none is lost."""
+def test_an_event_that_arrives_as_the_worker_gives_up_on_stash_is_kept(make_world: MakeWorld) -> None:
+    """Hooks still run while Stash shuts down or hangs. Each leaves a job, and none is lost."""
     world = make_world(time_scale=600)
     titles = edit_and_lose_stash(world)
     for _ in range(10):
@@ -56,7 +56,7 @@ def test_event_that_comes_when_the_worker_gives_stash_up_is_not_stranded(make_wo
     world.wait_for_titles(titles)
 
 
-def test_api_key_carries_on_when_every_session_has_expired(world: PluginWorld) -> None:
+def test_the_api_key_still_works_when_every_session_has_expired(world: PluginWorld) -> None:
     scenes = world.add_scenes(3)
     world.stash.protect("admin", "p4ssw0rd")
     world.configure(paused=True)
@@ -72,12 +72,12 @@ def test_api_key_carries_on_when_every_session_has_expired(world: PluginWorld) -
     assert {each.status for each in world.stash.requests} == {200}
 
 
-def test_expired_session_without_an_api_key_waits_for_the_next_event(world: PluginWorld) -> None:
+def test_without_an_api_key_an_expired_session_waits_for_the_next_event(world: PluginWorld) -> None:
     first, second = world.add_scenes(2)
     world.stash.protect("admin", "p4ssw0rd")
     world.stash.clear_api_key()
     world.stash.library.scene(first).title = "a"
-    world.run_script(world.hook_input(first, cookie_value="worth-nothing"))  # with a cookie that is worth nothing
+    world.run_script(world.hook_input(first, cookie_value="invalid"))
     world.wait_until(lambda: "Stash does not answer" in world.log_text(), "a message about Stash")
     world.stash.update_scene(second, title="b")
     world.wait_for_titles({first: "a", second: "b"})

@@ -1,4 +1,4 @@
-"""Every Plex item that holds a file of the scene is updated, wherever it lies."""
+"""Every Plex item that holds a file of the scene is updated, in whichever library it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def wait_for_title_of_all(world: PluginWorld, keys: list[int], title: str) -> No
     world.wait_until(lambda: [world.plex.item(key).title for key in keys] == [title] * len(keys), "all the items")
 
 
-def test_scene_with_several_files_is_pushed_to_the_item_of_each(world: PluginWorld) -> None:
+def test_a_scene_with_several_files_is_pushed_to_the_item_of_each_file(world: PluginWorld) -> None:
     files = [("/media/a.mp4", 1), ("/media/b.mkv", 2), ("/media/c.avi", 3)]
     scene = world.stash.add_scene(*files[0], more_files=tuple(files[1:]))
     keys = [world.plex.add_item(world.section, files=[file]) for file in files]
@@ -22,7 +22,7 @@ def test_scene_with_several_files_is_pushed_to_the_item_of_each(world: PluginWor
     wait_for_title_of_all(world, keys, "again")
 
 
-def test_same_file_in_two_libraries(world: PluginWorld) -> None:
+def test_a_file_in_two_libraries_is_updated_in_both(world: PluginWorld) -> None:
     other = world.plex.add_section("Other films", locations=["/media"])
     scene = world.add_scene()
     (file,) = world.item(scene).files
@@ -31,7 +31,7 @@ def test_same_file_in_two_libraries(world: PluginWorld) -> None:
     wait_for_title_of_all(world, keys, "both")
 
 
-def test_library_that_is_not_configured_is_left_alone(world: PluginWorld) -> None:
+def test_a_library_that_is_not_configured_is_left_alone(world: PluginWorld) -> None:
     other = world.plex.add_section("Other films", locations=["/media"])
     scene = world.add_scene()
     (file,) = world.item(scene).files
@@ -43,7 +43,7 @@ def test_library_that_is_not_configured_is_left_alone(world: PluginWorld) -> Non
     assert world.plex.item(key).title == "untouched"
 
 
-def test_item_with_versions_and_parts_is_found_by_any_of_them(world: PluginWorld) -> None:
+def test_an_item_is_found_by_any_of_its_versions_and_parts(world: PluginWorld) -> None:
     parts = [("/media/part 1.mp4", 2), ("/media/part 2.mp4", 3)]
     key = world.plex.add_item(world.section, files=[("/media/hd.mp4", 1), parts])
     scene = world.stash.add_scene("/media/part 2.mp4", 3)
@@ -51,7 +51,7 @@ def test_item_with_versions_and_parts_is_found_by_any_of_them(world: PluginWorld
     wait_for_title_of_all(world, [key], "by its second part")
 
 
-def test_file_that_moved_is_followed_to_its_new_item(world: PluginWorld) -> None:
+def test_a_moved_file_is_followed_to_its_new_item(world: PluginWorld) -> None:
     scene = world.add_scene()
     world.stash.update_scene(scene, title="a")
     world.wait_for_titles({scene: "a"})
@@ -61,8 +61,8 @@ def test_file_that_moved_is_followed_to_its_new_item(world: PluginWorld) -> None
     world.wait_for_titles({scene: "a"})
 
 
-def test_replaced_file_gets_everything_again(world: PluginWorld) -> None:
-    """Plex gives a replaced file a new rating key, and nothing of what was edited is left."""
+def test_a_replaced_file_gets_every_field_again(world: PluginWorld) -> None:
+    """Plex gives the item of a replaced file a new rating key and drops all edits."""
     scene = world.add_scene(tags=("tag",))
     world.stash.update_scene(scene, title="a")
     world.wait_for_titles({scene: "a"})

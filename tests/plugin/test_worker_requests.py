@@ -1,4 +1,4 @@
-"""What an edit costs Plex: the server is often a small machine."""
+"""How many requests an edit costs Plex, which often runs on a small machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def warm(make_world: MakeWorld) -> PluginWorld:
-    """A scene of which PlexSync knows the item, in a worker that stays."""
+    """A scene whose item PlexSync knows, and a worker that stays."""
     world = make_world(time_scale=1)
     scene = world.add_scene(tags=("one",), performers=("Jane",), studio="Studio")
     world.stash.update_scene(scene, title="known", details="text", rating100=60)
@@ -27,14 +27,14 @@ def methods(world: PluginWorld) -> list[str]:
     return [each.method for each in world.plex.requests]
 
 
-def test_changed_scene_costs_one_get_and_one_put(warm: PluginWorld) -> None:
+def test_a_changed_scene_costs_one_get_and_one_put(warm: PluginWorld) -> None:
     warm.stash.update_scene(1, title="new", details="other", director="Somebody", date="2024-05-06")
     warm.wait_for_titles({1: "new"})
     warm.wait_idle()
     assert methods(warm) == ["GET", "PUT"]
 
 
-def test_changed_rating_costs_one_more(warm: PluginWorld) -> None:
+def test_a_changed_rating_costs_a_second_put(warm: PluginWorld) -> None:
     warm.stash.update_scene(1, title="new", rating100=80)
     warm.wait_until(lambda: warm.item(1).user_rating == 8.0, "the rating")
     warm.wait_idle()
@@ -42,26 +42,26 @@ def test_changed_rating_costs_one_more(warm: PluginWorld) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"title": "known"}, {"organized": True}, {"urls": ["http://example.org"]}])
-def test_edit_that_changes_nothing_in_plex_costs_no_request(warm: PluginWorld, fields: dict[str, object]) -> None:
+def test_an_edit_that_changes_nothing_in_plex_costs_no_request(warm: PluginWorld, fields: dict[str, object]) -> None:
     warm.stash.update_scene(1, **fields)
     warm.wait_idle()
     assert methods(warm) == []
 
 
-def test_item_that_looks_as_wanted_already_costs_one_get(warm: PluginWorld) -> None:
-    """As after an edit that a person has made on both sides."""
+def test_an_item_that_already_shows_the_edit_costs_one_get(warm: PluginWorld) -> None:
+    """As when a person made the same edit in Stash and in Plex."""
     warm.plex.edit_by_hand(warm.keys[1], title="both")
     warm.stash.update_scene(1, title="both")
     warm.wait_idle()
     assert methods(warm) == ["GET"]
 
 
-def test_bulk_edit_costs_one_put_each_and_a_few_gets(warm: PluginWorld) -> None:
+def test_a_bulk_edit_costs_one_put_per_scene_and_a_few_gets(warm: PluginWorld) -> None:
     scenes = warm.add_scenes(20)
     titles = dict.fromkeys(scenes, "first")
     warm.stash.bulk_update(scenes, title="first")
     warm.wait_for_titles(titles)
-    warm.wait_idle()  # killed in the middle of a job, the next worker would read them one by one
+    warm.wait_idle()  # after a kill in the middle of a job, the next worker reads the items one by one
     warm.stop_workers()
     with warm.no_worker():
         warm.stash.bulk_update(scenes, title="second")

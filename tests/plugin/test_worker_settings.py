@@ -1,4 +1,4 @@
-"""What the user sets, repairs, updates or removes is noticed by a worker that runs already."""
+"""A running worker notices changed settings, and that the plugin was updated or removed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.plugin_world import PluginWorld
 
 
-def test_changed_path_map_needs_no_restart(make_world: MakeWorld) -> None:
+def test_a_changed_path_map_needs_no_restart(make_world: MakeWorld) -> None:
     world = make_world(time_scale=1)
     before = world.add_scene()
     world.stash.update_scene(before, title="seen")
@@ -31,7 +31,7 @@ def test_changed_path_map_needs_no_restart(make_world: MakeWorld) -> None:
     assert world.worker_pids() == [pid]
 
 
-def test_repaired_token_is_noticed_without_a_further_event(world: PluginWorld) -> None:
+def test_a_corrected_token_is_noticed_without_another_event(world: PluginWorld) -> None:
     scene = world.add_scene()
     world.plex.token = "another"
     world.stash.update_scene(scene, title="t")
@@ -47,7 +47,7 @@ def test_scenes_wait_while_plex_url_is_missing(world: PluginWorld) -> None:
     world.edit_at_once(titles)
     world.wait_until(lambda: "plex_url is not set" in world.log_text(), "a message about plex_url")
     world.wait_until(lambda: len(world.jobs()) == 3, "the jobs")
-    assert world.log_text().count("plex_url is not set") <= 2, "the same message again and again"
+    assert world.log_text().count("plex_url is not set") <= 2, "the message is repeated"
     world.configure()
     world.wait_for_titles(titles)
     world.wait_idle()
@@ -63,20 +63,21 @@ def test_plex_url_and_token_may_come_from_the_environment(make_world: MakeWorld)
     other.wait_for_titles({scene: "t"})
 
 
-def test_paused_takes_in_and_pushes_nothing_until_it_is_switched_off(world: PluginWorld) -> None:
+def test_while_paused_events_are_queued_and_nothing_is_pushed(world: PluginWorld) -> None:
     titles = {scene: f"title {scene}" for scene in world.add_scenes(3)}
     world.configure(paused=True)
     world.edit_at_once(titles)
     world.wait_until(lambda: len(world.jobs()) == 3 and not world.inbox_names(), "the jobs")
     world.stash.update_scene(1, title="title 1")
-    world.wait_until(lambda: not world.inbox_names(), "one more event to be taken in")
+    world.wait_until(lambda: not world.inbox_names(), "one more event to be queued")
     assert [each for each in world.plex.requests if each.method == "PUT"] == []
     world.configure()
     world.wait_for_titles(titles)
     world.wait_idle()
 
 
-def test_bad_value_is_named_once_and_the_default_is_used(world: PluginWorld) -> None:
+def test_a_bad_value_is_reported_once_and_the_default_is_used(make_world: MakeWorld) -> None:
+    world = make_world(time_scale=1)  # with a faster clock a second worker may report it, too
     scenes = world.add_scenes(3)
     world.configure(tls="maybe/not", max_retries=-5)
     for scene in scenes:
@@ -89,7 +90,7 @@ def test_bad_value_is_named_once_and_the_default_is_used(world: PluginWorld) -> 
 
 @pytest.fixture
 def own_plugin(make_world: MakeWorld, tmp_path: Path) -> PluginWorld:
-    """A world with a copy of the plugin, which a test may change."""
+    """A world with a copy of the plugin that a test may change."""
     plugin = tmp_path / "plugins" / "plexsync"
     plugin.mkdir(parents=True)
     for room in ROOMS:
@@ -100,7 +101,7 @@ def own_plugin(make_world: MakeWorld, tmp_path: Path) -> PluginWorld:
     return make_world(plugin=plugin, time_scale=1)
 
 
-def test_updated_plugin_replaces_its_worker_without_an_event(own_plugin: PluginWorld) -> None:
+def test_an_update_of_the_plugin_replaces_the_worker_without_an_event(own_plugin: PluginWorld) -> None:
     world, scene = own_plugin, own_plugin.add_scene()
     world.stash.update_scene(scene, title="old version")
     world.wait_for_titles({scene: "old version"})
@@ -112,7 +113,7 @@ def test_updated_plugin_replaces_its_worker_without_an_event(own_plugin: PluginW
     world.wait_until(lambda: before not in world.worker_pids(), "the old worker to end")
 
 
-def test_update_while_jobs_wait_loses_none(own_plugin: PluginWorld) -> None:
+def test_an_update_loses_no_waiting_job(own_plugin: PluginWorld) -> None:
     world = own_plugin
     titles = {scene: f"title {scene}" for scene in world.add_scenes(4)}
     world.configure(paused=True)
@@ -126,7 +127,7 @@ def test_update_while_jobs_wait_loses_none(own_plugin: PluginWorld) -> None:
     world.wait_for_titles(titles)
 
 
-def test_worker_of_a_removed_plugin_ends(own_plugin: PluginWorld) -> None:
+def test_the_worker_of_a_removed_plugin_exits(own_plugin: PluginWorld) -> None:
     world, scene = own_plugin, own_plugin.add_scene()
     world.stash.update_scene(scene, title="t")
     world.wait_for_titles({scene: "t"})
@@ -136,6 +137,6 @@ def test_worker_of_a_removed_plugin_ends(own_plugin: PluginWorld) -> None:
 
 
 def touch(path: Path) -> None:
-    """As a package update does: the same name, another time."""
+    """Change the modification time, as a package update does."""
     status = os.stat(path)
     os.utime(path, (status.st_atime, status.st_mtime + 10))

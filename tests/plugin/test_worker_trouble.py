@@ -1,4 +1,4 @@
-"""What lies in the data directory and should not, or cannot be written there: a message, and the rest goes on."""
+"""Strange or damaged files in the data directory, and a full disk: one message, and all other work goes on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STRANGERS = (
 
 
 def put(world: PluginWorld, name: str, content: bytes = b"") -> str:
-    """Write a file into the inbox as nobody should; an old one."""
+    """Write an old file into the inbox; its path."""
     inbox.prepare(str(world.directory))
     path = os.path.join(inbox.folder(str(world.directory)), name)
     with open(path, "wb") as file:
@@ -39,7 +39,7 @@ def put(world: PluginWorld, name: str, content: bytes = b"") -> str:
     return path
 
 
-def test_strange_files_in_the_inbox_are_set_aside_and_named(world: PluginWorld) -> None:
+def test_strange_files_in_the_inbox_are_set_aside_and_named_in_the_log(world: PluginWorld) -> None:
     scene = world.add_scene()
     for name in STRANGERS:
         put(world, name)
@@ -51,8 +51,8 @@ def test_strange_files_in_the_inbox_are_set_aside_and_named(world: PluginWorld) 
     assert "ERROR" not in world.log_text()
 
 
-def test_strange_folder_that_comes_again_and_again(world: PluginWorld) -> None:
-    """As Synology's @eaDir does."""
+def test_a_strange_folder_in_the_inbox_is_removed_each_time_it_comes_back(world: PluginWorld) -> None:
+    """Synology's indexer creates @eaDir in every folder."""
     scene = world.add_scene()
     for count in range(3):
         folder = os.path.join(inbox.folder(str(world.directory)), "@eaDir")
@@ -63,7 +63,7 @@ def test_strange_folder_that_comes_again_and_again(world: PluginWorld) -> None:
     assert "ERROR" not in world.log_text()
 
 
-def test_folders_with_the_names_of_entries(world: PluginWorld) -> None:
+def test_folders_named_like_entries_do_no_harm(world: PluginWorld) -> None:
     scene = world.add_scene()
     for name in ("scene-2", "tag-1", "batch-1", "connection", ".tmp-scene-2-1-1", ".claimed-tag-1"):
         folder = os.path.join(inbox.folder(str(world.directory)), name)
@@ -81,12 +81,12 @@ BROKEN_CONNECTIONS = (
 )  # fmt: skip
 
 
-def test_entries_with_broken_content_still_name_their_scenes(world: PluginWorld) -> None:
+def test_entries_with_broken_content_still_queue_their_scenes(world: PluginWorld) -> None:
     other, *broken = world.add_scenes(1 + len(BROKEN_CONNECTIONS), title="t")
     with world.no_worker():
         world.fire_hook(other)
         for scene, content in zip(broken, BROKEN_CONNECTIONS, strict=True):
-            soon = time.time() + 60  # the newest is asked first for its connection
+            soon = time.time() + 60  # the connection is taken from the newest entry first
             os.utime(put(world, f"scene-{scene}", content), (soon, soon))
     world.run_script(world.hook_input(other))
     world.wait_for_titles(dict.fromkeys([other, *broken], "t"))
@@ -113,8 +113,8 @@ def test_broken_batches_are_set_aside(world: PluginWorld) -> None:
     assert "ERROR" not in world.log_text()
 
 
-def test_job_that_kills_the_worker_each_time_starves_no_other(world: PluginWorld) -> None:
-    """Whenever the poisoned scene's item is to be changed, the worker dies; events come in every worker's life."""
+def test_a_job_that_kills_the_worker_each_time_starves_no_other(world: PluginWorld) -> None:
+    """The worker dies whenever it changes the poisoned scene's item; each worker also receives new events."""
     poisoned, *others = world.add_scenes(5)
     world.plex.fault(Fault.hang(), method="PUT", rating_key=world.keys[poisoned])
     world.stash.update_scene(poisoned, title="poison")
@@ -132,7 +132,7 @@ def test_job_that_kills_the_worker_each_time_starves_no_other(world: PluginWorld
 
 
 def count_deaths_until(world: PluginWorld, titles: dict[int, str], poisoned: int) -> int:
-    """How often the worker died of the poison before Plex showed the titles; an event starts the next each time."""
+    """How often the poisoned job killed the worker before Plex showed the titles; an event starts the next worker."""
     deaths = 0
     while True:
         world.wait_until(lambda: is_dying(world, poisoned) or world.has_titles(titles), "the edits or a death")
@@ -148,7 +148,7 @@ def is_dying(world: PluginWorld, poisoned: int) -> bool:
     return any(each.method == "PUT" for each in world.plex_requests(poisoned))
 
 
-def test_row_of_the_queue_that_is_no_job_is_named_and_passed_over(world: PluginWorld) -> None:
+def test_an_unreadable_row_of_the_queue_is_reported_and_skipped(world: PluginWorld) -> None:
     scene, other = world.add_scenes(2)
     world.configure(paused=True)
     world.stash.update_scene(scene, title="t")
@@ -169,7 +169,7 @@ def spoil_first_row(path: Path) -> None:
 
 
 @pytest.mark.parametrize("first_byte", [0, 4_096])
-def test_what_was_pending_in_a_damaged_queue_reaches_plex(world: PluginWorld, first_byte: int) -> None:
+def test_jobs_pending_in_a_damaged_queue_reach_plex(world: PluginWorld, first_byte: int) -> None:
     scenes = world.add_scenes(3)
     performer = world.stash.add_entity("performer", "Before")
     renamed = world.add_scene(title="r", performers=("Before",))
@@ -177,7 +177,7 @@ def test_what_was_pending_in_a_damaged_queue_reaches_plex(world: PluginWorld, fi
     world.wait_until(lambda: world.item(renamed).actors == ("Before",), "the performer")
     world.wait_idle()
     world.configure(paused=True)
-    time.sleep(1)  # Stash's times are whole seconds, and what is as old as the installation is not caught up with
+    time.sleep(1)  # Stash's times are whole seconds, and catch-up leaves alone what is as old as the installation
     for scene in scenes:
         world.stash.update_scene(scene, title="t")
     world.stash.update("performer", performer, name="After")
@@ -185,7 +185,7 @@ def test_what_was_pending_in_a_damaged_queue_reaches_plex(world: PluginWorld, fi
     world.stop_workers()
     damage(world.directory / "queue" / "data.db", first_byte=first_byte)
     world.configure(paused=False)
-    world.stash.operation(mode="queue_status")  # any invocation
+    world.stash.operation(mode="queue_status")  # any start of the plugin will do
     world.wait_for_titles(dict.fromkeys(scenes, "t"))
     world.wait_until(lambda: world.item(renamed).actors == ("After",), "the new name")
     world.wait_idle()
@@ -194,7 +194,7 @@ def test_what_was_pending_in_a_damaged_queue_reaches_plex(world: PluginWorld, fi
 
 
 @pytest.mark.parametrize("first_byte", [0, 8_192])
-def test_a_damaged_ledger_stops_no_edit(world: PluginWorld, first_byte: int) -> None:
+def test_edits_reach_plex_despite_a_damaged_ledger(world: PluginWorld, first_byte: int) -> None:
     first, second = world.add_scenes(2)
     world.stash.update_scene(first, title="before")
     world.wait_for_titles({first: "before"})
@@ -209,8 +209,8 @@ def test_a_damaged_ledger_stops_no_edit(world: PluginWorld, first_byte: int) -> 
 
 
 @pytest.mark.parametrize("status", [400, 404, 418])
-def test_whoever_refuses_everything_in_place_of_plex_makes_no_dead_letters(world: PluginWorld, status: int) -> None:
-    """A reverse proxy whose Plex is not up, or a web server at the address."""
+def test_a_proxy_that_rejects_every_request_creates_no_dead_letters(world: PluginWorld, status: int) -> None:
+    """A reverse proxy whose Plex is down, or another web server at the address."""
     titles = dict.fromkeys(world.add_scenes(3), "t")
     world.plex.fault(Fault.answer(status))
     world.edit_at_once(titles)
@@ -235,7 +235,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_disk_that_fills_up_under_the_worker_loses_nothing(make_world: MakeWorld, small_disk: Path) -> None:
+def test_a_disk_that_fills_up_under_the_worker_loses_nothing(make_world: MakeWorld, small_disk: Path) -> None:
     world = make_world(directory=small_disk)
     titles = {scene: f"title {scene}" for scene in world.add_scenes(4)}
     with world.no_worker():
@@ -246,7 +246,7 @@ def test_disk_that_fills_up_under_the_worker_loses_nothing(make_world: MakeWorld
         while small_disk_has_room(file):
             pass
     world.run_script(world.hook_input(1))
-    world.wait_until(lambda: bool(world.log_text()) or not world.worker_pids(), "the worker to meet the full disk")
+    world.wait_until(lambda: bool(world.log_text()) or not world.worker_pids(), "the worker to notice the full disk")
     filler.unlink()
     world.fire_hook(4)
     world.wait_for_titles(titles)
@@ -260,7 +260,7 @@ def small_disk_has_room(file: object) -> bool:
         return False
 
 
-def test_a_package_that_cannot_be_loaded_is_named_by_the_tasks(tmp_path: Path, make_world: MakeWorld) -> None:
+def test_a_package_that_cannot_be_loaded_is_named_in_a_note(tmp_path: Path, make_world: MakeWorld) -> None:
     broken = tmp_path / "broken" / "persistqueue"
     broken.mkdir(parents=True)
     (broken / "sqlackqueue.py").write_text("def update(): ...")
@@ -269,7 +269,7 @@ def test_a_package_that_cannot_be_loaded_is_named_by_the_tasks(tmp_path: Path, m
     scene = world.add_scene()
     world.stash.update_scene(scene, title="t")
     note = world.directory / "packages-missing.txt"
-    world.wait_until(note.exists, "a word about it")
+    world.wait_until(note.exists, "the note about it")
     assert "RuntimeError: it is broken" in note.read_text()
     assert world.inbox_names()
     world.wait_until_worker_left()
