@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from demo.screen import Screen
-    from demo.world import Film, World
+    from demo.world import DemoWorld, Film
     from sim.faults import Request
     from sim.stash.plugin_host import Invocation
 
@@ -31,7 +31,7 @@ class NotArrivedError(Exception):
 class Story:
     """One run through all acts."""
 
-    def __init__(self, world: World, screen: Screen) -> None:
+    def __init__(self, world: DemoWorld, screen: Screen) -> None:
         self.world = world
         self.plex, self.stash, self.screen = world.plex, world.stash, screen
         self._log = LogTail(world.data)

@@ -35,7 +35,7 @@ class Film:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class DemoWorld:
     """The servers know their films by file names alone at first; `data` is PlexSync's data directory."""
 
     plex: PlexSim
@@ -45,7 +45,7 @@ class World:
 
 
 @contextmanager
-def open_world(*, plugin: str, folder: str, data: str, packages: str) -> Iterator[World]:
+def open_world(*, plugin: str, folder: str, data: str, packages: str) -> Iterator[DemoWorld]:
     """Start both servers and configure the plugin as a user would. `packages`: a folder to import from, or ""."""
     path = os.pathsep.join(part for part in (packages, os.environ.get("PYTHONPATH", "")) if part)
     environment = {"PYTHONPATH": path, "PLEXSYNC_DATA_DIR": data, "PLEXSYNC_TIME_SCALE": str(TIME_SCALE)}
@@ -55,7 +55,7 @@ def open_world(*, plugin: str, folder: str, data: str, packages: str) -> Iterato
         files = [(f"/media/film_{number:02}.mp4", 700_000_000 + number) for number in range(1, FILMS + 1)]
         films = [Film(scene=stash.add_scene(*file), item=plex.add_item(section, files=[file])) for file in files]
         stash.configure_plugin(plex_url=plex.url, plex_token=plex.token, recovery_minutes=1)
-        yield World(plex=plex, stash=stash, films=films, data=data)
+        yield DemoWorld(plex=plex, stash=stash, films=films, data=data)
 
 
 def end_worker(data: str) -> None:

@@ -53,7 +53,7 @@ class Request:
         return frozenset(int(part) for text in texts for part in text.split(",") if part.isascii() and part.isdigit())
 
 
-class Kind(Enum):
+class FaultKind(Enum):
     """The ways to fail."""
 
     REFUSED = "refused"
@@ -70,7 +70,7 @@ class Fault:
     the client cannot know that the edit was made.
     """
 
-    kind: Kind
+    kind: FaultKind
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = "text/html"
@@ -82,39 +82,39 @@ class Fault:
     @classmethod
     def refused(cls) -> Fault:
         """Nobody listens at the port and open connections are cut, as with a server that is switched off."""
-        return cls(kind=Kind.REFUSED)
+        return cls(kind=FaultKind.REFUSED)
 
     @classmethod
     def hang(cls, *, after: bool = False) -> Fault:
         """The connection is accepted and the request read, then nothing, until the fault is healed."""
-        return cls(kind=Kind.HANG, after=after)
+        return cls(kind=FaultKind.HANG, after=after)
 
     @classmethod
     def slow(cls, delay_s: float, *, after: bool = False) -> Fault:
         """The right answer, `delay_s` late. Without `after` the effect is late too, even when the client has gone."""
-        return cls(kind=Kind.SLOW, delay_s=delay_s, after=after)
+        return cls(kind=FaultKind.SLOW, delay_s=delay_s, after=after)
 
     @classmethod
     def dropped(cls, *, after: bool = False) -> Fault:
         """The connection is closed in place of an answer."""
-        return cls(kind=Kind.DROPPED, after=after)
+        return cls(kind=FaultKind.DROPPED, after=after)
 
     @classmethod
     def truncated(cls) -> Fault:
         """The length of the whole answer is announced, half of it is sent; the request did take effect."""
-        return cls(kind=Kind.TRUNCATED, after=True)
+        return cls(kind=FaultKind.TRUNCATED, after=True)
 
     @classmethod
     def answer(cls, status: int, *, body: bytes | None = None, after: bool = False) -> Fault:
         """An error of this HTTP status with an HTML body, as Plex and proxies send them."""
         page = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>".encode()
-        return cls(kind=Kind.ANSWER, status=status, body=page if body is None else body, after=after)
+        return cls(kind=FaultKind.ANSWER, status=status, body=page if body is None else body, after=after)
 
     @classmethod
     def starting(cls, *, identity: bool = True) -> Fault:
         """503 on everything; a Plex that is starting answers `/identity` long before the rest (`identity`)."""
         return cls(
-            kind=Kind.ANSWER,
+            kind=FaultKind.ANSWER,
             status=503,
             content_type="application/xml",
             body=MAINTENANCE_ANSWER,
@@ -140,12 +140,12 @@ class Fault:
     @classmethod
     def html(cls, *, after: bool = False) -> Fault:
         """200 with a proxy's HTML page, in place of the answer."""
-        return cls(kind=Kind.ANSWER, status=200, body=PROXY_PAGE, after=after)
+        return cls(kind=FaultKind.ANSWER, status=200, body=PROXY_PAGE, after=after)
 
     @classmethod
     def redirect(cls, location: str, *, status: int = 302) -> Fault:
         """To another address; whoever follows it carries the token there."""
-        return cls(kind=Kind.ANSWER, status=status, headers=(("Location", location),))
+        return cls(kind=FaultKind.ANSWER, status=status, headers=(("Location", location),))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from sim.plex.model import FIELDS, LOCKABLE, TAG_ELEMENTS, Facts, Item, Role
+from sim.plex.model import FIELDS, LOCKABLE, TAG_ELEMENTS, CastMember, Facts, Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ class Edit:
 
     values: Mapping[str, str] = field(default_factory=dict)
     locks: Mapping[str, bool] = field(default_factory=dict)
-    added: Mapping[str, tuple[Role, ...]] = field(default_factory=dict)
+    added: Mapping[str, tuple[CastMember, ...]] = field(default_factory=dict)
     removed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -68,10 +68,10 @@ def parse_edit(query: Iterable[tuple[str, str]]) -> Edit:
     )
 
 
-def _roles(by_index: Mapping[int, Mapping[str, str]]) -> tuple[Role, ...]:
+def _roles(by_index: Mapping[int, Mapping[str, str]]) -> tuple[CastMember, ...]:
     drafts = [by_index[index] for index in sorted(by_index)]
     return tuple(
-        Role(name=draft["tag.tag"], thumb=draft.get("tag.thumb", ""), role=draft.get("tagging.text", ""))
+        CastMember(name=draft["tag.tag"], thumb=draft.get("tag.thumb", ""), role=draft.get("tagging.text", ""))
         for draft in drafts
         if draft.get("tag.tag")
     )

@@ -13,14 +13,14 @@ from sim.plex.model import (
     PICTURE_LOCKS,
     VALUE_FIELDS,
     VALUE_TAGS,
+    CastMember,
     Facts,
     Item,
     ItemView,
     Media,
     Part,
-    Picture,
-    Role,
-    Section,
+    SimulatedSection,
+    UploadedPicture,
     Values,
 )
 from sim.plex.tags import TagTable
@@ -36,14 +36,14 @@ Version = File | list[File]
 AGENT_PICTURE = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b")
 
 
-class Library:
+class PlexLibrary:
     """Everything that the server stores. `lock` guards all of it; every method takes it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.lock = threading.RLock()
         self.tags = TagTable()
         self._clock = clock
-        self._sections: dict[int, Section] = {}
+        self._sections: dict[int, SimulatedSection] = {}
         self._items: dict[int, Item] = {}
         self._in_section: dict[int, dict[int, None]] = {}
         self._on_disk: list[tuple[int, tuple[Version, ...], Values]] = []
@@ -63,7 +63,7 @@ class Library:
         with self.lock:
             key = len(self._sections) + 1
             uuid = hashlib.md5(f"{key} {title}".encode(), usedforsecurity=False).hexdigest()
-            self._sections[key] = Section(
+            self._sections[key] = SimulatedSection(
                 key=key, title=title, type=section_type, locations=tuple(locations), uuid=uuid, created_at=self.now
             )
             self._in_section[key] = {}
@@ -74,12 +74,12 @@ class Library:
         with self.lock:
             self._sections[key] = replace(self._sections[key], title=title)
 
-    def sections(self) -> list[Section]:
+    def sections(self) -> list[SimulatedSection]:
         """All sections."""
         with self.lock:
             return list(self._sections.values())
 
-    def section(self, key: int) -> Section | None:
+    def section(self, key: int) -> SimulatedSection | None:
         """The section of that key."""
         with self.lock:
             return self._sections.get(key)
@@ -165,7 +165,7 @@ class Library:
             item = self._items[rating_key]
             uploaded = item.pictures.get(kind, ())
             digest = hashlib.sha1(data + f"#{rating_key} {len(uploaded)}".encode(), usedforsecurity=False).hexdigest()
-            picture = Picture(key=f"upload://{kind}/{digest}", data=data, source_url=source_url)
+            picture = UploadedPicture(key=f"upload://{kind}/{digest}", data=data, source_url=source_url)
             pictures = {**item.pictures, kind: (*uploaded, picture)}
             self._store(self._selected(replace(item, pictures=pictures), kind, picture.key))
             return picture.key
@@ -255,7 +255,7 @@ def as_edit(values: Values) -> Edit:
     return Edit(
         values={field: text for name, field in VALUE_FIELDS.items() if (text := getattr(values, name))},
         added={
-            kind: tuple(entry if isinstance(entry, Role) else Role(name=entry) for entry in entries)
+            kind: tuple(entry if isinstance(entry, CastMember) else CastMember(name=entry) for entry in entries)
             for name, kind in VALUE_TAGS.items()
             if (entries := getattr(values, name))
         },
@@ -275,7 +275,7 @@ def _view(item: Item, tags: TagTable) -> ItemView:
         section_key=item.section_key,
         user_rating=item.user_rating,
         roles=tuple(
-            Role(name=tag.name, thumb=tag.thumb, role=facts.roles.get(tag.id, ""))
+            CastMember(name=tag.name, thumb=tag.thumb, role=facts.roles.get(tag.id, ""))
             for tag in tags.all_of(facts.tags.get("actor", ()))
         ),
         locked=item.locked,

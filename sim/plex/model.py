@@ -37,7 +37,7 @@ LOCKABLE = frozenset({*FIELDS, *TAG_ELEMENTS, *PICTURE_LOCKS.values(), "addedAt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class SimulatedSection:
     """A library as the Plex user sees it; `type` is movie, show, artist or photo."""
 
     key: int
@@ -76,7 +76,7 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class UploadedPicture:
     """An uploaded picture; `key` is `upload://posters/<hex>`."""
 
     key: str
@@ -124,7 +124,7 @@ class Item:
     locked: frozenset[str] = frozenset()
     user_rating: float | None = None
     last_rated_at: int | None = None
-    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)
+    pictures: Mapping[str, tuple[UploadedPicture, ...]] = field(default_factory=dict)
     selected: Mapping[str, str] = field(default_factory=dict)  # picture kind -> key; absent: the agent's own
     picture_at: int = 0
     sort_key: str = field(init=False)
@@ -148,7 +148,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class CastMember:
     """An actor of an item: picture by the tag, role by the item."""
 
     name: str
@@ -175,7 +175,7 @@ class Values:
     producers: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()
-    actors: tuple[str | Role, ...] = ()
+    actors: tuple[str | CastMember, ...] = ()
 
 
 # The two vocabularies: attribute of `Values` -> Plex's field or tag kind.
@@ -223,11 +223,11 @@ class ItemView:
     producers: tuple[str, ...]
     labels: tuple[str, ...]
     collections: tuple[str, ...]
-    roles: tuple[Role, ...]
+    roles: tuple[CastMember, ...]
     locked: frozenset[str]
     media: tuple[Media, ...]
-    posters: tuple[Picture, ...]
-    arts: tuple[Picture, ...]
+    posters: tuple[UploadedPicture, ...]
+    arts: tuple[UploadedPicture, ...]
     selected_poster: str
     selected_art: str
     added_at: int

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sim.plex.edits import parse_edit
 from sim.plex.filters import filtered, in_order
-from sim.plex.library import AGENT_PICTURE, Library
+from sim.plex.library import AGENT_PICTURE, PlexLibrary
 from sim.plex.meta import meta_element
 from sim.plex.model import PICTURE_LOCKS, TAG_ELEMENTS
 from sim.plex.xml_answers import choice_element, detailed_item, document, listed_item, picture_elements, section_element
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sim.faults import Request
-    from sim.plex.model import Item, Section
+    from sim.plex.model import Item, SimulatedSection
 
 # The most that Plex takes as one picture; what is larger is answered with 500.
 PICTURE_LIMIT_BYTES = 10 * 1024 * 1024
@@ -28,7 +28,7 @@ MOVIE_TYPE = "1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class PlexCall:
     """A request with what the log does not keep: values of headers (names in lower case) and the body."""
 
     request: Request
@@ -41,7 +41,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class PlexAnswer:
     """What goes back."""
 
     status: int = 200
@@ -50,10 +50,10 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def refusal(status: int, title: str) -> Answer:
+def refusal(status: int, title: str) -> PlexAnswer:
     """An error as Plex words it: a page of HTML, also to those who asked for XML."""
     page = f"<html><head><title>{title}</title></head><body><h1>{status} {title}</h1></body></html>"
-    return Answer(status=status, body=page.encode(), content_type="text/html")
+    return PlexAnswer(status=status, body=page.encode(), content_type="text/html")
 
 
 NOT_FOUND = refusal(404, "Not Found")
@@ -74,14 +74,14 @@ class Quirks:
 class Routes:
     """The paths of a Plex Media Server that a metadata tool uses."""
 
-    def __init__(self, library: Library, *, name: str, machine_identifier: str, version: str) -> None:
+    def __init__(self, library: PlexLibrary, *, name: str, machine_identifier: str, version: str) -> None:
         self.quirks = Quirks()
         self._library = library
         self._name = name
         self._identity = {"machineIdentifier": machine_identifier, "version": version}
         number = r"(?P<key>\d+)"
         section, metadata = f"/library/sections/{number}", f"/library/metadata/{number}"
-        table: list[tuple[str, str, Callable[[Call, str], Answer]]] = [
+        table: list[tuple[str, str, Callable[[PlexCall, str], PlexAnswer]]] = [
             ("GET", "/identity", self._server_identity),
             ("GET", "/", self._root),
             ("GET", "/library/?", self._library_root),
@@ -103,7 +103,7 @@ class Routes:
         ]
         self._table = [(methods.split("|"), re.compile(path), answer) for methods, path, answer in table]
 
-    def answer(self, call: Call) -> Answer:
+    def answer(self, call: PlexCall) -> PlexAnswer:
         """The answer of a server that is well, to a token that is right."""
         for methods, pattern, route in self._table:
             match = pattern.fullmatch(call.request.path)
@@ -113,28 +113,28 @@ class Routes:
 
     # --- the server
 
-    def _server_identity(self, _call: Call, _key: str) -> Answer:
-        return Answer(body=document({"size": 0, "claimed": 1, **self._identity}))
+    def _server_identity(self, _call: PlexCall, _key: str) -> PlexAnswer:
+        return PlexAnswer(body=document({"size": 0, "claimed": 1, **self._identity}))
 
-    def _root(self, _call: Call, _key: str) -> Answer:
+    def _root(self, _call: PlexCall, _key: str) -> PlexAnswer:
         attributes = {"size": 1, "friendlyName": self._name, "myPlex": 1, "platform": "Linux", **self._identity}
-        return Answer(body=document(attributes, ['<Directory count="1" key="library" title="library"/>']))
+        return PlexAnswer(body=document(attributes, ['<Directory count="1" key="library" title="library"/>']))
 
-    def _library_root(self, _call: Call, _key: str) -> Answer:
+    def _library_root(self, _call: PlexCall, _key: str) -> PlexAnswer:
         attributes = {"size": 1, "identifier": "com.plexapp.plugins.library", "title1": "Plex Library"}
-        return Answer(body=document(attributes, ['<Directory key="sections" title="Library Sections"/>']))
+        return PlexAnswer(body=document(attributes, ['<Directory key="sections" title="Library Sections"/>']))
 
-    def _nothing(self, _call: Call, _key: str) -> Answer:
-        return Answer()
+    def _nothing(self, _call: PlexCall, _key: str) -> PlexAnswer:
+        return PlexAnswer()
 
     # --- sections
 
-    def _sections(self, _call: Call, _key: str) -> Answer:
+    def _sections(self, _call: PlexCall, _key: str) -> PlexAnswer:
         sections = self._library.sections()
         elements = [section_element(section, section.created_at) for section in sections]
-        return Answer(body=document({"size": len(elements), "allowSync": 0, "title1": "Plex Library"}, elements))
+        return PlexAnswer(body=document({"size": len(elements), "allowSync": 0, "title1": "Plex Library"}, elements))
 
-    def _scan(self, call: Call, key: str) -> Answer:
+    def _scan(self, call: PlexCall, key: str) -> PlexAnswer:
         """`path=` scans one folder; `force=1` visits the agent for every item, which reverts what is not locked."""
         keys = [section.key for section in self._library.sections()] if key == "all" else [int(key)]
         if any(self._library.section(each) is None for each in keys):
@@ -143,9 +143,9 @@ class Routes:
             self._library.scan(each, call.request.first("path"))
             if call.request.first("force") == "1":
                 self._library.refresh_section(each)
-        return Answer()
+        return PlexAnswer()
 
-    def _listing(self, call: Call, key: str) -> Answer:
+    def _listing(self, call: PlexCall, key: str) -> PlexAnswer:
         section = self._library.section(int(key))
         if section is None:
             return NOT_FOUND
@@ -161,9 +161,9 @@ class Routes:
             elements = [listed_item(item, self._library.tags, left_out) for item in page]
         if call.request.first("includeMeta") == "1":
             elements.insert(0, meta_element(section.key, section.type))
-        return Answer(body=document(_listing_attributes(section, call, len(page), len(items), start), elements))
+        return PlexAnswer(body=document(_listing_attributes(section, call, len(page), len(items), start), elements))
 
-    def _listed(self, section: Section, call: Call) -> list[Item]:
+    def _listed(self, section: SimulatedSection, call: PlexCall) -> list[Item]:
         query = [pair for pair in call.request.query if self.quirks.file_filter or pair[0] != "file"]
         items = filtered(self._library.ordered(section.key), query, self._library.now)
         items = in_order(items, call.request.first("sort"))
@@ -171,11 +171,11 @@ class Routes:
         return items[: int(limit)] if limit.isdigit() else items
 
     @staticmethod
-    def _page(call: Call, total: int) -> tuple[int, int]:
+    def _page(call: PlexCall, total: int) -> tuple[int, int]:
         start, size = (call.header_or_query(f"X-Plex-Container-{name}") for name in ("Start", "Size"))
         return int(start) if start.isdigit() else 0, int(size) if size.isdigit() else total
 
-    def _choices(self, call: Call, key: str) -> Answer:
+    def _choices(self, call: PlexCall, key: str) -> PlexAnswer:
         section = self._library.section(int(key))
         kind = call.request.path.rpartition("/")[2]
         if section is None or kind not in {*TAG_ELEMENTS, "collections"}:
@@ -187,11 +187,11 @@ class Routes:
                 for tag_id in item.facts.tags.get(kind.removesuffix("s"), ())
             }
             elements = [choice_element(tag, section.key) for tag in self._library.tags if tag.id in used]
-        return Answer(body=document({"size": len(elements)}, elements))
+        return PlexAnswer(body=document({"size": len(elements)}, elements))
 
     # --- items
 
-    def _items(self, call: Call, keys: str) -> Answer:
+    def _items(self, call: PlexCall, keys: str) -> PlexAnswer:
         """Of a list of keys those that there are; only when there is none of them the answer is 404."""
         with self._library.lock:
             found = [item for key in keys.split(",") if key and (item := self._library.item(int(key)))]
@@ -204,9 +204,9 @@ class Routes:
                 if (section := self._library.section(item.section_key))
             ]
         attributes = {"size": len(elements), "librarySectionID": found[0].section_key}
-        return Answer(body=document(attributes, elements))
+        return PlexAnswer(body=document(attributes, elements))
 
-    def _edit_by_section(self, call: Call, key: str) -> Answer:
+    def _edit_by_section(self, call: PlexCall, key: str) -> PlexAnswer:
         """An edit of what the filter finds: `id=1,2` as a rule. Without it, it is an edit of the whole section."""
         section = self._library.section(int(key))
         if section is None:
@@ -217,30 +217,30 @@ class Routes:
             found = [item for item in map(self._library.item, asked) if item is not None]
             keys = [item.rating_key for item in found if item.section_key == section.key]
             if asked and not keys:
-                return Answer() if self.quirks.edit_of_missing == Answer().status else NOT_FOUND
+                return PlexAnswer() if self.quirks.edit_of_missing == PlexAnswer().status else NOT_FOUND
             if not asked:
                 keys = [item.rating_key for item in self._library.ordered(section.key)]
             if not edit.is_empty:
                 self._library.edit(keys, edit)
-        return Answer()
+        return PlexAnswer()
 
-    def _edit_by_key(self, call: Call, key: str) -> Answer:
+    def _edit_by_key(self, call: PlexCall, key: str) -> PlexAnswer:
         with self._library.lock:
             if self._library.item(int(key)) is None:
                 return NOT_FOUND
             edit = parse_edit(call.request.query)
             if not edit.is_empty:
                 self._library.edit([int(key)], edit)
-        return Answer()
+        return PlexAnswer()
 
-    def _refresh_item(self, _call: Call, key: str) -> Answer:
+    def _refresh_item(self, _call: PlexCall, key: str) -> PlexAnswer:
         with self._library.lock:
             if self._library.item(int(key)) is None:
                 return NOT_FOUND
             self._library.metadata_refresh(int(key))
-        return Answer()
+        return PlexAnswer()
 
-    def _rate(self, call: Call, _key: str) -> Answer:
+    def _rate(self, call: PlexCall, _key: str) -> PlexAnswer:
         """0 to 10; -1 takes the rating away."""
         key, rating = call.request.first("key"), call.request.first("rating")
         try:
@@ -253,11 +253,11 @@ class Routes:
             if self._library.item(int(key)) is None:
                 return NOT_FOUND
             self._library.rate(int(key), value if value >= 0 else None)
-        return Answer()
+        return PlexAnswer()
 
     # --- pictures
 
-    def _picture_routes(self, metadata: str) -> list[tuple[str, str, Callable[[Call, str], Answer]]]:
+    def _picture_routes(self, metadata: str) -> list[tuple[str, str, Callable[[PlexCall, str], PlexAnswer]]]:
         return [
             ("GET", f"{metadata}/(?:posters|arts)", self._pictures),
             ("POST", f"{metadata}/(?:posters|arts)", self._upload),
@@ -266,14 +266,14 @@ class Routes:
             ("GET", rf"{metadata}/(?:thumb|art)/\d+", self._selected_picture),
         ]
 
-    def _pictures(self, call: Call, key: str) -> Answer:
+    def _pictures(self, call: PlexCall, key: str) -> PlexAnswer:
         item = self._library.item(int(key))
         if item is None:
             return NOT_FOUND
         elements = picture_elements(item, _picture_kind(call))
-        return Answer(body=document({"size": len(elements)}, elements))
+        return PlexAnswer(body=document({"size": len(elements)}, elements))
 
-    def _upload(self, call: Call, key: str) -> Answer:
+    def _upload(self, call: PlexCall, key: str) -> PlexAnswer:
         """The body is the picture, or `url=` names one that Plex fetches itself. Uploads are never compared, cannot
         be deleted, are selected at once and lock the field.
         """
@@ -284,39 +284,41 @@ class Routes:
         if not data or len(data) > PICTURE_LIMIT_BYTES:
             return INTERNAL_ERROR
         self._library.upload_picture(int(key), _picture_kind(call), data, url)
-        return Answer()
+        return PlexAnswer()
 
-    def _select(self, call: Call, key: str) -> Answer:
+    def _select(self, call: PlexCall, key: str) -> PlexAnswer:
         """The answer is a line of text, no XML."""
         if self._library.item(int(key)) is None:
             return NOT_FOUND
         url = call.request.first("url")
         if not self._library.select_picture(int(key), _picture_kind(call), url):
             return NOT_FOUND
-        return Answer(body=url.encode(), content_type="text/plain")
+        return PlexAnswer(body=url.encode(), content_type="text/plain")
 
-    def _selected_picture(self, call: Call, key: str) -> Answer:
+    def _selected_picture(self, call: PlexCall, key: str) -> PlexAnswer:
         item = self._library.item(int(key))
         if item is None:
             return NOT_FOUND
         kind = "arts" if "/art/" in call.request.path else "posters"
         uploaded = {picture.key: picture.data for picture in item.pictures.get(kind, ())}
         data = uploaded.get(item.selected.get(kind, ""), AGENT_PICTURE)
-        return Answer(body=data, content_type="image/jpeg")
+        return PlexAnswer(body=data, content_type="image/jpeg")
 
 
-def _picture_kind(call: Call) -> str:
+def _picture_kind(call: PlexCall) -> str:
     name = call.request.path.rpartition("/")[2].removesuffix("s") + "s"
     return name if name in PICTURE_LOCKS else "posters"
 
 
-def _left_out(call: Call) -> frozenset[str]:
+def _left_out(call: PlexCall) -> frozenset[str]:
     """`excludeFields=summary,tagline` and `excludeElements=Genre,Role`; `includeFields` adds rarely shown ones only."""
     names = f"{call.request.first('excludeFields')},{call.request.first('excludeElements')}"
     return frozenset(name for name in names.split(",") if name)
 
 
-def _listing_attributes(section: Section, call: Call, size: int, total: int, start: int) -> dict[str, object]:
+def _listing_attributes(
+    section: SimulatedSection, call: PlexCall, size: int, total: int, start: int
+) -> dict[str, object]:
     """`totalSize` and `offset` come only with a page; `size` is the number of items in this answer."""
     attributes: dict[str, object] = {
         "size": size,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sim.faults import FaultPlan, Kind, Request, RequestLog
-from sim.plex.routes import Answer, Call, Routes, refusal
+from sim.faults import FaultKind, FaultPlan, Request, RequestLog
+from sim.plex.routes import PlexAnswer, PlexCall, Routes, refusal
 from sim.port import Handler, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Service:
+class PlexService:
     """What all connections share: it outlives the listening socket, which may come and go."""
 
     def __init__(self, routes: Routes, *, token: str, clock: Callable[[], float]) -> None:
@@ -24,7 +24,7 @@ class Service:
         self.faults = FaultPlan()
         self.latency_s = 0.0
 
-    def answer(self, call: Call) -> Answer:
+    def answer(self, call: PlexCall) -> PlexAnswer:
         """The answer without faults; a wrong or missing token is 401 everywhere but at `/identity`."""
         if call.request.path != "/identity" and call.header_or_query("X-Plex-Token") != self.token:
             return refusal(401, "Unauthorized")
@@ -57,7 +57,7 @@ class PlexHandler(Handler):
 
     do_PUT = do_POST = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class calls them so
 
-    def _read_call(self) -> Call:
+    def _read_call(self) -> PlexCall:
         target = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -69,9 +69,9 @@ class PlexHandler(Handler):
             body_bytes=len(body),
             at=self.server.service.clock(),
         )
-        return Call(request=request, headers=headers, body=body)
+        return PlexCall(request=request, headers=headers, body=body)
 
-    def _decide(self, service: Service, call: Call) -> tuple[Answer, float]:
+    def _decide(self, service: PlexService, call: PlexCall) -> tuple[PlexAnswer, float]:
         """The answer and the share of its body to send. Raises _Lost when there will be none."""
         if service.latency_s and not service.faults.hold(None, service.latency_s):
             raise _Lost
@@ -80,21 +80,21 @@ class PlexHandler(Handler):
             return service.answer(call), 1.0
         fault = rule.fault
         early = service.answer(call) if fault.after else None
-        if fault.kind is Kind.ANSWER:
-            answer = Answer(
+        if fault.kind is FaultKind.ANSWER:
+            answer = PlexAnswer(
                 status=fault.status, body=fault.body, content_type=fault.content_type, headers=fault.headers
             )
             return answer, 1.0
-        if fault.kind is Kind.SLOW and service.faults.hold(rule, fault.delay_s):
+        if fault.kind is FaultKind.SLOW and service.faults.hold(rule, fault.delay_s):
             return early or service.answer(call), 1.0
-        if fault.kind is Kind.HANG:
+        if fault.kind is FaultKind.HANG:
             service.faults.hold(rule, None)
-        if fault.kind is Kind.TRUNCATED and early is not None:
+        if fault.kind is FaultKind.TRUNCATED and early is not None:
             # An edit's answer is empty: then more is announced than there is.
-            return (early, 0.5) if early.body else (Answer(status=early.status, body=b" " * 100), 0.0)
+            return (early, 0.5) if early.body else (PlexAnswer(status=early.status, body=b" " * 100), 0.0)
         raise _Lost
 
-    def _send(self, answer: Answer, share: float) -> None:
+    def _send(self, answer: PlexAnswer, share: float) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))

@@ -15,12 +15,12 @@ import time
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sim.faults import Fault, FaultRule, Kind, Request
+from sim.faults import Fault, FaultKind, FaultRule, Request
 from sim.plex.edits import Edit
-from sim.plex.library import File, Library, Version, as_edit
+from sim.plex.library import File, PlexLibrary, Version, as_edit
 from sim.plex.model import VALUE_FIELDS, VALUE_TAGS, ItemView, Values
 from sim.plex.routes import Quirks, Routes
-from sim.plex.server import PlexHandler, Service
+from sim.plex.server import PlexHandler, PlexService
 from sim.port import HOST, Port
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ class PlexSim:
         name: str = "Simulated Plex",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._library = Library(clock)
+        self._library = PlexLibrary(clock)
         identifier = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
         self._routes = Routes(self._library, name=name, machine_identifier=identifier, version=VERSION)
-        self._service = Service(self._routes, token=token, clock=clock)
+        self._service = PlexService(self._routes, token=token, clock=clock)
         self._port = Port(PlexHandler, daemon_threads=False)
 
     def __enter__(self) -> PlexSim:  # noqa: PYI034 - Python 3.10 has no typing.Self
@@ -206,7 +206,7 @@ class PlexSim:
         `Fault.refused()` strikes the whole server and takes no conditions.
         """
         rule = FaultRule(fault=fault, when=_condition(when, path, method, rating_key), left=times)
-        if fault.kind is Kind.REFUSED:
+        if fault.kind is FaultKind.REFUSED:
             if when or path or method or rating_key is not None or times is not None:
                 raise ValueError("a closed port refuses everybody: Fault.refused() takes no conditions")
             self._port.close()
@@ -217,7 +217,7 @@ class PlexSim:
     def heal(self, rule: FaultRule | None = None) -> None:
         """End one fault, or all, and let go of what hangs in it; a closed port opens again."""
         self._service.faults.heal(rule)
-        if rule is None or rule.fault.kind is Kind.REFUSED:
+        if rule is None or rule.fault.kind is FaultKind.REFUSED:
             self._port.open(self._service)
 
 

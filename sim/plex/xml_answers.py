@@ -11,7 +11,7 @@ from sim.plex.model import FIELDS, TAG_ELEMENTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sim.plex.model import Item, Media, Part, Section, Tag
+    from sim.plex.model import Item, Media, Part, SimulatedSection, Tag
     from sim.plex.tags import TagTable
 
 # A listing shows no more than this many tags of a kind; kinds not named here are not listed at all.
@@ -43,7 +43,7 @@ def document(attributes: Mapping[str, object], children: Iterable[str] = ()) -> 
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'.encode(errors="replace")
 
 
-def section_element(section: Section, updated_at: int) -> str:
+def section_element(section: SimulatedSection, updated_at: int) -> str:
     """A section in `/library/sections`, with its folders."""
     places = "".join(
         element("Location", {"id": number, "path": path}) for number, path in enumerate(section.locations, 1)
@@ -84,7 +84,7 @@ def listed_item(item: Item, tags: TagTable, left_out: frozenset[str]) -> str:
     return element("Video", _attributes(item, left_out), "".join(children))
 
 
-def detailed_item(item: Item, section: Section, tags: TagTable, left_out: frozenset[str]) -> str:
+def detailed_item(item: Item, section: SimulatedSection, tags: TagTable, left_out: frozenset[str]) -> str:
     """An item by its key: all tags with ids, and a `<Field>` for each lock."""
     attributes = {
         **_attributes(item, left_out),

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sim.stash.graphql_engine import Resolver
-    from sim.stash.jobs import Job, JobQueue
-    from sim.stash.library import Entity, Library, Scene, VideoFile
-    from sim.stash.plugins import Call, Plugins
+    from sim.stash.jobs import StashJob, StashJobQueue
+    from sim.stash.library import Entity, SimulatedScene, StashLibrary, VideoFile
+    from sim.stash.plugins import Plugins, StashCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class OnDisk:
 class Disk:
     """Resolvers of the jobs, and what tests do to files behind Stash's back."""
 
-    def __init__(self, library: Library, plugins: Plugins, jobs: JobQueue, *, parallel_tasks: int) -> None:
+    def __init__(self, library: StashLibrary, plugins: Plugins, jobs: StashJobQueue, *, parallel_tasks: int) -> None:
         self.files: dict[str, OnDisk] = {}
         self._library, self._plugins, self._jobs, self._parallel = library, plugins, jobs, parallel_tasks
         self._hashes = 0
@@ -57,10 +57,10 @@ class Disk:
 
     # --- scan ---
 
-    def _scan(self, _root: Any, call: Call, args: dict[str, Any]) -> int:
+    def _scan(self, _root: Any, call: StashCall, args: dict[str, Any]) -> int:
         paths = args["input"].get("paths") or [""]
 
-        def work(job: Job) -> None:
+        def work(job: StashJob) -> None:
             new = [path for path in self._new_or_changed() if path.startswith(tuple(paths))]
             with ThreadPoolExecutor(self._parallel) as pool:
                 for _ in pool.map(lambda path: self._take_in(call, path, job), new):
@@ -74,7 +74,7 @@ class Disk:
             known = {file.path: file.oshash for scene in self._library.scenes.values() for file in scene.files}
             return sorted(path for path, found in self.files.items() if known.get(path) != found.oshash)
 
-    def _take_in(self, call: Call, path: str, job: Job) -> None:
+    def _take_in(self, call: StashCall, path: str, job: StashJob) -> None:
         if job.stopping.is_set():
             return
         with self._library.lock:
@@ -82,7 +82,7 @@ class Disk:
         fired_by = type(call)(user=call.user, is_cancelled=job.stopping.is_set)
         self._plugins.fire(fired_by, hook, scene.id)
 
-    def _placed(self, path: str, found: OnDisk) -> tuple[Scene, str]:
+    def _placed(self, path: str, found: OnDisk) -> tuple[SimulatedScene, str]:
         """A known hash whose file is gone was renamed; one still there has a copy now. A known path has new content.
 
         Only the copy moves `updated_at`.
@@ -106,17 +106,17 @@ class Disk:
 
     # --- clean ---
 
-    def _clean(self, _root: Any, call: Call, args: dict[str, Any]) -> int:
+    def _clean(self, _root: Any, call: StashCall, args: dict[str, Any]) -> int:
         is_dry_run = args["input"]["dryRun"]
 
-        def work(job: Job) -> None:
+        def work(job: StashJob) -> None:
             for scene in [] if is_dry_run else list(self._library.scenes.values()):
                 self._clean_scene(type(call)(user=call.user, is_cancelled=job.stopping.is_set), scene)
             job.progress = 1.0
 
         return self._jobs.add("Cleaning...", work).id
 
-    def _clean_scene(self, call: Call, scene: Scene) -> None:
+    def _clean_scene(self, call: StashCall, scene: SimulatedScene) -> None:
         """A scene goes with its last file; without its primary file alone it is changed, and no hook tells."""
         left: list[VideoFile] = [file for file in scene.files if file.path in self.files]
         if left == scene.files:
@@ -132,10 +132,10 @@ class Disk:
 
     # --- auto tag ---
 
-    def _auto_tag(self, _root: Any, _call: Call, args: dict[str, Any]) -> int:
+    def _auto_tag(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> int:
         given = args["input"]
 
-        def work(job: Job) -> None:
+        def work(job: StashJob) -> None:
             with self._library.lock:
                 for kind in ("performer", "studio", "tag"):
                     self._tag_all(kind, given.get(f"{kind}s") or [])
@@ -153,7 +153,7 @@ class Disk:
                 if any(is_named(file.path) for file in scene.files) and self._add(kind, scene, entity):
                     scene.updated_at = self._library.now_text()
 
-    def _add(self, kind: str, scene: Scene, entity: Entity) -> bool:
+    def _add(self, kind: str, scene: SimulatedScene, entity: Entity) -> bool:
         if kind == "studio":
             is_new = scene.studio_id is None
             scene.studio_id = entity.id if is_new else scene.studio_id

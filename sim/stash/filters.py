@@ -7,12 +7,12 @@ import random
 import re
 from typing import TYPE_CHECKING, Any
 
-from sim.stash.library import StashError
+from sim.stash.library import ResolverError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sim.stash.library import Entity, Library, Scene
+    from sim.stash.library import Entity, SimulatedScene, StashLibrary
 
 DEFAULT_PER_PAGE = 25
 EVERYTHING = -1
@@ -39,7 +39,7 @@ def page_of(found: list[Any], options: dict[str, Any]) -> list[Any]:
 
 # --- sorting ---
 
-SCENE_SORTS: dict[str, Callable[[Scene], Any]] = {
+SCENE_SORTS: dict[str, Callable[[SimulatedScene], Any]] = {
     "id": lambda scene: scene.id,
     "title": lambda scene: natural(scene.title or (os.path.basename(scene.files[0].path) if scene.files else "")),
     "path": lambda scene: natural(scene.files[0].path if scene.files else ""),
@@ -55,13 +55,13 @@ SCENE_SORTS: dict[str, Callable[[Scene], Any]] = {
 }
 
 
-def sort_scenes(scenes: list[Scene], options: dict[str, Any]) -> list[Scene]:
+def sort_scenes(scenes: list[SimulatedScene], options: dict[str, Any]) -> list[SimulatedScene]:
     """Raises StashError for a sort that Stash or this simulator does not know. Ties go by title, else id."""
     sort = options.get("sort") or "title"
     if sort.startswith("random"):
         return random.Random(sort).sample(scenes, len(scenes))
     if sort not in SCENE_SORTS:
-        raise StashError(f"invalid sort: {sort}")
+        raise ResolverError(f"invalid sort: {sort}")
     if sort != "id":
         scenes = sorted(scenes, key=lambda scene: natural(scene.title or str(scene.id)))
     return sorted(scenes, key=SCENE_SORTS[sort], reverse=options.get("direction") == "DESC")
@@ -77,7 +77,7 @@ def sort_entities(entities: Iterable[Entity], options: dict[str, Any]) -> list[E
         "updated_at": lambda entity: entity.updated_at,
     }
     if sort not in sorts:
-        raise StashError(f"invalid sort: {sort}")
+        raise ResolverError(f"invalid sort: {sort}")
     return sorted(sorted(entities, key=sorts["name"]), key=sorts[sort], reverse=options.get("direction") == "DESC")
 
 
@@ -90,7 +90,7 @@ def compare(actual: Any, criterion: dict[str, Any]) -> bool:
     if modifier in {"IS_NULL", "NOT_NULL"}:
         return (actual in {None, ""}) is (modifier == "IS_NULL")
     if modifier not in COMPARISONS:
-        raise StashError(f"modifier {modifier} is not valid here")
+        raise ResolverError(f"modifier {modifier} is not valid here")
     if actual is None:
         return modifier in {"NOT_EQUALS", "EXCLUDES"}
     second = criterion.get("value2")
@@ -126,24 +126,24 @@ def _ids(values: Iterable[Any] | None) -> list[int]:
     found = list(values or ())
     bad = [value for value in found if not re.fullmatch(r"[+-]?\d+", str(value))]
     if bad:
-        raise StashError(f"no such column: {bad[0]}")
+        raise ResolverError(f"no such column: {bad[0]}")
     return [int(value) for value in found]
 
 
 class SceneFilter:
     """A SceneFilterType, made into a test for scenes."""
 
-    def __init__(self, library: Library, criteria: dict[str, Any]) -> None:
+    def __init__(self, library: StashLibrary, criteria: dict[str, Any]) -> None:
         self._library = library
         self.fits = self._combined(criteria)
 
-    def _combined(self, criteria: dict[str, Any]) -> Callable[[Scene], bool]:
+    def _combined(self, criteria: dict[str, Any]) -> Callable[[SimulatedScene], bool]:
         """The criteria and AND all fit, or OR does; NOT must not."""
         own = {key: value for key, value in criteria.items() if key not in {"AND", "OR", "NOT"} and value is not None}
         tests = [self._test(key, value) for key, value in own.items()]
         branches = {key: self._combined(criteria[key]) for key in ("AND", "OR", "NOT") if criteria.get(key)}
 
-        def fits(scene: Scene) -> bool:
+        def fits(scene: SimulatedScene) -> bool:
             fits_own = all(test(scene) for test in tests)
             if "OR" in branches:
                 return (bool(tests) and fits_own) or branches["OR"](scene)
@@ -153,7 +153,7 @@ class SceneFilter:
 
         return fits
 
-    def _test(self, key: str, criterion: Any) -> Callable[[Scene], bool]:
+    def _test(self, key: str, criterion: Any) -> Callable[[SimulatedScene], bool]:
         if key in RELATED:
             return self._related(RELATED[key], criterion)
         if key == "organized":
@@ -165,13 +165,13 @@ class SceneFilter:
         test = compare_time if key in TIMES else compare
         return lambda scene: test(getattr(scene, key), criterion)
 
-    def _related(self, kind: str, criterion: dict[str, Any]) -> Callable[[Scene], bool]:
+    def _related(self, kind: str, criterion: dict[str, Any]) -> Callable[[SimulatedScene], bool]:
         depth = criterion.get("depth") or 0
         wanted = [self._with_descendants(kind, each, depth) for each in _ids(criterion.get("value"))]
         excluded = set(_ids(criterion.get("excludes")))
         modifier, library = criterion["modifier"], self._library
 
-        def fits(scene: Scene) -> bool:
+        def fits(scene: SimulatedScene) -> bool:
             has = set(library.references(kind, scene))
             if modifier in {"IS_NULL", "NOT_NULL"}:
                 return bool(has) is (modifier == "NOT_NULL")
@@ -183,7 +183,7 @@ class SceneFilter:
             return all(hits) if modifier in {"INCLUDES_ALL", "EQUALS"} else any(hits) or not wanted
 
         if modifier not in {"IS_NULL", "NOT_NULL", "EQUALS", "INCLUDES", "INCLUDES_ALL", "EXCLUDES"}:
-            raise StashError(f"modifier {modifier} is not valid here")
+            raise ResolverError(f"modifier {modifier} is not valid here")
         return fits
 
     def _with_descendants(self, kind: str, entity_id: int, depth: int) -> set[int]:

@@ -30,7 +30,7 @@ from graphql import (
 )
 from graphql.execution.values import get_argument_values, get_directive_values, get_variable_values
 
-from sim.stash.library import StashError
+from sim.stash.library import ResolverError
 
 if TYPE_CHECKING:
     from graphql import DocumentNode, GraphQLSchema, SelectionSetNode
@@ -41,7 +41,7 @@ Path = tuple[Any, ...] | None  # (path of the parent, key)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GraphQLAnswer:
     """An HTTP status and what goes into the body."""
 
     status: int
@@ -49,7 +49,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class SelectedField:
     """One field of a selection, ready to be asked of any number of objects."""
 
     key: str
@@ -69,7 +69,7 @@ class GraphQLEngine:
     def __init__(self, schema: GraphQLSchema, resolvers: Resolvers) -> None:
         self._schema, self._resolvers = schema, resolvers
 
-    def answer(self, query: str, variables: dict[str, Any], operation_name: str | None, context: Any) -> Answer:  # noqa: PLR0911 - a return per refusal
+    def answer(self, query: str, variables: dict[str, Any], operation_name: str | None, context: Any) -> GraphQLAnswer:  # noqa: PLR0911 - a return per refusal
         """Errors of parsing, validation and variables are a 422; `context` is handed to the resolvers."""
         try:
             document = parse(query) if query.strip() else None
@@ -88,16 +88,18 @@ class GraphQLEngine:
             return _refused(values)
         if _asks_for_schema(operation.selection_set):
             found = execute_sync(self._schema, document, variable_values=variables, operation_name=operation_name)
-            return Answer(200, dict(found.formatted))
+            return GraphQLAnswer(200, dict(found.formatted))
         return self._execute(document, operation, values, context)
 
-    def _execute(self, document: DocumentNode, operation: OperationDefinitionNode, values: Any, context: Any) -> Answer:
+    def _execute(
+        self, document: DocumentNode, operation: OperationDefinitionNode, values: Any, context: Any
+    ) -> GraphQLAnswer:
         is_query = operation.operation is OperationType.QUERY
         root = self._schema.query_type if is_query else self._schema.mutation_type
         assert root is not None  # noqa: S101 - the schema has both
         execution = _Execution(self._schema, self._resolvers, document, values, context)
         data = execution.run(root, operation.selection_set)
-        return Answer(200, {"errors": execution.errors, "data": data} if execution.errors else {"data": data})
+        return GraphQLAnswer(200, {"errors": execution.errors, "data": data} if execution.errors else {"data": data})
 
 
 class _Execution:
@@ -112,7 +114,7 @@ class _Execution:
         self._fragments = {
             each.name.value: each for each in definitions if isinstance(each, FragmentDefinitionNode)
         }  # fmt: skip
-        self._plans: dict[tuple[Any, ...], list[Field]] = {}
+        self._plans: dict[tuple[Any, ...], list[SelectedField]] = {}
 
     def run(self, root: GraphQLObjectType, selection: SelectionSetNode) -> dict[str, Any] | None:
         try:
@@ -120,7 +122,7 @@ class _Execution:
         except _NullError:
             return None
 
-    def _plan(self, parent: GraphQLObjectType, selections: tuple[SelectionSetNode, ...]) -> list[Field]:
+    def _plan(self, parent: GraphQLObjectType, selections: tuple[SelectionSetNode, ...]) -> list[SelectedField]:
         key = (parent.name, *map(id, selections))
         if key not in self._plans:
             nodes: dict[str, list[FieldNode]] = {}
@@ -147,22 +149,22 @@ class _Execution:
         include = get_directive_values(GraphQLIncludeDirective, node, self._values) or {}
         return not skip.get("if", False) and bool(include.get("if", True))
 
-    def _field(self, parent: GraphQLObjectType, key: str, nodes: tuple[FieldNode, ...]) -> Field:
+    def _field(self, parent: GraphQLObjectType, key: str, nodes: tuple[FieldNode, ...]) -> SelectedField:
         name = nodes[0].name.value
         if name == "__typename":
-            return Field(key, lambda *_: parent.name, {}, None, nodes)
+            return SelectedField(key, lambda *_: parent.name, {}, None, nodes)
         definition: GraphQLField = parent.fields[name]
         resolve = self._resolvers.get(parent.name, {}).get(name) or _attribute(name)
         args = get_argument_values(definition, nodes[0], self._values) if definition.args else {}
-        return Field(key, resolve, args, definition.type, nodes)
+        return SelectedField(key, resolve, args, definition.type, nodes)
 
-    def _object(self, plan: list[Field], value: Any, path: Path) -> dict[str, Any]:
+    def _object(self, plan: list[SelectedField], value: Any, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for field in plan:
             own_path = (path, field.key)
             try:
                 part = field.resolve(value, self._context, field.args)
-            except (StashError, GraphQLError) as error:
+            except (ResolverError, GraphQLError) as error:
                 self.errors.append({"message": str(error), "path": _path_list(own_path)})
                 if isinstance(field.type, GraphQLNonNull):
                     raise _NullError from error
@@ -172,7 +174,7 @@ class _Execution:
                 found[field.key] = part if field.type is None else self._complete(field.type, part, field, own_path)
         return found
 
-    def _complete(self, kind: Any, value: Any, field: Field, path: Path) -> Any:
+    def _complete(self, kind: Any, value: Any, field: SelectedField, path: Path) -> Any:
         if isinstance(kind, GraphQLNonNull):
             completed = self._nullable(kind.of_type, value, field, path)
             if completed is None:
@@ -185,7 +187,7 @@ class _Execution:
         except _NullError:
             return None
 
-    def _nullable(self, kind: Any, value: Any, field: Field, path: Path) -> Any:
+    def _nullable(self, kind: Any, value: Any, field: SelectedField, path: Path) -> Any:
         if value is None:
             return None
         if isinstance(kind, GraphQLObjectType):
@@ -224,8 +226,8 @@ def _asks_for_schema(selection: SelectionSetNode) -> bool:
     return bool(names) and all(name in {"__schema", "__type"} for name in names)
 
 
-def _refused(errors: list[GraphQLError], code: str = "GRAPHQL_VALIDATION_FAILED") -> Answer:
-    return Answer(422, {"errors": [_refusal(error, code) for error in errors], "data": None})
+def _refused(errors: list[GraphQLError], code: str = "GRAPHQL_VALIDATION_FAILED") -> GraphQLAnswer:
+    return GraphQLAnswer(422, {"errors": [_refusal(error, code) for error in errors], "data": None})
 
 
 def _refusal(error: GraphQLError, code: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sim.stash.library import StashError
+from sim.stash.library import ResolverError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,12 +18,12 @@ ENDED = ("FINISHED", "CANCELLED", "FAILED")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Job:
+class StashJob:
     """`status` is one of Stash's: READY, RUNNING, STOPPING, FINISHED, CANCELLED, FAILED. Times in epoch seconds."""
 
     id: int
     description: str
-    work: Callable[[Job], None]
+    work: Callable[[StashJob], None]
     add_time: float
     status: str = "READY"
     progress: float = 0.0
@@ -41,23 +41,23 @@ class Job:
         return self.progress if live is None else live
 
 
-class JobQueue:
+class StashJobQueue:
     """Its thread starts with the first job and ends with `close()`."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._waiting: deque[Job] = deque()
-        self._running: Job | None = None
-        self._ended: deque[Job] = deque(maxlen=REMEMBERED)
+        self._waiting: deque[StashJob] = deque()
+        self._running: StashJob | None = None
+        self._ended: deque[StashJob] = deque(maxlen=REMEMBERED)
         self._count = 0
         self._is_closed = False
         self._thread: threading.Thread | None = None
 
-    def add(self, description: str, work: Callable[[Job], None]) -> Job:
+    def add(self, description: str, work: Callable[[StashJob], None]) -> StashJob:
         """Puts a job behind the others."""
         with self._changed:
             self._count += 1
-            job = Job(id=self._count, description=description, work=work, add_time=time.time())
+            job = StashJob(id=self._count, description=description, work=work, add_time=time.time())
             self._waiting.append(job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="stash jobs", daemon=True)
@@ -65,12 +65,12 @@ class JobQueue:
             self._changed.notify_all()
             return job
 
-    def pending(self) -> list[Job]:
+    def pending(self) -> list[StashJob]:
         """The running one first."""
         with self._changed:
             return [*([self._running] if self._running else []), *self._waiting]
 
-    def find(self, job_id: int) -> Job | None:
+    def find(self, job_id: int) -> StashJob | None:
         """Waiting, running, or one of the last that ended."""
         with self._changed:
             return next((job for job in [*self.pending(), *self._ended] if job.id == job_id), None)
@@ -87,7 +87,7 @@ class JobQueue:
             running.stopping.set()
             running.on_stop()
 
-    def wait(self, job: Job, timeout_s: float) -> bool:
+    def wait(self, job: StashJob, timeout_s: float) -> bool:
         """Whether it has ended within that time."""
         with self._changed:
             return self._changed.wait_for(lambda: job.status in ENDED, timeout_s)
@@ -112,14 +112,14 @@ class JobQueue:
             status = "FINISHED"
             try:
                 job.work(job)
-            except (StashError, OSError) as error:
+            except (ResolverError, OSError) as error:
                 status, job.error = "FAILED", str(error)
             with self._changed:
                 self._running = None
                 job.end_time = time.time()
                 self._end(job, "CANCELLED" if job.stopping.is_set() else status)
 
-    def _end(self, job: Job, status: str) -> None:
+    def _end(self, job: StashJob, status: str) -> None:
         job.status = status
         self._ended.append(job)
         self._changed.notify_all()

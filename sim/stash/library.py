@@ -24,7 +24,7 @@ def seconds_of(text: str) -> int:
     return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
 
 
-class StashError(Exception):
+class ResolverError(Exception):
     """What a resolver of Stash answers as an error; the message is Stash's own."""
 
 
@@ -58,7 +58,7 @@ class SceneGroup:
 
 
 @dataclass(slots=True, kw_only=True)
-class Scene:
+class SimulatedScene:
     """Text that is not set is "", a date or rating that is not set is None. The first file is the primary one."""
 
     id: int
@@ -100,12 +100,12 @@ class Entity:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-class Library:
+class StashLibrary:
     """Tables by id; ids are never used again."""
 
     def __init__(self, now: Callable[[], float] = time.time, zone: tzinfo = TWO_HOURS_EAST) -> None:
         self.lock = threading.RLock()
-        self.scenes: dict[int, Scene] = {}
+        self.scenes: dict[int, SimulatedScene] = {}
         self.entities: dict[str, dict[int, Entity]] = {kind: {} for kind in KINDS}
         self.zone = zone
         self._now = now
@@ -124,25 +124,25 @@ class Library:
         self._last_ids[table] = self._last_ids.get(table, 0) + 1
         return self._last_ids[table]
 
-    def scene(self, scene_id: int) -> Scene:
+    def scene(self, scene_id: int) -> SimulatedScene:
         """Raises StashError when there is none."""
         found = self.scenes.get(scene_id)
         if found is None:
-            raise StashError(f"scene with id {scene_id} not found")
+            raise ResolverError(f"scene with id {scene_id} not found")
         return found
 
     def entity(self, kind: str, entity_id: int) -> Entity:
         """Raises StashError when there is none."""
         found = self.entities[kind].get(entity_id)
         if found is None:
-            raise StashError(f"{kind} with id {entity_id} not found")
+            raise ResolverError(f"{kind} with id {entity_id} not found")
         return found
 
-    def add_scene(self, paths: Iterable[tuple[str, int, str]], **fields: Any) -> Scene:
+    def add_scene(self, paths: Iterable[tuple[str, int, str]], **fields: Any) -> SimulatedScene:
         """`paths`: (path, size in bytes, oshash or "" for one made from the number of the file)."""
         with self.lock:
             now = self.now_text()
-            scene = Scene(**{"id": self.next_id("scene"), "created_at": now, "updated_at": now, **fields})
+            scene = SimulatedScene(**{"id": self.next_id("scene"), "created_at": now, "updated_at": now, **fields})
             scene.files.extend(self.new_file(*path) for path in paths)
             self.scenes[scene.id] = scene
             return scene
@@ -162,7 +162,7 @@ class Library:
             self.entities[kind][entity.id] = entity
             return entity
 
-    def references(self, kind: str, scene: Scene) -> list[int]:
+    def references(self, kind: str, scene: SimulatedScene) -> list[int]:
         """The ids of a kind of entity that a scene refers to."""
         if kind == "studio":
             return [] if scene.studio_id is None else [scene.studio_id]

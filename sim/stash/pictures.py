@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sim.stash.library import KINDS
-from sim.stash.server import Picture
+from sim.stash.server import ShownPicture
 
 if TYPE_CHECKING:
-    from sim.stash.library import Library
+    from sim.stash.library import StashLibrary
 
 # Stash's own stand-in for a cover is an SVG of this size; this one is as large and shows nothing.
 STAND_IN_BYTES = 733
@@ -30,13 +30,13 @@ def content_type_of(content: bytes) -> str:
     return next((name for start, name in KINDS_OF_BYTES if content.startswith(start)), "application/octet-stream")
 
 
-class Pictures:
+class PictureFinder:
     """Looks up `/scene/1/screenshot`, `/performer/1/image` and the like."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: StashLibrary) -> None:
         self._library = library
 
-    def __call__(self, path: str) -> Picture | None:
+    def __call__(self, path: str) -> ShownPicture | None:
         """None when there is no such scene or entity. Raises ValueError when the id is no number."""
         kind, text, _ = path.strip("/").split("/")
         number = int(text)
@@ -48,7 +48,7 @@ class Pictures:
         return _shown(self._library.entities[kind][number].image, SILHOUETTE, "image/png")
 
 
-def _shown(own: bytes | None, stand_in: bytes, stand_in_type: str) -> Picture:
+def _shown(own: bytes | None, stand_in: bytes, stand_in_type: str) -> ShownPicture:
     if own is None:
-        return Picture(content=stand_in, content_type=stand_in_type, is_stand_in=True)
-    return Picture(content=own, content_type=content_type_of(own))
+        return ShownPicture(content=stand_in, content_type=stand_in_type, is_stand_in=True)
+    return ShownPicture(content=own, content_type=content_type_of(own))

@@ -133,7 +133,7 @@ class Listener:
         self._heard(LogLine(level=level, text=text, plugin=plugin, at=time.time()))
 
 
-class Run:
+class RunningScript:
     """One running script. `wait()` serves its pipes; `kill()` may come from another thread."""
 
     def __init__(self, process: subprocess.Popen[bytes], invocation: Invocation, listener: Listener) -> None:
@@ -231,10 +231,12 @@ class PluginHost:
     def __init__(self, *, python: str, cwd: str, env: Mapping[str, str], heard: Callable[[LogLine], None]) -> None:
         self.invocations: list[Invocation] = []
         self._python, self._cwd, self._env, self._heard = python, cwd, dict(env), heard
-        self._running: set[Run] = set()
+        self._running: set[RunningScript] = set()
         self._lock = threading.Lock()
 
-    def start(self, command: Sequence[str], stdin: bytes, *, plugin: str, level: str, plugins: str, why: str) -> Run:
+    def start(
+        self, command: Sequence[str], stdin: bytes, *, plugin: str, level: str, plugins: str, why: str
+    ) -> RunningScript:
         """`plugins`: the folder above the plugin's, for PYTHONPATH. Raises OSError when it cannot be started."""
         argv = [self._python, *command[1:]] if command[0] in {"python", "python3"} else list(command)
         python_path = os.pathsep.join(part for part in (self._env.get("PYTHONPATH", ""), plugins) if part)
@@ -248,13 +250,13 @@ class PluginHost:
         env = {**self._env, "PYTHONPATH": python_path}
         process = subprocess.Popen(argv, cwd=self._cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
         invocation.pid = process.pid
-        run = Run(process, invocation, Listener(plugin, level, heard))
+        run = RunningScript(process, invocation, Listener(plugin, level, heard))
         with self._lock:
             self.invocations.append(invocation)
             self._running.add(run)
         return run
 
-    def wait(self, run: Run, is_cancelled: Callable[[], bool] = lambda: False) -> Output:
+    def wait(self, run: RunningScript, is_cancelled: Callable[[], bool] = lambda: False) -> Output:
         """The script's answer, once it has ended or was killed."""
         try:
             return run.wait(is_cancelled)

@@ -26,15 +26,15 @@ from sim.stash.disk import Disk
 from sim.stash.entity_edits import EntityEdits
 from sim.stash.graphql_engine import GraphQLEngine
 from sim.stash.hook_input import scene_update
-from sim.stash.jobs import JobQueue
-from sim.stash.library import Library, SceneGroup
+from sim.stash.jobs import StashJobQueue
+from sim.stash.library import SceneGroup, StashLibrary
 from sim.stash.manifest import ManifestError, read_manifest
-from sim.stash.pictures import Pictures
+from sim.stash.pictures import PictureFinder
 from sim.stash.plugin_host import Output, PluginHost
-from sim.stash.plugins import Address, Call, Plugins
+from sim.stash.plugins import Address, Plugins, StashCall
 from sim.stash.queries import Queries
 from sim.stash.scene_edits import SceneEdits
-from sim.stash.server import Service, StashHandler
+from sim.stash.server import StashHandler, StashService
 from sim.stash.user import GraphQLRefusedError, StashUser
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from sim.faults import Fault, Request
-    from sim.stash.jobs import Job
+    from sim.stash.jobs import StashJob
     from sim.stash.plugin_host import Invocation, LogLine
 
 __all__ = ["GraphQLRefusedError", "StashSim", "TaskResult"]
@@ -54,7 +54,7 @@ SCHEMA = Path(__file__).parent / "schema.graphql"
 class TaskResult:
     """How a task ended. Stash calls it FINISHED also when the plugin answered an error; `error` has its text."""
 
-    job: Job
+    job: StashJob
     status: str
     progress: float
     output: Any
@@ -84,8 +84,8 @@ class StashSim(StashUser):
         self.home = os.path.abspath(home or self._own_home)
         os.makedirs(self.home, exist_ok=True)
         self.log: list[LogLine] = []
-        self.library = Library() if zone is None else Library(zone=zone)
-        self._port, self._access, self._jobs = Port(StashHandler, daemon_threads=True), Access(), JobQueue()
+        self.library = StashLibrary() if zone is None else StashLibrary(zone=zone)
+        self._port, self._access, self._jobs = Port(StashHandler, daemon_threads=True), Access(), StashJobQueue()
         super().__init__(self._port.number, secrets.token_urlsafe())
         whole_env = {**os.environ, **(env or {})}
         self._host = PluginHost(python=python, cwd=self.home, env=whole_env, heard=self.log.append)
@@ -97,7 +97,7 @@ class StashSim(StashUser):
         self._edits = SceneEdits(self.library, self._plugins, self._disk.remove)
         self._service = self._make_service()
 
-    def _make_service(self) -> Service:
+    def _make_service(self) -> StashService:
         self._administration = Administration(
             library=self.library,
             access=self._access,
@@ -117,8 +117,8 @@ class StashSim(StashUser):
         }
         self.resolvers = found
         engine = GraphQLEngine(build_schema(SCHEMA.read_text(encoding="utf-8")), found)
-        pictures = Pictures(self.library)
-        return Service(access=self._access, ask=engine.answer, pictures=pictures, test_key=self._key)
+        pictures = PictureFinder(self.library)
+        return StashService(access=self._access, ask=engine.answer, pictures=pictures, test_key=self._key)
 
     # --- coming and going ---
 
@@ -198,7 +198,7 @@ class StashSim(StashUser):
         more_files: tuple[tuple[str, int], ...] = (),
         **fields: Any,
     ) -> int:
-        """The id of a scene that was there before the plugin; entities by name, other fields as in `Scene`."""
+        """The id of a scene that was there before the plugin; entities by name, other fields as in `SimulatedScene`."""
         files = [] if path is None else [(path, size), *more_files]
         with self.library.lock:
             on_disk = [(each, size, self._disk.put(each, size).oshash) for each, size in files]
@@ -240,33 +240,33 @@ class StashSim(StashUser):
         """From the disk; Stash notices when it cleans."""
         self._disk.remove(path)
 
-    def scan(self) -> Job:
+    def scan(self) -> StashJob:
         """Takes in what is new on the disk, several files at a time."""
         return self._run_job("mutation { job: metadataScan(input: {}) }")
 
-    def clean(self) -> Job:
+    def clean(self) -> StashJob:
         """Forgets what is gone from the disk."""
         return self._run_job("mutation { job: metadataClean(input: {dryRun: false}) }")
 
-    def auto_tag(self) -> Job:
+    def auto_tag(self) -> StashJob:
         """All entities over all scenes; fires no hook."""
         return self._run_job('mutation { job: metadataAutoTag(input: {performers: "*", studios: "*", tags: "*"}) }')
 
-    def identify(self, scene_id: int, **fields: Any) -> Job:
+    def identify(self, scene_id: int, **fields: Any) -> StashJob:
         """Sets what a scraper found, as the Identify task does; the hook names the fields, `id` not among them."""
 
-        def work(job: Job) -> None:
+        def work(job: StashJob) -> None:
             with self.library.lock:
                 self._edits.edit(self.library.scene(scene_id), fields)
             form = scene_update({"id": str(scene_id), **fields})
-            call = Call(user=self._access.username, is_cancelled=job.stopping.is_set)
+            call = StashCall(user=self._access.username, is_cancelled=job.stopping.is_set)
             self._plugins.fire(call, "Scene.Update.Post", scene_id, form, fields)
             job.progress = 1.0
 
         job = self._jobs.add("Identifying...", work)
         return self.wait_for_job(job.id)
 
-    def _run_job(self, mutation: str) -> Job:
+    def _run_job(self, mutation: str) -> StashJob:
         return self.wait_for_job(int(self.gql(mutation)["job"]))
 
     # --- the plugin ---
@@ -291,7 +291,7 @@ class StashSim(StashUser):
             log=tuple(mine[-1].log) if mine else (),
         )
 
-    def wait_for_job(self, job_id: int, timeout_s: float = 120.0) -> Job:
+    def wait_for_job(self, job_id: int, timeout_s: float = 120.0) -> StashJob:
         """The job, ended. Raises TimeoutError."""
         job = self._jobs.find(job_id)
         if job is None or not self._jobs.wait(job, timeout_s):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plexapi.exceptions import BadRequest, NotFound, Unauthorized
 
-from sim.plex.model import Role
+from sim.plex.model import CastMember
 from sim.plex.simulator import PlexSim
 from tests.support.plex_by_plexapi import TOKEN, connect
 
@@ -123,8 +123,8 @@ def test_an_actors_picture_belongs_to_the_tag_and_the_role_to_the_item(
     picture = "http://stash/performer/1/image?t=1&x=2"
     edit = {"actor[0].tag.tag": "ann", "actor[0].tag.thumb": picture, "actor[0].tagging.text": "Herself"}
     fetch(first).edit(**edit, **{"actor.locked": 1})
-    assert plex.item(first).roles == (Role(name="Ann", thumb=picture, role="Herself"),)
-    assert plex.item(second).roles == (Role(name="Ann", thumb=picture),)
+    assert plex.item(first).roles == (CastMember(name="Ann", thumb=picture, role="Herself"),)
+    assert plex.item(second).roles == (CastMember(name="Ann", thumb=picture),)
     assert fetch(second).roles[0].thumb == picture
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.faults import Fault, Kind
+from sim.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ class Trouble:
                 begun.set()
             return begun.is_set()
 
-        if self.fault and self.fault.kind is not Kind.REFUSED:
+        if self.fault and self.fault.kind is not FaultKind.REFUSED:
             rule = world.plex.fault(replace(self.fault, after=True), when=from_now_on)
             edit()
             assert begun.wait(30), "no PUT has come"
