@@ -379,7 +379,7 @@ def test_no_two_classes_share_a_name(sources: tuple[Source, ...]) -> None:
         ({"plex/a.py": "class A: ...", "sim/b.py": "class B: ...", "tests/c.py": "class A: ..."}, 0),
     ],
 )
-def test_a_second_class_of_a_name_is_found_wherever_it_is(texts: dict[str, str], count: int) -> None:
+def test_a_second_class_with_the_same_name_is_found_in_every_room(texts: dict[str, str], count: int) -> None:
     sources = tuple(parse(path, text) for path, text in texts.items())
     assert len(list(class_names_are_unique(sources))) == count
 

@@ -1,4 +1,4 @@
-"""Edits as Plex spells them in a query, and what they make of an item.
+"""Edits as Plex spells them in a query, and their effect on an item.
 
 `title.value=A&title.locked=1`, `genre[0].tag.tag=A&genre[1].tag.tag=B` (adds), `genre[].tag.tag-=C,D%2CE` (removes),
 `actor[0].tag.thumb=https://…`, `actor[0].tagging.text=role`.
@@ -26,7 +26,7 @@ _PARAMETER = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """What one PUT asks for; `added` keeps the order of the indices, not that of the query."""
+    """The content of one PUT; `added` is in the order of the indices, not of the query."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     locks: Mapping[str, bool] = field(default_factory=dict)
@@ -35,12 +35,12 @@ class Edit:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing in the query was an edit."""
+        """Whether the query contained no edit."""
         return not (self.values or self.locks or self.added or self.removed)
 
 
 def parse_edit(query: Iterable[tuple[str, str]]) -> Edit:
-    """Read the edit out of a decoded query. Unknown parameters are passed over in silence, as Plex does."""
+    """Read the edit from a decoded query. Like Plex, it silently ignores unknown parameters."""
     values: dict[str, str] = {}
     locks: dict[str, bool] = {}
     removed: dict[str, tuple[str, ...]] = {}
@@ -55,7 +55,7 @@ def parse_edit(query: Iterable[tuple[str, str]]) -> Edit:
         elif what == "locked":
             locks[name] = value == "1"
         elif what == "tag.tag-":
-            # The value is escaped a second time, so that a name may hold a comma: `A%2CB` is one name.
+            # The value is escaped a second time, so that a name may contain a comma: `A%2CB` is one name.
             removed[name] = tuple(unquote(part) for part in value.split(",") if part)
         elif index:
             drafts.setdefault(name, {}).setdefault(int(index), {})[what] = value
@@ -78,7 +78,7 @@ def _roles(by_index: Mapping[int, Mapping[str, str]]) -> tuple[CastMember, ...]:
 
 
 def edited(item: Item, edit: Edit, tags: TagTable, now: int) -> Item:
-    """The item after the edit; `updatedAt` moves even when nothing changed."""
+    """Apply an edit to an item; `updatedAt` changes even if nothing else does."""
     return replace(
         item,
         facts=edited_facts(item.facts, edit, tags, item.section_key),
@@ -90,7 +90,7 @@ def edited(item: Item, edit: Edit, tags: TagTable, now: int) -> Item:
 
 
 def edited_facts(facts: Facts, edit: Edit, tags: TagTable, section_key: int) -> Facts:
-    """Fields replaced, tags removed and added. A field without a lock parameter keeps its lock or lack of one."""
+    """Replace fields, remove and add tags. A field without a lock parameter stays locked or unlocked."""
     fields = {**facts.fields, **{name: value for name, value in edit.values.items() if name in FIELDS}}
     fields["originallyAvailableAt"] = _whole_date(fields.get("originallyAvailableAt", ""))
     by_kind, roles = dict(facts.tags), dict(facts.roles)
@@ -112,7 +112,7 @@ def edited_facts(facts: Facts, edit: Edit, tags: TagTable, section_key: int) -> 
 
 
 def _locked(locked: frozenset[str], edit: Edit) -> frozenset[str]:
-    """Collections lock themselves: writing a membership locks `collection` whatever `collection.locked` says."""
+    """Writing a collection membership locks `collection`, whatever `collection.locked` says."""
     on = {name for name, is_locked in edit.locks.items() if is_locked}
     off = edit.locks.keys() - on
     own = {"collection"} & (edit.added.keys() | edit.removed.keys())
@@ -120,8 +120,8 @@ def _locked(locked: frozenset[str], edit: Edit) -> frozenset[str]:
 
 
 def refreshed(item: Item, now: int) -> Item:
-    """What Plex's agent does: every field and tag that is not locked goes back to the agent's value, and an unlocked
-    poster to the agent's own. Labels, ratings and uploads stay.
+    """Apply a visit of Plex's agent: every unlocked field and tag goes back to the agent's value, an unlocked poster to
+    the agent's own. Labels, ratings and uploads stay.
     """
     kept = item.locked | {"label"}
     fields = {name: _source(item, name, kept).fields.get(name, "") for name in FIELDS}
@@ -144,7 +144,7 @@ def _source(item: Item, name: str, kept: frozenset[str]) -> Facts:
 
 
 def _whole_date(text: str) -> str:
-    """Plex keeps whole dates; of `2004` or `soon` it keeps nothing."""
+    """Plex keeps whole dates only; `2004` or `soon` become nothing."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\d.*", text, re.ASCII):
         return ""
     try:
@@ -158,7 +158,7 @@ def _whole(text: str, default: int) -> int:
 
 
 def _rating(text: str) -> float | None:
-    """0 to 10; what is less, or no number, is no rating."""
+    """0 to 10; a negative number, or none, means no rating."""
     try:
         rating = float(text)
     except ValueError:

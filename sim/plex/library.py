@@ -1,4 +1,4 @@
-"""The library of a simulated Plex: sections and items behind one lock, and what can happen to them."""
+"""The library of a simulated Plex: sections and items behind one lock, and the events that change them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from sim.plex.tags import TagTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-# Files as a test names them: each entry one version, a path with a size or several such parts.
+# Files as a test specifies them: one entry for each version, a path with a size or several such parts.
 File = tuple[str, int]
 Version = File | list[File]
 
-# Agents answer with a picture of their own for every item; this stands for it (a 1x1 GIF).
+# Agents have a picture of their own for every item; this stands for it (a 1x1 GIF).
 AGENT_PICTURE = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b")
 
 
@@ -53,7 +53,7 @@ class PlexLibrary:
 
     @property
     def now(self) -> int:
-        """Epoch seconds: Plex's times know no fractions, so two edits within a second bear the same one."""
+        """Epoch seconds. Plex's times have no fractions, so two edits within a second have the same time."""
         return int(self._clock())
 
     # --- sections and items
@@ -70,22 +70,22 @@ class PlexLibrary:
             return key
 
     def rename_section(self, key: int, title: str) -> None:
-        """Give a section another title."""
+        """Change the title of a section."""
         with self.lock:
             self._sections[key] = replace(self._sections[key], title=title)
 
     def sections(self) -> list[SimulatedSection]:
-        """All sections."""
+        """All sections, by age."""
         with self.lock:
             return list(self._sections.values())
 
     def section(self, key: int) -> SimulatedSection | None:
-        """The section of that key."""
+        """The section with this key."""
         with self.lock:
             return self._sections.get(key)
 
     def add_item(self, section_key: int, versions: Sequence[Version], values: Values, *, added_at: int | None) -> int:
-        """What a scan does with a new file; the values given are the agent's. Returns the rating key."""
+        """Add an item as a scan does for a new file. `values` are the agent's. Returns the rating key."""
         with self.lock:
             self._last_rating_key += 1
             at = self.now if added_at is None else added_at
@@ -105,12 +105,12 @@ class PlexLibrary:
             return item.rating_key
 
     def item(self, rating_key: int) -> Item | None:
-        """The item of that key."""
+        """The item with this key."""
         with self.lock:
             return self._items.get(rating_key)
 
     def ordered(self, section_key: int) -> list[Item]:
-        """The items of a section by title, as they are now: an edit between two pages may shift what follows."""
+        """The items of a section by title. This is the current order: an edit between two pages may shift the rest."""
         with self.lock:
             if section_key not in self._ordered:
                 items = [self._items[key] for key in self._in_section[section_key]]
@@ -119,14 +119,14 @@ class PlexLibrary:
             return self._ordered[section_key]
 
     def remove_item(self, rating_key: int) -> None:
-        """The file was deleted and the trash emptied."""
+        """Remove an item, as when its file is deleted and the trash emptied."""
         with self.lock:
             item = self._items.pop(rating_key)
             del self._in_section[item.section_key][rating_key]
             self._take_out(item)
 
     def replace_file(self, rating_key: int, versions: Sequence[Version]) -> int:
-        """A replaced file makes a new item under a new rating key: edits, locks, rating and posters are gone."""
+        """Replace an item's file: a new item under a new rating key, without the edits, locks, rating and posters."""
         with self.lock:
             old = self._items[rating_key]
             new_key = self.add_item(old.section_key, versions, Values(title="-"), added_at=None)
@@ -134,7 +134,7 @@ class PlexLibrary:
             self.remove_item(rating_key)
             return new_key
 
-    # --- what happens to an item
+    # --- changes to an item
 
     def edit(self, rating_keys: Iterable[int], edit: Edit) -> None:
         """Apply one PUT to one or more items."""
@@ -143,24 +143,24 @@ class PlexLibrary:
                 self._store(edited(self._items[rating_key], edit, self.tags, self.now))
 
     def rate(self, rating_key: int, rating: float | None) -> None:
-        """The rating of the token's user. It is no part of the item: `updatedAt` stays, nothing is locked."""
+        """Rate as the token's user. The rating is not part of the item: `updatedAt` stays and nothing is locked."""
         with self.lock:
             item = self._items[rating_key]
             self._store(replace(item, user_rating=rating, last_rated_at=self.now))
 
     def metadata_refresh(self, rating_key: int) -> None:
-        """The agent's visit: what is not locked is reverted."""
+        """Apply the agent's visit to one item: what is not locked is reverted."""
         with self.lock:
             self._store(refreshed(self._items[rating_key], self.now))
 
     def refresh_section(self, section_key: int) -> None:
-        """The agent's visit to every item of a section."""
+        """Apply the agent's visit to every item of a section."""
         with self.lock:
             for rating_key in list(self._in_section[section_key]):
                 self.metadata_refresh(rating_key)
 
     def upload_picture(self, rating_key: int, kind: str, data: bytes, source_url: str = "") -> str:
-        """Store, select and lock a picture. The same bytes twice are two pictures, and none can be deleted."""
+        """Store, select and lock a picture. The same bytes twice make two pictures; uploads cannot be deleted."""
         with self.lock:
             item = self._items[rating_key]
             uploaded = item.pictures.get(kind, ())
@@ -171,7 +171,7 @@ class PlexLibrary:
             return picture.key
 
     def select_picture(self, rating_key: int, kind: str, key: str) -> bool:
-        """Choose one of the pictures there are, which locks it; False: there is no such picture."""
+        """Select and lock an existing picture; False if there is none with this key."""
         with self.lock:
             item = self._items[rating_key]
             if key not in {agent_picture_key(item, kind), *(picture.key for picture in item.pictures.get(kind, ()))}:
@@ -182,7 +182,7 @@ class PlexLibrary:
     # --- scans
 
     def put_on_disk(self, section_key: int, versions: Sequence[Version], values: Values) -> None:
-        """Files that Plex will find with its next scan of their folder."""
+        """Add files that Plex finds when it next scans their folder."""
         with self.lock:
             self._on_disk.append((section_key, tuple(versions), values))
 
@@ -196,11 +196,11 @@ class PlexLibrary:
             return [self.add_item(key, versions, values, added_at=None) for key, versions, values in found]
 
     def view(self, rating_key: int) -> ItemView:
-        """The item as a test sees it. Raises KeyError when there is none."""
+        """The item as a test sees it. Raises KeyError if there is none."""
         with self.lock:
             return _view(self._items[rating_key], self.tags)
 
-    # --- inside
+    # --- internal
 
     def _store(self, item: Item) -> None:
         old = self._items.get(item.rating_key)
@@ -211,7 +211,7 @@ class PlexLibrary:
             bisect.insort(self._ordered[item.section_key], item, key=_order)
 
     def _take_out(self, item: Item) -> None:
-        # In place: an edit in the midst of a sweep must not cost a sort of 100,000 items for the next page.
+        # In place: an edit in the middle of a sweep must not make the next page sort 100,000 items.
         in_order = self._ordered.get(item.section_key)
         if in_order is not None:
             del in_order[bisect.bisect_left(in_order, _order(item), key=_order)]
@@ -245,13 +245,13 @@ def _order(item: Item) -> tuple[str, int]:
 
 
 def agent_picture_key(item: Item, kind: str) -> str:
-    """The picture that the agent made from the file."""
+    """The key of the picture that the agent made from the file."""
     name = "thumb1.jpg" if kind == "posters" else "art1.jpg"
     return f"media://{item.rating_key}.bundle/Contents/Thumbnails/{name}"
 
 
 def as_edit(values: Values) -> Edit:
-    """The edit that adds these values; nothing is locked or removed."""
+    """The edit that adds these values; it locks and removes nothing."""
     return Edit(
         values={field: text for name, field in VALUE_FIELDS.items() if (text := getattr(values, name))},
         added={

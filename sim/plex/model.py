@@ -1,4 +1,4 @@
-"""What a Plex library holds: sections, items, their files, tags and pictures, and one item as a test sees it.
+"""The contents of a Plex library: sections, items, their files, tags and pictures; and an item as a test sees it.
 
 All values are frozen: an edit makes a new `Item`. Names of fields and tag kinds are Plex's own, as in the edit
 parameters and in `<Field name="…">`.
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The fields that take `name.value=`, in the order in which Plex shows them as attributes of an item.
+# The fields that accept `name.value=`, in the order of Plex's attributes.
 FIELDS = (
     "studio", "title", "titleSort", "originalTitle", "contentRating", "summary", "rating", "audienceRating",
     "tagline", "editionTitle", "originallyAvailableAt",
 )  # fmt: skip
 
-# Tag kinds as the edit parameters name them, with the element that shows them, in Plex's order.
+# Tag kinds as the edit parameters name them, with their elements, in Plex's order.
 TAG_ELEMENTS: Mapping[str, str] = {
     "genre": "Genre",
     "country": "Country",
@@ -30,7 +30,7 @@ TAG_ELEMENTS: Mapping[str, str] = {
     "label": "Label",
 }
 
-# Picture kinds as the paths name them, with the field that they lock.
+# Picture kinds as the paths name them, with the field that each locks.
 PICTURE_LOCKS: Mapping[str, str] = {"posters": "thumb", "arts": "art"}
 
 LOCKABLE = frozenset({*FIELDS, *TAG_ELEMENTS, *PICTURE_LOCKS.values(), "addedAt", "userRating", "clearLogo", "theme"})
@@ -50,7 +50,7 @@ class SimulatedSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One file of a version, size in bytes."""
+    """One file of a version; the size is in bytes."""
 
     id: int
     file: str
@@ -59,7 +59,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """One version of an item: one file, or several in a row (cd1, cd2)."""
+    """One version of an item: one file, or several in sequence (cd1, cd2)."""
 
     id: int
     parts: tuple[Part, ...]
@@ -67,7 +67,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
-    """A genre, person, collection… shared by all its items, its picture included."""
+    """A genre, person, collection… shared by all its items, including its picture."""
 
     id: int
     kind: str
@@ -97,12 +97,12 @@ _ASCII_FOLD = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"
 
 
 def ascii_fold(text: str) -> str:
-    """Lower case for A to Z only: Plex's database compares without regard to ASCII case, `Ä` and `ä` stay two."""
+    """Fold A to Z only, as Plex's database does when it compares: `Ä` and `ä` stay different."""
     return text.lower() if text.isascii() else text.translate(_ASCII_FOLD)
 
 
 def sort_title(fields: Mapping[str, str]) -> str:
-    """The title to sort by: the one set, else the title without a leading English article."""
+    """The sort title if there is one, else the title without a leading English article."""
     if fields.get("titleSort"):
         return fields["titleSort"]
     title = fields.get("title", "")
@@ -112,7 +112,7 @@ def sort_title(fields: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One film. `agent` is what a metadata refresh brings back where nothing is locked; times are epoch seconds."""
+    """One film. `agent` is what a metadata refresh restores where nothing is locked; times are epoch seconds."""
 
     rating_key: int
     section_key: int
@@ -131,7 +131,7 @@ class Item:
     files_folded: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        # Kept with the item, since sorting and searching 100,000 of them must not compute these again.
+        # Stored with the item: sorting and searching 100,000 items must not compute these again.
         object.__setattr__(self, "sort_key", sort_title(self.facts.fields).casefold())
         object.__setattr__(self, "files_folded", tuple(ascii_fold(path) for path in self.files))
 
@@ -142,14 +142,14 @@ class Item:
 
     @property
     def year(self) -> int | None:
-        """Follows the release date."""
+        """The year of the release date."""
         date = self.facts.fields.get("originallyAvailableAt", "")
         return int(date[:4]) if date else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CastMember:
-    """An actor of an item: picture by the tag, role by the item."""
+    """An actor of an item: the picture belongs to the tag, the role to the item."""
 
     name: str
     thumb: str = ""
@@ -158,7 +158,7 @@ class CastMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """The values of an item in the words of a test; what is empty is not set."""
+    """The values of an item in a test's words; what is empty is not set."""
 
     title: str = ""
     title_sort: str = ""
@@ -203,7 +203,7 @@ VALUE_TAGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemView:
-    """One item as it is at this moment, whole: every tag, lock and picture. `files` are (path, size in bytes)."""
+    """One item as it is now, with every tag, lock and picture."""
 
     rating_key: int
     section_key: int
@@ -240,5 +240,5 @@ class ItemView:
 
     @property
     def files(self) -> tuple[tuple[str, int], ...]:
-        """Path and size of every part of every version."""
+        """Path and size in bytes of every part of every version."""
         return tuple((part.file, part.size) for media in self.media for part in media.parts)

@@ -1,4 +1,4 @@
-"""What the simulated Plex answers to which path; transport, token and faults are `plex_server`'s."""
+"""The simulated Plex's answers by path; transport, token and faults are in `sim/plex/server.py`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sim.faults import Request
     from sim.plex.model import Item, SimulatedSection
 
-# The most that Plex takes as one picture; what is larger is answered with 500.
+# The largest picture that Plex accepts; a larger one is answered with 500.
 PICTURE_LIMIT_BYTES = 10 * 1024 * 1024
 
 MOVIE_TYPE = "1"
@@ -29,20 +29,20 @@ MOVIE_TYPE = "1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlexCall:
-    """A request with what the log does not keep: values of headers (names in lower case) and the body."""
+    """A request with what the log does not keep: the values of headers (names in lower case) and the body."""
 
     request: Request
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
     def header_or_query(self, name: str) -> str:
-        """Plex takes its X-Plex-… parameters either way; the query goes first."""
+        """An X-Plex-… parameter: Plex accepts these in the query, which takes precedence, and as headers."""
         return self.request.first(name) or self.headers.get(name.lower(), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlexAnswer:
-    """What goes back."""
+    """What is sent back."""
 
     status: int = 200
     body: bytes = b""
@@ -51,7 +51,7 @@ class PlexAnswer:
 
 
 def refusal(status: int, title: str) -> PlexAnswer:
-    """An error as Plex words it: a page of HTML, also to those who asked for XML."""
+    """An error in Plex's form: a page of HTML, even for those who asked for XML."""
     page = f"<html><head><title>{title}</title></head><body><h1>{status} {title}</h1></body></html>"
     return PlexAnswer(status=status, body=page.encode(), content_type="text/html")
 
@@ -63,8 +63,8 @@ INTERNAL_ERROR = refusal(500, "Internal Server Error")
 
 @dataclass(slots=True, kw_only=True)
 class Quirks:
-    """What differs between servers. `file_filter` False: `file=` is passed over and everything is listed.
-    `edit_of_missing`: the status of an edit by section for an item that is gone.
+    """Differences between servers. `file_filter` False: `file=` is ignored and everything is listed. `edit_of_missing`:
+    the status of an edit by section for an item that is gone.
     """
 
     file_filter: bool = True
@@ -94,7 +94,7 @@ class Routes:
             ("GET", f"{section}/[a-z]+", self._choices),
             ("GET", r"/library/metadata/(?P<key>[\d,]+)", self._items),
             ("PUT", metadata, self._edit_by_key),
-            # Whether items may be deleted is a setting of the server, off by default.
+            # A server setting, off by default, allows the deletion of items.
             ("DELETE", metadata, lambda _call, _key: refusal(403, "Forbidden")),
             ("PUT", f"{metadata}/refresh", self._refresh_item),
             ("PUT", f"{metadata}/analyze", self._nothing),
@@ -104,7 +104,7 @@ class Routes:
         self._table = [(methods.split("|"), re.compile(path), answer) for methods, path, answer in table]
 
     def answer(self, call: PlexCall) -> PlexAnswer:
-        """The answer of a server that is well, to a token that is right."""
+        """The answer of a healthy server to a valid token."""
         for methods, pattern, route in self._table:
             match = pattern.fullmatch(call.request.path)
             if match and call.request.method in methods:
@@ -135,7 +135,7 @@ class Routes:
         return PlexAnswer(body=document({"size": len(elements), "allowSync": 0, "title1": "Plex Library"}, elements))
 
     def _scan(self, call: PlexCall, key: str) -> PlexAnswer:
-        """`path=` scans one folder; `force=1` visits the agent for every item, which reverts what is not locked."""
+        """`path=` scans one folder; `force=1` sends the agent to every item, which reverts what is not locked."""
         keys = [section.key for section in self._library.sections()] if key == "all" else [int(key)]
         if any(self._library.section(each) is None for each in keys):
             return NOT_FOUND
@@ -151,7 +151,8 @@ class Routes:
             return NOT_FOUND
         item_type = call.request.first("type")
         if call.request.first("file") and not item_type:
-            # Some servers answer `file=` without `type=` so, others not: a client should always send the type.
+            # Some servers answer `file=` without `type=` like this, others do not: a client should always send the
+            # type.
             return INTERNAL_ERROR
         with self._library.lock:
             items = self._listed(section, call) if item_type in {"", MOVIE_TYPE} else []
@@ -192,7 +193,7 @@ class Routes:
     # --- items
 
     def _items(self, call: PlexCall, keys: str) -> PlexAnswer:
-        """Of a list of keys those that there are; only when there is none of them the answer is 404."""
+        """The items of a list that exist; 404 only if none does."""
         with self._library.lock:
             found = [item for key in keys.split(",") if key and (item := self._library.item(int(key)))]
             if not found:
@@ -207,7 +208,7 @@ class Routes:
         return PlexAnswer(body=document(attributes, elements))
 
     def _edit_by_section(self, call: PlexCall, key: str) -> PlexAnswer:
-        """An edit of what the filter finds: `id=1,2` as a rule. Without it, it is an edit of the whole section."""
+        """Edit the items that the filter finds, usually `id=1,2`. Without a filter the whole section is edited."""
         section = self._library.section(int(key))
         if section is None:
             return NOT_FOUND
@@ -241,7 +242,7 @@ class Routes:
         return PlexAnswer()
 
     def _rate(self, call: PlexCall, _key: str) -> PlexAnswer:
-        """0 to 10; -1 takes the rating away."""
+        """0 to 10; -1 removes the rating."""
         key, rating = call.request.first("key"), call.request.first("rating")
         try:
             value = float(rating)
@@ -274,8 +275,8 @@ class Routes:
         return PlexAnswer(body=document({"size": len(elements)}, elements))
 
     def _upload(self, call: PlexCall, key: str) -> PlexAnswer:
-        """The body is the picture, or `url=` names one that Plex fetches itself. Uploads are never compared, cannot
-        be deleted, are selected at once and lock the field.
+        """The body is the picture, or `url=` names one for Plex to fetch. Uploads are never compared, cannot be
+        deleted, are selected at once and lock the field.
         """
         if self._library.item(int(key)) is None:
             return NOT_FOUND
@@ -287,7 +288,7 @@ class Routes:
         return PlexAnswer()
 
     def _select(self, call: PlexCall, key: str) -> PlexAnswer:
-        """The answer is a line of text, no XML."""
+        """The answer is a line of text, not XML."""
         if self._library.item(int(key)) is None:
             return NOT_FOUND
         url = call.request.first("url")
@@ -311,7 +312,7 @@ def _picture_kind(call: PlexCall) -> str:
 
 
 def _left_out(call: PlexCall) -> frozenset[str]:
-    """`excludeFields=summary,tagline` and `excludeElements=Genre,Role`; `includeFields` adds rarely shown ones only."""
+    """`excludeFields=summary,tagline` and `excludeElements=Genre,Role`; `includeFields` only adds rarely shown ones."""
     names = f"{call.request.first('excludeFields')},{call.request.first('excludeElements')}"
     return frozenset(name for name in names.split(",") if name)
 
@@ -319,7 +320,7 @@ def _left_out(call: PlexCall) -> frozenset[str]:
 def _listing_attributes(
     section: SimulatedSection, call: PlexCall, size: int, total: int, start: int
 ) -> dict[str, object]:
-    """`totalSize` and `offset` come only with a page; `size` is the number of items in this answer."""
+    """`totalSize` and `offset` are present in pages only; `size` is the number of items in this answer."""
     attributes: dict[str, object] = {
         "size": size,
         "allowSync": 1,

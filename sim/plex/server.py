@@ -1,4 +1,4 @@
-"""What the simulated Plex's port serves: the routes, with token, request log and faults around them."""
+"""The HTTP side of the simulated Plex: token, request log and faults around the routes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PlexService:
-    """What all connections share: it outlives the listening socket, which may come and go."""
+    """What all connections share; it outlives the listening socket, which may close and reopen."""
 
     def __init__(self, routes: Routes, *, token: str, clock: Callable[[], float]) -> None:
         self.routes = routes
@@ -25,13 +25,13 @@ class PlexService:
         self.latency_s = 0.0
 
     def answer(self, call: PlexCall) -> PlexAnswer:
-        """The answer without faults; a wrong or missing token is 401 everywhere but at `/identity`."""
+        """The answer without faults; a wrong or missing token gives 401 everywhere except at `/identity`."""
         if call.request.path != "/identity" and call.header_or_query("X-Plex-Token") != self.token:
             return refusal(401, "Unauthorized")
         return self.routes.answer(call)
 
 
-class _Lost(Exception):  # noqa: N818 - not an error: the fault asked for it
+class _Lost(Exception):  # noqa: N818 - not an error: the fault asks for it
     """The connection ends here."""
 
 
@@ -42,7 +42,7 @@ class PlexHandler(Handler):
     server_version = "PlexMediaServer"
 
     def do_GET(self) -> None:
-        """Every method goes the same way."""
+        """Serve every method alike."""
         service = self.server.service
         call = self._read_call()
         number = service.log.arrived(call.request)
@@ -51,11 +51,11 @@ class PlexHandler(Handler):
         except _Lost:
             self.close_connection = True
             return
-        # Noted first: who has the answer in hand must find it in the log.
+        # First, so that a client with the answer finds it in the log.
         service.log.answered(number, answer.status)
         self._send(answer, share)
 
-    do_PUT = do_POST = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class calls them so
+    do_PUT = do_POST = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class names them so
 
     def _read_call(self) -> PlexCall:
         target = urlsplit(self.path)
@@ -72,7 +72,7 @@ class PlexHandler(Handler):
         return PlexCall(request=request, headers=headers, body=body)
 
     def _decide(self, service: PlexService, call: PlexCall) -> tuple[PlexAnswer, float]:
-        """The answer and the share of its body to send. Raises _Lost when there will be none."""
+        """The answer, and the share of its body to send. Raises _Lost if there is none."""
         if service.latency_s and not service.faults.hold(None, service.latency_s):
             raise _Lost
         rule = service.faults.take(call.request)
@@ -90,7 +90,7 @@ class PlexHandler(Handler):
         if fault.kind is FaultKind.HANG:
             service.faults.hold(rule, None)
         if fault.kind is FaultKind.TRUNCATED and early is not None:
-            # An edit's answer is empty: then more is announced than there is.
+            # An edit's answer is empty: announce more than there is.
             return (early, 0.5) if early.body else (PlexAnswer(status=early.status, body=b" " * 100), 0.0)
         raise _Lost
 

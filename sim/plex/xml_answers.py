@@ -1,4 +1,4 @@
-"""Plex's answers as XML: everything is in attributes, and what is empty is left out."""
+"""Plex's answers as XML: everything is in attributes, empty values are omitted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sim.plex.model import Item, Media, Part, SimulatedSection, Tag
     from sim.plex.tags import TagTable
 
-# A listing shows no more than this many tags of a kind; kinds not named here are not listed at all.
+# The most tags of a kind in a listing; kinds not named here are not listed at all.
 LISTED = {"genre": 2, "country": 2, "collection": 2, "director": 2, "writer": 2, "actor": 3}
 
 _ESCAPES = str.maketrans(
@@ -23,14 +23,14 @@ _ESCAPES = str.maketrans(
 
 
 def escaped(text: str) -> str:
-    """Text as an attribute's value. Plex does not check for characters that XML forbids: NUL, BEL and the like come
-    out raw, and the whole answer is then no XML (plexapi has `cleanXMLString` for it).
+    """Text as an attribute's value. Plex does not check for characters that XML forbids: NUL, BEL and the like come out
+    raw and make the whole answer invalid (plexapi has `cleanXMLString` for it).
     """
     return text.translate(_ESCAPES)
 
 
 def element(name: str, attributes: Mapping[str, object], children: str = "") -> str:
-    """An element; attributes that are None or empty text are left out."""
+    """An element without the attributes that are None or empty."""
     shown = "".join(
         f' {key}="{escaped(str(value))}"' for key, value in attributes.items() if value is not None and value != ""
     )
@@ -72,8 +72,8 @@ def section_element(section: SimulatedSection, updated_at: int) -> str:
 
 
 def listed_item(item: Item, tags: TagTable, left_out: frozenset[str]) -> str:
-    """An item in a listing: at most two genres, countries, collections and directors and three roles, names only;
-    no labels, no locks.
+    """An item in a listing: at most two genres, countries, collections, directors and writers and three roles, names
+    only; no labels, no locks.
     """
     children = [] if "Media" in left_out else [_media(media) for media in item.media]
     for kind, most in LISTED.items():
@@ -101,7 +101,7 @@ def detailed_item(item: Item, section: SimulatedSection, tags: TagTable, left_ou
 
 
 def picture_elements(item: Item, kind: str) -> list[str]:
-    """The pictures that can be chosen: the agent's own, then every upload."""
+    """The selectable pictures: the agent's own, then every upload."""
     own = agent_picture_key(item, kind)
     chosen = item.selected.get(kind, own)
     keys = [own, *(picture.key for picture in item.pictures.get(kind, ()))]
@@ -133,7 +133,7 @@ def _attributes(item: Item, left_out: frozenset[str]) -> dict[str, object]:
     attributes: dict[str, object] = {
         "ratingKey": item.rating_key,
         "key": key,
-        # Files that no agent knows have no other identity than their rating key.
+        # Files that no agent knows have no identity except their rating key.
         "guid": f"local://{item.rating_key}",
         "type": "movie",
         **{name: fields[name] for name in FIELDS if name in fields},

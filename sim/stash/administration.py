@@ -1,4 +1,4 @@
-"""Settings, credentials, jobs and plugins as the administrator of the simulated Stash sees them."""
+"""Settings, credentials, jobs and plugins, as the administrator of the simulated Stash sees them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCHEMA = 75
 
 
 class Administration:
-    """Resolvers of all that is neither scene nor entity."""
+    """Resolvers for everything except scenes and entities."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Administration:
         self.general: dict[str, Any] = {"parallelTasks": 1, "pythonPath": ""}
 
     def queries(self) -> dict[str, Resolver]:
-        """Resolvers of `Query`."""
+        """Resolvers of `Query`, by field."""
         return {
             "version": lambda *_: VERSION,
             "systemStatus": lambda *_: self._system_status(),
@@ -50,7 +50,7 @@ class Administration:
         }
 
     def mutations(self) -> dict[str, Resolver]:
-        """Resolvers of `Mutation`."""
+        """Resolvers of `Mutation`, by field."""
         return {
             "configureGeneral": self._configure,
             "generateAPIKey": self._generate_key,
@@ -65,7 +65,7 @@ class Administration:
 
     @staticmethod
     def select_settings(configuration: Any, _call: StashCall, args: dict[str, Any]) -> dict[str, Any]:
-        """`plugins(include:)`: the maps of these plugins, of all without it; none for one that was never set."""
+        """`plugins(include:)`: the settings of these plugins, or of all; a plugin without settings is absent."""
         settings, include = configuration["plugins"], args.get("include")
         return {key: settings[key] for key in sorted(settings) if include is None or key in include}
 
@@ -121,18 +121,18 @@ class Administration:
         return self._access.api_key
 
     def _configure_plugin(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> dict[str, Any]:
-        """Replaces the plugin's whole map; any plugin id will do."""
+        """Replaces the whole settings map of the plugin; any plugin id is accepted."""
         self._plugins.settings[args["plugin_id"]] = settings = sorted_keys(args["input"])
         return dict(settings)
 
     # --- jobs ---
 
     def add_task(self, call: StashCall, plugin_id: str, name: str | None, args: dict[str, Any]) -> StashJob:
-        """Queues a task of a plugin; one that does not exist fails when its turn comes."""
+        """Queue a task of a plugin; an unknown task fails when its turn comes."""
         def work(job: StashJob) -> None:
             run = self._plugins.start_task(call, plugin_id, name, args)
             job.on_stop = run.kill
-            if job.stopping.is_set():  # stopped in between
+            if job.stopping.is_set():  # stopped before `on_stop` was set
                 run.kill()
             job.live_progress = lambda: run.progress
             job.output = self._plugins.finish_task(run, job.stopping.is_set)

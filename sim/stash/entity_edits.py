@@ -1,6 +1,6 @@
-"""What users do to tags, performers, studios and groups, and which hooks that fires.
+"""What users do to tags, performers, studios and groups, and the hooks that this fires.
 
-Scenes that refer to them keep their `updated_at`, as in Stash: a rename is seen by the entity's own hook only.
+As in Stash, scenes that refer to them keep their `updated_at`: only the entity's own hook tells of a rename.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ NOT_KEPT = {"id", "name", "parent_id", "parent_ids", "child_ids", "clientMutatio
 
 
 class EntityEdits:
-    """Resolvers of the mutations of entities."""
+    """Resolvers for the mutations of entities."""
 
     def __init__(self, library: StashLibrary, plugins: Plugins) -> None:
         self._library, self._plugins = library, plugins
 
     def resolvers(self) -> dict[str, Resolver]:
-        """Resolvers of `Mutation`."""
+        """Resolvers of `Mutation`, by field."""
         found: dict[str, Resolver] = {}
         for kind in KINDS:
             found[f"{kind}Create"] = self._creator(kind)
@@ -103,7 +103,7 @@ class EntityEdits:
         return destination
 
     def _merge_performers(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> Entity:
-        """Stash fires no hook."""
+        """Fires no hook, as in Stash."""
         given = args["input"]
         with self._library.lock:
             destination, sources = self._sides("performer", given)
@@ -120,7 +120,7 @@ class EntityEdits:
         return destination, [self._library.entity(kind, each) for each in ids]
 
     def _set(self, entity: Entity, given: dict[str, Any]) -> None:
-        """Sets what is in `given`; a name cannot be emptied."""
+        """Set what `given` contains; an empty name is ignored."""
         if given.get("name"):
             entity.name = given["name"].strip()
         if given.get(PICTURE_KEYS[entity.kind]):
@@ -139,7 +139,7 @@ class EntityEdits:
         entity.updated_at = self._library.now_text()
 
     def _refuse_used_name(self, kind: str, own_id: int, given: dict[str, Any]) -> None:
-        """Tags and studios have one name each, in any case; performers may share one when told apart."""
+        """Names of tags and studios are unique in any case; performers with different disambiguations may share one."""
         name = (given.get("name") or "").strip().casefold()
         for other in self._library.entities[kind].values():
             if not name or other.id == own_id or kind == "group":

@@ -1,4 +1,4 @@
-"""Stash's job queue: one job at a time, the others wait; the last ten that ended can still be asked for."""
+"""Stash's job queue: one job runs at a time, the others wait; the last ten that ended can still be queried."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENDED = ("FINISHED", "CANCELLED", "FAILED")
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class StashJob:
-    """`status` is one of Stash's: READY, RUNNING, STOPPING, FINISHED, CANCELLED, FAILED. Times in epoch seconds."""
+    """`status` is one of Stash's: READY, RUNNING, STOPPING, FINISHED, CANCELLED, FAILED. Times are epoch seconds."""
 
     id: int
     description: str
@@ -36,7 +36,7 @@ class StashJob:
     live_progress: Callable[[], float | None] = lambda: None
 
     def seen_progress(self) -> float:
-        """Between 0 and 1, also while it runs."""
+        """Between 0 and 1; that of the running script while the job runs."""
         live = self.live_progress()
         return self.progress if live is None else live
 
@@ -54,7 +54,7 @@ class StashJobQueue:
         self._thread: threading.Thread | None = None
 
     def add(self, description: str, work: Callable[[StashJob], None]) -> StashJob:
-        """Puts a job behind the others."""
+        """Queue a job behind the others."""
         with self._changed:
             self._count += 1
             job = StashJob(id=self._count, description=description, work=work, add_time=time.time())
@@ -66,17 +66,17 @@ class StashJobQueue:
             return job
 
     def pending(self) -> list[StashJob]:
-        """The running one first."""
+        """The waiting jobs, with the running one first."""
         with self._changed:
             return [*([self._running] if self._running else []), *self._waiting]
 
     def find(self, job_id: int) -> StashJob | None:
-        """Waiting, running, or one of the last that ended."""
+        """Find a job that waits, runs, or is one of the last that ended."""
         with self._changed:
             return next((job for job in [*self.pending(), *self._ended] if job.id == job_id), None)
 
     def stop(self, job_id: int | None = None) -> None:
-        """One job, or all: a waiting one never starts, a running one is killed at once."""
+        """Stop one job, or all: a waiting job never starts, a running one is killed at once."""
         with self._changed:
             for job in [each for each in self._waiting if job_id in {None, each.id}]:
                 self._waiting.remove(job)
@@ -88,12 +88,12 @@ class StashJobQueue:
             running.on_stop()
 
     def wait(self, job: StashJob, timeout_s: float) -> bool:
-        """Whether it has ended within that time."""
+        """Wait for a job to end; False on timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: job.status in ENDED, timeout_s)
 
     def close(self) -> None:
-        """Stops everything and ends the thread."""
+        """Stop all jobs and end the thread."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

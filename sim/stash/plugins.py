@@ -27,7 +27,7 @@ NIL_POINTER = "Internal system error. Error <runtime error: invalid memory addre
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StashCall:
-    """The request in whose name something happens; `is_cancelled` says whether its client has gone."""
+    """The request that causes an action; `is_cancelled` says whether its client has gone."""
 
     base_url: str = ""
     user: str = ""
@@ -37,7 +37,7 @@ class StashCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """How Stash tells its plugins to reach it."""
+    """The address of Stash that plugins are given."""
 
     host: str
     port: int
@@ -45,7 +45,7 @@ class Address:
 
 
 class Plugins:
-    """No plugin, or the one of `folder`."""
+    """At most one plugin, the one in `folder`."""
 
     def __init__(
         self, manifest: Manifest | None, folder: Path | None, host: PluginHost, access: Access, address: Address
@@ -58,9 +58,8 @@ class Plugins:
     def fire_for_each(
         self, call: StashCall, hook_type: str, told: Iterable[tuple[int, Any, Iterable[str]]]
     ) -> None:
-        """One after the other: (id, `given`, `fields`). A client that goes away ends it: the others get no hook.
-
-        Raises StashError then, though everything is stored.
+        """Fire for each (id, `given`, `fields`) in turn. If the client goes away, the rest get no hook and
+        ResolverError is raised, though everything has been stored.
         """
         for entity_id, given, fields in told:
             self.fire(call, hook_type, entity_id, given, fields)
@@ -70,7 +69,7 @@ class Plugins:
     def fire(
         self, call: StashCall, hook_type: str, entity_id: int, given: Any = None, fields: Iterable[str] | None = None
     ) -> None:
-        """Runs the plugin's hooks of this type one after the other and waits for each, as a save does.
+        """Run the plugin's hooks of this type one after another and wait for each, as a save does.
 
         `given` is the hook's `input`; `fields` are the keys that were sent, in the random order of Go's maps.
         """
@@ -97,7 +96,7 @@ class Plugins:
                 self.host.note("error", f"{hook_type} [{self._manifest().name}]: returned error: {output.error}")
 
     def operation(self, call: StashCall, plugin_id: str, args: dict[str, Any] | None) -> Any:
-        """`runPluginOperation`: the caller waits; an error of the plugin is the caller's."""
+        """`runPluginOperation`: the caller waits, and an error of the plugin is passed to it."""
         if self.manifest is None or plugin_id != self.manifest.plugin_id:
             raise ResolverError(NIL_POINTER)
         try:
@@ -110,7 +109,7 @@ class Plugins:
         return without_whole_floats(sorted_keys(output.output))
 
     def start_task(self, call: StashCall, plugin_id: str, task_name: str | None, args: dict[str, Any]) -> RunningScript:
-        """Raises StashError for an unknown plugin or task."""
+        """Raises ResolverError for an unknown plugin or task."""
         if self.manifest is None or plugin_id != self.manifest.plugin_id:
             raise ResolverError(f"Error creating plugin task: no plugin with ID {plugin_id}")
         task = next((each for each in self.manifest.tasks if each.name == task_name), None)
@@ -120,7 +119,7 @@ class Plugins:
         return self._start(task, args, call.user, {}, f"task {task_name or plugin_id}")
 
     def finish_task(self, run: RunningScript, is_cancelled: Callable[[], bool]) -> Output:
-        """Waits for it; an error is a line in the log and nothing else."""
+        """Wait for it to end; an error only adds a line to the log."""
         output = self.host.wait(run, is_cancelled)
         if output.error is not None:
             self.host.note("error", f"Plugin returned error: {output.error}")
@@ -158,7 +157,7 @@ class Plugins:
         )
 
     def _connection(self, cookie: str) -> dict[str, Any]:
-        """As Go writes its http.Cookie, unset fields and all."""
+        """A cookie as Go writes its http.Cookie, including unset fields."""
         named = {"Name": COOKIE_NAME, "Value": cookie, "Quoted": False, "Path": "", "Domain": "", "Expires": NEVER}
         unset = {"RawExpires": "", "MaxAge": 0, "Secure": False, "HttpOnly": False, "SameSite": 0}
         return {

@@ -1,4 +1,4 @@
-"""What Stash answers when it is asked: scenes, entities, configuration, jobs. Nothing here changes anything."""
+"""Stash's answers to queries about scenes and entities. Nothing here changes anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLURALS = {"tag": "tags", "performer": "performers", "studio": "studios", "group
 
 
 def number(text: Any, what: str = "") -> int:
-    """An id as Stash reads it; raises StashError in Go's words."""
+    """Read an id as Stash does; raises ResolverError with Go's message."""
     if not re.fullmatch(r"[+-]?\d+", str(text)):
         raise ResolverError(f'{what}strconv.Atoi: parsing "{text}": invalid syntax')
     return int(text)
@@ -182,6 +182,6 @@ def _scene_paths(scene: SimulatedScene, base_url: str) -> dict[str, str]:
 
 
 def _picture_path(kind: str, entity: Entity, base_url: str, name: str) -> str:
-    """Ends in `default=true` where Stash has a stand-in only."""
+    """Ends with `default=true` if Stash only has a placeholder."""
     path = f"{base_url}/{kind}/{entity.id}/{name}?t={seconds_of(entity.updated_at)}"
     return path if entity.image is not None else f"{path}&default=true"

@@ -1,4 +1,4 @@
-"""What users do to scenes, and which hooks that fires: those of Stash, and none where Stash fires none."""
+"""What users do to scenes, and the hooks that this fires, none where Stash fires none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DATA_URL = re.compile(r"data:[^;,]*;base64,(.*)", re.DOTALL)
 
 
 def read_picture(given: str) -> bytes:
-    """The bytes of a `data:` URL; the simulator fetches no pictures from elsewhere."""
+    """Decode a `data:` URL; the simulator fetches no pictures from elsewhere."""
     match = DATA_URL.fullmatch(given)
     try:
         return base64.b64decode(match[1] if match else "!", validate=True)
@@ -34,13 +34,13 @@ def read_picture(given: str) -> bytes:
 
 
 class SceneEdits:
-    """Resolvers of the mutations of scenes. A mutation changes everything or nothing; hooks run after it."""
+    """Resolvers for the mutations of scenes. A mutation changes everything or nothing, then its hooks run."""
 
     def __init__(self, library: StashLibrary, plugins: Plugins, forget_file: Callable[[str], None]) -> None:
         self._library, self._plugins, self._forget_file = library, plugins, forget_file
 
     def resolvers(self) -> dict[str, Resolver]:
-        """Resolvers of `Mutation`."""
+        """Resolvers of `Mutation`, by field."""
         return {
             "sceneCreate": self._create,
             "sceneUpdate": self._update,
@@ -54,7 +54,7 @@ class SceneEdits:
         }
 
     def edit(self, scene: SimulatedScene, given: dict[str, Any]) -> None:
-        """Sets what is in `given`, a SceneUpdateInput; null empties. Raises StashError before it changes anything."""
+        """Set what `given`, a SceneUpdateInput, contains; null clears. Raises ResolverError before anything changes."""
         values = self._values(given)
         for name, value in values.items():
             setattr(scene, name, value)
@@ -154,7 +154,7 @@ class SceneEdits:
         return [self._library.scenes.get(scene_id) for scene_id in ids]
 
     def _bulk_form(self, scene: SimulatedScene, given: dict[str, Any]) -> dict[str, Any]:
-        """What a form would send to make the same change to this scene."""
+        """The form that would make the same change to this scene."""
         form = {key: value for key, value in given.items() if key not in {"ids", "clientMutationId"}}
         for kind in ("tag", "performer"):
             if form.get(f"{kind}_ids") is not None:
@@ -193,7 +193,7 @@ class SceneEdits:
         return scene
 
     def _merge(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> SimulatedScene:
-        """Stash fires no hook, for neither side."""
+        """Fires no hook for either side, as in Stash."""
         given = args["input"]
         with self._library.lock:
             destination = self._library.scene(number(given["destination"]))
@@ -211,7 +211,7 @@ class SceneEdits:
             raise ResolverError(f"finding source scenes: {error}") from error
 
     def _add_o(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> dict[str, Any]:
-        """No hook, and `updated_at` stays."""
+        """No hook fires, and `updated_at` stays."""
         with self._library.lock:
             scene = self._library.scene(number(args["id"]))
             scene.o_counter += 1
@@ -227,7 +227,7 @@ class SceneEdits:
 
 
 def merged(ids: list[int], change: dict[str, Any]) -> list[int]:
-    """A list of ids after a BulkUpdateIds."""
+    """Apply a BulkUpdateIds to a list of ids."""
     given = [number(each) for each in change.get("ids") or ()]
     if change["mode"] == "REMOVE":
         return [each for each in ids if each not in given]
@@ -242,7 +242,7 @@ def _merged_texts(texts: list[str], change: dict[str, Any]) -> list[str]:
 
 
 def destroyed(scene: SimulatedScene) -> dict[str, str]:
-    """What a hook is told of a scene that is gone; only its oshash, since MD5 sums are off by default."""
+    """What a hook learns about a scene that is gone. It has only an oshash, since MD5 is off by default."""
     first = scene.files[0] if scene.files else None
     return {"checksum": "", "oshash": first.oshash if first else "", "path": first.path if first else ""}
 

@@ -1,4 +1,4 @@
-"""What the simulated Stash's port serves: GraphQL, pictures and login, with credentials and faults."""
+"""The HTTP side of the simulated Stash: GraphQL, pictures and login, with credentials and faults."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from sim.stash.access import Access
     from sim.stash.graphql_engine import GraphQLAnswer
 
-TEST_HEADER = "X-Sim-Test"  # the tests' own requests: no faults, and not in the log of requests
+TEST_HEADER = "X-Sim-Test"  # the tests' own requests: no faults, not in the log of requests
 YEAR = "private, max-age=31536000, immutable"
 
 
 @dataclass(slots=True, kw_only=True)
 class StashRequest:
-    """One request that was not the tests' own. `by`: key, cookie or nothing. `status` is None until it is answered."""
+    """One request, other than the tests' own. `by`: key, cookie or nothing. `status` is None before the answer."""
 
     method: str
     path: str
@@ -44,7 +44,7 @@ class StashRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownPicture:
-    """`is_stand_in`: Stash has none and shows its own instead."""
+    """`is_stand_in`: a placeholder of Stash's, shown because it has no picture."""
 
     content: bytes
     content_type: str
@@ -53,7 +53,7 @@ class ShownPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What goes out."""
+    """What is sent back."""
 
     status: int
     body: bytes = b""
@@ -62,7 +62,7 @@ class Reply:
 
 @dataclass(slots=True, kw_only=True)
 class StashService:
-    """What the port serves. `pictures` answers None for an unknown thing and raises ValueError for a bad id."""
+    """What the handlers share. `pictures` returns None if there is nothing, and raises ValueError for a bad id."""
 
     access: Access
     ask: Callable[[str, dict[str, Any], str | None, StashCall], GraphQLAnswer]
@@ -81,17 +81,17 @@ INDEX_PAGE = b"<!DOCTYPE html><html><head><title>Stash</title></head><body><div 
 
 
 class _LostError(Exception):
-    """The fault asks for the connection to end here."""
+    """The fault asks to end the connection here."""
 
 
 class StashHandler(Handler):
-    """A stop waits for none of its connections: a hook that runs in one may ask Stash back."""
+    """A stop waits for no connection: a hook that runs in one may query Stash."""
 
     server: Server
     server_version = "Stash"
 
     def do_GET(self) -> None:
-        """Every method goes the same way."""
+        """Serve every method alike."""
         service, target = self.server.service, urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = StashRequest(method=self.command, path=target.path, at=time.time())
@@ -108,7 +108,7 @@ class StashHandler(Handler):
         request.status = reply.status
         self._send(reply, share)
 
-    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class calls them so
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class names them so
 
     def _read_question(self, request: StashRequest, body: bytes) -> None:
         with suppress(ValueError):
@@ -119,7 +119,7 @@ class StashHandler(Handler):
     def _decide(
         self, service: StashService, request: StashRequest, body: bytes, *, is_own: bool
     ) -> tuple[Reply, float]:
-        """The reply and the share of its body to send."""
+        """The reply, and the share of its body to send."""
         asked = (("query", request.query), ("variables", json.dumps(request.variables)))
         question = asked if request.query else ()
         seen = faults.Request(
@@ -162,7 +162,7 @@ class StashHandler(Handler):
         return service.access.visitor(key, cookies[COOKIE_NAME].value if COOKIE_NAME in cookies else "")
 
     def _refusal(self, request: StashRequest, visitor: Visitor) -> Reply:
-        """A wrong key and GraphQL get 401 and nothing else; anything else is sent to the login page."""
+        """A wrong key, and GraphQL, get a bare 401; everything else is redirected to the login page."""
         if visitor.by == "key" or request.path == "/graphql":
             return Reply(status=401, headers=(("WWW-Authenticate", "FormBased"),))
         target = f"/login?returnURL={quote(self.path, safe='')}"
@@ -199,7 +199,7 @@ class StashHandler(Handler):
         return Reply(status=answer.status, body=encode(without_whole_floats(answer.body)), headers=JSON)
 
     def _has_gone(self) -> bool:
-        """Whether the client has closed its connection: Stash cancels what it does in its name."""
+        """Whether the client has closed its connection; Stash then cancels the request."""
         with suppress(OSError, ValueError):
             readable, _, _ = select.select([self.connection], [], [], 0)
             return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
@@ -223,7 +223,7 @@ class StashHandler(Handler):
         self.send_response(reply.status)
         for name, value in reply.headers:
             self.send_header(name, value)
-        if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, thus no length
+        if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, so no length
             self.send_header("Content-Length", str(len(reply.body)))
         if share < 1.0:
             self.close_connection = True

@@ -1,4 +1,4 @@
-"""The simulated Plex as plexapi, an independent client, sees it: edits, locks, tags, ratings and pictures."""
+"""The simulated Plex as plexapi, an independent client, sees it: edits, locks, tags and ratings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_new_item_has_the_stem_of_its_file_as_title(plex: PlexSim, fetch: Call
     assert fetch(add(plex)).title == "A film"
 
 
-def test_edit_with_lock_is_kept_by_the_agent_and_without_is_reverted(
+def test_an_agent_keeps_locked_edits_and_reverts_the_others(
     plex: PlexSim, fetch: Callable[[int], Any]
 ) -> None:
     key = add(plex, summary="from the agent", genres=("Drama",))
@@ -55,7 +55,7 @@ def test_edit_with_lock_is_kept_by_the_agent_and_without_is_reverted(
     assert (after.title, after.summary, after.genres) == ("Kept", "from the agent", ("Drama",))
 
 
-def test_a_lock_can_be_opened_again_and_an_edit_without_a_word_of_it_keeps_it(
+def test_an_edit_can_unlock_a_field_and_keeps_a_lock_that_it_does_not_mention(
     plex: PlexSim, fetch: Callable[[int], Any]
 ) -> None:
     key = add(plex)
@@ -66,7 +66,7 @@ def test_a_lock_can_be_opened_again_and_an_edit_without_a_word_of_it_keeps_it(
     assert (plex.item(key).title, plex.item(key).locked) == ("B", frozenset())
 
 
-def test_batch_edits_are_one_put_that_does_everything(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_batch_edits_are_a_single_put(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex, genres=("Old",), directors=("Ann",))
     movie = fetch(key)
     plex.clear_requests()
@@ -95,7 +95,7 @@ def test_a_comma_escaped_once_is_two_names(plex: PlexSim, fetch: Callable[[int],
     assert plex.item(key).genres == ("a, b",)
 
 
-def test_ten_tags_keep_the_order_of_their_indices(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_tags_keep_the_order_of_their_indices(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     names = [f"tag {number}" for number in range(12)]
     key = add(plex)
     fetch(key).addGenre(names)  # plexapi sends genre[10] before genre[2]
@@ -110,7 +110,7 @@ def test_the_first_spelling_of_a_tag_wins_for_all_items(plex: PlexSim, fetch: Ca
     assert plex.item(first).genres == ()
 
 
-def test_case_is_told_apart_beyond_ascii(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_case_matters_beyond_ascii(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex, genres=("Ärger",))
     fetch(key).addGenre("ärger")
     assert plex.item(key).genres == ("Ärger", "ärger")
@@ -128,7 +128,7 @@ def test_an_actors_picture_belongs_to_the_tag_and_the_role_to_the_item(
     assert fetch(second).roles[0].thumb == picture
 
 
-def test_collections_lock_themselves_whatever_the_client_says(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_collections_are_locked_whatever_the_client_says(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex)
     fetch(key).addCollection("Studio", locked=False)
     assert plex.item(key).collections == ("Studio",)
@@ -140,7 +140,7 @@ def test_collections_lock_themselves_whatever_the_client_says(plex: PlexSim, fet
     assert plex.item(key).locked == {"collection"}
 
 
-def test_a_rating_is_no_part_of_the_item(fetch: Callable[[int], Any], plex: PlexSim) -> None:
+def test_a_rating_changes_neither_times_nor_locks(fetch: Callable[[int], Any], plex: PlexSim) -> None:
     key = add(plex, title="T")
     before = plex.item(key).updated_at
     fetch(key).rate(8.5)
@@ -182,7 +182,7 @@ def test_backgrounds_are_apart_from_posters(plex: PlexSim, fetch: Callable[[int]
 
 
 @pytest.mark.parametrize(("size", "accepted"), [(10 * 1024 * 1024, True), (10 * 1024 * 1024 + 1, False), (0, False)])
-def test_pictures_of_ten_megabytes_at_most(
+def test_pictures_may_have_ten_megabytes(
     plex: PlexSim, fetch: Callable[[int], Any], size: int, accepted: bool
 ) -> None:
     key = add(plex)
@@ -199,7 +199,7 @@ def test_a_picture_by_url_is_fetched_by_the_server(plex: PlexSim, fetch: Callabl
         fetch(key).uploadPoster(url=f"{plex.url}/needs-a-token")
 
 
-def test_a_replaced_file_is_a_new_item_without_edits(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_a_replaced_file_makes_a_new_item_without_edits(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex, studio="agent")
     fetch(key).editTitle("Edited").editStudio("Edited").rate(5)
     new_key = plex.replace_file(key)
@@ -211,7 +211,7 @@ def test_a_replaced_file_is_a_new_item_without_edits(plex: PlexSim, fetch: Calla
     assert item.files == (("/media/A film.mp4", 11),)
 
 
-def test_edits_move_updated_at_by_whole_seconds() -> None:
+def test_edits_set_updated_at_in_whole_seconds() -> None:
     now = [1000.2]
     with PlexSim(token=TOKEN, clock=lambda: now[0]) as plex:
         plex.add_section("Movies")
@@ -225,34 +225,34 @@ def test_edits_move_updated_at_by_whole_seconds() -> None:
         assert plex.item(key).updated_at == 1001
 
 
-def test_a_date_that_is_not_whole_is_no_date(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_an_incomplete_date_is_dropped(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex, originally_available_at="2004-03-02")
     assert fetch(key).year == 2004
     fetch(key).editOriginallyAvailable("2005")
     assert plex.item(key).originally_available_at == ""
 
 
-def test_unknown_parameters_are_passed_over(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_unknown_parameters_are_ignored(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex, title="T")
     before = plex.item(key)
     fetch(key).edit(**{"nonsense.value": "x", "mood[0].tag.tag": "x", "nonsense.locked": 1, "foo": "bar"})
     assert plex.item(key) == before
 
 
-def test_edit_without_ids_is_an_edit_of_the_whole_section(plex: PlexSim) -> None:
+def test_an_edit_without_ids_changes_the_whole_section(plex: PlexSim) -> None:
     first, second = add(plex), add(plex)
     connect(plex).library.section("Movies").lockAllField("studio")
     assert plex.item(first).locked == plex.item(second).locked == {"studio"}
 
 
-def test_one_edit_of_several_items(plex: PlexSim) -> None:
+def test_one_edit_can_change_several_items(plex: PlexSim) -> None:
     keys = [add(plex), add(plex)]
     section = connect(plex).library.section("Movies")
     section.multiEdit(section.all(), **{"studio.value": "S", "studio.locked": 1})
     assert [plex.item(key).studio for key in keys] == ["S", "S"]
 
 
-def test_edit_of_an_item_that_is_gone_is_not_found_or_nothing(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_the_status_of_editing_a_missing_item_can_be_chosen(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex)
     movie = fetch(key)
     plex.remove_item(key)
@@ -262,7 +262,7 @@ def test_edit_of_an_item_that_is_gone_is_not_found_or_nothing(plex: PlexSim, fet
     movie.editTitle("T")
 
 
-def test_edit_of_an_item_of_another_section_is_not_found(plex: PlexSim) -> None:
+def test_an_item_cannot_be_edited_through_another_section(plex: PlexSim) -> None:
     plex.add_section("Other")
     other = plex.add_item(2, files=[("/other/b.mp4", 1)])
     with pytest.raises(NotFound):
@@ -280,7 +280,7 @@ def test_edits_by_hand_lock_and_replace_whole_lists(plex: PlexSim) -> None:
         plex.edit_by_hand(key, tilte="B")
 
 
-def test_the_token_is_asked_for_everywhere_but_at_identity(plex: PlexSim) -> None:
+def test_only_identity_needs_no_token(plex: PlexSim) -> None:
     server = connect(plex)
     plex.token = "another"
     assert server.identity().machineIdentifier == server.machineIdentifier
@@ -293,7 +293,7 @@ XML_TEXT = st.text(
 )
 
 
-def test_every_text_comes_back_as_it_was_sent(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_every_text_comes_back_as_sent(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex)
     movie = fetch(key)
 
@@ -307,10 +307,10 @@ def test_every_text_comes_back_as_it_was_sent(plex: PlexSim, fetch: Callable[[in
     round_trip()
 
 
-def test_control_characters_come_out_raw_so_that_the_answer_is_no_xml(
+def test_control_characters_come_out_raw_and_break_the_xml(
     plex: PlexSim, fetch: Callable[[int], Any]
 ) -> None:
     key = add(plex)
     fetch(key).editSummary("a\x07b")
     assert plex.item(key).summary == "a\x07b"
-    assert fetch(key).summary == "ab"  # plexapi cleans and parses again
+    assert fetch(key).summary == "ab"  # plexapi cleans the XML and parses it again

@@ -1,4 +1,4 @@
-"""Starts tasks as Stash does, and holds every answer to what each must keep."""
+"""Starts tasks as Stash does, and checks every answer for what all tasks must keep to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ARGUMENTS: tuple[tuple[str, dict[str, object]], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRun:
-    """What came of a task: `output` or `error`, and its log lines as (level letter, text)."""
+    """The result of a task: `output` or `error`, and its log lines as (level letter, text)."""
 
     output: Any
     error: str | None
@@ -33,19 +33,19 @@ class TaskRun:
 
     @property
     def said(self) -> str:
-        """The lines of info and above."""
+        """The lines of level info and above."""
         return "\n".join(text for level, text in self.log if level in "iwe")
 
 
 def task_input(world: PluginWorld, mode: str, **arguments: object) -> bytes:
-    """What Stash writes to the script."""
+    """The script's input as Stash writes it."""
     given = json.loads(world.hook_input(1))
     given["args"] = {"mode": mode, **arguments}
     return json.dumps(given, separators=(",", ":")).encode()
 
 
 def run_task(world: PluginWorld, mode: str, **arguments: object) -> TaskRun:
-    """Run it to its end; exactly one JSON object, prefixed log lines, no traceback."""
+    """Run a task to its end; checks for exactly one JSON object, prefixed log lines and no traceback."""
     answer = world.run_script(task_input(world, mode, **{**dict(ARGUMENTS).get(mode, {}), **arguments}), timeout=120)
     assert answer.exit_code == 0, answer
     parsed = answer.json
@@ -59,7 +59,7 @@ def run_task(world: PluginWorld, mode: str, **arguments: object) -> TaskRun:
 
 
 def start_task(world: PluginWorld, mode: str, **arguments: object) -> subprocess.Popen[bytes]:
-    """Start it and do not wait, so that it can be killed."""
+    """Start a task without waiting, so that it can be killed."""
     process = subprocess.Popen(
         [sys.executable, "-S", str(world.script)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -68,5 +68,5 @@ def start_task(world: PluginWorld, mode: str, **arguments: object) -> subprocess
     assert process.stdin is not None
     process.stdin.write(task_input(world, mode, **arguments))
     process.stdin.close()
-    process.stdin = None  # or communicate() would flush it
+    process.stdin = None  # otherwise communicate() would flush it
     return process
