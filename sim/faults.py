@@ -30,14 +30,15 @@ class Request:
     """One request as the server saw it.
 
     `path` is percent-decoded and without the query, `query` is decoded and in the order sent, `headers` are the names
-    in lower case (values may be secrets), `at` is the arrival in epoch seconds, `status` is None before the answer and
-    when the answer was lost.
+    in lower case (values may be secrets), `line_bytes` is the length of the request line as sent, `at` the arrival in
+    epoch seconds, `status` is None before the answer and when the answer was lost.
     """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
     headers: frozenset[str] = frozenset()
+    line_bytes: int = 0
     body_bytes: int = 0
     at: float = 0.0
     status: int | None = None
@@ -52,6 +53,16 @@ class Request:
         in_path = re.match(r"/library/metadata/([\d,]+)", self.path)
         texts = [in_path[1] if in_path else "", self.first("id"), self.first("key")]
         return frozenset(int(part) for text in texts for part in text.split(",") if part.isascii() and part.isdigit())
+
+
+def is_write(request: Request) -> bool:
+    """Whether the method says that the request changes something; for faults that hit writes only."""
+    return request.method in {"PUT", "POST", "DELETE"}
+
+
+def is_read(request: Request) -> bool:
+    """Whether the method says that the request only reads; for faults that hit reads only."""
+    return not is_write(request)
 
 
 class FaultKind(Enum):

@@ -38,11 +38,12 @@ LOCKABLE = frozenset({*FIELDS, *TAG_ELEMENTS, *PICTURE_LOCKS.values(), "addedAt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedSection:
-    """A library as the Plex user sees it; `type` is movie, show, artist or photo."""
+    """A library as the Plex user sees it; `type` is movie, show, artist or photo, `agent` one of Plex's."""
 
     key: int
     title: str
     type: str
+    agent: str
     locations: tuple[str, ...]
     uuid: str
     created_at: int
@@ -59,10 +60,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """One version of an item: one file, or several in sequence (cd1, cd2)."""
+    """One version of an item: one file, or several in sequence (cd1, cd2).
+
+    `optimized_for`: Plex itself made this version for such a device; it lies in a folder "Plex Versions".
+    """
 
     id: int
     parts: tuple[Part, ...]
+    optimized_for: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +82,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadedPicture:
-    """An uploaded picture; `key` is `upload://posters/<hex>`."""
+    """An uploaded picture; `key` is `upload://posters/<SHA-1 of the bytes>`."""
 
     key: str
     data: bytes = field(repr=False)
@@ -86,11 +91,14 @@ class UploadedPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What edits can change and an agent can supply: fields by name, tag ids by kind, an actor's role by tag id."""
+    """What edits can change and an agent can supply: fields by name, tag ids by kind; by tag id, an actor's role and
+    the tagKey that links an agent's person to the page about them.
+    """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     roles: Mapping[int, str] = field(default_factory=dict)
+    tag_keys: Mapping[int, str] = field(default_factory=dict)
 
 
 _ASCII_FOLD = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
@@ -112,10 +120,15 @@ def sort_title(fields: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One film. `agent` is what a metadata refresh restores where nothing is locked; times are epoch seconds."""
+    """One film. `agent` is what a metadata refresh restores where nothing is locked; times are epoch seconds.
+
+    The rating belongs to an account and the guid: it is filled in for the account that looks at the item.
+    """
 
     rating_key: int
     section_key: int
+    guid: str
+    subtype: str
     media: tuple[Media, ...]
     facts: Facts
     agent: Facts
@@ -148,12 +161,15 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CastMember:
-    """An actor of an item: the picture belongs to the tag, the role to the item."""
+class Credit:
+    """A person's part in an item: the picture belongs to the tag and so to all of its items, the role to this item.
+    Only an agent gives a `tag_key`.
+    """
 
     name: str
     thumb: str = ""
     role: str = ""
+    tag_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,12 +186,12 @@ class Values:
     originally_available_at: str = ""
     genres: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
-    directors: tuple[str, ...] = ()
-    writers: tuple[str, ...] = ()
-    producers: tuple[str, ...] = ()
+    directors: tuple[str | Credit, ...] = ()
+    writers: tuple[str | Credit, ...] = ()
+    producers: tuple[str | Credit, ...] = ()
     labels: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()
-    actors: tuple[str | CastMember, ...] = ()
+    actors: tuple[str | Credit, ...] = ()
 
 
 # The two vocabularies: attribute of `Values` -> Plex's field or tag kind.
@@ -207,6 +223,7 @@ class ItemView:
 
     rating_key: int
     section_key: int
+    guid: str
     title: str
     title_sort: str
     original_title: str
@@ -223,7 +240,7 @@ class ItemView:
     producers: tuple[str, ...]
     labels: tuple[str, ...]
     collections: tuple[str, ...]
-    roles: tuple[CastMember, ...]
+    roles: tuple[Credit, ...]
     locked: frozenset[str]
     media: tuple[Media, ...]
     posters: tuple[UploadedPicture, ...]

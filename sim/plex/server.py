@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sim.faults import FaultKind, FaultPlan, Request, RequestLog
-from sim.plex.routes import PlexAnswer, PlexCall, Routes, refusal
+from sim.plex.calls import PlexAnswer, PlexCall, refusal
 from sim.port import Handler, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sim.plex.accounts import Accounts
+    from sim.plex.quirks import Quirks
+    from sim.plex.routes import Routes
+
+# Longer than any request line: only `Quirks` limit what the simulator takes.
+LONGEST_LINE_BYTES = 10_000_000
+TOO_LARGE = 413
+
 
 class PlexService:
     """What all connections share; it outlives the listening socket, which may close and reopen."""
 
-    def __init__(self, routes: Routes, *, token: str, clock: Callable[[], float]) -> None:
-        self.routes = routes
-        self.token = token
+    def __init__(self, routes: Routes, accounts: Accounts, quirks: Quirks, *, clock: Callable[[], float]) -> None:
+        self.routes, self.accounts, self.quirks = routes, accounts, quirks
         self.clock = clock
         self.log = RequestLog()
         self.faults = FaultPlan()
         self.latency_s = 0.0
 
     def answer(self, call: PlexCall) -> PlexAnswer:
-        """The answer without faults; a wrong or missing token gives 401 everywhere except at `/identity`."""
-        if call.request.path != "/identity" and call.header_or_query("X-Plex-Token") != self.token:
-            return refusal(401, "Unauthorized")
-        return self.routes.answer(call)
+        """The answer without faults. The limits of length come first; a wrong or missing token is refused everywhere
+        except at `/identity`.
+        """
+        limit, most = self.quirks.request_line_bytes, self.quirks.body_bytes
+        if limit is not None and call.request.line_bytes > limit:
+            return refusal(self.quirks.long_line_status)
+        if most is not None and call.request.body_bytes > most:
+            return refusal(TOO_LARGE)
+        if call.request.path == "/identity":
+            return self.routes.answer(call)
+        account = self.accounts.behind(call.header_or_query("X-Plex-Token"))
+        if isinstance(account, int):
+            return refusal(account)
+        status = account.refusal_of(call.request)
+        return self.routes.answer(replace(call, account=account)) if status is None else refusal(status)
 
 
 class _Lost(Exception):  # noqa: N818 - not an error: the fault asks for it
@@ -40,6 +59,15 @@ class PlexHandler(Handler):
 
     server: Server
     server_version = "PlexMediaServer"
+
+    def handle_one_request(self) -> None:
+        """As the base class does, without its limit of 64 KiB for the request line."""
+        self.raw_requestline = self.rfile.readline(LONGEST_LINE_BYTES)
+        if not self.raw_requestline:
+            self.close_connection = True
+        elif self.parse_request():
+            self.do_GET()
+            self.wfile.flush()
 
     def do_GET(self) -> None:
         """Serve every method alike."""
@@ -55,8 +83,6 @@ class PlexHandler(Handler):
         service.log.answered(number, answer.status)
         self._send(answer, share)
 
-    do_PUT = do_POST = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class names them so
-
     def _read_call(self) -> PlexCall:
         target = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -66,6 +92,7 @@ class PlexHandler(Handler):
             path=unquote(target.path),
             query=tuple(parse_qsl(target.query, keep_blank_values=True)),
             headers=frozenset(headers),
+            line_bytes=len(self.raw_requestline.rstrip(b"\r\n")),
             body_bytes=len(body),
             at=self.server.service.clock(),
         )

@@ -16,16 +16,21 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sim.faults import Fault, FaultKind, FaultRule, Request
+from sim.plex.accounts import Accounts
 from sim.plex.edits import Edit
-from sim.plex.library import File, PlexLibrary, Version, as_edit
+from sim.plex.guids import DEFAULT_AGENT
+from sim.plex.item_view import as_edit
+from sim.plex.library import File, PlexLibrary, Version
 from sim.plex.model import VALUE_FIELDS, VALUE_TAGS, ItemView, Values
-from sim.plex.routes import Quirks, Routes
+from sim.plex.routes import Routes
 from sim.plex.server import PlexHandler, PlexService
 from sim.port import HOST, Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
+
+    from sim.plex.quirks import Quirks
 
 _VALUE_NAMES = frozenset(each.name for each in fields(Values))
 
@@ -46,9 +51,10 @@ class PlexSim:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._library = PlexLibrary(clock)
+        self._accounts = Accounts(token)
         identifier = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
-        self._routes = Routes(self._library, name=name, machine_identifier=identifier, version=VERSION)
-        self._service = PlexService(self._routes, token=token, clock=clock)
+        self._routes = Routes(self._library, self._accounts, name=name, machine_identifier=identifier, version=VERSION)
+        self._service = PlexService(self._routes, self._accounts, self._library.quirks, clock=clock)
         self._port = Port(PlexHandler, daemon_threads=False)
 
     def __enter__(self) -> PlexSim:  # noqa: PYI034 - Python 3.10 has no typing.Self
@@ -78,12 +84,40 @@ class PlexSim:
 
     @property
     def token(self) -> str:
-        """The only valid token."""
-        return self._service.token
+        """The owner's token; the only valid one unless users are added."""
+        return self._accounts.owner_token
 
     @token.setter
     def token(self, token: str) -> None:
-        self._service.token = token
+        self._accounts.owner_token = token
+
+    def add_user(
+        self,
+        token: str,
+        *,
+        name: str = "guest",
+        edit_status: int = 403,
+        may_rate: bool = True,
+        sees_files: bool = True,
+    ) -> None:
+        """Add a shared or home user, whose token reads everything and gets `edit_status`, 403 or 401, for every edit.
+
+        A user who `may_rate` has ratings of their own. `sees_files` False: Parts have no file.
+        """
+        self._accounts.add(token, name=name, edit_status=edit_status, may_rate=may_rate, sees_files=sees_files)
+
+    def expire_token(self, token: str, *, status: int = 498) -> None:
+        """Refuse this token from now on: plex.tv's short-lived tokens end with 498 or 401."""
+        self._accounts.expire(token, status)
+
+    @property
+    def machine_identifier(self) -> str:
+        """Identifies the server; with another one, the same address is another server."""
+        return self._routes.machine_identifier
+
+    @machine_identifier.setter
+    def machine_identifier(self, identifier: str) -> None:
+        self._routes.machine_identifier = identifier
 
     @property
     def latency_s(self) -> float:
@@ -97,25 +131,58 @@ class PlexSim:
     @property
     def quirks(self) -> Quirks:
         """Differences between servers."""
-        return self._routes.quirks
+        return self._library.quirks
 
     # --- the library
 
-    def add_section(self, title: str, *, locations: Sequence[str] = (), section_type: str = "movie") -> int:
-        """Make a library; returns its key. As in Plex, two may have the same title."""
-        return self._library.add_section(title, section_type=section_type, locations=locations)
+    def add_section(
+        self,
+        title: str,
+        *,
+        locations: Sequence[str] = (),
+        section_type: str = "movie",
+        agent: str = DEFAULT_AGENT,
+    ) -> int:
+        """Make a library; returns its key. As in Plex, two may have the same title. `agent`: see `guids.py`."""
+        return self._library.add_section(title, section_type=section_type, locations=locations, agent=agent)
+
+    def delete_section(self, key: int) -> None:
+        """Delete a library with its items."""
+        self._library.delete_section(key)
+
+    def remake_section(self, key: int) -> int:
+        """Delete a library and make it again with the same title, folders and files; returns its new key.
+
+        The items get new rating keys and lose all edits.
+        """
+        return self._library.remake_section(key)
 
     def rename_section(self, key: int, title: str) -> None:
         """Change the title of a library."""
         self._library.rename_section(key, title)
 
-    def add_item(self, section: int, *, files: Sequence[Version], added_at: int | None = None, **values: Any) -> int:
-        """Add an item; returns its rating key.
+    def add_item(
+        self,
+        section: int,
+        *,
+        files: Sequence[Version],
+        added_at: int | None = None,
+        guid: str = "",
+        subtype: str | None = None,
+        **values: Any,
+    ) -> int:
+        """Add an item; returns its rating key. The defaults of `guid` and `subtype` are those of the library's agent.
 
         `files`: one entry for each version, a (path, size in bytes) or a list of these for several parts. `values`: see
         `Values`; they are the agent's, so a metadata refresh restores them. The default title is the file's stem.
         """
-        return self._library.add_item(section, files, _values(values), added_at=added_at)
+        return self._library.add_item(
+            section, files, _values(values), added_at=added_at, guid=guid, subtype=subtype
+        )
+
+    def add_optimized_version(self, rating_key: int, target: str = "Optimized for Mobile") -> str:
+        """Have Plex make a version for a kind of device, in a folder "Plex Versions"; returns its path."""
+        return self._library.add_optimized_version(rating_key, target)
 
     def put_on_disk(self, section: int, *, files: Sequence[Version], **values: Any) -> None:
         """Like `add_item`, but Plex finds it only when it next scans the folder."""
@@ -158,11 +225,15 @@ class PlexSim:
                 removed={VALUE_TAGS[name]: getattr(before, name) for name in values if name in VALUE_TAGS},
                 added=wanted.added,
             )
-            self._library.edit([rating_key], edit)
+            self._library.edit_by_hand(rating_key, edit)
 
     def unlock_by_hand(self, rating_key: int, names: Iterable[str]) -> None:
         """Unlock fields as a person does; the names are Plex's: `title`, `genre`, `originallyAvailableAt`…"""
         self._library.edit([rating_key], Edit(locks=dict.fromkeys(names, False)))
+
+    def choose_picture_by_hand(self, rating_key: int, kind: str, data: bytes) -> str:
+        """Upload and select a picture as a person does; `kind`: posters or arts. Returns its key."""
+        return self._library.upload_picture(rating_key, kind, data)
 
     def rate_by_hand(self, rating_key: int, rating: float | None) -> None:
         """Rate as a person does, 0 to 10; None removes the rating."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import pytest
 import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plexapi.exceptions import BadRequest, NotFound, Unauthorized
+from plexapi.exceptions import NotFound, Unauthorized
 
-from sim.plex.model import CastMember
+from sim.plex.model import Credit
+from sim.plex.quirks import TagOrder, days_later
 from sim.plex.simulator import PlexSim
 from tests.support.plex_by_plexapi import TOKEN, connect
 
@@ -35,6 +36,14 @@ def fetch(plex: PlexSim) -> Callable[[int], Any]:
 
 def add(plex: PlexSim, **values: Any) -> int:
     return plex.add_item(1, files=[("/media/A film.mp4", 10)], **values)
+
+
+def ask(plex: PlexSim, method: str, path: str) -> requests.Response:
+    return requests.request(method, plex.url + path, headers={"X-Plex-Token": TOKEN}, timeout=30)
+
+
+def put(plex: PlexSim, query: str) -> None:
+    assert ask(plex, "PUT", f"/library/sections/1/all?type=1&{query}").status_code == 200
 
 
 def test_a_new_item_has_the_stem_of_its_file_as_title(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
@@ -123,9 +132,72 @@ def test_an_actors_picture_belongs_to_the_tag_and_the_role_to_the_item(
     picture = "http://stash/performer/1/image?t=1&x=2"
     edit = {"actor[0].tag.tag": "ann", "actor[0].tag.thumb": picture, "actor[0].tagging.text": "Herself"}
     fetch(first).edit(**edit, **{"actor.locked": 1})
-    assert plex.item(first).roles == (CastMember(name="Ann", thumb=picture, role="Herself"),)
-    assert plex.item(second).roles == (CastMember(name="Ann", thumb=picture),)
+    assert plex.item(first).roles == (Credit(name="Ann", thumb=picture, role="Herself"),)
+    assert plex.item(second).roles == (Credit(name="Ann", thumb=picture),)
     assert fetch(second).roles[0].thumb == picture
+
+
+def test_a_person_who_is_removed_and_added_again_loses_role_and_tag_key_but_no_picture(plex: PlexSim) -> None:
+    ann = Credit(name="Ann", thumb="https://plex/ann.jpg", role="Herself", tag_key="5d776825880197001ec9038f")
+    key, other = add(plex, actors=(ann, "Bob")), add(plex, actors=("Ann",))
+    put(plex, f"id={key}&actor[0].tag.tag=Ann&actor[0].tag.thumb=https://stash/ann.jpg")
+    again = replace(ann, thumb="https://stash/ann.jpg")
+    assert plex.item(key).roles == (again, Credit(name="Bob"))
+    put(plex, f"id={key}&actor[].tag.tag-=Ann")
+    put(plex, f"id={key}&actor[0].tag.tag=Ann")
+    lost = replace(again, role="", tag_key="")
+    assert plex.item(key).roles == (Credit(name="Bob"), lost)
+    assert plex.item(other).roles == (lost,)
+    plex.metadata_refresh(key)
+    assert plex.item(key).roles == (again, Credit(name="Bob"))
+
+
+def test_a_persons_edit_of_the_cast_keeps_roles_and_tag_keys(plex: PlexSim) -> None:
+    ann, bob = (Credit(name=name, role=f"as {name}", tag_key=f"5d{name}") for name in ("Ann", "Bob"))
+    key = add(plex, actors=(ann, bob))
+    plex.edit_by_hand(key, actors=("Carl", "Bob"))
+    assert plex.item(key).roles == (Credit(name="Carl"), bob)
+    plex.metadata_refresh(key)
+    assert plex.item(key).roles == (Credit(name="Carl"), bob)
+
+
+@pytest.mark.parametrize(
+    ("order", "there"),
+    [(TagOrder.REMOVE_FIRST, ("Bob", "Carl", "Ann")), (TagOrder.ADD_FIRST, ("Bob", "Carl"))],
+)
+def test_one_put_removes_and_adds_in_either_order(plex: PlexSim, order: TagOrder, there: tuple[str, ...]) -> None:
+    plex.quirks.tag_order = order
+    key = add(plex, actors=("Ann", "Bob"))
+    put(plex, f"id={key}&actor[].tag.tag-=Ann&actor[0].tag.tag=Carl&actor[1].tag.tag=Ann")
+    assert plex.item(key).actors == there
+
+
+def test_people_of_an_item_are_shown_as_recorded_servers_show_them(plex: PlexSim) -> None:
+    ann = Credit(name="Ann", thumb="https://plex/ann.jpg", role="Herself", tag_key="5d776825880197001ec9038f")
+    key = add(plex, actors=(ann, "Bob"), directors=(replace(ann, role=""),), writers=("Ann",))
+    video = ET.fromstring(ask(plex, "GET", f"/library/metadata/{key}").content)[0]
+    (director,), (writer,), (first, second) = (video.findall(name) for name in ("Director", "Writer", "Role"))
+    assert first.attrib.keys() == {"id", "filter", "tag", "tagKey", "role", "thumb"}
+    assert first.get("filter") == f"actor={first.get('id')}"
+    assert (first.get("tagKey"), first.get("thumb"), first.get("role")) == (ann.tag_key, ann.thumb, "Herself")
+    assert second.attrib.keys() == {"id", "filter", "tag"}
+    assert director.attrib.keys() == {"id", "filter", "tag", "tagKey", "thumb"}
+    assert writer.attrib.keys() == {"id", "filter", "tag"}
+    listed = ET.fromstring(ask(plex, "GET", "/library/sections/1/all?type=1").content)[0]
+    assert [role.attrib for role in listed.findall("Role")] == [{"tag": "Ann"}, {"tag": "Bob"}]
+
+
+def test_values_can_be_shown_otherwise_than_they_are_stored(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex, originally_available_at="2004-03-01", genres=("drama",), actors=("ann",), studio="s")
+    plex.quirks.shown |= {"originallyAvailableAt": days_later(-1), "genre": str.title, "actor": str.upper}
+    for movie in (fetch(key), connect(plex).library.section("Movies").all()[0]):
+        assert f"{movie.originallyAvailableAt:%Y-%m-%d}" == "2004-02-29"
+        assert ([genre.tag for genre in movie.genres], [role.tag for role in movie.roles]) == (["Drama"], ["ANN"])
+        assert movie.studio == "s"
+    item = plex.item(key)
+    assert (item.originally_available_at, item.genres, item.actors) == ("2004-03-01", ("drama",), ("ann",))
+    plex.quirks.shown.clear()
+    assert [genre.tag for genre in fetch(key).genres] == ["drama"]
 
 
 def test_collections_are_locked_whatever_the_client_says(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
@@ -148,55 +220,6 @@ def test_a_rating_changes_neither_times_nor_locks(fetch: Callable[[int], Any], p
     assert (plex.item(key).locked, plex.item(key).updated_at) == (frozenset(), before)
     fetch(key).rate()
     assert fetch(key).userRating is None
-
-
-def test_uploads_are_never_compared_and_lock(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
-    key = add(plex)
-    for _ in range(2):
-        fetch(key).uploadPoster(filepath=io.BytesIO(b"same picture"))
-    posters = fetch(key).posters()
-    assert [poster.selected for poster in posters] == [False, False, True]
-    assert len({poster.ratingKey for poster in posters}) == 3
-    assert plex.item(key).locked == {"thumb"}
-    fetch(key).setPoster(posters[0])
-    assert [poster.selected for poster in fetch(key).posters()] == [True, False, False]
-    assert [poster.data for poster in plex.item(key).posters] == [b"same picture"] * 2
-
-
-def test_an_unlocked_poster_goes_back_to_the_agents_own(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
-    key = add(plex)
-    fetch(key).uploadPoster(filepath=io.BytesIO(b"picture"))
-    plex.metadata_refresh(key)
-    assert plex.item(key).selected_poster == plex.item(key).posters[0].key
-    fetch(key).unlockPoster()
-    plex.metadata_refresh(key)
-    assert plex.item(key).selected_poster == ""
-    assert [poster.selected for poster in fetch(key).posters()] == [True, False]
-
-
-def test_backgrounds_are_apart_from_posters(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
-    key = add(plex)
-    fetch(key).uploadArt(filepath=io.BytesIO(b"wide"))
-    item = plex.item(key)
-    assert (len(item.arts), len(item.posters), item.locked) == (1, 0, frozenset({"art"}))
-
-
-@pytest.mark.parametrize(("size", "accepted"), [(10 * 1024 * 1024, True), (10 * 1024 * 1024 + 1, False), (0, False)])
-def test_pictures_may_have_ten_megabytes(
-    plex: PlexSim, fetch: Callable[[int], Any], size: int, accepted: bool
-) -> None:
-    key = add(plex)
-    with nullcontext() if accepted else pytest.raises(BadRequest, match=r"^\(500\)"):
-        fetch(key).uploadPoster(filepath=io.BytesIO(b"x" * size))
-    assert len(plex.item(key).posters) == int(accepted)
-
-
-def test_a_picture_by_url_is_fetched_by_the_server(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
-    key = add(plex)
-    fetch(key).uploadPoster(url=f"{plex.url}/identity")
-    assert plex.item(key).posters[0].data.startswith(b"<?xml")
-    with pytest.raises(BadRequest):
-        fetch(key).uploadPoster(url=f"{plex.url}/needs-a-token")
 
 
 def test_a_replaced_file_makes_a_new_item_without_edits(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
@@ -250,6 +273,15 @@ def test_one_edit_can_change_several_items(plex: PlexSim) -> None:
     section = connect(plex).library.section("Movies")
     section.multiEdit(section.all(), **{"studio.value": "S", "studio.locked": 1})
     assert [plex.item(key).studio for key in keys] == ["S", "S"]
+
+
+def test_one_put_sets_values_tags_and_locks_of_many_items(plex: PlexSim) -> None:
+    keys = [add(plex, genres=("there",)) for _ in range(300)]
+    ids = ",".join(map(str, keys[:-1]))
+    put(plex, f"id={ids}&studio.value=S&genre[0].tag.tag=G&genre.locked=1&thumb.locked=1")
+    assert {(plex.item(key).studio, plex.item(key).genres) for key in keys[:-1]} == {("S", ("there", "G"))}
+    assert {plex.item(key).locked for key in keys[:-1]} == {frozenset({"genre", "thumb"})}
+    assert (plex.item(keys[-1]).studio, plex.item(keys[-1]).locked) == ("", frozenset())
 
 
 def test_the_status_of_editing_a_missing_item_can_be_chosen(plex: PlexSim, fetch: Callable[[int], Any]) -> None:

@@ -188,12 +188,12 @@ def test_a_slow_answer_is_late_even_if_the_client_has_left(plex: PlexSim, key: i
 
 
 def test_a_request_takes_effect_once_however_late_the_answer(plex: PlexSim, key: int) -> None:
-    for fault in (Fault.slow(0.01, after=True), Fault.slow(0.01), Fault.truncated()):
-        plex.fault(fault, times=1)
-        url = f"{plex.url}/library/metadata/{key}/posters?X-Plex-Token={TOKEN}"
-        with suppress(requests.exceptions.ChunkedEncodingError):
-            requests.post(url, data=b"picture", timeout=5)
-    assert len(plex.item(key).posters) == 3
+    with PlexSim() as pictures:
+        for fault in (Fault.slow(0.01, after=True), Fault.slow(0.01), Fault.truncated()):
+            plex.fault(fault, times=1)
+            with suppress(requests.exceptions.ChunkedEncodingError):
+                ask(plex, f"/library/metadata/{key}/posters?url={pictures.url}/identity", method="POST")
+        assert len(pictures.requests) == 3  # Plex fetches a picture for each upload that takes effect
 
 
 def test_latency_delays_every_answer(plex: PlexSim) -> None:
