@@ -25,7 +25,7 @@ PLEX_ANSWERS_AFTER_S = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drain:
+class SyncFigures:
     """Seconds from the start of the process to the last edit's arrival in Plex; all requests to Plex."""
 
     scenes: int
@@ -41,7 +41,7 @@ class Drain:
         return self.requests / self.scenes
 
 
-def measure_sync(world: World, title: str) -> Drain:
+def measure_sync(world: World, title: str) -> SyncFigures:
     """All scenes change while no worker lives; then the task is started."""
     world.end_worker()
     change(world, world.scenes, title)
@@ -73,7 +73,7 @@ def own_cpu_s(world: World) -> float:
     return worker_s + ended.ru_utime + ended.ru_stime
 
 
-def measure_naive(world: World, title: str) -> Drain:
+def measure_naive(world: World, title: str) -> SyncFigures:
     """The first scenes change, and the plain script runs over them."""
     scenes = world.scenes[:NAIVE_SCENES]
     change(world, scenes, title)
@@ -108,7 +108,7 @@ def check(world: World, scenes: Sequence[int], title: str) -> None:
     )
 
 
-def read_requests(world: World, scenes: int, began: float) -> Drain:
+def read_requests(world: World, scenes: int, began: float) -> SyncFigures:
     last = max(each.at for each in world.plex.requests if each.method == "PUT")
-    return Drain(scenes=scenes, took_s=last - began, requests=len(world.plex.requests))
+    return SyncFigures(scenes=scenes, took_s=last - began, requests=len(world.plex.requests))
 

@@ -89,7 +89,7 @@ def _pairs(name: str, pairs: Pairs, target: float) -> str:
     return _row(name, f"{pairs.ratio:.2f} x   ({pairs.hook_ms:.1f} ms / {pairs.plain_ms:.1f} ms)", f"{target} x")
 
 
-def _drain(measured: drain.Drain, naive: drain.Drain) -> str:
+def _drain(measured: drain.SyncFigures, naive: drain.SyncFigures) -> str:
     factor = measured.scenes_per_s / naive.scenes_per_s
     return f"{measured.scenes_per_s:5.1f}/s, {measured.requests_per_scene:.2f} requests each, {factor:.1f} x"
 

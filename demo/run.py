@@ -1,7 +1,7 @@
-"""`python3 plexsync.py demo`: the real plugin between a simulated Stash and a simulated Plex, on a bare machine.
+"""`python3 plexsync.py demo`: the real plugin between a simulated Stash and a simulated Plex; needs nothing installed.
 
-Everything that it makes, installed packages included, lies in one temporary folder. That goes at the end, and so
-does the worker.
+Everything it creates, including installed packages, is in one temporary folder. At the end the folder is removed and
+the worker killed.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 NEEDED: Final = (*RUNTIME, Requirement(package="graphql-core", module="graphql.graphql", text=b"def graphql("))
 REQUIREMENTS: Final = ("requirements.txt", os.path.join("sim", "requirements.txt"))
 FAILED, INTERRUPTED = 1, 130
-END_SIGNALS: Final = ("SIGTERM", "SIGHUP")  # by name: Windows lacks the second
+END_SIGNALS: Final = ("SIGTERM", "SIGHUP")  # by name: Windows lacks SIGHUP
 
 
 def run_demo(script: str) -> int:
-    """Show PlexSync at work; `script` is the path of plexsync.py. The exit code: 0 when everything arrived."""
+    """Show PlexSync at work. `script` is the path of plexsync.py. Returns the exit code, 0 if everything arrived."""
     try:
         with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="plexsync-demo-") as folder:
             return _run_in(folder, os.path.dirname(os.path.abspath(script)))
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. Nothing was left behind.\n")
         return INTERRUPTED
-    except BrokenPipeError:  # `| head`: nobody reads on
+    except BrokenPipeError:  # `| head`: the reader has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
     except PackagesMissing as error:
@@ -58,8 +58,8 @@ def _run_in(folder: str, plugin: str) -> int:
         f"{folder}, which is removed at the end."
     )
     packages = install_packages(plugin, folder, screen.say)
-    from demo.story import NotArrivedError, Story  # noqa: PLC0415 - needs what may just have been installed
-    from demo.world import end_of_log, end_worker, open_world  # noqa: PLC0415 - the same
+    from demo.story import NotArrivedError, Story  # noqa: PLC0415 - needs packages that may only just have been installed
+    from demo.world import end_of_log, end_worker, open_world  # noqa: PLC0415 - likewise
 
     with ExitStack() as opened:
         opened.callback(end_worker, data)
@@ -76,7 +76,9 @@ def _run_in(folder: str, plugin: str) -> int:
 
 
 def install_packages(plugin: str, folder: str, say: Callable[[str], None]) -> str:
-    """Make everything importable; where a private copy had to be installed, else "". Raises PackagesMissing."""
+    """Make all packages importable. Returns the folder of a private copy, if one had to be installed, else "". Raises
+    PackagesMissing.
+    """
     activate_site()  # the demonstration may have been started with -S
     requirements = os.path.join(folder, "requirements.txt")
     with open(requirements, "wb") as combined:
@@ -90,7 +92,7 @@ def install_packages(plugin: str, folder: str, say: Callable[[str], None]) -> st
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Being told to end is a KeyboardInterrupt too, so that the worker and the folder go."""
+    """Turn these signals into KeyboardInterrupt, so that the worker and the folder are cleaned up."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

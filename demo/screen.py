@@ -1,4 +1,4 @@
-"""What the reader of the demonstration sees: plain lines of text, on a terminal or not."""
+"""The output of the demonstration: plain lines of text, on a terminal or not."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ BAR = 40
 
 
 class Screen:
-    """Headings are bold on a terminal that wants it; there are no other control codes."""
+    """Headings are bold on a terminal, unless NO_COLOR is set; there are no other control codes."""
 
     def __init__(self) -> None:
         self._is_plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ or os.name == "nt"
 
     def head(self, text: str) -> None:
-        """A heading."""
+        """Write a heading."""
         _write(f"\n{text}" if self._is_plain else f"\n\033[1m{text}\033[0m")
 
     def say(self, text: str, *, mark: str = "") -> None:
-        """A paragraph; `mark` says who speaks."""
+        """Write a paragraph; `mark` names the speaker."""
         start = f"  {mark:6} | " if mark else ""
         _write(textwrap.fill(text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start)))
 
     def quote(self, line: str) -> None:
-        """A line as it was written by somebody else."""
+        """Write someone else's line unchanged."""
         _write(f"  {line}")
 
     def compare(self, before: ItemView, after: ItemView) -> None:
-        """What changed in an item of Plex, field by field."""
+        """Write what has changed in a Plex item, field by field."""
         new = _shown(after)
         changed = [(name, value) for name, value in _shown(before).items() if value != new[name]]
         rows = [f"  {name:10}{value:34}{new[name]}" for name, value in changed]
         _write("\n".join(["", f"  {'':10}{'before in Plex':34}now in Plex", *rows, ""]))
 
     def bar(self, seconds: float, done: int, whole: int) -> None:
-        """How far the drain is."""
+        """Write how far the drain is."""
         full = BAR * done // whole
         _write(f"  {seconds:5.1f} s  [{'#' * full}{'.' * (BAR - full)}]  {done} of {whole} in Plex")
 
@@ -52,7 +52,7 @@ def _write(text: str) -> None:
 
 
 def _shown(item: ItemView) -> dict[str, str]:
-    """The fields that the demonstration changes, in words."""
+    """The fields that the demonstration changes, as text."""
     fields = {
         "title": item.title,
         "summary": item.summary,

@@ -1,4 +1,4 @@
-"""What happens in the demonstration, act by act; each act waits for its own proof."""
+"""The demonstration, act by act; each act waits until its effect is visible."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from demo.screen import Screen
-    from demo.world import Film, World
+    from demo.world import DemoWorld, Film
     from sim.faults import Request
     from sim.stash.plugin_host import Invocation
 
 BULK = 10
-# Everything takes a second or two; a busy machine takes longer.
+# Everything takes a second or two, longer on a busy machine.
 ARRIVES_WITHIN_S = 15.0
 DRAINED_WITHIN_S = 30.0
 BAR_EVERY_S = 0.5
@@ -31,13 +31,13 @@ class NotArrivedError(Exception):
 class Story:
     """One run through all acts."""
 
-    def __init__(self, world: World, screen: Screen) -> None:
+    def __init__(self, world: DemoWorld, screen: Screen) -> None:
         self.world = world
         self.plex, self.stash, self.screen = world.plex, world.stash, screen
         self._log = LogTail(world.data)
 
     def tell(self) -> None:
-        """Raises NotArrivedError."""
+        """Run all acts. Raises NotArrivedError."""
         self.edit_one()
         self.edit_many()
         self.remove_tag()
@@ -46,7 +46,7 @@ class Story:
         self.show_task("6. And the task Outage Summary Report", "Outage Summary Report")
 
     def edit_one(self) -> None:
-        """The whole edit form, with no worker yet; then the title once more, with one."""
+        """Save the whole edit form while there is no worker; then save another title, now with a worker."""
         film = self.world.films[0]
         self.screen.head("1. An edit in Stash arrives in Plex")
         before = self.plex.item(film.item)
@@ -70,7 +70,7 @@ class Story:
         self._tell_arrival(film, "the worker was there already")
 
     def edit_many(self) -> None:
-        """One tag for several scenes: as many hooks in a row, one push each."""
+        """Give one tag to several scenes: one hook and one push for each."""
         films = self.world.films[1 : BULK + 1]
         self.screen.head(f"2. A bulk edit of {BULK} scenes")
         given = {"ids": [self._id_of("tag", "Classic")], "mode": "ADD"}
@@ -84,7 +84,7 @@ class Story:
         self._plex(f"all {BULK} have the genre, the last one {after_ms:.0f} ms after the first hook began")
 
     def remove_tag(self) -> None:
-        """What PlexSync put there it takes away; what a person put there stays."""
+        """Remove a tag in Stash: what PlexSync added to Plex goes, what a person added stays."""
         film = self.world.films[0]
         self.screen.head("3. A tag removed in Stash leaves Plex; a genre added by hand in Plex stays")
         self.plex.edit_by_hand(film.item, genres=("Drama", "Outdoor", "Our favourites"))
@@ -99,7 +99,7 @@ class Story:
             raise NotArrivedError(f"the genres are {self.plex.item(film.item).genres}")
 
     def go_through_outage(self) -> None:
-        """Plex away, Plex starting, Plex back: nobody touches PlexSync."""
+        """Plex goes away, starts and comes back; nobody touches PlexSync."""
         films = self.world.films
         self.screen.head(f"4. An outage ({TIME_SCALE} times faster than in real life)")
         off = self.plex.fault(Fault.refused())
@@ -141,11 +141,11 @@ class Story:
 
         self._wait(is_drained, "the edits made during the outage", within_s=DRAINED_WITHIN_S)
         self._wait(lambda: circuit_state(self.world.data) == "closed", "the closing of the circuit")
-        # What the reports of the next acts count is complete then.
+        # By then the counts in the reports of the next acts are complete.
         self._wait(lambda: worker_doing(self.world.data) == "idle", "the end of the worker's work")
 
     def show_task(self, heading: str, task: str) -> None:
-        """What a task writes to Stash's log."""
+        """Show what a task writes to Stash's log."""
         self.screen.head(heading)
         result = self.stash.run_task(task, timeout_s=ARRIVES_WITHIN_S)
         if result.error is not None:
@@ -153,10 +153,10 @@ class Story:
         for line in result.log:
             self.screen.quote(line.text)
 
-    # Looking on
+    # Waiting and reading
 
     def _wait(self, is_there: Callable[[], bool], what: str, *, within_s: float = ARRIVES_WITHIN_S) -> None:
-        """Until it is there, telling what the worker says meanwhile. Raises NotArrivedError."""
+        """Wait for a condition and show the worker's messages meanwhile. Raises NotArrivedError."""
         give_up_at = time.monotonic() + within_s
         self._tell_log()
         while not is_there():
@@ -167,7 +167,7 @@ class Story:
         self._tell_log()
 
     def _hooks(self) -> list[Invocation]:
-        """Every hook so far. Raises NotArrivedError when one of them did not do what it should."""
+        """Every hook so far. Raises NotArrivedError if one did not do what it should."""
         hooks = [each for each in self.stash.invocations if b'"hookContext"' in each.stdin]
         for hook in hooks:
             if hook.exit_code != 0 or hook.stdout != b'{"output": "queued"}':
@@ -180,7 +180,7 @@ class Story:
     def _id_of(self, kind: str, name: str) -> str:
         return str(self.stash.add_entity(kind, name))
 
-    # Telling
+    # Reporting
 
     def _tell_log(self) -> None:
         for message in self._log.new_messages():
@@ -192,7 +192,7 @@ class Story:
         self._stash(f"{what}; Stash runs the hook, {took_ms:.0f} ms: {hook.stdout.decode('utf-8', 'replace')}")
 
     def _tell_arrival(self, film: Film, how: str) -> None:
-        """From the start of the last hook to the arrival of the last edit."""
+        """Show the time from the start of the last hook to the arrival of the last edit."""
         after_ms = 1000 * (self._edits_of(film)[-1].at - self._hooks()[-1].started_at)
         self._plex(f"has it {after_ms:.0f} ms after the hook began; {how}")
 

@@ -1,4 +1,4 @@
-"""What the demonstration plays in: both servers with the same films, and PlexSync's data directory."""
+"""The setting of the demonstration: both servers with the same films, and PlexSync's data directory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sim.stash.simulator import StashSim
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# A minute of PlexSync's waiting takes five seconds, so a whole outage fits into the demonstration.
+# A minute of PlexSync's waiting takes five seconds, so that a whole outage fits in.
 TIME_SCALE = 12
 FILMS = 40
 WORKER_ENDS_WITHIN_S = 10.0
@@ -28,15 +28,15 @@ LOOK_S = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Film:
-    """A scene of Stash and the item of Plex that holds its file."""
+    """A scene in Stash and the item in Plex that has its file."""
 
     scene: int
     item: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """The servers know their films by file names alone at first; `data` is PlexSync's data directory."""
+class DemoWorld:
+    """At first the servers know their films by file names only; `data` is PlexSync's data directory."""
 
     plex: PlexSim
     stash: StashSim
@@ -45,7 +45,7 @@ class World:
 
 
 @contextmanager
-def open_world(*, plugin: str, folder: str, data: str, packages: str) -> Iterator[World]:
+def open_world(*, plugin: str, folder: str, data: str, packages: str) -> Iterator[DemoWorld]:
     """Start both servers and configure the plugin as a user would. `packages`: a folder to import from, or ""."""
     path = os.pathsep.join(part for part in (packages, os.environ.get("PYTHONPATH", "")) if part)
     environment = {"PYTHONPATH": path, "PLEXSYNC_DATA_DIR": data, "PLEXSYNC_TIME_SCALE": str(TIME_SCALE)}
@@ -55,46 +55,46 @@ def open_world(*, plugin: str, folder: str, data: str, packages: str) -> Iterato
         files = [(f"/media/film_{number:02}.mp4", 700_000_000 + number) for number in range(1, FILMS + 1)]
         films = [Film(scene=stash.add_scene(*file), item=plex.add_item(section, files=[file])) for file in files]
         stash.configure_plugin(plex_url=plex.url, plex_token=plex.token, recovery_minutes=1)
-        yield World(plex=plex, stash=stash, films=films, data=data)
+        yield DemoWorld(plex=plex, stash=stash, films=films, data=data)
 
 
 def end_worker(data: str) -> None:
-    """Kill the worker of this data directory, and keep one that is just starting from living on.
+    """Kill the worker of this data directory, and prevent one that is just starting from surviving.
 
-    Call it when no hook runs any more. The lock is held until this process ends: a worker that comes late finds it
-    taken, and then no directory.
+    Call it when no hook is running. The lock is held until this process ends: a worker that starts late finds it taken,
+    and then no directory.
     """
     if not os.path.isdir(data):
         return
     descriptor = take_over(data)
     if descriptor is not None and os.name == "nt":
-        lock.release(descriptor)  # Windows removes no folder with an open file
+        lock.release(descriptor)  # Windows does not remove a folder with an open file
 
 
 def take_over(data: str) -> int | None:
-    """Kill the worker if there is one, and take its lock; None when that cannot be had."""
+    """Kill the worker, if there is one, and take its lock; None if the lock cannot be had."""
     give_up_at = time.monotonic() + WORKER_ENDS_WITHIN_S
     while (descriptor := lock.try_take(data)) is None and time.monotonic() < give_up_at:
         try:
             with open(os.path.join(data, WORKER), encoding="utf-8") as file:
                 os.kill(json.load(file)["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
         except (FileNotFoundError, ProcessLookupError):
-            pass  # it has not told its pid yet, or is gone
+            pass  # the worker has not written its pid yet, or has gone
         time.sleep(LOOK_S)
     return descriptor
 
 
 def circuit_state(data: str) -> str:
-    """As `circuit_breaker.json` has it."""
-    return _told(data, CIRCUIT_BREAKER, "state", "closed")
+    """The state in `circuit_breaker.json`."""
+    return _read_value(data, CIRCUIT_BREAKER, "state", "closed")
 
 
 def worker_doing(data: str) -> str:
-    """As `worker.json` has it."""
-    return _told(data, WORKER, "doing", "")
+    """The worker's activity in `worker.json`."""
+    return _read_value(data, WORKER, "doing", "")
 
 
-def _told(data: str, name: str, key: str, default: str) -> str:
+def _read_value(data: str, name: str, key: str, default: str) -> str:
     try:
         with open(os.path.join(data, name), encoding="utf-8") as file:
             return str(json.load(file)[key])
@@ -103,14 +103,14 @@ def _told(data: str, name: str, key: str, default: str) -> str:
 
 
 class LogTail:
-    """What the worker has written to its log since the last look."""
+    """The worker's log, read piece by piece."""
 
     def __init__(self, data: str) -> None:
         self._path = log_path(data)
         self._read_bytes = 0
 
     def new_messages(self) -> list[str]:
-        """Without time and level; those about single scenes are left out."""
+        """The messages since the last call, without time and level, except those about single scenes."""
         try:
             with open(self._path, "rb") as file:
                 file.seek(self._read_bytes)
@@ -125,12 +125,12 @@ class LogTail:
 
 
 def log_path(data: str) -> str:
-    """The worker's log."""
+    """The path of the worker's log."""
     return os.path.join(data, WORKER_LOG)
 
 
 def end_of_log(data: str, lines: int = 15) -> str:
-    """What the worker said last, for whoever has to find out what went wrong."""
+    """The worker's last messages, for the analysis of a failure."""
     try:
         with open(log_path(data), encoding="utf-8", errors="replace") as file:
             return "".join(file.readlines()[-lines:])

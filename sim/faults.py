@@ -1,7 +1,7 @@
-"""What can go wrong between a client and a simulated server, switchable while it runs.
+"""Faults between a client and a simulated server; tests switch them on and off while it runs.
 
-A `Fault` says what happens to one request, a `FaultRule` which requests it strikes and how often, the `FaultPlan`
-holds the rules of one server. Nothing here knows Plex or Stash.
+A `Fault` says what happens to one request, a `FaultRule` which requests it hits and how often; the `FaultPlan` holds
+the rules of one server. Nothing here knows Plex or Stash.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# The page that a reverse proxy or a captive portal puts in front of a server: a 200 that is no answer.
+# The page of a reverse proxy or a captive portal in front of a server: status 200, but not the server's answer.
 PROXY_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Please sign in</h1></body></html>"
 
-# What Plex Media Server says while it migrates its database or starts its plug-ins.
+# Plex Media Server's answer while it migrates its database or starts its plug-ins.
 MAINTENANCE_ANSWER = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n<Response code="503" title="Maintenance" '
     b'status="Plex Media Server is currently running startup maintenance tasks."/>'
@@ -29,14 +29,16 @@ MAINTENANCE_ANSWER = (
 class Request:
     """One request as the server saw it.
 
-    `path` is without query and percent-decoded, `query` decoded in the order sent, `headers` the names in lower case
-    (values may be secrets), `at` epoch seconds of arrival, `status` None while unanswered or when the answer was lost.
+    `path` is percent-decoded and without the query, `query` is decoded and in the order sent, `headers` are the names
+    in lower case (values may be secrets), `line_bytes` is the length of the request line as sent, `at` the arrival in
+    epoch seconds, `status` is None before the answer and when the answer was lost.
     """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
     headers: frozenset[str] = frozenset()
+    line_bytes: int = 0
     body_bytes: int = 0
     at: float = 0.0
     status: int | None = None
@@ -53,8 +55,18 @@ class Request:
         return frozenset(int(part) for text in texts for part in text.split(",") if part.isascii() and part.isdigit())
 
 
-class Kind(Enum):
-    """The ways to fail."""
+def is_write(request: Request) -> bool:
+    """Whether the method says that the request changes something; for faults that hit writes only."""
+    return request.method in {"PUT", "POST", "DELETE"}
+
+
+def is_read(request: Request) -> bool:
+    """Whether the method says that the request only reads; for faults that hit reads only."""
+    return not is_write(request)
+
+
+class FaultKind(Enum):
+    """The ways in which a request can fail."""
 
     REFUSED = "refused"
     HANG = "hang"
@@ -66,11 +78,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What happens to a request. With `after` the request takes effect first and only its answer is lost or replaced:
-    the client cannot know that the edit was made.
+    """What happens to a request. With `after`, the request takes effect and only its answer is lost or replaced, so the
+    client cannot know that the edit was made.
     """
 
-    kind: Kind
+    kind: FaultKind
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = "text/html"
@@ -81,40 +93,40 @@ class Fault:
 
     @classmethod
     def refused(cls) -> Fault:
-        """Nobody listens at the port and open connections are cut, as with a server that is switched off."""
-        return cls(kind=Kind.REFUSED)
+        """Nothing listens at the port and open connections are cut, as when the server is switched off."""
+        return cls(kind=FaultKind.REFUSED)
 
     @classmethod
     def hang(cls, *, after: bool = False) -> Fault:
-        """The connection is accepted and the request read, then nothing, until the fault is healed."""
-        return cls(kind=Kind.HANG, after=after)
+        """The connection is accepted and the request read; no answer comes until the fault is healed."""
+        return cls(kind=FaultKind.HANG, after=after)
 
     @classmethod
     def slow(cls, delay_s: float, *, after: bool = False) -> Fault:
-        """The right answer, `delay_s` late. Without `after` the effect is late too, even when the client has gone."""
-        return cls(kind=Kind.SLOW, delay_s=delay_s, after=after)
+        """The right answer, `delay_s` late. Without `after` the effect is late too, even if the client has gone."""
+        return cls(kind=FaultKind.SLOW, delay_s=delay_s, after=after)
 
     @classmethod
     def dropped(cls, *, after: bool = False) -> Fault:
-        """The connection is closed in place of an answer."""
-        return cls(kind=Kind.DROPPED, after=after)
+        """The connection is closed instead of answered."""
+        return cls(kind=FaultKind.DROPPED, after=after)
 
     @classmethod
     def truncated(cls) -> Fault:
-        """The length of the whole answer is announced, half of it is sent; the request did take effect."""
-        return cls(kind=Kind.TRUNCATED, after=True)
+        """The full length of the answer is announced and half of it sent; the request has taken effect."""
+        return cls(kind=FaultKind.TRUNCATED, after=True)
 
     @classmethod
     def answer(cls, status: int, *, body: bytes | None = None, after: bool = False) -> Fault:
-        """An error of this HTTP status with an HTML body, as Plex and proxies send them."""
+        """This HTTP status with an HTML body, as Plex and proxies send their errors."""
         page = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>".encode()
-        return cls(kind=Kind.ANSWER, status=status, body=page if body is None else body, after=after)
+        return cls(kind=FaultKind.ANSWER, status=status, body=page if body is None else body, after=after)
 
     @classmethod
     def starting(cls, *, identity: bool = True) -> Fault:
-        """503 on everything; a Plex that is starting answers `/identity` long before the rest (`identity`)."""
+        """503 for everything. A starting Plex answers `/identity` long before the rest, unless `identity` is False."""
         return cls(
-            kind=Kind.ANSWER,
+            kind=FaultKind.ANSWER,
             status=503,
             content_type="application/xml",
             body=MAINTENANCE_ANSWER,
@@ -128,41 +140,41 @@ class Fault:
 
     @classmethod
     def forbidden(cls) -> Fault:
-        """403: the token is known and may not do this."""
+        """403: the token is valid but may not do this."""
         return cls.answer(403)
 
     @classmethod
     def busy(cls, retry_after: str | None = None) -> Fault:
-        """429, with a Retry-After header when given: seconds or an HTTP date."""
+        """429. `retry_after`: the value of the Retry-After header, seconds or an HTTP date."""
         headers = () if retry_after is None else (("Retry-After", retry_after),)
         return replace(cls.answer(429), headers=headers)
 
     @classmethod
     def html(cls, *, after: bool = False) -> Fault:
-        """200 with a proxy's HTML page, in place of the answer."""
-        return cls(kind=Kind.ANSWER, status=200, body=PROXY_PAGE, after=after)
+        """A proxy's HTML page with status 200 instead of the answer."""
+        return cls(kind=FaultKind.ANSWER, status=200, body=PROXY_PAGE, after=after)
 
     @classmethod
     def redirect(cls, location: str, *, status: int = 302) -> Fault:
-        """To another address; whoever follows it carries the token there."""
-        return cls(kind=Kind.ANSWER, status=status, headers=(("Location", location),))
+        """To another address; a client that follows takes its token there."""
+        return cls(kind=FaultKind.ANSWER, status=status, headers=(("Location", location),))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class FaultRule:
-    """A fault, the requests that it strikes, and how many are left to strike (None: no end)."""
+    """A fault, the requests that it hits, and how many more it may hit (None: no limit)."""
 
     fault: Fault
     when: Callable[[Request], bool]
     left: int | None
     hits: int = 0
 
-    def strikes(self, request: Request) -> bool:
-        """Whether this request is struck; does not count it."""
+    def matches(self, request: Request) -> bool:
+        """Whether the rule applies to this request; does not count it."""
         return self.left != 0 and request.path not in self.fault.spares and self.when(request)
 
     def count(self) -> None:
-        """One request was struck."""
+        """Count one request as hit."""
         self.hits += 1
         if self.left is not None:
             self.left -= 1
@@ -177,7 +189,7 @@ class _Hold:
 
 
 class FaultPlan:
-    """The rules in force; the first that fits strikes. Safe for use from any thread."""
+    """The rules in force; the first match applies. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -186,20 +198,20 @@ class FaultPlan:
         self._is_cut = False
 
     def add(self, rule: FaultRule) -> None:
-        """Put a rule in force, behind those already there."""
+        """Put a rule in force, after the existing ones."""
         with self._lock:
             self._rules.append(rule)
 
     def take(self, request: Request) -> FaultRule | None:
-        """The rule that strikes this request, counted; None: the request fares well."""
+        """Return and count the rule that hits this request; None if no rule does."""
         with self._lock:
-            rule = next((rule for rule in self._rules if rule.strikes(request)), None)
+            rule = next((rule for rule in self._rules if rule.matches(request)), None)
             if rule is not None:
                 rule.count()
             return rule
 
     def heal(self, rule: FaultRule | None = None) -> None:
-        """End one rule, or all; what hangs in it is let go."""
+        """End one rule, or all of them, and release the requests that hang in it."""
         with self._lock:
             healed = [each for each in self._rules if rule is None or each is rule]
             self._rules = [each for each in self._rules if each not in healed]
@@ -208,8 +220,8 @@ class FaultPlan:
                     hold.over.set()
 
     def hold(self, rule: FaultRule | None, timeout_s: float | None) -> bool:
-        """Wait out the time (None: for ever) or until the rule is healed, whichever is first; False: the server closed
-        its connections meanwhile and nobody waits for an answer any more.
+        """Wait for this long (None: without limit) or until the rule is healed. False: the server has closed its
+        connections meanwhile, so nobody waits for an answer.
         """
         hold = _Hold(rule=rule)
         with self._lock:
@@ -222,20 +234,20 @@ class FaultPlan:
             return not self._is_cut
 
     def cut(self) -> None:
-        """Let go of everything held, and hold nothing more, until `uncut`: the server closes its connections."""
+        """Release everything that is held and hold nothing more until `uncut`: the server closes its connections."""
         with self._lock:
             self._is_cut = True
             for hold in self._held:
                 hold.over.set()
 
     def uncut(self) -> None:
-        """The server is there again."""
+        """Hold requests again: the server is back."""
         with self._lock:
             self._is_cut = False
 
 
 class RequestLog:
-    """All requests since the start or the last clearing, in the order of arrival. Safe for use from any thread."""
+    """All requests since the start or the last `clear`, in order of arrival. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -243,7 +255,7 @@ class RequestLog:
         self._next_number = 0
 
     def arrived(self, request: Request) -> int:
-        """Note a request; returns the number to settle it with."""
+        """Record a request; returns its number for `answered`."""
         with self._changed:
             self._next_number += 1
             self._requests[self._next_number] = request
@@ -251,19 +263,19 @@ class RequestLog:
             return self._next_number
 
     def answered(self, number: int, status: int) -> None:
-        """Note what a request was answered, unless the log was cleared meanwhile."""
+        """Record the status of an answer, unless the log has been cleared meanwhile."""
         with self._changed:
             if number in self._requests:
                 self._requests[number] = replace(self._requests[number], status=status)
                 self._changed.notify_all()
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop all requests recorded so far."""
         with self._changed:
             self._requests.clear()
 
     def wait_for(self, condition: Callable[[list[Request]], bool], timeout_s: float) -> bool:
-        """Wait until the log fulfils the condition; False when the time is over first."""
+        """Wait until the log fulfils the condition; False on timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(list(self._requests.values())), timeout_s)
 

@@ -1,4 +1,4 @@
-"""A server on loopback whose port can go away and come back, with every connection on a thread of its own."""
+"""A server on loopback whose port can close and reopen; every connection has its own thread."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 HOST = "127.0.0.1"
-# How often the accepting thread looks whether it should end; bounds how long a stop takes.
+# How often the accepting thread checks whether to end; an upper bound for the time a stop takes.
 POLL_S = 0.02
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection, kept alive; `server.service` is what answers."""
+    """One connection, kept alive; `server.service` answers."""
 
     protocol_version = "HTTP/1.1"
     sys_version = ""
@@ -22,21 +22,21 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # an answer leaves in one piece
 
     def handle(self) -> None:
-        """The client may go away at any time, and a stop cuts every connection."""
+        """Ignore lost connections: the client may leave at any time, and a stop cuts every connection."""
         with suppress(ConnectionError, TimeoutError, ValueError):
             super().handle()
 
     def finish(self) -> None:
-        """As above."""
+        """Ignore lost connections, as `handle` does."""
         with suppress(OSError):
             super().finish()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
-        """Nothing goes to stderr; the log of requests has it all."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+        """Write nothing to stderr; the log of requests has everything."""
 
 
 class Server(ThreadingHTTPServer):
-    """`service` is for the handlers and outlives the server. A stop waits for each of them, unless `daemon_threads`."""
+    """`service` is for the handlers and outlives the server. Without `daemon_threads` a stop waits for all handlers."""
 
     request_queue_size = 128
 
@@ -48,19 +48,19 @@ class Server(ThreadingHTTPServer):
         super().__init__((HOST, port), handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """A connection begins."""
+        """Register a new connection."""
         with self._guard:
             self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """A connection ends."""
+        """Forget a connection that ends."""
         with self._guard:
             self._open.discard(request)
         super().shutdown_request(request)
 
     def cut_connections(self) -> None:
-        """End every connection, also those that wait for a next request."""
+        """Cut every connection, including those that are idle."""
         with self._guard:
             for connection in self._open:
                 with suppress(OSError):
@@ -68,7 +68,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Port:
-    """Stays ours while nobody listens: a second socket, bound and not listening, keeps others off it."""
+    """Keeps its number while nothing listens: a second socket, bound but not listening, keeps others away."""
 
     def __init__(self, handler: type[Handler], *, daemon_threads: bool) -> None:
         self._handler, self._daemon_threads = handler, daemon_threads
@@ -80,7 +80,7 @@ class Port:
         self._thread: threading.Thread | None = None
 
     def open(self, service: Any) -> None:
-        """Listen; nothing happens when it does. `service` has `faults`, a FaultPlan, and what its handler needs."""
+        """Listen; does nothing if it already does. `service` has `faults`, a FaultPlan, and what its handler needs."""
         if self._server is None:
             service.faults.uncut()
             self._server = server = Server(service, self.number, self._handler, daemon_threads=self._daemon_threads)
@@ -88,7 +88,7 @@ class Port:
             self._thread.start()
 
     def close(self) -> None:
-        """Refuse connections and cut those that are open; nothing happens when it does already."""
+        """Refuse connections and cut the open ones; does nothing if it is already closed."""
         server, self._server = self._server, None
         if server is None or self._thread is None:
             return
@@ -100,6 +100,6 @@ class Port:
         server.server_close()
 
     def release(self) -> None:
-        """Give the port up."""
+        """Close the port and give up its number."""
         self.close()
         self._reservation.close()

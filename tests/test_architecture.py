@@ -100,6 +100,9 @@ RESERVED = (
     ),
 )  # fmt: skip
 
+# Where a class's name belongs to it alone: whoever reads or searches for it finds one thing.
+CLASS_NAMES_ARE_UNIQUE_IN: Final = (*PLUGIN, "sim", "demo", "bench")
+
 # Standard output is the plugin's answer to Stash.
 MAY_PRINT = ("sim/", "tests/", "bench/", "demo/")
 
@@ -265,6 +268,20 @@ def is_mutable(value: ast.expr | None) -> bool:
     return isinstance(value, (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp))
 
 
+def class_names_are_unique(sources: tuple[Source, ...]) -> Iterator[str]:
+    """Nested classes included."""
+    first: dict[str, str] = {}
+    for source in sources:
+        if source.room not in CLASS_NAMES_ARE_UNIQUE_IN:
+            continue
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ClassDef):
+                where = f"{source.path}:{node.lineno}"
+                if node.name in first:
+                    yield f"{where}: {first[node.name]} has a class {node.name} too"
+                first.setdefault(node.name, where)
+
+
 RULES: Final = (
     imports_run_down_only,
     only_some_rooms_import_packages,
@@ -343,6 +360,26 @@ def test_rule_finds(rule: Callable[[Source], Iterator[str]], path: str, text: st
 )
 def test_no_rule_objects_to(path: str, text: str) -> None:
     assert [violation for rule in RULES for violation in rule(parse(path, text))] == []
+
+
+def test_no_two_classes_share_a_name(sources: tuple[Source, ...]) -> None:
+    violations = list(class_names_are_unique(sources))
+    assert not violations, "\n".join(violations)
+
+
+@pytest.mark.parametrize(
+    ("texts", "count"),
+    [
+        ({"plex/a.py": "class A: ...", "sim/b.py": "class A: ..."}, 1),
+        ({"demo/a.py": "class A: ...", "bench/b.py": "def f():\n class A: ..."}, 1),
+        ({"store/a.py": "class A:\n class A: ..."}, 1),
+        ({"plexsync.py": "class A: ...", "local/b.py": "class A: ...", "hooks/c.py": "class A: ..."}, 2),
+        ({"plex/a.py": "class A: ...", "sim/b.py": "class B: ...", "tests/c.py": "class A: ..."}, 0),
+    ],
+)
+def test_a_second_class_with_the_same_name_is_found_in_every_room(texts: dict[str, str], count: int) -> None:
+    sources = tuple(parse(path, text) for path, text in texts.items())
+    assert len(list(class_names_are_unique(sources))) == count
 
 
 def test_every_python_file_lies_in_a_room_that_the_rules_know(sources: tuple[Source, ...]) -> None:

@@ -1,8 +1,8 @@
-"""Which items a listing shows, and in which order: Plex's filters and sorts.
+"""Which items a listing contains, and in which order: Plex's filters and sorts.
 
-A filter is a field with an operator that ends in the query's own `=`: `title=a` contains, `title==a` is, `title!=a`,
-`year>=2004` at least, `addedAt>>=1700000000` after, `addedAt<<=-30d` before thirty days ago, `genre=12` by tag id.
-A comma means "or", the same field twice means "and".
+A filter is a field with an operator that ends with the query's own `=`: `title=a` contains, `title==a` equals,
+`title!=a`, `year>=2004` at least, `addedAt>>=1700000000` after, `addedAt<<=-30d` more than thirty days ago, `genre=12`
+by tag id. A comma means "or", the same field twice means "and".
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 
 def filtered(items: list[Item], query: Iterable[tuple[str, str]], now: int) -> list[Item]:
-    """The items that pass every filter in the query, in the order given; unknown parameters filter nothing."""
+    """The items that pass every filter in the query, in the given order; unknown parameters filter nothing."""
     for predicate in _predicates(query, now):
         items = [item for item in items if predicate(item)]
     return items
 
 
 def in_order(items: list[Item], sort: str) -> list[Item]:
-    """Sorted by `field:desc,field2`, on top of the order by title; an unknown field leaves the order."""
+    """Sort by `field:desc,field2`, then by title; an unknown field changes nothing."""
     for part in reversed([part for part in sort.split(",") if part]):
         name, _, direction = part.rpartition(".")[2].partition(":")
         if name in {"title", "titleSort"}:
@@ -73,8 +73,8 @@ def _predicates(query: Iterable[tuple[str, str]], now: int) -> Iterable[Callable
             continue
         name, sign = match["field"], match["operator"]
         if value.startswith("=") and sign in {"", "!"}:
-            sign, value = sign + "=", value[1:]  # noqa: PLW2901 - `title==A` splits at its first `=`
-        # A comma in a value is always "or": Plex knows no way to escape it here.
+            sign, value = sign + "=", value[1:]  # noqa: PLW2901 - `title==A` is split at its first `=`
+        # A comma in a value is always "or": Plex has no way to escape it here.
         values = [part for part in value.split(",") if part]
         if name == "file":
             yield _by_file(values)
@@ -87,7 +87,7 @@ def _predicates(query: Iterable[tuple[str, str]], now: int) -> Iterable[Callable
 
 
 def _by_file(values: list[str]) -> Callable[[Item], bool]:
-    """`file=`: a part of any path of the item, any case."""
+    """`file=`: part of any of the item's paths, in any case."""
     needles = [ascii_fold(value) for value in values]
 
     def predicate(item: Item) -> bool:

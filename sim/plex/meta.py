@@ -1,4 +1,4 @@
-"""What a section says about its filters and sorts (`includeMeta=1`); plexapi asks before it searches."""
+"""The filters and sorts of a section (`includeMeta=1`); plexapi asks for them before it searches."""
 
 from __future__ import annotations
 

@@ -1,37 +1,56 @@
-"""What the simulated Plex's port serves: the routes, with token, request log and faults around them."""
+"""The HTTP side of the simulated Plex: token, request log and faults around the routes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sim.faults import FaultPlan, Kind, Request, RequestLog
-from sim.plex.routes import Answer, Call, Routes, refusal
+from sim.faults import FaultKind, FaultPlan, Request, RequestLog
+from sim.plex.calls import PlexAnswer, PlexCall, refusal
 from sim.port import Handler, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sim.plex.accounts import Accounts
+    from sim.plex.quirks import Quirks
+    from sim.plex.routes import Routes
 
-class Service:
-    """What all connections share: it outlives the listening socket, which may come and go."""
+# Longer than any request line: only `Quirks` limit what the simulator takes.
+LONGEST_LINE_BYTES = 10_000_000
+TOO_LARGE = 413
 
-    def __init__(self, routes: Routes, *, token: str, clock: Callable[[], float]) -> None:
-        self.routes = routes
-        self.token = token
+
+class PlexService:
+    """What all connections share; it outlives the listening socket, which may close and reopen."""
+
+    def __init__(self, routes: Routes, accounts: Accounts, quirks: Quirks, *, clock: Callable[[], float]) -> None:
+        self.routes, self.accounts, self.quirks = routes, accounts, quirks
         self.clock = clock
         self.log = RequestLog()
         self.faults = FaultPlan()
         self.latency_s = 0.0
 
-    def answer(self, call: Call) -> Answer:
-        """The answer without faults; a wrong or missing token is 401 everywhere but at `/identity`."""
-        if call.request.path != "/identity" and call.header_or_query("X-Plex-Token") != self.token:
-            return refusal(401, "Unauthorized")
-        return self.routes.answer(call)
+    def answer(self, call: PlexCall) -> PlexAnswer:
+        """The answer without faults. The limits of length come first; a wrong or missing token is refused everywhere
+        except at `/identity`.
+        """
+        limit, most = self.quirks.request_line_bytes, self.quirks.body_bytes
+        if limit is not None and call.request.line_bytes > limit:
+            return refusal(self.quirks.long_line_status)
+        if most is not None and call.request.body_bytes > most:
+            return refusal(TOO_LARGE)
+        if call.request.path == "/identity":
+            return self.routes.answer(call)
+        account = self.accounts.behind(call.header_or_query("X-Plex-Token"))
+        if isinstance(account, int):
+            return refusal(account)
+        status = account.refusal_of(call.request)
+        return self.routes.answer(replace(call, account=account)) if status is None else refusal(status)
 
 
-class _Lost(Exception):  # noqa: N818 - not an error: the fault asked for it
+class _Lost(Exception):  # noqa: N818 - not an error: the fault asks for it
     """The connection ends here."""
 
 
@@ -41,8 +60,17 @@ class PlexHandler(Handler):
     server: Server
     server_version = "PlexMediaServer"
 
+    def handle_one_request(self) -> None:
+        """As the base class does, without its limit of 64 KiB for the request line."""
+        self.raw_requestline = self.rfile.readline(LONGEST_LINE_BYTES)
+        if not self.raw_requestline:
+            self.close_connection = True
+        elif self.parse_request():
+            self.do_GET()
+            self.wfile.flush()
+
     def do_GET(self) -> None:
-        """Every method goes the same way."""
+        """Serve every method alike."""
         service = self.server.service
         call = self._read_call()
         number = service.log.arrived(call.request)
@@ -51,13 +79,11 @@ class PlexHandler(Handler):
         except _Lost:
             self.close_connection = True
             return
-        # Noted first: who has the answer in hand must find it in the log.
+        # First, so that a client with the answer finds it in the log.
         service.log.answered(number, answer.status)
         self._send(answer, share)
 
-    do_PUT = do_POST = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class calls them so
-
-    def _read_call(self) -> Call:
+    def _read_call(self) -> PlexCall:
         target = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -66,13 +92,14 @@ class PlexHandler(Handler):
             path=unquote(target.path),
             query=tuple(parse_qsl(target.query, keep_blank_values=True)),
             headers=frozenset(headers),
+            line_bytes=len(self.raw_requestline.rstrip(b"\r\n")),
             body_bytes=len(body),
             at=self.server.service.clock(),
         )
-        return Call(request=request, headers=headers, body=body)
+        return PlexCall(request=request, headers=headers, body=body)
 
-    def _decide(self, service: Service, call: Call) -> tuple[Answer, float]:
-        """The answer and the share of its body to send. Raises _Lost when there will be none."""
+    def _decide(self, service: PlexService, call: PlexCall) -> tuple[PlexAnswer, float]:
+        """The answer, and the share of its body to send. Raises _Lost if there is none."""
         if service.latency_s and not service.faults.hold(None, service.latency_s):
             raise _Lost
         rule = service.faults.take(call.request)
@@ -80,21 +107,21 @@ class PlexHandler(Handler):
             return service.answer(call), 1.0
         fault = rule.fault
         early = service.answer(call) if fault.after else None
-        if fault.kind is Kind.ANSWER:
-            answer = Answer(
+        if fault.kind is FaultKind.ANSWER:
+            answer = PlexAnswer(
                 status=fault.status, body=fault.body, content_type=fault.content_type, headers=fault.headers
             )
             return answer, 1.0
-        if fault.kind is Kind.SLOW and service.faults.hold(rule, fault.delay_s):
+        if fault.kind is FaultKind.SLOW and service.faults.hold(rule, fault.delay_s):
             return early or service.answer(call), 1.0
-        if fault.kind is Kind.HANG:
+        if fault.kind is FaultKind.HANG:
             service.faults.hold(rule, None)
-        if fault.kind is Kind.TRUNCATED and early is not None:
-            # An edit's answer is empty: then more is announced than there is.
-            return (early, 0.5) if early.body else (Answer(status=early.status, body=b" " * 100), 0.0)
+        if fault.kind is FaultKind.TRUNCATED and early is not None:
+            # An edit's answer is empty: announce more than there is.
+            return (early, 0.5) if early.body else (PlexAnswer(status=early.status, body=b" " * 100), 0.0)
         raise _Lost
 
-    def _send(self, answer: Answer, share: float) -> None:
+    def _send(self, answer: PlexAnswer, share: float) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))

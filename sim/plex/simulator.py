@@ -1,11 +1,11 @@
-"""A simulated Plex Media Server over HTTP, awkward parts included, for tests and the demonstration.
+"""A simulated Plex Media Server over HTTP, including its awkward sides, for tests and the demonstration.
 
     with PlexSim(token="t0k3n") as plex:
         movies = plex.add_section("Movies", locations=["/media"])
         key = plex.add_item(movies, files=[("/media/a.mp4", 1000)], genres=("Drama",))
         plex.fault(Fault.dropped(after=True), method="PUT", times=1)
 
-Where Plex surprises is said in the docstrings of `plex_edits`, `plex_library`, `plex_routes`, `plex_tags`, `plex_xml`.
+The docstrings of the modules in `sim/plex/` say where Plex surprises.
 """
 
 from __future__ import annotations
@@ -15,17 +15,22 @@ import time
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sim.faults import Fault, FaultRule, Kind, Request
+from sim.faults import Fault, FaultKind, FaultRule, Request
+from sim.plex.accounts import Accounts
 from sim.plex.edits import Edit
-from sim.plex.library import File, Library, Version, as_edit
+from sim.plex.guids import DEFAULT_AGENT
+from sim.plex.item_view import as_edit
+from sim.plex.library import File, PlexLibrary, Version
 from sim.plex.model import VALUE_FIELDS, VALUE_TAGS, ItemView, Values
-from sim.plex.routes import Quirks, Routes
-from sim.plex.server import PlexHandler, Service
+from sim.plex.routes import Routes
+from sim.plex.server import PlexHandler, PlexService
 from sim.port import HOST, Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
+
+    from sim.plex.quirks import Quirks
 
 _VALUE_NAMES = frozenset(each.name for each in fields(Values))
 
@@ -33,9 +38,9 @@ VERSION = "1.43.3.10828-a1b2c3d4e"
 
 
 class PlexSim:
-    """The server, a person at it, and what can go wrong with it. All methods may be called from any thread.
+    """The server, a person who uses it, and its faults. All methods may be called from any thread.
 
-    `clock` answers epoch seconds. `token` and `latency_s` (before every answer) may be set at any time.
+    `clock` returns epoch seconds. `token` and `latency_s` may be set at any time.
     """
 
     def __init__(
@@ -45,10 +50,11 @@ class PlexSim:
         name: str = "Simulated Plex",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._library = Library(clock)
+        self._library = PlexLibrary(clock)
+        self._accounts = Accounts(token)
         identifier = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
-        self._routes = Routes(self._library, name=name, machine_identifier=identifier, version=VERSION)
-        self._service = Service(self._routes, token=token, clock=clock)
+        self._routes = Routes(self._library, self._accounts, name=name, machine_identifier=identifier, version=VERSION)
+        self._service = PlexService(self._routes, self._accounts, self._library.quirks, clock=clock)
         self._port = Port(PlexHandler, daemon_threads=False)
 
     def __enter__(self) -> PlexSim:  # noqa: PYI034 - Python 3.10 has no typing.Self
@@ -61,14 +67,14 @@ class PlexSim:
         self.stop()
 
     def stop(self) -> None:
-        """End everything, also what hangs."""
+        """Stop for good and release everything, including hanging requests."""
         self._port.release()
 
-    # --- where it is
+    # --- its address
 
     @property
     def port(self) -> int:
-        """The same from the beginning to the end, also while nobody listens at it."""
+        """Constant, also while nothing listens at it."""
         return self._port.number
 
     @property
@@ -78,12 +84,40 @@ class PlexSim:
 
     @property
     def token(self) -> str:
-        """The only token that is right."""
-        return self._service.token
+        """The owner's token; the only valid one unless users are added."""
+        return self._accounts.owner_token
 
     @token.setter
     def token(self, token: str) -> None:
-        self._service.token = token
+        self._accounts.owner_token = token
+
+    def add_user(
+        self,
+        token: str,
+        *,
+        name: str = "guest",
+        edit_status: int = 403,
+        may_rate: bool = True,
+        sees_files: bool = True,
+    ) -> None:
+        """Add a shared or home user, whose token reads everything and gets `edit_status`, 403 or 401, for every edit.
+
+        A user who `may_rate` has ratings of their own. `sees_files` False: Parts have no file.
+        """
+        self._accounts.add(token, name=name, edit_status=edit_status, may_rate=may_rate, sees_files=sees_files)
+
+    def expire_token(self, token: str, *, status: int = 498) -> None:
+        """Refuse this token from now on: plex.tv's short-lived tokens end with 498 or 401."""
+        self._accounts.expire(token, status)
+
+    @property
+    def machine_identifier(self) -> str:
+        """Identifies the server; with another one, the same address is another server."""
+        return self._routes.machine_identifier
+
+    @machine_identifier.setter
+    def machine_identifier(self, identifier: str) -> None:
+        self._routes.machine_identifier = identifier
 
     @property
     def latency_s(self) -> float:
@@ -96,29 +130,62 @@ class PlexSim:
 
     @property
     def quirks(self) -> Quirks:
-        """What differs between servers."""
-        return self._routes.quirks
+        """Differences between servers."""
+        return self._library.quirks
 
     # --- the library
 
-    def add_section(self, title: str, *, locations: Sequence[str] = (), section_type: str = "movie") -> int:
-        """Make a library; returns its key. A title may be given twice, as in Plex."""
-        return self._library.add_section(title, section_type=section_type, locations=locations)
+    def add_section(
+        self,
+        title: str,
+        *,
+        locations: Sequence[str] = (),
+        section_type: str = "movie",
+        agent: str = DEFAULT_AGENT,
+    ) -> int:
+        """Make a library; returns its key. As in Plex, two may have the same title. `agent`: see `guids.py`."""
+        return self._library.add_section(title, section_type=section_type, locations=locations, agent=agent)
+
+    def delete_section(self, key: int) -> None:
+        """Delete a library with its items."""
+        self._library.delete_section(key)
+
+    def remake_section(self, key: int) -> int:
+        """Delete a library and make it again with the same title, folders and files; returns its new key.
+
+        The items get new rating keys and lose all edits.
+        """
+        return self._library.remake_section(key)
 
     def rename_section(self, key: int, title: str) -> None:
-        """Give a library another title."""
+        """Change the title of a library."""
         self._library.rename_section(key, title)
 
-    def add_item(self, section: int, *, files: Sequence[Version], added_at: int | None = None, **values: Any) -> int:
-        """Add an item; returns its rating key.
+    def add_item(
+        self,
+        section: int,
+        *,
+        files: Sequence[Version],
+        added_at: int | None = None,
+        guid: str = "",
+        subtype: str | None = None,
+        **values: Any,
+    ) -> int:
+        """Add an item; returns its rating key. The defaults of `guid` and `subtype` are those of the library's agent.
 
-        `files`: for each version a (path, size in bytes), or a list of those when it has several parts. `values`: see
-        `Values`; they are the agent's, which is what a metadata refresh brings back. No title: the file's stem.
+        `files`: one entry for each version, a (path, size in bytes) or a list of these for several parts. `values`: see
+        `Values`; they are the agent's, so a metadata refresh restores them. The default title is the file's stem.
         """
-        return self._library.add_item(section, files, _values(values), added_at=added_at)
+        return self._library.add_item(
+            section, files, _values(values), added_at=added_at, guid=guid, subtype=subtype
+        )
+
+    def add_optimized_version(self, rating_key: int, target: str = "Optimized for Mobile") -> str:
+        """Have Plex make a version for a kind of device, in a folder "Plex Versions"; returns its path."""
+        return self._library.add_optimized_version(rating_key, target)
 
     def put_on_disk(self, section: int, *, files: Sequence[Version], **values: Any) -> None:
-        """Like `add_item`, but Plex does not know it before its next scan of that folder."""
+        """Like `add_item`, but Plex finds it only when it next scans the folder."""
         self._library.put_on_disk(section, files, _values(values))
 
     def scan(self, section: int, path: str = "") -> list[int]:
@@ -126,7 +193,7 @@ class PlexSim:
         return self._library.scan(section, path)
 
     def item(self, rating_key: int) -> ItemView:
-        """The item as it is now. Raises KeyError when there is none."""
+        """The item as it is now. Raises KeyError if there is none."""
         return self._library.view(rating_key)
 
     def items(self, section: int) -> list[ItemView]:
@@ -139,44 +206,48 @@ class PlexSim:
         self._library.remove_item(rating_key)
 
     def replace_file(self, rating_key: int, *, files: Sequence[Version] | None = None) -> int:
-        """Replace the files (by default each by one of the same path and another size): a new rating key, nothing of
-        what was edited is left. Returns the new key.
+        """Replace the files, by default each with one of the same path and another size: the item gets a new rating key
+        and loses all edits. Returns the new key.
         """
         if files is None:
             files = [(path, size + 1) for path, size in self.item(rating_key).files]
         return self._library.replace_file(rating_key, files)
 
     def edit_by_hand(self, rating_key: int, *, locked: bool = True, **values: Any) -> None:
-        """What a person does in Plex: sets fields and whole lists, named as in `Values`, and so locks them."""
+        """Edit as a person does in Plex: sets fields and whole lists, named as in `Values`, and thereby locks them."""
         wanted, names = as_edit(_values(values)), {**VALUE_FIELDS, **VALUE_TAGS}
         with self._library.lock:
             before = self.item(rating_key)
             edit = Edit(
-                # From `values`: a person may empty a field, which `Values` cannot tell from leaving it alone.
+                # From `values`: a person may clear a field, and an empty `Values` field means unchanged.
                 values={VALUE_FIELDS[name]: text for name, text in values.items() if name in VALUE_FIELDS},
                 locks={names[name]: True for name in values} if locked else {},
                 removed={VALUE_TAGS[name]: getattr(before, name) for name in values if name in VALUE_TAGS},
                 added=wanted.added,
             )
-            self._library.edit([rating_key], edit)
+            self._library.edit_by_hand(rating_key, edit)
 
     def unlock_by_hand(self, rating_key: int, names: Iterable[str]) -> None:
-        """A person opens locks; the names are Plex's: `title`, `genre`, `originallyAvailableAt`…"""
+        """Unlock fields as a person does; the names are Plex's: `title`, `genre`, `originallyAvailableAt`…"""
         self._library.edit([rating_key], Edit(locks=dict.fromkeys(names, False)))
 
+    def choose_picture_by_hand(self, rating_key: int, kind: str, data: bytes) -> str:
+        """Upload and select a picture as a person does; `kind`: posters or arts. Returns its key."""
+        return self._library.upload_picture(rating_key, kind, data)
+
     def rate_by_hand(self, rating_key: int, rating: float | None) -> None:
-        """A person rates, 0 to 10; None takes the rating away."""
+        """Rate as a person does, 0 to 10; None removes the rating."""
         self._library.rate(rating_key, rating)
 
     def metadata_refresh(self, rating_key: int) -> None:
-        """Plex's agent visits: every field and list that is not locked goes back to what the agent knows."""
+        """Plex's agent visits: every unlocked field and list goes back to the agent's value."""
         self._library.metadata_refresh(rating_key)
 
     # --- the log
 
     @property
     def requests(self) -> list[Request]:
-        """All requests in the order of arrival; one that is not yet or never answered has no status."""
+        """All requests in order of arrival; one without an answer has no status."""
         return list(self._service.log)
 
     def clear_requests(self) -> None:
@@ -186,7 +257,7 @@ class PlexSim:
     def wait_for_requests(
         self, count: int, *, timeout_s: float = 10.0, when: Callable[[Request], bool] = lambda _request: True
     ) -> bool:
-        """Wait until `count` requests that fit `when` have arrived; False when the time is over first."""
+        """Wait until `count` requests that match `when` have arrived; False on timeout."""
         return self._service.log.wait_for(lambda log: sum(map(when, log)) >= count, timeout_s)
 
     # --- faults
@@ -201,12 +272,12 @@ class PlexSim:
         rating_key: int | None = None,
         times: int | None = None,
     ) -> FaultRule:
-        """From now on strike what fits all conditions (`path`: a beginning), `times` times or until healed.
+        """From now on apply a fault to what matches all conditions (`path`: a prefix), `times` times or until healed.
 
-        `Fault.refused()` strikes the whole server and takes no conditions.
+        `Fault.refused()` applies to the whole server and takes no conditions.
         """
         rule = FaultRule(fault=fault, when=_condition(when, path, method, rating_key), left=times)
-        if fault.kind is Kind.REFUSED:
+        if fault.kind is FaultKind.REFUSED:
             if when or path or method or rating_key is not None or times is not None:
                 raise ValueError("a closed port refuses everybody: Fault.refused() takes no conditions")
             self._port.close()
@@ -215,9 +286,9 @@ class PlexSim:
         return rule
 
     def heal(self, rule: FaultRule | None = None) -> None:
-        """End one fault, or all, and let go of what hangs in it; a closed port opens again."""
+        """End one fault, or all, and release the requests that hang in it; a closed port opens again."""
         self._service.faults.heal(rule)
-        if rule is None or rule.fault.kind is Kind.REFUSED:
+        if rule is None or rule.fault.kind is FaultKind.REFUSED:
             self._port.open(self._service)
 
 

@@ -1,4 +1,4 @@
-"""The tags of all items: one per kind and spelling, ASCII case apart."""
+"""The tags of all items: one for each kind and name, regardless of ASCII case."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 class TagTable:
-    """Plex keeps a tag's first spelling for all items: `BLONDE` on another item shows as `Blonde`. Collections are
-    per section, the other kinds are the server's. Tags outlive their last item.
+    """Plex keeps a tag's first spelling for all items: `BLONDE` on another item shows as `Blonde`. Collections belong
+    to a section, the other kinds to the server. A tag outlives its last item.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class TagTable:
         self._ids: dict[tuple[str, int, str], int] = {}
 
     def named(self, kind: str, section_key: int, name: str) -> Tag:
-        """The tag of that name in any ASCII case, made if there is none."""
+        """The tag of that name in any ASCII case; made if there is none."""
         place = self._place(kind, section_key, name)
         if place not in self._ids:
             tag = Tag(id=len(self._by_id) + 1, kind=kind, name=name)
@@ -39,7 +39,7 @@ class TagTable:
         self._by_id[tag_id] = replace(self._by_id[tag_id], thumb=thumb)
 
     def all_of(self, ids: Iterable[int]) -> list[Tag]:
-        """The tags of these ids, in this order."""
+        """The tags with these ids, in this order."""
         return [self._by_id[tag_id] for tag_id in ids]
 
     def __iter__(self) -> Iterator[Tag]:

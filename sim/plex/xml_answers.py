@@ -1,7 +1,8 @@
-"""Plex's answers as XML: everything is in attributes, and what is empty is left out."""
+"""Plex's answers as XML: everything is in attributes, empty values are omitted."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -9,28 +10,47 @@ from sim.plex.library import agent_picture_key
 from sim.plex.model import FIELDS, TAG_ELEMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from sim.plex.model import Item, Media, Part, Section, Tag
+    from sim.plex.accounts import Account
+    from sim.plex.model import Item, Media, Part, SimulatedSection, Tag
     from sim.plex.tags import TagTable
 
-# A listing shows no more than this many tags of a kind; kinds not named here are not listed at all.
+# The most tags of a kind in a listing; kinds not named here are not listed at all.
 LISTED = {"genre": 2, "country": 2, "collection": 2, "director": 2, "writer": 2, "actor": 3}
+
+# `proxyType` of a version that Plex made for a kind of device.
+OPTIMIZED = 42
 
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """How items are answered: without the attributes and elements in `left_out`, without files for some accounts, and
+    with the values of these fields and tag kinds shown otherwise than they are stored.
+    """
+
+    left_out: frozenset[str] = frozenset()
+    has_files: bool = True
+    shown: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+
+    def text(self, name: str, stored: str) -> str:
+        """What is shown for a stored value."""
+        return self.shown[name](stored) if name in self.shown else stored
+
+
 def escaped(text: str) -> str:
-    """Text as an attribute's value. Plex does not check for characters that XML forbids: NUL, BEL and the like come
-    out raw, and the whole answer is then no XML (plexapi has `cleanXMLString` for it).
+    """Text as an attribute's value. Plex does not check for characters that XML forbids: NUL, BEL and the like come out
+    raw and make the whole answer invalid (plexapi has `cleanXMLString` for it).
     """
     return text.translate(_ESCAPES)
 
 
 def element(name: str, attributes: Mapping[str, object], children: str = "") -> str:
-    """An element; attributes that are None or empty text are left out."""
+    """An element without the attributes that are None or empty."""
     shown = "".join(
         f' {key}="{escaped(str(value))}"' for key, value in attributes.items() if value is not None and value != ""
     )
@@ -43,7 +63,7 @@ def document(attributes: Mapping[str, object], children: Iterable[str] = ()) -> 
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'.encode(errors="replace")
 
 
-def section_element(section: Section, updated_at: int) -> str:
+def section_element(section: SimulatedSection, updated_at: int) -> str:
     """A section in `/library/sections`, with its folders."""
     places = "".join(
         element("Location", {"id": number, "path": path}) for number, path in enumerate(section.locations, 1)
@@ -58,7 +78,7 @@ def section_element(section: Section, updated_at: int) -> str:
         "key": section.key,
         "type": section.type,
         "title": section.title,
-        "agent": "tv.plex.agents.none",
+        "agent": section.agent,
         "scanner": "Plex Video Files Scanner",
         "language": "xn",
         "uuid": section.uuid,
@@ -71,37 +91,45 @@ def section_element(section: Section, updated_at: int) -> str:
     return element("Directory", attributes, places)
 
 
-def listed_item(item: Item, tags: TagTable, left_out: frozenset[str]) -> str:
-    """An item in a listing: at most two genres, countries, collections and directors and three roles, names only;
-    no labels, no locks.
+def account_element(account: Account) -> str:
+    """An account of the server, as its owner may see it."""
+    key = f"/accounts/{account.id}"
+    languages = {"defaultAudioLanguage": "en", "autoSelectAudio": 1, "defaultSubtitleLanguage": "en", "subtitleMode": 0}
+    return element("Account", {"id": account.id, "key": key, "name": account.name, **languages})
+
+
+def listed_item(item: Item, tags: TagTable, rendering: Rendering) -> str:
+    """An item in a listing: at most two genres, countries, collections, directors and writers and three roles, names
+    only; no labels, no locks.
     """
-    children = [] if "Media" in left_out else [_media(media) for media in item.media]
+    children = _versions(item, rendering)
     for kind, most in LISTED.items():
-        if kind in item.facts.tags and TAG_ELEMENTS[kind] not in left_out:
+        if kind in item.facts.tags and TAG_ELEMENTS[kind] not in rendering.left_out:
             children.extend(
-                element(TAG_ELEMENTS[kind], {"tag": tag.name}) for tag in tags.all_of(item.facts.tags[kind][:most])
+                element(TAG_ELEMENTS[kind], {"tag": rendering.text(kind, tag.name)})
+                for tag in tags.all_of(item.facts.tags[kind][:most])
             )
-    return element("Video", _attributes(item, left_out), "".join(children))
+    return element("Video", _attributes(item, rendering), "".join(children))
 
 
-def detailed_item(item: Item, section: Section, tags: TagTable, left_out: frozenset[str]) -> str:
+def detailed_item(item: Item, section: SimulatedSection, tags: TagTable, rendering: Rendering) -> str:
     """An item by its key: all tags with ids, and a `<Field>` for each lock."""
     attributes = {
-        **_attributes(item, left_out),
+        **_attributes(item, rendering),
         "librarySectionTitle": section.title,
         "librarySectionID": section.key,
         "librarySectionKey": f"/library/sections/{section.key}",
     }
-    children = [] if "Media" in left_out else [_media(media) for media in item.media]
+    children = _versions(item, rendering)
     for kind, name in TAG_ELEMENTS.items():
-        if name not in left_out:
-            children.extend(_tag(tag, item) for tag in tags.all_of(item.facts.tags.get(kind, ())))
+        if name not in rendering.left_out:
+            children.extend(_tag(tag, item, rendering) for tag in tags.all_of(item.facts.tags.get(kind, ())))
     children.extend(element("Field", {"locked": 1, "name": name}) for name in sorted(item.locked))
     return element("Video", attributes, "".join(children))
 
 
 def picture_elements(item: Item, kind: str) -> list[str]:
-    """The pictures that can be chosen: the agent's own, then every upload."""
+    """The selectable pictures: the agent's own, then every upload."""
     own = agent_picture_key(item, kind)
     chosen = item.selected.get(kind, own)
     keys = [own, *(picture.key for picture in item.pictures.get(kind, ()))]
@@ -127,16 +155,16 @@ def choice_element(tag: Tag, section_key: int) -> str:
     return element("Directory", attributes)
 
 
-def _attributes(item: Item, left_out: frozenset[str]) -> dict[str, object]:
+def _attributes(item: Item, rendering: Rendering) -> dict[str, object]:
     key = f"/library/metadata/{item.rating_key}"
     fields = item.facts.fields
     attributes: dict[str, object] = {
         "ratingKey": item.rating_key,
         "key": key,
-        # Files that no agent knows have no other identity than their rating key.
-        "guid": f"local://{item.rating_key}",
+        "guid": item.guid,
         "type": "movie",
-        **{name: fields[name] for name in FIELDS if name in fields},
+        "subtype": item.subtype,
+        **{name: rendering.text(name, fields[name]) for name in FIELDS if name in fields},
         "userRating": None if item.user_rating is None else f"{item.user_rating:.1f}",
         "lastRatedAt": item.last_rated_at,
         "year": item.year,
@@ -145,26 +173,39 @@ def _attributes(item: Item, left_out: frozenset[str]) -> dict[str, object]:
         "addedAt": item.added_at,
         "updatedAt": item.updated_at,
     }
-    return {name: value for name, value in attributes.items() if name not in left_out}
+    return {name: value for name, value in attributes.items() if name not in rendering.left_out}
 
 
-def _tag(tag: Tag, item: Item) -> str:
-    attributes = {"id": tag.id, "filter": f"{tag.kind}={tag.id}", "tag": tag.name}
-    if tag.kind == "actor":
-        attributes |= {"role": item.facts.roles.get(tag.id, ""), "thumb": tag.thumb}
+def _tag(tag: Tag, item: Item, rendering: Rendering) -> str:
+    attributes = {
+        "id": tag.id,
+        "filter": f"{tag.kind}={tag.id}",
+        "tag": rendering.text(tag.kind, tag.name),
+        "tagKey": item.facts.tag_keys.get(tag.id),
+        "role": item.facts.roles.get(tag.id),
+        "thumb": tag.thumb,
+    }
     return element(TAG_ELEMENTS[tag.kind], attributes)
 
 
-def _media(media: Media) -> str:
-    attributes = {"id": media.id, "videoCodec": "h264", "audioCodec": "aac", "container": _suffix(media.parts[0])}
-    return element("Media", attributes, "".join(_part(part) for part in media.parts))
+def _versions(item: Item, rendering: Rendering) -> list[str]:
+    return [] if "Media" in rendering.left_out else [_media(media, rendering) for media in item.media]
 
 
-def _part(part: Part) -> str:
+def _media(media: Media, rendering: Rendering) -> str:
+    attributes: dict[str, object] = {"id": media.id, "container": _suffix(media.parts[0])}
+    if media.optimized_for:
+        attributes |= {"proxyType": OPTIMIZED, "target": media.optimized_for, "title": media.optimized_for}
+    else:
+        attributes |= {"videoCodec": "h264", "audioCodec": "aac"}
+    return element("Media", attributes, "".join(_part(part, rendering) for part in media.parts))
+
+
+def _part(part: Part, rendering: Rendering) -> str:
     attributes = {
         "id": part.id,
         "key": f"/library/parts/{part.id}/0/file.{_suffix(part)}",
-        "file": part.file,
+        "file": part.file if rendering.has_files else None,
         "size": part.size,
         "container": _suffix(part),
     }

@@ -1,4 +1,4 @@
-"""Who may ask: user name and password, API key, session cookies. A Stash without a user name is open to all."""
+"""Access to the simulated Stash: user name and password, API key, session cookies. Without a user name it is open."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COOKIE_NAME = "session"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """`visited` counts, by plugin and hook, what has run on the way to this request: it ends loops of hooks."""
+    """`visited` counts, by plugin and hook, what has already run on the way to this request; it ends loops of hooks."""
 
     user: str
     visited: Mapping[str, int] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Who asks. `is_welcome` is false for wrong or missing credentials; `by` is key, cookie or nothing."""
+    """The sender of a request. `is_welcome`: False for wrong or missing credentials. `by`: key, cookie or nothing."""
 
     is_welcome: bool
     user: str = ""
@@ -36,7 +36,7 @@ class Visitor:
 
 
 class Access:
-    """Credentials and the sessions given out under them."""
+    """The credentials, and the sessions issued under them."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.username = self.password = self.api_key = ""
@@ -46,14 +46,14 @@ class Access:
         self._sessions: dict[str, Session] = {}
 
     def log_in(self, username: str, password: str) -> str | None:
-        """The value of a new session cookie; None for wrong credentials."""
+        """Return a new session cookie; None for wrong credentials."""
         is_right = (username, password) == (self.username, self.password)
         return self.new_session(username, {}) if is_right else None
 
     def new_session(self, user: str, visited: Mapping[str, int], *, second: int | None = None) -> str:
-        """A cookie; also an open Stash gives one to plugins, for nobody.
+        """Return a session cookie. An open Stash also gives one to plugins, for no user.
 
-        Stash signs the session and the second it was written in: one cookie for each second, not for each request.
+        Stash signs the session and the second of signing: a new cookie each second, not one for each request.
         """
         now = self._now()
         value = self._signed(int(now) if second is None else second, user, sorted(visited.items()))
@@ -67,12 +67,12 @@ class Access:
         return base64.urlsafe_b64encode(text + b"|" + signature).decode()
 
     def expire_sessions(self) -> None:
-        """Every cookie given out until now is worth nothing from here on."""
+        """Invalidate every cookie issued so far."""
         self._sessions.clear()
         self._key = secrets.token_bytes()
 
     def visitor(self, api_key: str, cookie: str) -> Visitor:
-        """A wrong API key is refused even by an open Stash."""
+        """Identify the sender of a request. Even an open Stash refuses a wrong API key."""
         if api_key:
             is_right = bool(self.api_key) and secrets.compare_digest(api_key.encode(), self.api_key.encode())
             return Visitor(is_welcome=is_right, user=self.username if is_right else "", by="key")

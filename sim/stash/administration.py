@@ -1,4 +1,4 @@
-"""Settings, credentials, jobs and plugins as the administrator of the simulated Stash sees them."""
+"""Settings, credentials, jobs and plugins, as the administrator of the simulated Stash sees them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
     from sim.stash.access import Access
     from sim.stash.graphql_engine import Resolver
-    from sim.stash.jobs import Job, JobQueue
-    from sim.stash.library import Library
-    from sim.stash.plugins import Call, Plugins
+    from sim.stash.jobs import StashJob, StashJobQueue
+    from sim.stash.library import StashLibrary
+    from sim.stash.plugins import Plugins, StashCall
 
 VERSION = {"version": "v0.30.1", "hash": "cf3489ef", "build_time": "2026-01-11 00:00:00"}
 SCHEMA = 75
 
 
 class Administration:
-    """Resolvers of all that is neither scene nor entity."""
+    """Resolvers for everything except scenes and entities."""
 
     def __init__(
         self,
         *,
-        library: Library,
+        library: StashLibrary,
         access: Access,
         plugins: Plugins,
-        jobs: JobQueue,
+        jobs: StashJobQueue,
         home: str,
         new_key: Callable[[], str],
     ) -> None:
@@ -39,7 +39,7 @@ class Administration:
         self.general: dict[str, Any] = {"parallelTasks": 1, "pythonPath": ""}
 
     def queries(self) -> dict[str, Resolver]:
-        """Resolvers of `Query`."""
+        """Resolvers of `Query`, by field."""
         return {
             "version": lambda *_: VERSION,
             "systemStatus": lambda *_: self._system_status(),
@@ -50,7 +50,7 @@ class Administration:
         }
 
     def mutations(self) -> dict[str, Resolver]:
-        """Resolvers of `Mutation`."""
+        """Resolvers of `Mutation`, by field."""
         return {
             "configureGeneral": self._configure,
             "generateAPIKey": self._generate_key,
@@ -64,8 +64,8 @@ class Administration:
         }
 
     @staticmethod
-    def select_settings(configuration: Any, _call: Call, args: dict[str, Any]) -> dict[str, Any]:
-        """`plugins(include:)`: the maps of these plugins, of all without it; none for one that was never set."""
+    def select_settings(configuration: Any, _call: StashCall, args: dict[str, Any]) -> dict[str, Any]:
+        """`plugins(include:)`: the settings of these plugins, or of all; a plugin without settings is absent."""
         settings, include = configuration["plugins"], args.get("include")
         return {key: settings[key] for key in sorted(settings) if include is None or key in include}
 
@@ -105,7 +105,7 @@ class Administration:
 
     # --- settings and credentials ---
 
-    def _configure(self, _root: Any, _call: Call, args: dict[str, Any]) -> dict[str, Any]:
+    def _configure(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> dict[str, Any]:
         given = dict(args["input"])
         for name in ("username", "password"):
             if given.get(name) is not None:
@@ -116,23 +116,23 @@ class Administration:
         self.general |= given
         return self._general()
 
-    def _generate_key(self, _root: Any, _call: Call, args: dict[str, Any]) -> str:
+    def _generate_key(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> str:
         self._access.api_key = "" if args["input"].get("clear") else self._new_key()
         return self._access.api_key
 
-    def _configure_plugin(self, _root: Any, _call: Call, args: dict[str, Any]) -> dict[str, Any]:
-        """Replaces the plugin's whole map; any plugin id will do."""
+    def _configure_plugin(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> dict[str, Any]:
+        """Replaces the whole settings map of the plugin; any plugin id is accepted."""
         self._plugins.settings[args["plugin_id"]] = settings = sorted_keys(args["input"])
         return dict(settings)
 
     # --- jobs ---
 
-    def add_task(self, call: Call, plugin_id: str, name: str | None, args: dict[str, Any]) -> Job:
-        """Queues a task of a plugin; one that does not exist fails when its turn comes."""
-        def work(job: Job) -> None:
+    def add_task(self, call: StashCall, plugin_id: str, name: str | None, args: dict[str, Any]) -> StashJob:
+        """Queue a task of a plugin; an unknown task fails when its turn comes."""
+        def work(job: StashJob) -> None:
             run = self._plugins.start_task(call, plugin_id, name, args)
             job.on_stop = run.kill
-            if job.stopping.is_set():  # stopped in between
+            if job.stopping.is_set():  # stopped before `on_stop` was set
                 run.kill()
             job.live_progress = lambda: run.progress
             job.output = self._plugins.finish_task(run, job.stopping.is_set)
@@ -140,22 +140,22 @@ class Administration:
 
         return self._jobs.add(f"Running plugin task: {name or plugin_id}", work)
 
-    def _run_task(self, _root: Any, call: Call, args: dict[str, Any]) -> int:
+    def _run_task(self, _root: Any, call: StashCall, args: dict[str, Any]) -> int:
         return self.add_task(call, args["plugin_id"], args.get("task_name"), args.get("args_map") or {}).id
 
-    def _find_job(self, _root: Any, _call: Call, args: dict[str, Any]) -> dict[str, Any] | None:
+    def _find_job(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> dict[str, Any] | None:
         job = self._jobs.find(number(args["input"]["id"]))
         return None if job is None else self._show(job)
 
-    def _stop_job(self, _root: Any, _call: Call, args: dict[str, Any]) -> bool:
+    def _stop_job(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> bool:
         self._jobs.stop(number(args["job_id"]))
         return True
 
-    def _stop_all(self, _root: Any, _call: Call, _args: dict[str, Any]) -> bool:
+    def _stop_all(self, _root: Any, _call: StashCall, _args: dict[str, Any]) -> bool:
         self._jobs.stop()
         return True
 
-    def _show(self, job: Job) -> dict[str, Any]:
+    def _show(self, job: StashJob) -> dict[str, Any]:
         times = {"addTime": job.add_time, "startTime": job.start_time, "endTime": job.end_time}
         shown = {key: None if at is None else self._fine_time(at) for key, at in times.items()}
         known = {"id": job.id, "status": job.status, "description": job.description, "error": job.error}

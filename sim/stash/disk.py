@@ -1,6 +1,6 @@
-"""The video files below Stash's folders, and the jobs that look at them: scan, clean, auto tag.
+"""The video files in Stash's folders, and the jobs that read them: scan, clean, auto tag.
 
-The files exist by name, size and hash only. A scan fires hooks several at a time, as Stash's does.
+The files are only names, sizes and hashes. As in Stash, a scan fires several hooks at a time.
 """
 
 from __future__ import annotations
@@ -16,51 +16,51 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sim.stash.graphql_engine import Resolver
-    from sim.stash.jobs import Job, JobQueue
-    from sim.stash.library import Entity, Library, Scene, VideoFile
-    from sim.stash.plugins import Call, Plugins
+    from sim.stash.jobs import StashJob, StashJobQueue
+    from sim.stash.library import Entity, SimulatedScene, StashLibrary, VideoFile
+    from sim.stash.plugins import Plugins, StashCall
 
 
 @dataclass(frozen=True, slots=True)
 class OnDisk:
-    """A file as a scan finds it: size in bytes, and the hash by which it is known again."""
+    """A file as a scan finds it: its size in bytes, and the hash that identifies its content."""
 
     size: int
     oshash: str
 
 
 class Disk:
-    """Resolvers of the jobs, and what tests do to files behind Stash's back."""
+    """Resolvers of these jobs, and the changes that tests make to files without Stash's knowledge."""
 
-    def __init__(self, library: Library, plugins: Plugins, jobs: JobQueue, *, parallel_tasks: int) -> None:
+    def __init__(self, library: StashLibrary, plugins: Plugins, jobs: StashJobQueue, *, parallel_tasks: int) -> None:
         self.files: dict[str, OnDisk] = {}
         self._library, self._plugins, self._jobs, self._parallel = library, plugins, jobs, parallel_tasks
         self._hashes = 0
 
     def resolvers(self) -> dict[str, Resolver]:
-        """Resolvers of `Mutation`."""
+        """Resolvers of `Mutation`, by field."""
         return {"metadataScan": self._scan, "metadataClean": self._clean, "metadataAutoTag": self._auto_tag}
 
     def put(self, path: str, size: int) -> OnDisk:
-        """A file with a hash of its own, new or in place of the one that was there."""
+        """Create a file with a hash of its own, or replace one."""
         self._hashes += 1
         self.files[path] = found = OnDisk(size, f"{self._hashes:016x}")
         return found
 
     def move(self, path: str, new_path: str) -> None:
-        """Another name for the same file."""
+        """Rename a file; its hash stays."""
         self.files[new_path] = self.files.pop(path)
 
     def remove(self, path: str) -> None:
-        """The file is gone; unknown ones are fine."""
+        """Delete a file, if there is one."""
         self.files.pop(path, None)
 
     # --- scan ---
 
-    def _scan(self, _root: Any, call: Call, args: dict[str, Any]) -> int:
+    def _scan(self, _root: Any, call: StashCall, args: dict[str, Any]) -> int:
         paths = args["input"].get("paths") or [""]
 
-        def work(job: Job) -> None:
+        def work(job: StashJob) -> None:
             new = [path for path in self._new_or_changed() if path.startswith(tuple(paths))]
             with ThreadPoolExecutor(self._parallel) as pool:
                 for _ in pool.map(lambda path: self._take_in(call, path, job), new):
@@ -74,18 +74,19 @@ class Disk:
             known = {file.path: file.oshash for scene in self._library.scenes.values() for file in scene.files}
             return sorted(path for path, found in self.files.items() if known.get(path) != found.oshash)
 
-    def _take_in(self, call: Call, path: str, job: Job) -> None:
+    def _take_in(self, call: StashCall, path: str, job: StashJob) -> None:
         if job.stopping.is_set():
             return
         with self._library.lock:
-            scene, hook = self._placed(path, self.files[path])
+            scene, hook = self._place(path, self.files[path])
         fired_by = type(call)(user=call.user, is_cancelled=job.stopping.is_set)
         self._plugins.fire(fired_by, hook, scene.id)
 
-    def _placed(self, path: str, found: OnDisk) -> tuple[Scene, str]:
-        """A known hash whose file is gone was renamed; one still there has a copy now. A known path has new content.
+    def _place(self, path: str, found: OnDisk) -> tuple[SimulatedScene, str]:
+        """Find or make the scene of a file, and the hook to fire. A known hash is a renamed file if the old path is
+        gone, otherwise a copy. A known path has new content.
 
-        Only the copy moves `updated_at`.
+        Only a copy changes `updated_at`.
         """
         for scene in self._library.scenes.values():
             changed = next((file for file in scene.files if file.path == path), None)
@@ -106,18 +107,18 @@ class Disk:
 
     # --- clean ---
 
-    def _clean(self, _root: Any, call: Call, args: dict[str, Any]) -> int:
+    def _clean(self, _root: Any, call: StashCall, args: dict[str, Any]) -> int:
         is_dry_run = args["input"]["dryRun"]
 
-        def work(job: Job) -> None:
+        def work(job: StashJob) -> None:
             for scene in [] if is_dry_run else list(self._library.scenes.values()):
                 self._clean_scene(type(call)(user=call.user, is_cancelled=job.stopping.is_set), scene)
             job.progress = 1.0
 
         return self._jobs.add("Cleaning...", work).id
 
-    def _clean_scene(self, call: Call, scene: Scene) -> None:
-        """A scene goes with its last file; without its primary file alone it is changed, and no hook tells."""
+    def _clean_scene(self, call: StashCall, scene: SimulatedScene) -> None:
+        """Remove a scene whose files are all gone. If only some are gone, the scene changes and no hook fires."""
         left: list[VideoFile] = [file for file in scene.files if file.path in self.files]
         if left == scene.files:
             return
@@ -132,10 +133,10 @@ class Disk:
 
     # --- auto tag ---
 
-    def _auto_tag(self, _root: Any, _call: Call, args: dict[str, Any]) -> int:
+    def _auto_tag(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> int:
         given = args["input"]
 
-        def work(job: Job) -> None:
+        def work(job: StashJob) -> None:
             with self._library.lock:
                 for kind in ("performer", "studio", "tag"):
                     self._tag_all(kind, given.get(f"{kind}s") or [])
@@ -144,7 +145,7 @@ class Disk:
         return self._jobs.add("Auto-tagging...", work).id
 
     def _tag_all(self, kind: str, wanted: list[str]) -> None:
-        """Adds what a file's path names; no hook, and `updated_at` moves."""
+        """Add the entities that a file's path names. No hook fires; `updated_at` changes."""
         table = self._library.entities[kind]
         chosen = list(table.values()) if "*" in wanted else [table[int(each)] for each in wanted if int(each) in table]
         for entity in chosen:
@@ -153,7 +154,7 @@ class Disk:
                 if any(is_named(file.path) for file in scene.files) and self._add(kind, scene, entity):
                     scene.updated_at = self._library.now_text()
 
-    def _add(self, kind: str, scene: Scene, entity: Entity) -> bool:
+    def _add(self, kind: str, scene: SimulatedScene, entity: Entity) -> bool:
         if kind == "studio":
             is_new = scene.studio_id is None
             scene.studio_id = entity.id if is_new else scene.studio_id
@@ -166,7 +167,7 @@ class Disk:
 
 
 def _name_finder(entity: Entity) -> Callable[[str], bool]:
-    """Whether a path has the name, its words apart by anything that is no letter, as whole words, in any case."""
+    """A test whether a path contains a name of the entity: whole words, any case, any non-letters between the words."""
     names = [r"[\s._\-]*".join(re.escape(word) for word in name.split()) for name in [entity.name, *entity.aliases]]
     pattern = re.compile(rf"(?:^|[\W_])(?:{'|'.join(names)})(?:[\W_]|$)", re.IGNORECASE)
     return lambda path: bool(pattern.search(path))

@@ -1,6 +1,6 @@
-"""What users do to tags, performers, studios and groups, and which hooks that fires.
+"""What users do to tags, performers, studios and groups, and the hooks that this fires.
 
-Scenes that refer to them keep their `updated_at`, as in Stash: a rename is seen by the entity's own hook only.
+As in Stash, scenes that refer to them keep their `updated_at`: only the entity's own hook tells of a rename.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sim.stash.hook_input import entity_create, entity_update, given_only
-from sim.stash.library import KINDS, Entity, StashError
+from sim.stash.library import KINDS, Entity, ResolverError
 from sim.stash.queries import number
 from sim.stash.scene_edits import merged, read_picture
 
 if TYPE_CHECKING:
     from sim.stash.graphql_engine import Resolver
-    from sim.stash.library import Library
-    from sim.stash.plugins import Call, Plugins
+    from sim.stash.library import StashLibrary
+    from sim.stash.plugins import Plugins, StashCall
 
 PICTURE_KEYS = {"tag": "image", "performer": "image", "studio": "image", "group": "front_image"}
 ALIAS_KEYS = {"tag": "aliases", "performer": "alias_list", "studio": "aliases", "group": ""}
@@ -23,13 +23,13 @@ NOT_KEPT = {"id", "name", "parent_id", "parent_ids", "child_ids", "clientMutatio
 
 
 class EntityEdits:
-    """Resolvers of the mutations of entities."""
+    """Resolvers for the mutations of entities."""
 
-    def __init__(self, library: Library, plugins: Plugins) -> None:
+    def __init__(self, library: StashLibrary, plugins: Plugins) -> None:
         self._library, self._plugins = library, plugins
 
     def resolvers(self) -> dict[str, Resolver]:
-        """Resolvers of `Mutation`."""
+        """Resolvers of `Mutation`, by field."""
         found: dict[str, Resolver] = {}
         for kind in KINDS:
             found[f"{kind}Create"] = self._creator(kind)
@@ -41,7 +41,7 @@ class EntityEdits:
         return found
 
     def _creator(self, kind: str) -> Resolver:
-        def resolve(_root: Any, call: Call, args: dict[str, Any]) -> Entity:
+        def resolve(_root: Any, call: StashCall, args: dict[str, Any]) -> Entity:
             given = args["input"]
             with self._library.lock:
                 self._refuse_used_name(kind, 0, given)
@@ -54,7 +54,7 @@ class EntityEdits:
         return resolve
 
     def _updater(self, kind: str) -> Resolver:
-        def resolve(_root: Any, call: Call, args: dict[str, Any]) -> Entity | None:
+        def resolve(_root: Any, call: StashCall, args: dict[str, Any]) -> Entity | None:
             given = args["input"]
             with self._library.lock:
                 entity = self._library.entity(kind, number(given["id"], "converting id: "))
@@ -67,18 +67,18 @@ class EntityEdits:
         return resolve
 
     def _destroyer(self, kind: str) -> Resolver:
-        def resolve(_root: Any, call: Call, args: dict[str, Any]) -> bool:
+        def resolve(_root: Any, call: StashCall, args: dict[str, Any]) -> bool:
             entity_id = number(args["input"]["id"])
             with self._library.lock:
                 if entity_id not in self._library.entities[kind]:
-                    raise StashError(f"id {entity_id} does not exist in {kind}s")
+                    raise ResolverError(f"id {entity_id} does not exist in {kind}s")
                 self._library.remove_entity(kind, entity_id)
             self._plugins.fire(call, f"{kind.capitalize()}.Destroy.Post", entity_id, given_only(args["input"]))
             return True
 
         return resolve
 
-    def _update_performers(self, _root: Any, call: Call, args: dict[str, Any]) -> list[Entity]:
+    def _update_performers(self, _root: Any, call: StashCall, args: dict[str, Any]) -> list[Entity]:
         given = args["input"]
         with self._library.lock:
             performers = [self._library.entity("performer", number(each)) for each in given.get("ids") or ()]
@@ -89,7 +89,7 @@ class EntityEdits:
         self._plugins.fire_for_each(call, "Performer.Update.Post", told)
         return performers
 
-    def _merge_tags(self, _root: Any, call: Call, args: dict[str, Any]) -> Entity:
+    def _merge_tags(self, _root: Any, call: StashCall, args: dict[str, Any]) -> Entity:
         """The names of the sources become aliases of the destination."""
         given = args["input"]
         with self._library.lock:
@@ -102,8 +102,8 @@ class EntityEdits:
         self._plugins.fire(call, "Tag.Merge.Post", destination.id, told)
         return destination
 
-    def _merge_performers(self, _root: Any, _call: Call, args: dict[str, Any]) -> Entity:
-        """Stash fires no hook."""
+    def _merge_performers(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> Entity:
+        """Fires no hook, as in Stash."""
         given = args["input"]
         with self._library.lock:
             destination, sources = self._sides("performer", given)
@@ -116,11 +116,11 @@ class EntityEdits:
         ids = [number(each) for each in given["source"]]
         destination = self._library.entity(kind, number(given["destination"]))
         if destination.id in ids:
-            raise StashError("cannot merge where source == destination")
+            raise ResolverError("cannot merge where source == destination")
         return destination, [self._library.entity(kind, each) for each in ids]
 
     def _set(self, entity: Entity, given: dict[str, Any]) -> None:
-        """Sets what is in `given`; a name cannot be emptied."""
+        """Set what `given` contains; an empty name is ignored."""
         if given.get("name"):
             entity.name = given["name"].strip()
         if given.get(PICTURE_KEYS[entity.kind]):
@@ -139,7 +139,7 @@ class EntityEdits:
         entity.updated_at = self._library.now_text()
 
     def _refuse_used_name(self, kind: str, own_id: int, given: dict[str, Any]) -> None:
-        """Tags and studios have one name each, in any case; performers may share one when told apart."""
+        """Names of tags and studios are unique in any case; performers with different disambiguations may share one."""
         name = (given.get("name") or "").strip().casefold()
         for other in self._library.entities[kind].values():
             if not name or other.id == own_id or kind == "group":
@@ -147,6 +147,6 @@ class EntityEdits:
             aside = given.get("disambiguation") or ""
             is_other_person = kind == "performer" and aside != (other.fields.get("disambiguation") or "")
             if other.name.casefold() == name and not is_other_person:
-                raise StashError(f"{kind} with name '{given['name']}' already exists")
+                raise ResolverError(f"{kind} with name '{given['name']}' already exists")
             if kind != "performer" and name in {alias.casefold() for alias in other.aliases}:
-                raise StashError(f"name '{given['name']}' is used as alias for '{other.name}'")
+                raise ResolverError(f"name '{given['name']}' is used as alias for '{other.name}'")

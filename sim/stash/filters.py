@@ -1,4 +1,4 @@
-"""Which scenes `findScenes` answers, and in which order: filters, sorting and pages of Stash."""
+"""Which scenes `findScenes` returns, and in which order: Stash's filters, sorting and paging."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import random
 import re
 from typing import TYPE_CHECKING, Any
 
-from sim.stash.library import StashError
+from sim.stash.library import ResolverError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sim.stash.library import Entity, Library, Scene
+    from sim.stash.library import Entity, SimulatedScene, StashLibrary
 
 DEFAULT_PER_PAGE = 25
 EVERYTHING = -1
@@ -22,13 +22,13 @@ RELATED = {"tags": "tag", "performers": "performer", "studios": "studio", "group
 
 
 def natural(text: str) -> list[tuple[int, int]]:
-    """A key that sorts `2` before `10` and takes upper and lower case for the same, else goes by code point."""
+    """A sort key that puts `2` before `10` and ignores case; everything else goes by code point."""
     parts = re.findall(r"[0-9]+|[^0-9]", text.lower())
     return [(ord("0"), int(part)) if part.isdecimal() and part.isascii() else (ord(part), 0) for part in parts]
 
 
 def page_of(found: list[Any], options: dict[str, Any]) -> list[Any]:
-    """`options` is a FindFilterType; 25 a page unless it says otherwise, -1 means all, 0 none."""
+    """One page. `options` is a FindFilterType; `per_page` is 25 by default, -1 means all, 0 none."""
     per_page = options.get("per_page")
     per_page = DEFAULT_PER_PAGE if per_page is None else per_page
     if per_page == EVERYTHING:
@@ -39,7 +39,7 @@ def page_of(found: list[Any], options: dict[str, Any]) -> list[Any]:
 
 # --- sorting ---
 
-SCENE_SORTS: dict[str, Callable[[Scene], Any]] = {
+SCENE_SORTS: dict[str, Callable[[SimulatedScene], Any]] = {
     "id": lambda scene: scene.id,
     "title": lambda scene: natural(scene.title or (os.path.basename(scene.files[0].path) if scene.files else "")),
     "path": lambda scene: natural(scene.files[0].path if scene.files else ""),
@@ -55,20 +55,20 @@ SCENE_SORTS: dict[str, Callable[[Scene], Any]] = {
 }
 
 
-def sort_scenes(scenes: list[Scene], options: dict[str, Any]) -> list[Scene]:
-    """Raises StashError for a sort that Stash or this simulator does not know. Ties go by title, else id."""
+def sort_scenes(scenes: list[SimulatedScene], options: dict[str, Any]) -> list[SimulatedScene]:
+    """Ties go by title, else id. Raises ResolverError for a sort that Stash or this simulator does not know."""
     sort = options.get("sort") or "title"
     if sort.startswith("random"):
         return random.Random(sort).sample(scenes, len(scenes))
     if sort not in SCENE_SORTS:
-        raise StashError(f"invalid sort: {sort}")
+        raise ResolverError(f"invalid sort: {sort}")
     if sort != "id":
         scenes = sorted(scenes, key=lambda scene: natural(scene.title or str(scene.id)))
     return sorted(scenes, key=SCENE_SORTS[sort], reverse=options.get("direction") == "DESC")
 
 
 def sort_entities(entities: Iterable[Entity], options: dict[str, Any]) -> list[Entity]:
-    """By name unless asked otherwise; tags go by their sort name where they have one."""
+    """By name by default; a tag's sort name takes precedence."""
     sort = options.get("sort") or "name"
     sorts: dict[str, Callable[[Entity], Any]] = {
         "id": lambda entity: entity.id,
@@ -77,7 +77,7 @@ def sort_entities(entities: Iterable[Entity], options: dict[str, Any]) -> list[E
         "updated_at": lambda entity: entity.updated_at,
     }
     if sort not in sorts:
-        raise StashError(f"invalid sort: {sort}")
+        raise ResolverError(f"invalid sort: {sort}")
     return sorted(sorted(entities, key=sorts["name"]), key=sorts[sort], reverse=options.get("direction") == "DESC")
 
 
@@ -85,12 +85,12 @@ def sort_entities(entities: Iterable[Entity], options: dict[str, Any]) -> list[E
 
 
 def compare(actual: Any, criterion: dict[str, Any]) -> bool:
-    """A text, a number or a time (which is compared as text) with a criterion; what is not set fits IS_NULL only."""
+    """Compare a text, a number or a time (as text). An unset value matches IS_NULL, NOT_EQUALS and EXCLUDES only."""
     modifier, value = criterion["modifier"], criterion["value"]
     if modifier in {"IS_NULL", "NOT_NULL"}:
         return (actual in {None, ""}) is (modifier == "IS_NULL")
     if modifier not in COMPARISONS:
-        raise StashError(f"modifier {modifier} is not valid here")
+        raise ResolverError(f"modifier {modifier} is not valid here")
     if actual is None:
         return modifier in {"NOT_EQUALS", "EXCLUDES"}
     second = criterion.get("value2")
@@ -98,7 +98,7 @@ def compare(actual: Any, criterion: dict[str, Any]) -> bool:
 
 
 def compare_time(actual: str, criterion: dict[str, Any]) -> bool:
-    """As text; but SQLite takes a value that looks like a number for one, and any text is greater than any number."""
+    """Compare as text. SQLite reads a value that looks like a number as one; every text is greater than any number."""
     bounds = [criterion["value"], criterion.get("value2")]
     value, second = ("" if bound and NUMBER.fullmatch(bound) else bound for bound in bounds)
     return compare(actual, {**criterion, "value": value, "value2": second})
@@ -126,24 +126,24 @@ def _ids(values: Iterable[Any] | None) -> list[int]:
     found = list(values or ())
     bad = [value for value in found if not re.fullmatch(r"[+-]?\d+", str(value))]
     if bad:
-        raise StashError(f"no such column: {bad[0]}")
+        raise ResolverError(f"no such column: {bad[0]}")
     return [int(value) for value in found]
 
 
 class SceneFilter:
-    """A SceneFilterType, made into a test for scenes."""
+    """A SceneFilterType as a predicate of scenes."""
 
-    def __init__(self, library: Library, criteria: dict[str, Any]) -> None:
+    def __init__(self, library: StashLibrary, criteria: dict[str, Any]) -> None:
         self._library = library
         self.fits = self._combined(criteria)
 
-    def _combined(self, criteria: dict[str, Any]) -> Callable[[Scene], bool]:
-        """The criteria and AND all fit, or OR does; NOT must not."""
+    def _combined(self, criteria: dict[str, Any]) -> Callable[[SimulatedScene], bool]:
+        """The criteria and AND must all match, or OR must; NOT must not."""
         own = {key: value for key, value in criteria.items() if key not in {"AND", "OR", "NOT"} and value is not None}
         tests = [self._test(key, value) for key, value in own.items()]
         branches = {key: self._combined(criteria[key]) for key in ("AND", "OR", "NOT") if criteria.get(key)}
 
-        def fits(scene: Scene) -> bool:
+        def fits(scene: SimulatedScene) -> bool:
             fits_own = all(test(scene) for test in tests)
             if "OR" in branches:
                 return (bool(tests) and fits_own) or branches["OR"](scene)
@@ -153,7 +153,7 @@ class SceneFilter:
 
         return fits
 
-    def _test(self, key: str, criterion: Any) -> Callable[[Scene], bool]:
+    def _test(self, key: str, criterion: Any) -> Callable[[SimulatedScene], bool]:
         if key in RELATED:
             return self._related(RELATED[key], criterion)
         if key == "organized":
@@ -165,13 +165,13 @@ class SceneFilter:
         test = compare_time if key in TIMES else compare
         return lambda scene: test(getattr(scene, key), criterion)
 
-    def _related(self, kind: str, criterion: dict[str, Any]) -> Callable[[Scene], bool]:
+    def _related(self, kind: str, criterion: dict[str, Any]) -> Callable[[SimulatedScene], bool]:
         depth = criterion.get("depth") or 0
         wanted = [self._with_descendants(kind, each, depth) for each in _ids(criterion.get("value"))]
         excluded = set(_ids(criterion.get("excludes")))
         modifier, library = criterion["modifier"], self._library
 
-        def fits(scene: Scene) -> bool:
+        def fits(scene: SimulatedScene) -> bool:
             has = set(library.references(kind, scene))
             if modifier in {"IS_NULL", "NOT_NULL"}:
                 return bool(has) is (modifier == "NOT_NULL")
@@ -183,11 +183,11 @@ class SceneFilter:
             return all(hits) if modifier in {"INCLUDES_ALL", "EQUALS"} else any(hits) or not wanted
 
         if modifier not in {"IS_NULL", "NOT_NULL", "EQUALS", "INCLUDES", "INCLUDES_ALL", "EXCLUDES"}:
-            raise StashError(f"modifier {modifier} is not valid here")
+            raise ResolverError(f"modifier {modifier} is not valid here")
         return fits
 
     def _with_descendants(self, kind: str, entity_id: int, depth: int) -> set[int]:
-        """`depth` levels below it, all with -1."""
+        """The entity and `depth` levels of descendants, -1 for all levels."""
         found, level = {entity_id}, {entity_id}
         while level and depth != 0:
             table = self._library.entities[kind].values()
@@ -198,6 +198,6 @@ class SceneFilter:
 
 
 def matches_words(texts: Iterable[str], query: str | None) -> bool:
-    """Every word of the query stands in one of the texts, in any case."""
+    """Whether every word of the query occurs in one of the texts, in any case."""
     folded = [text.casefold() for text in texts]
     return all(any(word in text for text in folded) for word in (query or "").casefold().split())

@@ -1,4 +1,4 @@
-"""JSON as Go's encoding/json writes it: compact, `<`, `>`, `&` and the two Unicode line separators escaped."""
+"""JSON as Go's encoding/json writes it: compact, with `<`, `>`, `&` and the two Unicode line separators escaped."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ ESCAPED = re.compile("[<>&\u2028\u2029]")
 
 
 def encode(value: Any) -> bytes:
-    """The bytes of `value`; half a surrogate pair is written as U+FFFD."""
+    """Encode as UTF-8; an unpaired surrogate becomes U+FFFD."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    # None of these characters stands outside of a JSON string, so the text as a whole can be escaped.
+    # These characters occur only inside JSON strings, so the text as a whole can be escaped.
     text = ESCAPED.sub(lambda match: ESCAPES[match.group()], text)
     return LONE_SURROGATE.sub("\ufffd", text).encode()
 
 
 def without_whole_floats(value: Any) -> Any:
-    """Go writes the number 1.0 as 1."""
+    """Replace 1.0 by 1 at any depth, as Go writes it."""
     if isinstance(value, dict):
         return {key: without_whole_floats(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -29,7 +29,7 @@ def without_whole_floats(value: Any) -> Any:
 
 
 def sorted_keys(value: Any) -> Any:
-    """`value` as Go holds a map: it writes its keys in alphabetical order, at any depth."""
+    """Sort keys at any depth, as Go does when it writes a map."""
     if isinstance(value, dict):
         return {key: sorted_keys(value[key]) for key in sorted(value)}
     return [sorted_keys(part) for part in value] if isinstance(value, (list, tuple)) else value

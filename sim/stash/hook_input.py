@@ -1,6 +1,6 @@
-"""What a hook is told of the mutation that fired it: the `input` structures of Stash v0.30, key by key.
+"""What a hook learns about the mutation that fired it: the `input` structures of Stash v0.30, key by key.
 
-Some are written whole, an unset field as null; others leave unset fields out. Order and omissions are as recorded.
+Some are written in full, with null for unset fields; others omit unset fields. Order and omissions are as recorded.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ CUSTOM_FIELDS = ("full", "partial", "remove")
 
 
 def whole(keys: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
-    """Every key, null where nothing was given."""
+    """Every key, with null for those not given."""
     return {key: given.get(key) for key in keys}
 
 
 def given_only(given: dict[str, Any]) -> dict[str, Any]:
-    """What was given, without null and empty lists; in the order of the schema, which `given` has already."""
+    """Only the keys given, without nulls and empty lists. Their order is the schema's, which `given` already has."""
     return {key: value for key, value in given.items() if value is not None and value != []}
 
 
 def scene_update(given: dict[str, Any]) -> dict[str, Any]:
-    """Of an edit form, and of Identify; what it lists is told whole as well."""
+    """The input of an edit form, and of Identify; the structures in its lists are written in full too."""
     told = whole(SCENE_UPDATE, given)
     for key, keys in LISTED.items():
         if told[key] is not None:
@@ -53,7 +53,7 @@ def entity_create(kind: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def entity_update(kind: str, given: dict[str, Any]) -> dict[str, Any]:
-    """As `entity_create`, with the id in front."""
+    """As `entity_create`, with the id first."""
     if kind == "Performer":
         filled = {**given, "custom_fields": whole(CUSTOM_FIELDS, given.get("custom_fields") or {})}
         return whole(("id", *PERFORMER_CREATE), filled)

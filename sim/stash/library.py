@@ -1,7 +1,7 @@
-"""What the simulated Stash knows: scenes, their files, and the entities they refer to.
+"""The data of the simulated Stash: scenes, their files, and the entities they refer to.
 
-Times are text as Stash writes it, RFC 3339 with the offset of its time zone and whole seconds; filters compare them
-as text, as Stash does. `lock` guards everything; nothing here starts a plugin.
+Times are text as Stash writes it: RFC 3339 with the offset of its time zone, whole seconds. Like Stash, filters compare
+them as text. `lock` guards everything; nothing here starts a plugin.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ KINDS = ("tag", "performer", "studio", "group")
 
 
 def seconds_of(text: str) -> int:
-    """A time of Stash in epoch seconds, as in the `t=` of the addresses of its pictures."""
+    """A Stash time in epoch seconds, as in the `t=` of its picture addresses."""
     return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
 
 
-class StashError(Exception):
-    """What a resolver of Stash answers as an error; the message is Stash's own."""
+class ResolverError(Exception):
+    """An error that a resolver returns; the message is Stash's own."""
 
 
 @dataclass(slots=True)
 class VideoFile:
-    """One file of a scene; `oshash` is what makes Stash recognize it under another name."""
+    """One file of a scene; by `oshash` Stash recognizes it under another name."""
 
     id: int
     path: str
@@ -42,7 +42,7 @@ class VideoFile:
 
 @dataclass(slots=True)
 class StashId:
-    """Where a scene is known in a stash-box."""
+    """A scene's id in one stash-box."""
 
     endpoint: str
     stash_id: str
@@ -51,15 +51,15 @@ class StashId:
 
 @dataclass(slots=True)
 class SceneGroup:
-    """A scene's place in a group."""
+    """A scene's membership in a group."""
 
     group_id: int
     scene_index: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
-class Scene:
-    """Text that is not set is "", a date or rating that is not set is None. The first file is the primary one."""
+class SimulatedScene:
+    """Unset text is "", an unset date or rating is None. The first file is the primary one."""
 
     id: int
     created_at: str
@@ -87,7 +87,7 @@ class Scene:
 
 @dataclass(slots=True, kw_only=True)
 class Entity:
-    """A tag, performer, studio or group; `fields` holds what a form may set besides the name."""
+    """A tag, performer, studio or group; `fields` holds what its form can set besides the name."""
 
     kind: str
     id: int
@@ -100,60 +100,60 @@ class Entity:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-class Library:
-    """Tables by id; ids are never used again."""
+class StashLibrary:
+    """Tables by id; ids are never reused."""
 
     def __init__(self, now: Callable[[], float] = time.time, zone: tzinfo = TWO_HOURS_EAST) -> None:
         self.lock = threading.RLock()
-        self.scenes: dict[int, Scene] = {}
+        self.scenes: dict[int, SimulatedScene] = {}
         self.entities: dict[str, dict[int, Entity]] = {kind: {} for kind in KINDS}
         self.zone = zone
         self._now = now
         self._last_ids: dict[str, int] = {}
 
     def text_of(self, at: float) -> str:
-        """`at`, in epoch seconds, as Stash writes it."""
+        """An epoch time in Stash's notation."""
         return datetime.fromtimestamp(int(at), self.zone).isoformat().replace("+00:00", "Z")
 
     def now_text(self) -> str:
-        """The present as Stash writes it."""
+        """The current time in Stash's notation."""
         return self.text_of(self._now())
 
     def next_id(self, table: str) -> int:
-        """One more than the last, from 1."""
+        """The next id of a table, from 1."""
         self._last_ids[table] = self._last_ids.get(table, 0) + 1
         return self._last_ids[table]
 
-    def scene(self, scene_id: int) -> Scene:
-        """Raises StashError when there is none."""
+    def scene(self, scene_id: int) -> SimulatedScene:
+        """Raises ResolverError if there is none."""
         found = self.scenes.get(scene_id)
         if found is None:
-            raise StashError(f"scene with id {scene_id} not found")
+            raise ResolverError(f"scene with id {scene_id} not found")
         return found
 
     def entity(self, kind: str, entity_id: int) -> Entity:
-        """Raises StashError when there is none."""
+        """Raises ResolverError if there is none."""
         found = self.entities[kind].get(entity_id)
         if found is None:
-            raise StashError(f"{kind} with id {entity_id} not found")
+            raise ResolverError(f"{kind} with id {entity_id} not found")
         return found
 
-    def add_scene(self, paths: Iterable[tuple[str, int, str]], **fields: Any) -> Scene:
-        """`paths`: (path, size in bytes, oshash or "" for one made from the number of the file)."""
+    def add_scene(self, paths: Iterable[tuple[str, int, str]], **fields: Any) -> SimulatedScene:
+        """`paths`: (path, size in bytes, oshash, or "" to derive one from the file's id)."""
         with self.lock:
             now = self.now_text()
-            scene = Scene(**{"id": self.next_id("scene"), "created_at": now, "updated_at": now, **fields})
+            scene = SimulatedScene(**{"id": self.next_id("scene"), "created_at": now, "updated_at": now, **fields})
             scene.files.extend(self.new_file(*path) for path in paths)
             self.scenes[scene.id] = scene
             return scene
 
     def new_file(self, path: str, size: int, oshash: str = "") -> VideoFile:
-        """A file that belongs to no scene yet."""
+        """Make a file that belongs to no scene yet."""
         now, file_id = self.now_text(), self.next_id("file")
         return VideoFile(file_id, path, size, oshash or f"{file_id:016x}", now, now)
 
     def add_entity(self, kind: str, name: str, **fields: Any) -> Entity:
-        """Whatever its name; `fields` beyond those of `Entity` are kept as its form has them."""
+        """Add one under any name; `fields` that `Entity` lacks are kept as its form has them."""
         with self.lock:
             now = self.now_text()
             own = {key: fields.pop(key) for key in ("aliases", "parent_ids", "image") if key in fields}
@@ -162,8 +162,8 @@ class Library:
             self.entities[kind][entity.id] = entity
             return entity
 
-    def references(self, kind: str, scene: Scene) -> list[int]:
-        """The ids of a kind of entity that a scene refers to."""
+    def references(self, kind: str, scene: SimulatedScene) -> list[int]:
+        """The ids of the entities of a kind that a scene refers to."""
         if kind == "studio":
             return [] if scene.studio_id is None else [scene.studio_id]
         if kind == "group":
@@ -171,7 +171,7 @@ class Library:
         return scene.tag_ids if kind == "tag" else scene.performer_ids
 
     def remove_entity(self, kind: str, entity_id: int) -> None:
-        """Takes it from its scenes too, whose `updated_at` stays as it is."""
+        """Also takes it from its scenes, whose `updated_at` stays."""
         del self.entities[kind][entity_id]
         for scene in self.scenes.values():
             if entity_id not in self.references(kind, scene):
@@ -186,7 +186,7 @@ class Library:
             other.parent_ids = [parent for parent in other.parent_ids if parent != entity_id]
 
     def replace_entity(self, kind: str, source: int, destination: int) -> None:
-        """Scenes of `source` become scenes of `destination`, their `updated_at` unchanged; `source` goes."""
+        """Scenes of `source` become scenes of `destination`, without a change of `updated_at`; `source` is removed."""
         for scene in self.scenes.values():
             ids = self.references(kind, scene)
             if source in ids and destination not in ids:

@@ -1,7 +1,7 @@
-"""A plugin's manifest, read as strictly as Stash reads it: an unknown key makes the plugin unloadable.
+"""A plugin's manifest, read as strictly as Stash does: with an unknown key the plugin cannot be loaded.
 
-The YAML reader takes what manifests are written in: nested mappings and lists, flow lists, quoted and plain scalars,
-comments, folded and literal text. Anything else is refused with its line.
+The YAML reader handles what manifests use: nested mappings and lists, flow lists, quoted and plain scalars, comments,
+folded and literal text. It refuses anything else and names the line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ManifestError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A task or, with `triggered_by`, a hook. `default_args` are strings, whatever the manifest wrote."""
+    """A task or, with `triggered_by`, a hook. `default_args` are strings, whatever type the manifest has."""
 
     name: str
     description: str = ""
@@ -38,7 +38,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """`plugin_id` is the file's name without its ending; `settings` maps a key to its type."""
+    """`plugin_id` is the file's name without its extension; `settings` maps keys to types."""
 
     plugin_id: str
     name: str
@@ -52,7 +52,7 @@ class Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Raises ManifestError where Stash would not load the plugin."""
+    """Raises ManifestError if Stash would not load the plugin."""
     raw = parse_yaml(path.read_text(encoding="utf-8"))
     if not isinstance(raw, dict):
         raise ManifestError(f"{path.name}: not a mapping")
@@ -95,7 +95,7 @@ def _operation(raw: Any, keys: set[str]) -> Operation:
 
 
 def _as_text(value: Any) -> str:
-    """A scalar as it was written."""
+    """A scalar as the manifest wrote it."""
     words = {None: "", True: "true", False: "false"}
     return words[value] if value is None or isinstance(value, bool) else str(value)
 
@@ -116,7 +116,7 @@ Line = tuple[int, int, str]  # number, indentation, text
 
 
 def parse_yaml(text: str) -> Any:
-    """Mappings, lists and scalars. Raises ManifestError."""
+    """Parse mappings, lists and scalars. Raises ManifestError."""
     lines = _lines(text)
     value, rest = _block(lines, lines[0][1] if lines else 0)
     if rest:
@@ -179,7 +179,7 @@ def _map(lines: list[Line], indent: int) -> tuple[dict[str, Any], list[Line]]:
 
 
 def _nested(lines: list[Line], indent: int, *, in_map: bool = False) -> tuple[Any, list[Line]]:
-    """The value below a key or a dash; a list may stand as far left as its key."""
+    """The value below a key or a dash; a list may be indented no further than its key."""
     if lines and (lines[0][1] > indent or (in_map and lines[0][1] == indent and lines[0][2].startswith("- "))):
         return _block(lines, lines[0][1])
     return None, lines

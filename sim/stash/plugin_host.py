@@ -1,7 +1,7 @@
-"""Starts a plugin's script as Stash does, feeds it, listens to it, and kills it.
+"""Starts a plugin's script as Stash does, writes its input, reads its output, and kills it.
 
-Standard output is read to its end, so whoever keeps it open is waited for; standard error is read line by line up to
-64 KiB a line, and is closed when the script has ended. Killing hits the script only, not its children.
+Standard output is read to its end, so any process that keeps it open is waited for. Standard error is read by lines of
+up to 64 KiB and closed when the script has ended. A kill hits the script only, not its children.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 LEVELS = {"t": "trace", "d": "debug", "i": "info", "w": "warning", "e": "error"}
 PROGRESS = "p"
 LONGEST_LINE_BYTES = 64 * 1024 - 1  # Go's bufio.Scanner gives up at 64 KiB without a line feed
-LOOKS_EVERY_S = 0.02  # how soon a cancelled request or a stopped job is noticed
+CHECK_EVERY_S = 0.02  # how soon a cancelled request or a stopped job is noticed
 CHUNK_BYTES = 65536
 PIPES = {"stdin": selectors.EVENT_WRITE, "stdout": selectors.EVENT_READ, "stderr": selectors.EVENT_READ}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """A line of Stash's log. `plugin` is the plugin's name, "" for what Stash itself says; `at` in epoch seconds."""
+    """A line of Stash's log. `plugin` is the plugin's name, "" for Stash's own lines; `at` is in epoch seconds."""
 
     level: str
     text: str
@@ -39,7 +39,7 @@ class LogLine:
 
 @dataclass(slots=True, kw_only=True)
 class Invocation:
-    """One start of a plugin. `exit_code` is negative after a signal, and None while it runs."""
+    """One start of a plugin. `exit_code` is negative after a signal, None while the script runs."""
 
     why: str
     stdin: bytes
@@ -65,7 +65,9 @@ class Output:
 
 
 def read_output(stdout: bytes, exit_code: int) -> Output:
-    """One JSON object with `output` or `error`; anything else is handed on as text, unless the exit status is bad."""
+    """Read one JSON object with `output` or `error`. Anything else is passed on as text, unless the exit status is not
+    0.
+    """
     text = stdout.decode("utf-8", "replace")
     try:
         parsed = json.loads(text)
@@ -82,23 +84,23 @@ def read_output(stdout: bytes, exit_code: int) -> Output:
 
 
 def _of_object(parsed: dict[str, Any], text: str) -> Output:
-    """Go matches the keys in any case, and leaves an `error` that is no text empty."""
+    """Go matches keys in any case, and replaces an `error` that is not a string by an empty one."""
     lower = {key.lower(): value for key, value in parsed.items()}
     error = lower.get("error")
     return Output(lower.get("output"), error) if error is None or isinstance(error, str) else Output(text, "")
 
 
-class Listener:
-    """Turns the bytes of standard error into log lines and progress, as far as Stash would read them."""
+class StderrReader:
+    """Turns standard error into log lines and progress, as far as Stash would read it."""
 
-    def __init__(self, plugin: str, default_level: str, heard: Callable[[LogLine], None]) -> None:
+    def __init__(self, plugin: str, default_level: str, on_line: Callable[[LogLine], None]) -> None:
         self.progress: float | None = None
         self.has_given_up = False
-        self._plugin, self._default, self._heard = plugin, default_level, heard
+        self._plugin, self._default, self._on_line = plugin, default_level, on_line
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
-        """Takes the next bytes, lines or parts of them."""
+        """Take the next bytes; lines may be split anywhere."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if self.has_given_up or len(line) > LONGEST_LINE_BYTES:
@@ -108,13 +110,13 @@ class Listener:
         self.has_given_up = len(self._rest) > LONGEST_LINE_BYTES
 
     def end(self) -> None:
-        """Takes what came without a line feed."""
+        """Take a last line without a line feed."""
         if self._rest and not self.has_given_up:
             self._line(self._rest.decode("utf-8", "replace"))
         self._rest = b""
 
     def _line(self, line: str) -> None:
-        has_level = len(line) > 3 and line[0] == "\x01" and line[2] == "\x02" and line[1] in {*LEVELS, PROGRESS}  # noqa: PLR2004 - SOH, letter, STX, and something to say
+        has_level = len(line) > 3 and line[0] == "\x01" and line[2] == "\x02" and line[1] in {*LEVELS, PROGRESS}  # noqa: PLR2004 - SOH, letter, STX, and at least one character
         if not has_level:
             if line:
                 self._say(self._default, line, self._plugin)
@@ -130,15 +132,15 @@ class Listener:
             self._say("error", f"Error parsing progress value '{text}'", "")
 
     def _say(self, level: str, text: str, plugin: str) -> None:
-        self._heard(LogLine(level=level, text=text, plugin=plugin, at=time.time()))
+        self._on_line(LogLine(level=level, text=text, plugin=plugin, at=time.time()))
 
 
-class Run:
-    """One running script. `wait()` serves its pipes; `kill()` may come from another thread."""
+class RunningScript:
+    """One running script. `wait()` serves its pipes; `kill()` may be called from another thread."""
 
-    def __init__(self, process: subprocess.Popen[bytes], invocation: Invocation, listener: Listener) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], invocation: Invocation, stderr_reader: StderrReader) -> None:
         self.invocation = invocation
-        self._process, self._listener = process, listener
+        self._process, self._stderr_reader = process, stderr_reader
         self._stopped = threading.Event()
         self._began = time.monotonic()
         self._unsent = memoryview(invocation.stdin)
@@ -149,30 +151,30 @@ class Run:
 
     @property
     def progress(self) -> float | None:
-        """What the script reported last, 0 to 1; None before it did."""
-        return self._listener.progress
+        """The progress last reported, 0 to 1; None before the first report."""
+        return self._stderr_reader.progress
 
     def kill(self) -> None:
-        """SIGKILL, to this process alone; `wait()` returns within LOOKS_EVERY_S."""
+        """Send SIGKILL, to this process alone; `wait()` returns within CHECK_EVERY_S."""
         self._stopped.set()
         self._process.kill()
 
     def wait(self, is_cancelled: Callable[[], bool] = lambda: False) -> Output:
-        """Until standard output has ended and the script too, or it was killed."""
+        """Wait until standard output has ended and the script has exited, or it was killed."""
         process = self._process
         while not self._pipe("stdout").closed and not self._stopped.is_set():
-            self._serve(LOOKS_EVERY_S)
+            self._serve(CHECK_EVERY_S)
             if is_cancelled():
                 self.kill()
         pause_s = 0.0005
         while process.poll() is None and not self._stopped.is_set():
             self._serve(pause_s)
-            pause_s = min(2 * pause_s, LOOKS_EVERY_S)
+            pause_s = min(2 * pause_s, CHECK_EVERY_S)
             if is_cancelled():
                 self.kill()
         process.wait()
-        self._serve(0)  # what the script wrote just before its end
-        self._listener.end()
+        self._serve(0)  # what the script wrote just before it ended
+        self._stderr_reader.end()
         return self._finish()
 
     def _serve(self, timeout_s: float) -> None:
@@ -197,14 +199,14 @@ class Run:
             self._close(self._pipe("stdout"))
 
     def _take_log(self) -> None:
-        """All there is; a line that is too long ends the listening, and the script's next write fails."""
+        """Read all there is. A line that is too long ends the reading, and the script's next write fails."""
         while True:
             try:
                 data = os.read(self._pipe("stderr").fileno(), CHUNK_BYTES)
             except BlockingIOError:
                 return
-            self._listener.feed(data)
-            if not data or self._listener.has_given_up:
+            self._stderr_reader.feed(data)
+            if not data or self._stderr_reader.has_given_up:
                 self._close(self._pipe("stderr"))
                 return
 
@@ -226,35 +228,37 @@ class Run:
 
 
 class PluginHost:
-    """Starts scripts with one interpreter, working directory and environment; keeps a record of every start."""
+    """Starts scripts with one interpreter, working directory and environment; records every start."""
 
-    def __init__(self, *, python: str, cwd: str, env: Mapping[str, str], heard: Callable[[LogLine], None]) -> None:
+    def __init__(self, *, python: str, cwd: str, env: Mapping[str, str], on_line: Callable[[LogLine], None]) -> None:
         self.invocations: list[Invocation] = []
-        self._python, self._cwd, self._env, self._heard = python, cwd, dict(env), heard
-        self._running: set[Run] = set()
+        self._python, self._cwd, self._env, self._on_line = python, cwd, dict(env), on_line
+        self._running: set[RunningScript] = set()
         self._lock = threading.Lock()
 
-    def start(self, command: Sequence[str], stdin: bytes, *, plugin: str, level: str, plugins: str, why: str) -> Run:
-        """`plugins`: the folder above the plugin's, for PYTHONPATH. Raises OSError when it cannot be started."""
+    def start(
+        self, command: Sequence[str], stdin: bytes, *, plugin: str, level: str, plugins: str, why: str
+    ) -> RunningScript:
+        """`plugins`: the folder above the plugin's, for PYTHONPATH. Raises OSError if the script cannot be started."""
         argv = [self._python, *command[1:]] if command[0] in {"python", "python3"} else list(command)
         python_path = os.pathsep.join(part for part in (self._env.get("PYTHONPATH", ""), plugins) if part)
         invocation = Invocation(why=why, stdin=stdin, started_at=time.time())
 
-        def heard(line: LogLine) -> None:
+        def on_line(line: LogLine) -> None:
             invocation.log.append(line)
-            self._heard(line)
+            self._on_line(line)
 
         pipe = subprocess.PIPE
         env = {**self._env, "PYTHONPATH": python_path}
         process = subprocess.Popen(argv, cwd=self._cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
         invocation.pid = process.pid
-        run = Run(process, invocation, Listener(plugin, level, heard))
+        run = RunningScript(process, invocation, StderrReader(plugin, level, on_line))
         with self._lock:
             self.invocations.append(invocation)
             self._running.add(run)
         return run
 
-    def wait(self, run: Run, is_cancelled: Callable[[], bool] = lambda: False) -> Output:
+    def wait(self, run: RunningScript, is_cancelled: Callable[[], bool] = lambda: False) -> Output:
         """The script's answer, once it has ended or was killed."""
         try:
             return run.wait(is_cancelled)
@@ -263,11 +267,11 @@ class PluginHost:
                 self._running.discard(run)
 
     def note(self, level: str, text: str) -> None:
-        """A line that Stash itself writes to its log."""
-        self._heard(LogLine(level=level, text=text, plugin="", at=time.time()))
+        """Add a line of Stash's own to the log."""
+        self._on_line(LogLine(level=level, text=text, plugin="", at=time.time()))
 
     def kill_all(self) -> None:
-        """SIGKILL to every script that runs."""
+        """Kill every running script."""
         with self._lock:
             for run in self._running:
                 run.kill()

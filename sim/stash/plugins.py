@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.stash.access import COOKIE_NAME
 from sim.stash.go_json import encode, sorted_keys, without_whole_floats
-from sim.stash.library import StashError
+from sim.stash.library import ResolverError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sim.stash.access import Access
     from sim.stash.manifest import Manifest, Operation
-    from sim.stash.plugin_host import Output, PluginHost, Run
+    from sim.stash.plugin_host import Output, PluginHost, RunningScript
 
 DEEPEST_LOOP = 10
 NEVER = "0001-01-01T00:00:00Z"
@@ -26,8 +26,8 @@ NIL_POINTER = "Internal system error. Error <runtime error: invalid memory addre
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """The request in whose name something happens; `is_cancelled` says whether its client has gone."""
+class StashCall:
+    """The request that causes an action; `is_cancelled` says whether its client has gone."""
 
     base_url: str = ""
     user: str = ""
@@ -37,7 +37,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """How Stash tells its plugins to reach it."""
+    """The address of Stash that plugins are given."""
 
     host: str
     port: int
@@ -45,7 +45,7 @@ class Address:
 
 
 class Plugins:
-    """No plugin, or the one of `folder`."""
+    """At most one plugin, the one in `folder`."""
 
     def __init__(
         self, manifest: Manifest | None, folder: Path | None, host: PluginHost, access: Access, address: Address
@@ -56,21 +56,20 @@ class Plugins:
         self._order = random.Random(0)
 
     def fire_for_each(
-        self, call: Call, hook_type: str, told: Iterable[tuple[int, Any, Iterable[str]]]
+        self, call: StashCall, hook_type: str, told: Iterable[tuple[int, Any, Iterable[str]]]
     ) -> None:
-        """One after the other: (id, `given`, `fields`). A client that goes away ends it: the others get no hook.
-
-        Raises StashError then, though everything is stored.
+        """Fire for each (id, `given`, `fields`) in turn. If the client goes away, the rest get no hook and
+        ResolverError is raised, though everything has been stored.
         """
         for entity_id, given, fields in told:
             self.fire(call, hook_type, entity_id, given, fields)
             if call.is_cancelled():
-                raise StashError("context canceled")
+                raise ResolverError("context canceled")
 
     def fire(
-        self, call: Call, hook_type: str, entity_id: int, given: Any = None, fields: Iterable[str] | None = None
+        self, call: StashCall, hook_type: str, entity_id: int, given: Any = None, fields: Iterable[str] | None = None
     ) -> None:
-        """Runs the plugin's hooks of this type one after the other and waits for each, as a save does.
+        """Run the plugin's hooks of this type one after another and wait for each, as a save does.
 
         `given` is the hook's `input`; `fields` are the keys that were sent, in the random order of Go's maps.
         """
@@ -96,31 +95,31 @@ class Plugins:
             if output.error is not None:
                 self.host.note("error", f"{hook_type} [{self._manifest().name}]: returned error: {output.error}")
 
-    def operation(self, call: Call, plugin_id: str, args: dict[str, Any] | None) -> Any:
-        """`runPluginOperation`: the caller waits; an error of the plugin is the caller's."""
+    def operation(self, call: StashCall, plugin_id: str, args: dict[str, Any] | None) -> Any:
+        """`runPluginOperation`: the caller waits, and an error of the plugin is passed to it."""
         if self.manifest is None or plugin_id != self.manifest.plugin_id:
-            raise StashError(NIL_POINTER)
+            raise ResolverError(NIL_POINTER)
         try:
             run = self._start(None, args or {}, call.user, {}, "operation")
         except OSError as error:
-            raise StashError(f"error running plugin: {error}") from error
+            raise ResolverError(f"error running plugin: {error}") from error
         output = self.host.wait(run, call.is_cancelled)
         if output.error is not None:
-            raise StashError(output.error)
+            raise ResolverError(output.error)
         return without_whole_floats(sorted_keys(output.output))
 
-    def start_task(self, call: Call, plugin_id: str, task_name: str | None, args: dict[str, Any]) -> Run:
-        """Raises StashError for an unknown plugin or task."""
+    def start_task(self, call: StashCall, plugin_id: str, task_name: str | None, args: dict[str, Any]) -> RunningScript:
+        """Raises ResolverError for an unknown plugin or task."""
         if self.manifest is None or plugin_id != self.manifest.plugin_id:
-            raise StashError(f"Error creating plugin task: no plugin with ID {plugin_id}")
+            raise ResolverError(f"Error creating plugin task: no plugin with ID {plugin_id}")
         task = next((each for each in self.manifest.tasks if each.name == task_name), None)
         if task is None and task_name:
             name = self.manifest.name
-            raise StashError(f"Error creating plugin task: no task with name {task_name} in plugin {name}")
+            raise ResolverError(f"Error creating plugin task: no task with name {task_name} in plugin {name}")
         return self._start(task, args, call.user, {}, f"task {task_name or plugin_id}")
 
-    def finish_task(self, run: Run, is_cancelled: Callable[[], bool]) -> Output:
-        """Waits for it; an error is a line in the log and nothing else."""
+    def finish_task(self, run: RunningScript, is_cancelled: Callable[[], bool]) -> Output:
+        """Wait for it to end; an error only adds a line to the log."""
         output = self.host.wait(run, is_cancelled)
         if output.error is not None:
             self.host.note("error", f"Plugin returned error: {output.error}")
@@ -130,7 +129,7 @@ class Plugins:
 
     def _manifest(self) -> Manifest:
         if self.manifest is None:
-            raise StashError(NIL_POINTER)
+            raise ResolverError(NIL_POINTER)
         return self.manifest
 
     def _hooks(self, hook_type: str) -> list[Operation]:
@@ -139,7 +138,7 @@ class Plugins:
 
     def _start(
         self, operation: Operation | None, args: dict[str, Any], user: str, visited: Mapping[str, int], why: str
-    ) -> Run:
+    ) -> RunningScript:
         manifest, folder = self._manifest(), str(self._folder)
         given = {**(operation.default_args if operation else {}), **args}
         arguments = {key: value if key == "hookContext" else sorted_keys(value) for key, value in given.items()}
@@ -158,7 +157,7 @@ class Plugins:
         )
 
     def _connection(self, cookie: str) -> dict[str, Any]:
-        """As Go writes its http.Cookie, unset fields and all."""
+        """A cookie as Go writes its http.Cookie, including unset fields."""
         named = {"Name": COOKIE_NAME, "Value": cookie, "Quoted": False, "Path": "", "Domain": "", "Expires": NEVER}
         unset = {"RawExpires": "", "MaxAge": 0, "Secure": False, "HttpOnly": False, "SameSite": 0}
         return {

@@ -1,4 +1,4 @@
-"""What Stash answers when it is asked: scenes, entities, configuration, jobs. Nothing here changes anything."""
+"""Stash's answers to queries about scenes and entities. Nothing here changes anything."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sim.stash.filters import SceneFilter, compare, matches_words, page_of, sort_entities, sort_scenes
-from sim.stash.library import StashError, seconds_of
+from sim.stash.library import ResolverError, seconds_of
 
 if TYPE_CHECKING:
     from sim.stash.graphql_engine import Resolver
-    from sim.stash.library import Entity, Library, Scene, VideoFile
+    from sim.stash.library import Entity, SimulatedScene, StashLibrary, VideoFile
 
 PLURALS = {"tag": "tags", "performer": "performers", "studio": "studios", "group": "groups"}
 
 
 def number(text: Any, what: str = "") -> int:
-    """An id as Stash reads it; raises StashError in Go's words."""
+    """Read an id as Stash does; raises ResolverError with Go's message."""
     if not re.fullmatch(r"[+-]?\d+", str(text)):
-        raise StashError(f'{what}strconv.Atoi: parsing "{text}": invalid syntax')
+        raise ResolverError(f'{what}strconv.Atoi: parsing "{text}": invalid syntax')
     return int(text)
 
 
 class Queries:
     """Resolvers that read the library. The request's context has `base_url`, the address that the client used."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: StashLibrary) -> None:
         self._library = library
 
     def resolvers(self) -> dict[str, dict[str, Resolver]]:
@@ -48,7 +48,7 @@ class Queries:
 
     # --- scenes ---
 
-    def _find_scene(self, _root: Any, _context: Any, args: dict[str, Any]) -> Scene | None:
+    def _find_scene(self, _root: Any, _context: Any, args: dict[str, Any]) -> SimulatedScene | None:
         if args.get("id") is None:
             return None
         return self._library.scenes.get(number(args["id"]))
@@ -67,7 +67,7 @@ class Queries:
             size = sum(file.size for file in files)
             return {"count": len(found), "duration": float(len(files)), "filesize": float(size), "scenes": shown}
 
-    def _matching(self, criteria: dict[str, Any], options: dict[str, Any]) -> list[Scene]:
+    def _matching(self, criteria: dict[str, Any], options: dict[str, Any]) -> list[SimulatedScene]:
         fits, words = SceneFilter(self._library, criteria).fits, options.get("q")
         return [scene for scene in self._library.scenes.values() if fits(scene) and _has_words(scene, words)]
 
@@ -144,7 +144,7 @@ class Queries:
         return sum(fits(scene) for scene in self._library.scenes.values())
 
 
-def _has_words(scene: Scene, words: str | None) -> bool:
+def _has_words(scene: SimulatedScene, words: str | None) -> bool:
     return not words or matches_words([scene.title, scene.details, *(file.path for file in scene.files)], words)
 
 
@@ -175,13 +175,13 @@ def _of_file() -> dict[str, Resolver]:
     }
 
 
-def _scene_paths(scene: Scene, base_url: str) -> dict[str, str]:
+def _scene_paths(scene: SimulatedScene, base_url: str) -> dict[str, str]:
     base = f"{base_url}/scene/{scene.id}"
     picture = f"{base}/screenshot?t={seconds_of(scene.updated_at)}"
     return {"screenshot": picture, "preview": f"{base}/preview", "stream": f"{base}/stream"}
 
 
 def _picture_path(kind: str, entity: Entity, base_url: str, name: str) -> str:
-    """Ends in `default=true` where Stash has a stand-in only."""
+    """Ends with `default=true` if Stash only has a placeholder."""
     path = f"{base_url}/{kind}/{entity.id}/{name}?t={seconds_of(entity.updated_at)}"
     return path if entity.image is not None else f"{path}&default=true"

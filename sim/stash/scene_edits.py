@@ -1,4 +1,4 @@
-"""What users do to scenes, and which hooks that fires: those of Stash, and none where Stash fires none."""
+"""What users do to scenes, and the hooks that this fires, none where Stash fires none."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sim.stash.hook_input import given_only, scene_update, whole
-from sim.stash.library import SceneGroup, StashError, StashId
+from sim.stash.library import ResolverError, SceneGroup, StashId
 from sim.stash.queries import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sim.stash.graphql_engine import Resolver
-    from sim.stash.library import Library, Scene
-    from sim.stash.plugins import Call, Plugins
+    from sim.stash.library import SimulatedScene, StashLibrary
+    from sim.stash.plugins import Plugins, StashCall
 
 TEXTS = ("title", "code", "details", "director")
 PLAIN = ("rating100", "organized", "o_counter", "resume_time", "play_duration", "play_count")
@@ -25,22 +25,22 @@ DATA_URL = re.compile(r"data:[^;,]*;base64,(.*)", re.DOTALL)
 
 
 def read_picture(given: str) -> bytes:
-    """The bytes of a `data:` URL; the simulator fetches no pictures from elsewhere."""
+    """Decode a `data:` URL; the simulator fetches no pictures from elsewhere."""
     match = DATA_URL.fullmatch(given)
     try:
         return base64.b64decode(match[1] if match else "!", validate=True)
     except binascii.Error as error:
-        raise StashError("illegal base64 data at input byte 0") from error
+        raise ResolverError("illegal base64 data at input byte 0") from error
 
 
 class SceneEdits:
-    """Resolvers of the mutations of scenes. A mutation changes everything or nothing; hooks run after it."""
+    """Resolvers for the mutations of scenes. A mutation changes everything or nothing, then its hooks run."""
 
-    def __init__(self, library: Library, plugins: Plugins, forget_file: Callable[[str], None]) -> None:
+    def __init__(self, library: StashLibrary, plugins: Plugins, forget_file: Callable[[str], None]) -> None:
         self._library, self._plugins, self._forget_file = library, plugins, forget_file
 
     def resolvers(self) -> dict[str, Resolver]:
-        """Resolvers of `Mutation`."""
+        """Resolvers of `Mutation`, by field."""
         return {
             "sceneCreate": self._create,
             "sceneUpdate": self._update,
@@ -53,8 +53,8 @@ class SceneEdits:
             "sceneMarkerCreate": self._create_marker,
         }
 
-    def edit(self, scene: Scene, given: dict[str, Any]) -> None:
-        """Sets what is in `given`, a SceneUpdateInput; null empties. Raises StashError before it changes anything."""
+    def edit(self, scene: SimulatedScene, given: dict[str, Any]) -> None:
+        """Set what `given`, a SceneUpdateInput, contains; null clears. Raises ResolverError before anything changes."""
         values = self._values(given)
         for name, value in values.items():
             setattr(scene, name, value)
@@ -65,7 +65,7 @@ class SceneEdits:
 
     def _values(self, given: dict[str, Any]) -> dict[str, Any]:
         if "organized" in given and given["organized"] is None:
-            raise StashError("Internal system error. Error <null value not allowed in optional bool>")
+            raise ResolverError("Internal system error. Error <null value not allowed in optional bool>")
         values: dict[str, Any] = {name: (given[name] or "").strip() for name in TEXTS if name in given}
         values |= {name: given[name] for name in PLAIN if given.get(name) is not None}
         if "rating100" in given:
@@ -100,24 +100,24 @@ class SceneEdits:
         found = list(dict.fromkeys(number(each, f"converting {kind} ids: ") for each in ids))
         missing = [each for each in found if each not in self._library.entities[kind]]
         if missing:
-            raise StashError(f"FOREIGN KEY constraint failed: {kind} {missing[0]}")
+            raise ResolverError(f"FOREIGN KEY constraint failed: {kind} {missing[0]}")
         return found
 
     def _date(self, text: str | None) -> str | None:
         if text and not DATE.fullmatch(text):
-            raise StashError(f'converting date: failed to parse date "{text}"')
+            raise ResolverError(f'converting date: failed to parse date "{text}"')
         return text or None
 
     # --- mutations ---
 
-    def _create(self, _root: Any, call: Call, args: dict[str, Any]) -> Scene:
+    def _create(self, _root: Any, call: StashCall, args: dict[str, Any]) -> SimulatedScene:
         with self._library.lock:
             values = self._values(args["input"])
             scene = self._library.add_scene([], **values)
         self._plugins.fire(call, "Scene.Create.Post", scene.id)
         return scene
 
-    def _update(self, _root: Any, call: Call, args: dict[str, Any]) -> Scene | None:
+    def _update(self, _root: Any, call: StashCall, args: dict[str, Any]) -> SimulatedScene | None:
         given = args["input"]
         scene_id = number(given["id"], "converting id: ")
         with self._library.lock:
@@ -125,7 +125,7 @@ class SceneEdits:
         self._plugins.fire(call, "Scene.Update.Post", scene_id, scene_update(given), given)
         return self._library.scenes.get(scene_id)
 
-    def _update_several(self, _root: Any, call: Call, args: dict[str, Any]) -> list[Scene | None]:
+    def _update_several(self, _root: Any, call: StashCall, args: dict[str, Any]) -> list[SimulatedScene | None]:
         several = args["input"]
         with self._library.lock:
             scenes = [self._library.scene(number(given["id"])) for given in several]
@@ -138,12 +138,12 @@ class SceneEdits:
         self._plugins.fire_for_each(call, "Scene.Update.Post", told)
         return [self._library.scenes.get(scene.id) for scene in scenes]
 
-    def _update_bulk(self, _root: Any, call: Call, args: dict[str, Any]) -> list[Scene | None]:
+    def _update_bulk(self, _root: Any, call: StashCall, args: dict[str, Any]) -> list[SimulatedScene | None]:
         given = args["input"]
         ids = [number(each) for each in given.get("ids") or ()]
         with self._library.lock:
             if not all(scene_id in self._library.scenes for scene_id in ids):
-                raise StashError("sql: no rows in result set")
+                raise ResolverError("sql: no rows in result set")
             forms = [self._bulk_form(self._library.scenes[scene_id], given) for scene_id in ids]
             for form in forms:
                 self._values(form)
@@ -153,8 +153,8 @@ class SceneEdits:
         self._plugins.fire_for_each(call, "Scene.Update.Post", told)
         return [self._library.scenes.get(scene_id) for scene_id in ids]
 
-    def _bulk_form(self, scene: Scene, given: dict[str, Any]) -> dict[str, Any]:
-        """What a form would send to make the same change to this scene."""
+    def _bulk_form(self, scene: SimulatedScene, given: dict[str, Any]) -> dict[str, Any]:
+        """The form that would make the same change to this scene."""
         form = {key: value for key, value in given.items() if key not in {"ids", "clientMutationId"}}
         for kind in ("tag", "performer"):
             if form.get(f"{kind}_ids") is not None:
@@ -167,14 +167,14 @@ class SceneEdits:
             form["groups"] = [{"group_id": each, "scene_index": index.get(each)} for each in ids]
         return form
 
-    def _destroy(self, _root: Any, call: Call, args: dict[str, Any]) -> bool:
+    def _destroy(self, _root: Any, call: StashCall, args: dict[str, Any]) -> bool:
         given = args["input"]
         scene = self._remove(number(given["id"]), with_file=bool(given.get("delete_file")))
         told = whole(("id", "delete_file", "delete_generated"), given)
         self._plugins.fire(call, "Scene.Destroy.Post", scene.id, {**told, **destroyed(scene)})
         return True
 
-    def _destroy_several(self, _root: Any, call: Call, args: dict[str, Any]) -> bool:
+    def _destroy_several(self, _root: Any, call: StashCall, args: dict[str, Any]) -> bool:
         given = args["input"]
         with self._library.lock:
             ids = [self._library.scene(number(each)).id for each in given["ids"]]
@@ -184,7 +184,7 @@ class SceneEdits:
             self._plugins.fire(call, "Scene.Destroy.Post", scene.id, {**told, **destroyed(scene)})
         return True
 
-    def _remove(self, scene_id: int, *, with_file: bool) -> Scene:
+    def _remove(self, scene_id: int, *, with_file: bool) -> SimulatedScene:
         with self._library.lock:
             scene = self._library.scene(scene_id)
             del self._library.scenes[scene_id]
@@ -192,8 +192,8 @@ class SceneEdits:
             self._forget_file(file.path)
         return scene
 
-    def _merge(self, _root: Any, _call: Call, args: dict[str, Any]) -> Scene:
-        """Stash fires no hook, for neither side."""
+    def _merge(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> SimulatedScene:
+        """Fires no hook for either side, as in Stash."""
         given = args["input"]
         with self._library.lock:
             destination = self._library.scene(number(given["destination"]))
@@ -204,20 +204,20 @@ class SceneEdits:
                 del self._library.scenes[source.id]
         return destination
 
-    def _sources(self, ids: list[Any]) -> list[Scene]:
+    def _sources(self, ids: list[Any]) -> list[SimulatedScene]:
         try:
             return [self._library.scene(number(each)) for each in ids]
-        except StashError as error:
-            raise StashError(f"finding source scenes: {error}") from error
+        except ResolverError as error:
+            raise ResolverError(f"finding source scenes: {error}") from error
 
-    def _add_o(self, _root: Any, _call: Call, args: dict[str, Any]) -> dict[str, Any]:
-        """No hook, and `updated_at` stays."""
+    def _add_o(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> dict[str, Any]:
+        """No hook fires, and `updated_at` stays."""
         with self._library.lock:
             scene = self._library.scene(number(args["id"]))
             scene.o_counter += 1
             return {"count": scene.o_counter, "history": []}
 
-    def _create_marker(self, _root: Any, call: Call, args: dict[str, Any]) -> dict[str, Any]:
+    def _create_marker(self, _root: Any, call: StashCall, args: dict[str, Any]) -> dict[str, Any]:
         with self._library.lock:
             given = args["input"]
             self._library.scene(number(given["scene_id"]))
@@ -227,7 +227,7 @@ class SceneEdits:
 
 
 def merged(ids: list[int], change: dict[str, Any]) -> list[int]:
-    """A list of ids after a BulkUpdateIds."""
+    """Apply a BulkUpdateIds to a list of ids."""
     given = [number(each) for each in change.get("ids") or ()]
     if change["mode"] == "REMOVE":
         return [each for each in ids if each not in given]
@@ -241,8 +241,8 @@ def _merged_texts(texts: list[str], change: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys([*texts, *given])) if change["mode"] == "ADD" else given
 
 
-def destroyed(scene: Scene) -> dict[str, str]:
-    """What a hook is told of a scene that is gone; only its oshash, since MD5 sums are off by default."""
+def destroyed(scene: SimulatedScene) -> dict[str, str]:
+    """What a hook learns about a scene that is gone. It has only an oshash, since MD5 is off by default."""
     first = scene.files[0] if scene.files else None
     return {"checksum": "", "oshash": first.oshash if first else "", "path": first.path if first else ""}
 
@@ -250,5 +250,5 @@ def destroyed(scene: Scene) -> dict[str, str]:
 def _cover(given: str) -> bytes:
     try:
         return read_picture(given)
-    except StashError as error:
-        raise StashError(f"processing cover image: {error}") from error
+    except ResolverError as error:
+        raise ResolverError(f"processing cover image: {error}") from error

@@ -1,4 +1,4 @@
-"""What the simulated Stash's port serves: GraphQL, pictures and login, with credentials and faults."""
+"""The HTTP side of the simulated Stash: GraphQL, pictures and login, with credentials and faults."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from sim import faults
 from sim.port import HOST, Handler, Server
 from sim.stash.access import COOKIE_NAME, Visitor
 from sim.stash.go_json import encode, without_whole_floats
-from sim.stash.plugins import Call
+from sim.stash.plugins import StashCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sim.stash.access import Access
-    from sim.stash.graphql_engine import Answer
+    from sim.stash.graphql_engine import GraphQLAnswer
 
-TEST_HEADER = "X-Sim-Test"  # the tests' own requests: no faults, and not in the log of requests
+TEST_HEADER = "X-Sim-Test"  # the tests' own requests: no faults, not in the log of requests
 YEAR = "private, max-age=31536000, immutable"
 
 
 @dataclass(slots=True, kw_only=True)
-class Request:
-    """One request that was not the tests' own. `by`: key, cookie or nothing. `status` is None until it is answered."""
+class StashRequest:
+    """One request, other than the tests' own. `by`: key, cookie or nothing. `status` is None before the answer."""
 
     method: str
     path: str
@@ -43,8 +43,8 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """`is_stand_in`: Stash has none and shows its own instead."""
+class ShownPicture:
+    """`is_stand_in`: a placeholder of Stash's, shown because it has no picture."""
 
     content: bytes
     content_type: str
@@ -53,7 +53,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What goes out."""
+    """What is sent back."""
 
     status: int
     body: bytes = b""
@@ -61,15 +61,15 @@ class Reply:
 
 
 @dataclass(slots=True, kw_only=True)
-class Service:
-    """What the port serves. `pictures` answers None for an unknown thing and raises ValueError for a bad id."""
+class StashService:
+    """What the handlers share. `pictures` returns None if there is nothing, and raises ValueError for a bad id."""
 
     access: Access
-    ask: Callable[[str, dict[str, Any], str | None, Call], Answer]
-    pictures: Callable[[str], Picture | None]
+    ask: Callable[[str, dict[str, Any], str | None, StashCall], GraphQLAnswer]
+    pictures: Callable[[str], ShownPicture | None]
     test_key: str
     faults: faults.FaultPlan = field(default_factory=faults.FaultPlan)
-    requests: list[Request] = field(default_factory=list)
+    requests: list[StashRequest] = field(default_factory=list)
 
 
 JSON = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
@@ -81,20 +81,20 @@ INDEX_PAGE = b"<!DOCTYPE html><html><head><title>Stash</title></head><body><div 
 
 
 class _LostError(Exception):
-    """The fault asks for the connection to end here."""
+    """The fault asks to end the connection here."""
 
 
 class StashHandler(Handler):
-    """A stop waits for none of its connections: a hook that runs in one may ask Stash back."""
+    """A stop waits for no connection: a hook that runs in one may query Stash."""
 
     server: Server
     server_version = "Stash"
 
     def do_GET(self) -> None:
-        """Every method goes the same way."""
+        """Serve every method alike."""
         service, target = self.server.service, urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        request = Request(method=self.command, path=target.path, at=time.time())
+        request = StashRequest(method=self.command, path=target.path, at=time.time())
         if target.path == "/graphql":
             self._read_question(request, body)
         is_own = self.headers.get(TEST_HEADER) == service.test_key
@@ -108,16 +108,18 @@ class StashHandler(Handler):
         request.status = reply.status
         self._send(reply, share)
 
-    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class calls them so
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class names them so
 
-    def _read_question(self, request: Request, body: bytes) -> None:
+    def _read_question(self, request: StashRequest, body: bytes) -> None:
         with suppress(ValueError):
             asked = json.loads(body)
             if isinstance(asked, dict):
                 request.query, request.variables = str(asked.get("query") or ""), dict(asked.get("variables") or {})
 
-    def _decide(self, service: Service, request: Request, body: bytes, *, is_own: bool) -> tuple[Reply, float]:
-        """The reply and the share of its body to send."""
+    def _decide(
+        self, service: StashService, request: StashRequest, body: bytes, *, is_own: bool
+    ) -> tuple[Reply, float]:
+        """The reply, and the share of its body to send."""
         asked = (("query", request.query), ("variables", json.dumps(request.variables)))
         question = asked if request.query else ()
         seen = faults.Request(
@@ -127,19 +129,19 @@ class StashHandler(Handler):
         if rule is None:
             return self._reply(service, request, body, is_own=is_own), 1.0
         fault = rule.fault
-        if fault.kind is faults.Kind.SLOW:
+        if fault.kind is faults.FaultKind.SLOW:
             service.faults.hold(rule, fault.delay_s)
             return self._reply(service, request, body, is_own=False), 1.0
-        if fault.kind is faults.Kind.TRUNCATED:
+        if fault.kind is faults.FaultKind.TRUNCATED:
             return self._reply(service, request, body, is_own=False), 0.5
-        if fault.kind is faults.Kind.ANSWER:
+        if fault.kind is faults.FaultKind.ANSWER:
             headers = (("Content-Type", fault.content_type), *fault.headers)
             return Reply(status=fault.status, body=fault.body, headers=headers), 1.0
-        if fault.kind is faults.Kind.HANG:
+        if fault.kind is faults.FaultKind.HANG:
             service.faults.hold(rule, None)
         raise _LostError
 
-    def _reply(self, service: Service, request: Request, body: bytes, *, is_own: bool) -> Reply:
+    def _reply(self, service: StashService, request: StashRequest, body: bytes, *, is_own: bool) -> Reply:
         visitor = Visitor(is_welcome=True, user=service.access.username) if is_own else self._visitor(service)
         request.by = visitor.by
         if request.path == "/login":
@@ -152,22 +154,22 @@ class StashHandler(Handler):
         is_picture = len(parts) == 3 and parts[2] in {"screenshot", "image", "frontimage", "backimage"}  # noqa: PLR2004 - kind, id, name
         return self._picture(service, request.path) if is_picture else Reply(status=200, body=INDEX_PAGE, headers=HTML)
 
-    def _visitor(self, service: Service) -> Visitor:
+    def _visitor(self, service: StashService) -> Visitor:
         key = self.headers.get("ApiKey") or parse_qs(urlsplit(self.path).query).get("apikey", [""])[0]
         cookies = SimpleCookie()
         with suppress(CookieError):
             cookies.load(self.headers.get("Cookie") or "")
         return service.access.visitor(key, cookies[COOKIE_NAME].value if COOKIE_NAME in cookies else "")
 
-    def _refusal(self, request: Request, visitor: Visitor) -> Reply:
-        """A wrong key and GraphQL get 401 and nothing else; anything else is sent to the login page."""
+    def _refusal(self, request: StashRequest, visitor: Visitor) -> Reply:
+        """A wrong key, and GraphQL, get a bare 401; everything else is redirected to the login page."""
         if visitor.by == "key" or request.path == "/graphql":
             return Reply(status=401, headers=(("WWW-Authenticate", "FormBased"),))
         target = f"/login?returnURL={quote(self.path, safe='')}"
         page = f'<a href="{target}">Found</a>.\n\n'.encode()
         return Reply(status=302, body=page, headers=(*HTML_OF_GO, ("Location", target)))
 
-    def _log_in(self, service: Service, body: bytes) -> Reply:
+    def _log_in(self, service: StashService, body: bytes) -> Reply:
         if self.command != "POST":
             return Reply(status=200, body=LOGIN_PAGE, headers=HTML)
         form = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
@@ -177,7 +179,7 @@ class StashHandler(Handler):
         age_s = int(service.access.max_session_age_s)
         return Reply(status=200, headers=(("Set-Cookie", f"{COOKIE_NAME}={cookie}; Path=/; Max-Age={age_s}"),))
 
-    def _graphql(self, service: Service, request: Request, body: bytes, visitor: Visitor) -> Reply:
+    def _graphql(self, service: StashService, request: StashRequest, body: bytes, visitor: Visitor) -> Reply:
         kind = (self.headers.get("Content-Type") or "").split(";")[0].strip().lower()
         if self.command != "POST" or kind != "application/json":
             return Reply(status=400, body=encode(_error("transport not supported")), headers=PLAIN)
@@ -187,7 +189,7 @@ class StashHandler(Handler):
             return _undecodable(str(error))
         if not isinstance(asked, dict):
             return _undecodable("json: cannot unmarshal into Go value of type graphql.RawParams")
-        call = Call(
+        call = StashCall(
             base_url=f"http://{self.headers.get('Host') or HOST}",
             user=visitor.user,
             visited=visitor.visited,
@@ -197,13 +199,13 @@ class StashHandler(Handler):
         return Reply(status=answer.status, body=encode(without_whole_floats(answer.body)), headers=JSON)
 
     def _has_gone(self) -> bool:
-        """Whether the client has closed its connection: Stash cancels what it does in its name."""
+        """Whether the client has closed its connection; Stash then cancels the request."""
         with suppress(OSError, ValueError):
             readable, _, _ = select.select([self.connection], [], [], 0)
             return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
         return True
 
-    def _picture(self, service: Service, path: str) -> Reply:
+    def _picture(self, service: StashService, path: str) -> Reply:
         try:
             picture = service.pictures(path)
         except ValueError:
@@ -221,7 +223,7 @@ class StashHandler(Handler):
         self.send_response(reply.status)
         for name, value in reply.headers:
             self.send_header(name, value)
-        if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, thus no length
+        if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, so no length
             self.send_header("Content-Length", str(len(reply.body)))
         if share < 1.0:
             self.close_connection = True

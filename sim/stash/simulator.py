@@ -1,7 +1,7 @@
 """A simulated Stash v0.30: GraphQL and pictures over HTTP, and a plugin host that starts the real script.
 
-`with StashSim(plugin=folder) as stash:` then edit as a user would; every edit goes over HTTP and comes back when the
-hooks that it fires have ended. What the simulator does not know it refuses; it imitates no part silently.
+Use `with StashSim(plugin=folder) as stash:` and edit as a user would; every edit goes over HTTP and returns when its
+hooks have ended. The simulator refuses what it does not know; it never silently imitates part of something.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from sim.stash.disk import Disk
 from sim.stash.entity_edits import EntityEdits
 from sim.stash.graphql_engine import GraphQLEngine
 from sim.stash.hook_input import scene_update
-from sim.stash.jobs import JobQueue
-from sim.stash.library import Library, SceneGroup
+from sim.stash.jobs import StashJobQueue
+from sim.stash.library import SceneGroup, StashLibrary
 from sim.stash.manifest import ManifestError, read_manifest
-from sim.stash.pictures import Pictures
+from sim.stash.pictures import PictureFinder
 from sim.stash.plugin_host import Output, PluginHost
-from sim.stash.plugins import Address, Call, Plugins
+from sim.stash.plugins import Address, Plugins, StashCall
 from sim.stash.queries import Queries
 from sim.stash.scene_edits import SceneEdits
-from sim.stash.server import Service, StashHandler
+from sim.stash.server import StashHandler, StashService
 from sim.stash.user import GraphQLRefusedError, StashUser
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from sim.faults import Fault, Request
-    from sim.stash.jobs import Job
+    from sim.stash.jobs import StashJob
     from sim.stash.plugin_host import Invocation, LogLine
 
 __all__ = ["GraphQLRefusedError", "StashSim", "TaskResult"]
@@ -52,9 +52,9 @@ SCHEMA = Path(__file__).parent / "schema.graphql"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
-    """How a task ended. Stash calls it FINISHED also when the plugin answered an error; `error` has its text."""
+    """How a task ended. Stash says FINISHED even if the plugin answered with an error; `error` has its text."""
 
-    job: Job
+    job: StashJob
     status: str
     progress: float
     output: Any
@@ -63,10 +63,10 @@ class TaskResult:
 
 
 class StashSim(StashUser):
-    """One simulated Stash. `plugin` is used where it lies, nothing is copied; `home` is Stash's own folder.
+    """One simulated Stash. The `plugin` folder is used in place, nothing is copied; `home` is Stash's own folder.
 
-    `env` is added to this process's environment for the plugin. `host` is what plugins are told to connect to, for
-    example `0.0.0.0`; it listens at 127.0.0.1 whatever it says. `zone` is the time zone of its times.
+    `env` is added to this process's environment for the plugin. `host` is the address given to plugins, for example
+    `0.0.0.0`; the server listens at 127.0.0.1 in any case. `zone` is the time zone of its times.
     """
 
     def __init__(
@@ -84,11 +84,11 @@ class StashSim(StashUser):
         self.home = os.path.abspath(home or self._own_home)
         os.makedirs(self.home, exist_ok=True)
         self.log: list[LogLine] = []
-        self.library = Library() if zone is None else Library(zone=zone)
-        self._port, self._access, self._jobs = Port(StashHandler, daemon_threads=True), Access(), JobQueue()
+        self.library = StashLibrary() if zone is None else StashLibrary(zone=zone)
+        self._port, self._access, self._jobs = Port(StashHandler, daemon_threads=True), Access(), StashJobQueue()
         super().__init__(self._port.number, secrets.token_urlsafe())
         whole_env = {**os.environ, **(env or {})}
-        self._host = PluginHost(python=python, cwd=self.home, env=whole_env, heard=self.log.append)
+        self._host = PluginHost(python=python, cwd=self.home, env=whole_env, on_line=self.log.append)
         address = Address(host=host, port=self._port.number, home=self.home)
         folder = None if plugin is None else Path(plugin).resolve()
         self.manifest = None if folder is None else read_manifest(_manifest_of(folder))
@@ -97,7 +97,7 @@ class StashSim(StashUser):
         self._edits = SceneEdits(self.library, self._plugins, self._disk.remove)
         self._service = self._make_service()
 
-    def _make_service(self) -> Service:
+    def _make_service(self) -> StashService:
         self._administration = Administration(
             library=self.library,
             access=self._access,
@@ -117,10 +117,10 @@ class StashSim(StashUser):
         }
         self.resolvers = found
         engine = GraphQLEngine(build_schema(SCHEMA.read_text(encoding="utf-8")), found)
-        pictures = Pictures(self.library)
-        return Service(access=self._access, ask=engine.answer, pictures=pictures, test_key=self._key)
+        pictures = PictureFinder(self.library)
+        return StashService(access=self._access, ask=engine.answer, pictures=pictures, test_key=self._key)
 
-    # --- coming and going ---
+    # --- start and stop ---
 
     def __enter__(self) -> StashSim:  # noqa: PYI034 - Python 3.10 has no typing.Self
         self.start()
@@ -130,29 +130,29 @@ class StashSim(StashUser):
         self.close()
 
     def start(self) -> None:
-        """Listens, at the same port as before."""
+        """Listen at the same port as before."""
         self._port.open(self._service)
 
     def stop(self) -> None:
-        """Refuses connections, cancels jobs and kills what runs for hooks; what it knows it keeps."""
+        """Refuse connections, cancel jobs and kill running hooks; the data stays."""
         self._port.close()
         self._jobs.stop()
         self._host.kill_all()
 
     def restart(self) -> None:
-        """`stop()` and `start()`."""
+        """Stop and start again."""
         self.stop()
         self.start()
 
     def close(self) -> None:
-        """Ends it for good and gives back its port and its own folder."""
+        """Stop for good; release the port and remove the simulator's own folder."""
         self.stop()
         self._jobs.close()
         self._port.release()
         if self._own_home:
             shutil.rmtree(self._own_home, ignore_errors=True)
 
-    # --- what happened ---
+    # --- what has happened ---
 
     @property
     def invocations(self) -> list[Invocation]:
@@ -161,7 +161,7 @@ class StashSim(StashUser):
 
     @property
     def requests(self) -> list[Any]:
-        """Every request but the tests' own, oldest first."""
+        """Every request except the tests' own, oldest first."""
         return self._service.requests
 
     # --- faults ---
@@ -169,19 +169,19 @@ class StashSim(StashUser):
     def fail(
         self, fault: Fault, *, when: Callable[[Request], bool] | None = None, times: int | None = None
     ) -> FaultRule:
-        """The next requests (`times` of them, those that `when` picks) meet this fault; `heal()` ends it."""
+        """Apply a fault to the next requests (`times` of them, those that `when` selects) until `heal()` ends it."""
         rule = FaultRule(fault=fault, when=when or (lambda _: True), left=times)
         self._service.faults.add(rule)
         return rule
 
     def heal(self, rule: FaultRule | None = None) -> None:
-        """Ends one fault, or all."""
+        """End one fault, or all."""
         self._service.faults.heal(rule)
 
-    # --- what is there already: no hooks ---
+    # --- existing data: fires no hooks ---
 
     def add_entity(self, kind: str, name: str, **fields: Any) -> int:
-        """The id of a tag, performer, studio or group; one of that name is made unless there is one."""
+        """The id of a tag, performer, studio or group of that name, made if there is none."""
         with self.library.lock:
             found = next((each for each in self.library.entities[kind].values() if each.name == name), None)
             return (found or self.library.add_entity(kind, name, **fields)).id
@@ -198,7 +198,7 @@ class StashSim(StashUser):
         more_files: tuple[tuple[str, int], ...] = (),
         **fields: Any,
     ) -> int:
-        """The id of a scene that was there before the plugin; entities by name, other fields as in `Scene`."""
+        """Add a scene from before the plugin's time, with entities by name and other fields as in `SimulatedScene`."""
         files = [] if path is None else [(path, size), *more_files]
         with self.library.lock:
             on_disk = [(each, size, self._disk.put(each, size).oshash) for each, size in files]
@@ -209,10 +209,10 @@ class StashSim(StashUser):
             scene.studio_id = self.add_entity("studio", studio) if studio else None
             return scene.id
 
-    # --- files, and the jobs that look at them ---
+    # --- files, and the jobs that read them ---
 
     def scan_new(self, *paths: str, size: int = 1000) -> list[int]:
-        """Puts files on the disk and scans; the ids of their scenes."""
+        """Create files and scan; returns the ids of their scenes."""
         for path in paths:
             self._disk.put(path, size)
         self.scan()
@@ -220,64 +220,64 @@ class StashSim(StashUser):
         return [by_path[path] for path in paths]
 
     def rename_file(self, scene_id: int, new_path: str) -> None:
-        """Moves the scene's first file and scans: a hook fires, `updated_at` stays."""
+        """Move the scene's first file and scan: a hook fires, `updated_at` stays."""
         self._disk.move(self.library.scene(scene_id).files[0].path, new_path)
         self.scan()
 
     def move_file(self, path: str, new_path: str) -> None:
-        """On the disk; Stash notices when it scans."""
+        """Move a file on disk; Stash notices at its next scan."""
         self._disk.move(path, new_path)
 
     def copy_file(self, path: str, new_path: str) -> None:
-        """The same content once more; a scan makes it a second file of the same scene."""
+        """Copy a file; a scan makes the copy a second file of the same scene."""
         self._disk.files[new_path] = self._disk.files[path]
 
     def change_file(self, path: str, size: int) -> None:
-        """New content under the same name; a scan fires Update for it and leaves `updated_at`."""
+        """Replace the content of a file; a scan fires an Update hook and leaves `updated_at`."""
         self._disk.put(path, size)
 
     def remove_file(self, path: str) -> None:
-        """From the disk; Stash notices when it cleans."""
+        """Delete a file; Stash notices at its next clean."""
         self._disk.remove(path)
 
-    def scan(self) -> Job:
-        """Takes in what is new on the disk, several files at a time."""
+    def scan(self) -> StashJob:
+        """Take in what is new on disk, several files at a time."""
         return self._run_job("mutation { job: metadataScan(input: {}) }")
 
-    def clean(self) -> Job:
-        """Forgets what is gone from the disk."""
+    def clean(self) -> StashJob:
+        """Forget what is gone from disk."""
         return self._run_job("mutation { job: metadataClean(input: {dryRun: false}) }")
 
-    def auto_tag(self) -> Job:
-        """All entities over all scenes; fires no hook."""
+    def auto_tag(self) -> StashJob:
+        """Apply all entities to all scenes; fires no hook."""
         return self._run_job('mutation { job: metadataAutoTag(input: {performers: "*", studios: "*", tags: "*"}) }')
 
-    def identify(self, scene_id: int, **fields: Any) -> Job:
-        """Sets what a scraper found, as the Identify task does; the hook names the fields, `id` not among them."""
+    def identify(self, scene_id: int, **fields: Any) -> StashJob:
+        """Set the values a scraper found, as the Identify task does; the hook lists these fields, but not `id`."""
 
-        def work(job: Job) -> None:
+        def work(job: StashJob) -> None:
             with self.library.lock:
                 self._edits.edit(self.library.scene(scene_id), fields)
             form = scene_update({"id": str(scene_id), **fields})
-            call = Call(user=self._access.username, is_cancelled=job.stopping.is_set)
+            call = StashCall(user=self._access.username, is_cancelled=job.stopping.is_set)
             self._plugins.fire(call, "Scene.Update.Post", scene_id, form, fields)
             job.progress = 1.0
 
         job = self._jobs.add("Identifying...", work)
         return self.wait_for_job(job.id)
 
-    def _run_job(self, mutation: str) -> Job:
+    def _run_job(self, mutation: str) -> StashJob:
         return self.wait_for_job(int(self.gql(mutation)["job"]))
 
     # --- the plugin ---
 
     def start_task(self, name: str, args: Mapping[str, Any] | None = None) -> int:
-        """The id of a job, queued behind those that are there."""
+        """Queue a task behind the existing jobs; returns the job's id."""
         query = "mutation($p: ID!, $t: String, $a: Map) { runPluginTask(plugin_id: $p, task_name: $t, args_map: $a) }"
         return int(self.gql(query, {"p": self._plugin_id(), "t": name, "a": dict(args or {})})["runPluginTask"])
 
     def run_task(self, name: str, args: Mapping[str, Any] | None = None, *, timeout_s: float = 120.0) -> TaskResult:
-        """Starts it and waits for its end. Raises TimeoutError."""
+        """Run a task to its end. Raises TimeoutError."""
         began = time.time()
         job = self.wait_for_job(self.start_task(name, args), timeout_s)
         mine = [each for each in self.invocations if each.started_at >= began and each.why == f"task {name}"]
@@ -291,24 +291,24 @@ class StashSim(StashUser):
             log=tuple(mine[-1].log) if mine else (),
         )
 
-    def wait_for_job(self, job_id: int, timeout_s: float = 120.0) -> Job:
-        """The job, ended. Raises TimeoutError."""
+    def wait_for_job(self, job_id: int, timeout_s: float = 120.0) -> StashJob:
+        """Wait for a job to end. Raises TimeoutError."""
         job = self._jobs.find(job_id)
         if job is None or not self._jobs.wait(job, timeout_s):
             raise TimeoutError(f"job {job_id} has not ended within {timeout_s} s")
         return job
 
     def stop_job(self, job_id: int) -> None:
-        """SIGKILL, at once."""
+        """Kill a job at once, with SIGKILL."""
         self.gql("mutation($id: ID!) { stopJob(job_id: $id) }", {"id": str(job_id)})
 
     def operation(self, **args: Any) -> Any:
-        """`runPluginOperation`: not queued. Raises GraphQLRefusedError with the plugin's error."""
+        """`runPluginOperation`, which is not queued. Raises GraphQLRefusedError with the plugin's error."""
         query = "mutation($p: ID!, $a: Map) { answer: runPluginOperation(plugin_id: $p, args: $a) }"
         return self.gql(query, {"p": self._plugin_id(), "a": args})["answer"]
 
     def configure_plugin(self, **settings: Any) -> None:
-        """Replaces the plugin's whole map of settings."""
+        """Replace the whole settings map of the plugin."""
         query = "mutation($p: ID!, $i: Map!) { configurePlugin(plugin_id: $p, input: $i) }"
         self.gql(query, {"p": self._plugin_id(), "i": settings})
 
@@ -318,25 +318,25 @@ class StashSim(StashUser):
     # --- credentials ---
 
     def protect(self, username: str, password: str) -> str:
-        """From now on only with credentials; answers the API key."""
+        """Require credentials from now on; returns the API key."""
         self._access.username, self._access.password = username, password
         return str(self.gql("mutation { generateAPIKey(input: {}) }")["generateAPIKey"])
 
     def clear_api_key(self) -> None:
-        """From now on cookies only."""
+        """Accept only cookies from now on."""
         self.gql("mutation { generateAPIKey(input: {clear: true}) }")
 
     def session_cookie(self, *, second: int | None = None) -> str:
-        """The value of the cookie that a plugin would be handed now, or in that second of the epoch."""
+        """The cookie a plugin would be given now, or in that second since the epoch."""
         return self._access.new_session(self._access.username, {}, second=second)
 
     def expire_sessions(self) -> None:
-        """Every cookie given out until now is refused."""
+        """Refuse every cookie issued so far."""
         self._access.expire_sessions()
 
 
 def _manifest_of(folder: Path) -> Path:
-    """The one .yml beside the plugin's script."""
+    """The only .yml beside the plugin's script. Raises ManifestError."""
     found = sorted(folder.glob("*.yml"))
     if len(found) != 1:
         raise ManifestError(f"{len(found)} manifests in {folder}: exactly one is wanted")

@@ -1,4 +1,4 @@
-"""What a person does in Stash's page: every edit goes over HTTP and comes back when its hooks have ended."""
+"""What a person does on Stash's pages: every edit goes over HTTP and returns when its hooks have ended."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class GraphQLRefusedError(Exception):
 
 
 class StashUser:
-    """The administrator, let in by `key` and spared by faults. `port` is that of the simulated Stash."""
+    """The administrator, admitted by `key` and spared by faults. `port` is the simulated Stash's."""
 
     def __init__(self, port: int, key: str) -> None:
         self.url = f"http://{HOST}:{port}"
         self._key = key
 
     def gql(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The answer's `data`; as the administrator, spared by faults. Raises GraphQLRefusedError."""
+        """Return the answer's `data`. Raises GraphQLRefusedError."""
         body = json.dumps({"query": query, "variables": variables or {}}).encode()
         headers = {"Content-Type": "application/json", TEST_HEADER: self._key}
         request = urllib.request.Request(f"{self.url}/graphql", data=body, headers=headers)  # noqa: S310 - our own port
@@ -50,29 +50,29 @@ class StashUser:
         return self.gql(f"mutation($input: {kind}!) {{ {name}(input: $input) {answer} }}", {"input": given})[name]
 
     def update_scene(self, scene_id: int, **fields: Any) -> None:
-        """As the edit form does."""
+        """Save the edit form of a scene."""
         self._mutate("sceneUpdate", "SceneUpdateInput", {"id": str(scene_id), **fields})
 
     def update_scenes(self, forms: list[dict[str, Any]]) -> None:
-        """One `scenesUpdate`; each form needs an `id`."""
+        """Send one `scenesUpdate`; each form needs an `id`."""
         self._mutate("scenesUpdate", "[SceneUpdateInput!]", forms)
 
     def bulk_update(self, scene_ids: list[int], **fields: Any) -> None:
-        """As the bulk dialog does: `tag_ids={"ids": […], "mode": "ADD"}`."""
+        """Apply the bulk dialog, for example `tag_ids={"ids": […], "mode": "ADD"}`."""
         ids = [str(each) for each in scene_ids]
         self._mutate("bulkSceneUpdate", "BulkSceneUpdateInput", {"ids": ids, **fields})
 
     def create_scene(self, **fields: Any) -> int:
-        """A scene without a file."""
+        """Create a scene without a file."""
         return int(self._mutate("sceneCreate", "SceneCreateInput", fields)["id"])
 
     def destroy_scene(self, scene_id: int, *, delete_file: bool = False) -> None:
-        """As the Delete dialog does."""
+        """Apply the Delete dialog."""
         given = {"id": str(scene_id), "delete_file": delete_file, "delete_generated": True}
         self._mutate("sceneDestroy", "SceneDestroyInput", given, "")
 
     def destroy_scenes(self, scene_ids: list[int]) -> None:
-        """One `scenesDestroy`."""
+        """Send one `scenesDestroy`."""
         self._mutate("scenesDestroy", "ScenesDestroyInput", {"ids": [str(each) for each in scene_ids]}, "")
 
     def merge_scenes(self, source_ids: list[int], destination_id: int) -> None:
@@ -80,15 +80,15 @@ class StashUser:
         self._merge("scene", "Scene", source_ids, destination_id)
 
     def create(self, kind: str, name: str, **fields: Any) -> int:
-        """A tag, performer, studio or group, as its form does."""
+        """Create a tag, performer, studio or group with its form."""
         return int(self._mutate(f"{kind}Create", f"{kind.capitalize()}CreateInput", {"name": name, **fields})["id"])
 
     def update(self, kind: str, entity_id: int, **fields: Any) -> None:
-        """As the entity's form does."""
+        """Save the form of an entity."""
         self._mutate(f"{kind}Update", f"{kind.capitalize()}UpdateInput", {"id": str(entity_id), **fields})
 
     def destroy(self, kind: str, entity_id: int) -> None:
-        """Its scenes lose it, their `updated_at` stays."""
+        """Delete an entity; its scenes lose it, their `updated_at` stays."""
         self._mutate(f"{kind}Destroy", f"{kind.capitalize()}DestroyInput", {"id": str(entity_id)}, "")
 
     def merge_tags(self, source_ids: list[int], destination_id: int) -> None:

@@ -1,18 +1,19 @@
-"""The simulated Plex as plexapi, an independent client, sees it: edits, locks, tags, ratings and pictures."""
+"""The simulated Plex as plexapi, an independent client, sees it: edits, locks, tags and ratings."""
 
 from __future__ import annotations
 
-import io
-from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import pytest
 import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plexapi.exceptions import BadRequest, NotFound, Unauthorized
+from plexapi.exceptions import NotFound, Unauthorized
 
-from sim.plex.model import Role
+from sim.plex.model import Credit
+from sim.plex.quirks import TagOrder, days_later
 from sim.plex.simulator import PlexSim
 from tests.support.plex_by_plexapi import TOKEN, connect
 
@@ -37,11 +38,19 @@ def add(plex: PlexSim, **values: Any) -> int:
     return plex.add_item(1, files=[("/media/A film.mp4", 10)], **values)
 
 
+def ask(plex: PlexSim, method: str, path: str) -> requests.Response:
+    return requests.request(method, plex.url + path, headers={"X-Plex-Token": TOKEN}, timeout=30)
+
+
+def put(plex: PlexSim, query: str) -> None:
+    assert ask(plex, "PUT", f"/library/sections/1/all?type=1&{query}").status_code == 200
+
+
 def test_a_new_item_has_the_stem_of_its_file_as_title(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     assert fetch(add(plex)).title == "A film"
 
 
-def test_edit_with_lock_is_kept_by_the_agent_and_without_is_reverted(
+def test_an_agent_keeps_locked_edits_and_reverts_the_others(
     plex: PlexSim, fetch: Callable[[int], Any]
 ) -> None:
     key = add(plex, summary="from the agent", genres=("Drama",))
@@ -55,7 +64,7 @@ def test_edit_with_lock_is_kept_by_the_agent_and_without_is_reverted(
     assert (after.title, after.summary, after.genres) == ("Kept", "from the agent", ("Drama",))
 
 
-def test_a_lock_can_be_opened_again_and_an_edit_without_a_word_of_it_keeps_it(
+def test_an_edit_can_unlock_a_field_and_keeps_a_lock_that_it_does_not_mention(
     plex: PlexSim, fetch: Callable[[int], Any]
 ) -> None:
     key = add(plex)
@@ -66,7 +75,7 @@ def test_a_lock_can_be_opened_again_and_an_edit_without_a_word_of_it_keeps_it(
     assert (plex.item(key).title, plex.item(key).locked) == ("B", frozenset())
 
 
-def test_batch_edits_are_one_put_that_does_everything(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_batch_edits_are_a_single_put(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex, genres=("Old",), directors=("Ann",))
     movie = fetch(key)
     plex.clear_requests()
@@ -95,7 +104,7 @@ def test_a_comma_escaped_once_is_two_names(plex: PlexSim, fetch: Callable[[int],
     assert plex.item(key).genres == ("a, b",)
 
 
-def test_ten_tags_keep_the_order_of_their_indices(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_tags_keep_the_order_of_their_indices(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     names = [f"tag {number}" for number in range(12)]
     key = add(plex)
     fetch(key).addGenre(names)  # plexapi sends genre[10] before genre[2]
@@ -110,7 +119,7 @@ def test_the_first_spelling_of_a_tag_wins_for_all_items(plex: PlexSim, fetch: Ca
     assert plex.item(first).genres == ()
 
 
-def test_case_is_told_apart_beyond_ascii(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_case_matters_beyond_ascii(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex, genres=("Ärger",))
     fetch(key).addGenre("ärger")
     assert plex.item(key).genres == ("Ärger", "ärger")
@@ -123,12 +132,75 @@ def test_an_actors_picture_belongs_to_the_tag_and_the_role_to_the_item(
     picture = "http://stash/performer/1/image?t=1&x=2"
     edit = {"actor[0].tag.tag": "ann", "actor[0].tag.thumb": picture, "actor[0].tagging.text": "Herself"}
     fetch(first).edit(**edit, **{"actor.locked": 1})
-    assert plex.item(first).roles == (Role(name="Ann", thumb=picture, role="Herself"),)
-    assert plex.item(second).roles == (Role(name="Ann", thumb=picture),)
+    assert plex.item(first).roles == (Credit(name="Ann", thumb=picture, role="Herself"),)
+    assert plex.item(second).roles == (Credit(name="Ann", thumb=picture),)
     assert fetch(second).roles[0].thumb == picture
 
 
-def test_collections_lock_themselves_whatever_the_client_says(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_a_person_who_is_removed_and_added_again_loses_role_and_tag_key_but_no_picture(plex: PlexSim) -> None:
+    ann = Credit(name="Ann", thumb="https://plex/ann.jpg", role="Herself", tag_key="5d776825880197001ec9038f")
+    key, other = add(plex, actors=(ann, "Bob")), add(plex, actors=("Ann",))
+    put(plex, f"id={key}&actor[0].tag.tag=Ann&actor[0].tag.thumb=https://stash/ann.jpg")
+    again = replace(ann, thumb="https://stash/ann.jpg")
+    assert plex.item(key).roles == (again, Credit(name="Bob"))
+    put(plex, f"id={key}&actor[].tag.tag-=Ann")
+    put(plex, f"id={key}&actor[0].tag.tag=Ann")
+    lost = replace(again, role="", tag_key="")
+    assert plex.item(key).roles == (Credit(name="Bob"), lost)
+    assert plex.item(other).roles == (lost,)
+    plex.metadata_refresh(key)
+    assert plex.item(key).roles == (again, Credit(name="Bob"))
+
+
+def test_a_persons_edit_of_the_cast_keeps_roles_and_tag_keys(plex: PlexSim) -> None:
+    ann, bob = (Credit(name=name, role=f"as {name}", tag_key=f"5d{name}") for name in ("Ann", "Bob"))
+    key = add(plex, actors=(ann, bob))
+    plex.edit_by_hand(key, actors=("Carl", "Bob"))
+    assert plex.item(key).roles == (Credit(name="Carl"), bob)
+    plex.metadata_refresh(key)
+    assert plex.item(key).roles == (Credit(name="Carl"), bob)
+
+
+@pytest.mark.parametrize(
+    ("order", "there"),
+    [(TagOrder.REMOVE_FIRST, ("Bob", "Carl", "Ann")), (TagOrder.ADD_FIRST, ("Bob", "Carl"))],
+)
+def test_one_put_removes_and_adds_in_either_order(plex: PlexSim, order: TagOrder, there: tuple[str, ...]) -> None:
+    plex.quirks.tag_order = order
+    key = add(plex, actors=("Ann", "Bob"))
+    put(plex, f"id={key}&actor[].tag.tag-=Ann&actor[0].tag.tag=Carl&actor[1].tag.tag=Ann")
+    assert plex.item(key).actors == there
+
+
+def test_people_of_an_item_are_shown_as_recorded_servers_show_them(plex: PlexSim) -> None:
+    ann = Credit(name="Ann", thumb="https://plex/ann.jpg", role="Herself", tag_key="5d776825880197001ec9038f")
+    key = add(plex, actors=(ann, "Bob"), directors=(replace(ann, role=""),), writers=("Ann",))
+    video = ET.fromstring(ask(plex, "GET", f"/library/metadata/{key}").content)[0]
+    (director,), (writer,), (first, second) = (video.findall(name) for name in ("Director", "Writer", "Role"))
+    assert first.attrib.keys() == {"id", "filter", "tag", "tagKey", "role", "thumb"}
+    assert first.get("filter") == f"actor={first.get('id')}"
+    assert (first.get("tagKey"), first.get("thumb"), first.get("role")) == (ann.tag_key, ann.thumb, "Herself")
+    assert second.attrib.keys() == {"id", "filter", "tag"}
+    assert director.attrib.keys() == {"id", "filter", "tag", "tagKey", "thumb"}
+    assert writer.attrib.keys() == {"id", "filter", "tag"}
+    listed = ET.fromstring(ask(plex, "GET", "/library/sections/1/all?type=1").content)[0]
+    assert [role.attrib for role in listed.findall("Role")] == [{"tag": "Ann"}, {"tag": "Bob"}]
+
+
+def test_values_can_be_shown_otherwise_than_they_are_stored(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+    key = add(plex, originally_available_at="2004-03-01", genres=("drama",), actors=("ann",), studio="s")
+    plex.quirks.shown |= {"originallyAvailableAt": days_later(-1), "genre": str.title, "actor": str.upper}
+    for movie in (fetch(key), connect(plex).library.section("Movies").all()[0]):
+        assert f"{movie.originallyAvailableAt:%Y-%m-%d}" == "2004-02-29"
+        assert ([genre.tag for genre in movie.genres], [role.tag for role in movie.roles]) == (["Drama"], ["ANN"])
+        assert movie.studio == "s"
+    item = plex.item(key)
+    assert (item.originally_available_at, item.genres, item.actors) == ("2004-03-01", ("drama",), ("ann",))
+    plex.quirks.shown.clear()
+    assert [genre.tag for genre in fetch(key).genres] == ["drama"]
+
+
+def test_collections_are_locked_whatever_the_client_says(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex)
     fetch(key).addCollection("Studio", locked=False)
     assert plex.item(key).collections == ("Studio",)
@@ -140,7 +212,7 @@ def test_collections_lock_themselves_whatever_the_client_says(plex: PlexSim, fet
     assert plex.item(key).locked == {"collection"}
 
 
-def test_a_rating_is_no_part_of_the_item(fetch: Callable[[int], Any], plex: PlexSim) -> None:
+def test_a_rating_changes_neither_times_nor_locks(fetch: Callable[[int], Any], plex: PlexSim) -> None:
     key = add(plex, title="T")
     before = plex.item(key).updated_at
     fetch(key).rate(8.5)
@@ -150,56 +222,7 @@ def test_a_rating_is_no_part_of_the_item(fetch: Callable[[int], Any], plex: Plex
     assert fetch(key).userRating is None
 
 
-def test_uploads_are_never_compared_and_lock(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
-    key = add(plex)
-    for _ in range(2):
-        fetch(key).uploadPoster(filepath=io.BytesIO(b"same picture"))
-    posters = fetch(key).posters()
-    assert [poster.selected for poster in posters] == [False, False, True]
-    assert len({poster.ratingKey for poster in posters}) == 3
-    assert plex.item(key).locked == {"thumb"}
-    fetch(key).setPoster(posters[0])
-    assert [poster.selected for poster in fetch(key).posters()] == [True, False, False]
-    assert [poster.data for poster in plex.item(key).posters] == [b"same picture"] * 2
-
-
-def test_an_unlocked_poster_goes_back_to_the_agents_own(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
-    key = add(plex)
-    fetch(key).uploadPoster(filepath=io.BytesIO(b"picture"))
-    plex.metadata_refresh(key)
-    assert plex.item(key).selected_poster == plex.item(key).posters[0].key
-    fetch(key).unlockPoster()
-    plex.metadata_refresh(key)
-    assert plex.item(key).selected_poster == ""
-    assert [poster.selected for poster in fetch(key).posters()] == [True, False]
-
-
-def test_backgrounds_are_apart_from_posters(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
-    key = add(plex)
-    fetch(key).uploadArt(filepath=io.BytesIO(b"wide"))
-    item = plex.item(key)
-    assert (len(item.arts), len(item.posters), item.locked) == (1, 0, frozenset({"art"}))
-
-
-@pytest.mark.parametrize(("size", "accepted"), [(10 * 1024 * 1024, True), (10 * 1024 * 1024 + 1, False), (0, False)])
-def test_pictures_of_ten_megabytes_at_most(
-    plex: PlexSim, fetch: Callable[[int], Any], size: int, accepted: bool
-) -> None:
-    key = add(plex)
-    with nullcontext() if accepted else pytest.raises(BadRequest, match=r"^\(500\)"):
-        fetch(key).uploadPoster(filepath=io.BytesIO(b"x" * size))
-    assert len(plex.item(key).posters) == int(accepted)
-
-
-def test_a_picture_by_url_is_fetched_by_the_server(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
-    key = add(plex)
-    fetch(key).uploadPoster(url=f"{plex.url}/identity")
-    assert plex.item(key).posters[0].data.startswith(b"<?xml")
-    with pytest.raises(BadRequest):
-        fetch(key).uploadPoster(url=f"{plex.url}/needs-a-token")
-
-
-def test_a_replaced_file_is_a_new_item_without_edits(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_a_replaced_file_makes_a_new_item_without_edits(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex, studio="agent")
     fetch(key).editTitle("Edited").editStudio("Edited").rate(5)
     new_key = plex.replace_file(key)
@@ -211,7 +234,7 @@ def test_a_replaced_file_is_a_new_item_without_edits(plex: PlexSim, fetch: Calla
     assert item.files == (("/media/A film.mp4", 11),)
 
 
-def test_edits_move_updated_at_by_whole_seconds() -> None:
+def test_edits_set_updated_at_in_whole_seconds() -> None:
     now = [1000.2]
     with PlexSim(token=TOKEN, clock=lambda: now[0]) as plex:
         plex.add_section("Movies")
@@ -225,34 +248,43 @@ def test_edits_move_updated_at_by_whole_seconds() -> None:
         assert plex.item(key).updated_at == 1001
 
 
-def test_a_date_that_is_not_whole_is_no_date(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_an_incomplete_date_is_dropped(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex, originally_available_at="2004-03-02")
     assert fetch(key).year == 2004
     fetch(key).editOriginallyAvailable("2005")
     assert plex.item(key).originally_available_at == ""
 
 
-def test_unknown_parameters_are_passed_over(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_unknown_parameters_are_ignored(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex, title="T")
     before = plex.item(key)
     fetch(key).edit(**{"nonsense.value": "x", "mood[0].tag.tag": "x", "nonsense.locked": 1, "foo": "bar"})
     assert plex.item(key) == before
 
 
-def test_edit_without_ids_is_an_edit_of_the_whole_section(plex: PlexSim) -> None:
+def test_an_edit_without_ids_changes_the_whole_section(plex: PlexSim) -> None:
     first, second = add(plex), add(plex)
     connect(plex).library.section("Movies").lockAllField("studio")
     assert plex.item(first).locked == plex.item(second).locked == {"studio"}
 
 
-def test_one_edit_of_several_items(plex: PlexSim) -> None:
+def test_one_edit_can_change_several_items(plex: PlexSim) -> None:
     keys = [add(plex), add(plex)]
     section = connect(plex).library.section("Movies")
     section.multiEdit(section.all(), **{"studio.value": "S", "studio.locked": 1})
     assert [plex.item(key).studio for key in keys] == ["S", "S"]
 
 
-def test_edit_of_an_item_that_is_gone_is_not_found_or_nothing(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_one_put_sets_values_tags_and_locks_of_many_items(plex: PlexSim) -> None:
+    keys = [add(plex, genres=("there",)) for _ in range(300)]
+    ids = ",".join(map(str, keys[:-1]))
+    put(plex, f"id={ids}&studio.value=S&genre[0].tag.tag=G&genre.locked=1&thumb.locked=1")
+    assert {(plex.item(key).studio, plex.item(key).genres) for key in keys[:-1]} == {("S", ("there", "G"))}
+    assert {plex.item(key).locked for key in keys[:-1]} == {frozenset({"genre", "thumb"})}
+    assert (plex.item(keys[-1]).studio, plex.item(keys[-1]).locked) == ("", frozenset())
+
+
+def test_the_status_of_editing_a_missing_item_can_be_chosen(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex)
     movie = fetch(key)
     plex.remove_item(key)
@@ -262,7 +294,7 @@ def test_edit_of_an_item_that_is_gone_is_not_found_or_nothing(plex: PlexSim, fet
     movie.editTitle("T")
 
 
-def test_edit_of_an_item_of_another_section_is_not_found(plex: PlexSim) -> None:
+def test_an_item_cannot_be_edited_through_another_section(plex: PlexSim) -> None:
     plex.add_section("Other")
     other = plex.add_item(2, files=[("/other/b.mp4", 1)])
     with pytest.raises(NotFound):
@@ -280,7 +312,7 @@ def test_edits_by_hand_lock_and_replace_whole_lists(plex: PlexSim) -> None:
         plex.edit_by_hand(key, tilte="B")
 
 
-def test_the_token_is_asked_for_everywhere_but_at_identity(plex: PlexSim) -> None:
+def test_only_identity_needs_no_token(plex: PlexSim) -> None:
     server = connect(plex)
     plex.token = "another"
     assert server.identity().machineIdentifier == server.machineIdentifier
@@ -293,7 +325,7 @@ XML_TEXT = st.text(
 )
 
 
-def test_every_text_comes_back_as_it_was_sent(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_every_text_comes_back_as_sent(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex)
     movie = fetch(key)
 
@@ -307,10 +339,10 @@ def test_every_text_comes_back_as_it_was_sent(plex: PlexSim, fetch: Callable[[in
     round_trip()
 
 
-def test_control_characters_come_out_raw_so_that_the_answer_is_no_xml(
+def test_control_characters_come_out_raw_and_break_the_xml(
     plex: PlexSim, fetch: Callable[[int], Any]
 ) -> None:
     key = add(plex)
     fetch(key).editSummary("a\x07b")
     assert plex.item(key).summary == "a\x07b"
-    assert fetch(key).summary == "ab"  # plexapi cleans and parses again
+    assert fetch(key).summary == "ab"  # plexapi cleans the XML and parses it again

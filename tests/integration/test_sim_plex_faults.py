@@ -1,4 +1,4 @@
-"""What the simulated Plex does to its clients on command, and that it always ends quickly."""
+"""The faults of the simulated Plex, and that it always stops quickly."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def retitle(plex: PlexSim, key: int, *, timeout: float = PATIENCE_S) -> Any:
     return ask(plex, f"/library/sections/1/all?type=1&id={key}&title.value=after", method="PUT", timeout=timeout)
 
 
-def test_a_refused_server_comes_back_at_the_same_port(plex: PlexSim) -> None:
+def test_a_switched_off_server_comes_back_at_the_same_port(plex: PlexSim) -> None:
     session = requests.Session()
     session.headers["X-Plex-Token"] = TOKEN
     assert session.get(plex.url + "/library").ok
@@ -64,7 +64,7 @@ def test_a_refused_server_comes_back_at_the_same_port(plex: PlexSim) -> None:
         assert session.get(plex.url + "/library").ok
 
 
-def test_nobody_else_gets_the_port_meanwhile(plex: PlexSim) -> None:
+def test_a_closed_port_stays_reserved(plex: PlexSim) -> None:
     plex.fault(Fault.refused())
     with socket.socket() as other, pytest.raises(OSError, match="in use"):
         other.bind(("127.0.0.1", plex.port))
@@ -75,7 +75,7 @@ def test_a_closed_port_takes_no_conditions(plex: PlexSim) -> None:
         plex.fault(Fault.refused(), times=1)
 
 
-def test_a_hanging_request_is_let_go_without_an_answer_when_healed(plex: PlexSim) -> None:
+def test_healing_ends_a_hanging_request_without_an_answer(plex: PlexSim) -> None:
     plex.fault(Fault.hang(), path="/library")
     errors: list[Exception] = []
 
@@ -104,7 +104,7 @@ def test_a_hanging_request_times_out(plex: PlexSim, key: int) -> None:
     wait_until(lambda: plex.item(key).title == "after")
 
 
-def test_a_server_that_is_starting_answers_identity_alone(plex: PlexSim) -> None:
+def test_a_starting_server_answers_identity_only(plex: PlexSim) -> None:
     plex.fault(Fault.starting())
     assert (ask(plex, "/identity").status_code, ask(plex).status_code) == (200, 503)
     plex.heal()
@@ -124,7 +124,7 @@ def test_a_server_that_is_starting_answers_identity_alone(plex: PlexSim) -> None
         (Fault.redirect("http://127.0.0.1:1/"), 302),
     ],
 )
-def test_wrong_answers_strike_as_often_as_told_and_change_nothing(
+def test_error_answers_come_as_often_as_asked_for_and_change_nothing(
     plex: PlexSim, key: int, fault: Fault, status: int
 ) -> None:
     rule = plex.fault(fault, method="PUT", times=2)
@@ -135,14 +135,14 @@ def test_wrong_answers_strike_as_often_as_told_and_change_nothing(
     assert [request.status for request in plex.requests] == [status, status, 200]
 
 
-def test_busy_says_how_long_when_told(plex: PlexSim) -> None:
+def test_busy_sends_retry_after_if_given(plex: PlexSim) -> None:
     plex.fault(Fault.busy("17"), times=1)
     plex.fault(Fault.busy(), times=1)
     assert ask(plex).headers["Retry-After"] == "17"
     assert "Retry-After" not in ask(plex).headers
 
 
-def test_a_proxys_page_and_a_redirect_are_whole_answers(plex: PlexSim) -> None:
+def test_a_proxys_page_and_a_redirect_are_complete_answers(plex: PlexSim) -> None:
     plex.fault(Fault.html(), times=1)
     plex.fault(Fault.redirect("https://elsewhere/"), times=1)
     assert ask(plex).content == PROXY_PAGE
@@ -150,7 +150,7 @@ def test_a_proxys_page_and_a_redirect_are_whole_answers(plex: PlexSim) -> None:
 
 
 @pytest.mark.parametrize(("after", "title"), [(False, "before"), (True, "after")])
-def test_a_dropped_edit_took_effect_or_not(plex: PlexSim, key: int, after: bool, title: str) -> None:
+def test_a_dropped_edit_takes_effect_if_dropped_after_it(plex: PlexSim, key: int, after: bool, title: str) -> None:
     plex.fault(Fault.dropped(after=after), method="PUT", times=1)
     with pytest.raises(requests.ConnectionError):
         retitle(plex, key)
@@ -158,7 +158,7 @@ def test_a_dropped_edit_took_effect_or_not(plex: PlexSim, key: int, after: bool,
     assert plex.requests[0].status is None
 
 
-def test_an_error_after_the_edit_took_effect(plex: PlexSim, key: int) -> None:
+def test_an_error_after_the_edit_leaves_it_in_effect(plex: PlexSim, key: int) -> None:
     plex.fault(Fault.answer(500, after=True), rating_key=key)
     assert retitle(plex, key).status_code == 500
     assert plex.item(key).title == "after"
@@ -174,7 +174,7 @@ def test_a_truncated_answer_is_shorter_than_announced(plex: PlexSim, key: int) -
     assert ask(plex).ok
 
 
-def test_one_poisoned_item_leaves_the_others_alone(plex: PlexSim, key: int) -> None:
+def test_a_fault_can_hit_one_item_only(plex: PlexSim, key: int) -> None:
     other = plex.add_item(1, files=[("/media/b.mp4", 1)])
     plex.fault(Fault.answer(500), rating_key=key)
     server = connect(plex)
@@ -186,7 +186,7 @@ def test_one_poisoned_item_leaves_the_others_alone(plex: PlexSim, key: int) -> N
     assert retitle(plex, key).status_code == 500
 
 
-def test_a_slow_answer_comes_late_and_a_client_that_left_is_no_matter(plex: PlexSim, key: int) -> None:
+def test_a_slow_answer_is_late_even_if_the_client_has_left(plex: PlexSim, key: int) -> None:
     plex.fault(Fault.slow(1.0, after=True), method="PUT", times=1)
     with pytest.raises(requests.ReadTimeout):
         retitle(plex, key, timeout=SHORT_S)
@@ -198,13 +198,13 @@ def test_a_slow_answer_comes_late_and_a_client_that_left_is_no_matter(plex: Plex
     assert time.monotonic() - began >= 0.1
 
 
-def test_a_request_takes_effect_once_however_late_its_answer(plex: PlexSim, key: int) -> None:
-    for fault in (Fault.slow(0.01, after=True), Fault.slow(0.01), Fault.truncated()):
-        plex.fault(fault, times=1)
-        url = f"{plex.url}/library/metadata/{key}/posters?X-Plex-Token={TOKEN}"
-        with suppress(requests.exceptions.ChunkedEncodingError):
-            requests.post(url, data=b"picture", timeout=PATIENCE_S)
-    assert len(plex.item(key).posters) == 3
+def test_a_request_takes_effect_once_however_late_the_answer(plex: PlexSim, key: int) -> None:
+    with PlexSim() as pictures:
+        for fault in (Fault.slow(0.01, after=True), Fault.slow(0.01), Fault.truncated()):
+            plex.fault(fault, times=1)
+            with suppress(requests.exceptions.ChunkedEncodingError):
+                ask(plex, f"/library/metadata/{key}/posters?url={pictures.url}/identity", method="POST")
+        assert len(pictures.requests) == 3  # Plex fetches a picture for each upload that takes effect
 
 
 def test_latency_delays_every_answer(plex: PlexSim) -> None:
@@ -220,7 +220,7 @@ def test_healing_one_rule_leaves_the_other(plex: PlexSim) -> None:
     assert ask(plex).status_code == 403
 
 
-def test_a_server_that_is_switched_off_lets_go_of_what_hangs(plex: PlexSim, key: int) -> None:
+def test_switching_off_ends_hanging_requests(plex: PlexSim, key: int) -> None:
     plex.fault(Fault.slow(60), method="PUT")
     with pytest.raises(requests.ReadTimeout):
         retitle(plex, key, timeout=SHORT_S)
@@ -233,7 +233,7 @@ def test_a_server_that_is_switched_off_lets_go_of_what_hangs(plex: PlexSim, key:
 
 
 @pytest.mark.parametrize("fault", [Fault.hang(), Fault.slow(60), Fault.hang(after=True)])
-def test_stopping_is_quick_whatever_hangs_and_leaves_no_thread(fault: Fault) -> None:
+def test_a_stop_is_quick_whatever_hangs_and_leaves_no_thread(fault: Fault) -> None:
     before = threading.active_count()
     plex = PlexSim(token=TOKEN)
     with plex, socket.create_connection(("127.0.0.1", plex.port)), requests.Session() as idle:
@@ -247,7 +247,7 @@ def test_stopping_is_quick_whatever_hangs_and_leaves_no_thread(fault: Fault) -> 
         assert threading.active_count() == before
 
 
-def test_the_log_keeps_names_of_headers_and_no_values(plex: PlexSim) -> None:
+def test_the_log_keeps_the_names_of_headers_but_no_values(plex: PlexSim) -> None:
     ask(plex, "/library/sections/1/all?type=1&file=a%20b")
     request = plex.requests[0]
     assert (request.method, request.path) == ("GET", "/library/sections/1/all")

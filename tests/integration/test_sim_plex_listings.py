@@ -1,4 +1,4 @@
-"""What the simulated Plex lists: few tags, filters, pages, scans; and that 100,000 items are no burden."""
+"""The listings of the simulated Plex: few tags, filters, pages, scans; and that 100,000 items are no burden."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_sections_show_type_title_and_folders(plex: PlexSim) -> None:
         connect(plex).library.section("Movies")
 
 
-def test_a_listing_shows_two_tags_of_a_kind_three_roles_and_no_locks(plex: PlexSim) -> None:
+def test_a_listing_shows_two_tags_of_each_kind_three_roles_and_no_locks(plex: PlexSim) -> None:
     names = ("a", "b", "c", "d")
     key = add(plex, "x", genres=names, countries=names, collections=names, directors=names, actors=names, labels=names)
     plex.edit_by_hand(key, title="locked")
@@ -64,7 +64,7 @@ def test_a_listing_shows_two_tags_of_a_kind_three_roles_and_no_locks(plex: PlexS
     assert [field.attrib for field in whole.findall("Field")] == [{"locked": "1", "name": "title"}]
 
 
-def test_what_is_excluded_is_left_out(plex: PlexSim) -> None:
+def test_excluded_fields_and_elements_are_missing(plex: PlexSim) -> None:
     add(plex, "x", summary="long", genres=("a",), actors=("b",))
     query = "type=1&excludeFields=summary,tagline&excludeElements=Genre,Role"
     video = ET.fromstring(ask(plex, f"/library/sections/1/all?{query}").content)[0]
@@ -72,7 +72,7 @@ def test_what_is_excluded_is_left_out(plex: PlexSim) -> None:
     assert [child.tag for child in video] == ["Media"]
 
 
-def test_absent_items_of_a_list_are_missing_and_none_is_not_found(plex: PlexSim) -> None:
+def test_a_list_of_keys_returns_the_existing_items_and_404_if_there_are_none(plex: PlexSim) -> None:
     first, second = add(plex, "a"), add(plex, "b")
     answer = ET.fromstring(ask(plex, f"/library/metadata/{second},99,{first}").content)
     assert (answer.attrib["size"], [video.attrib["title"] for video in answer]) == ("2", ["b", "a"])
@@ -80,7 +80,7 @@ def test_absent_items_of_a_list_are_missing_and_none_is_not_found(plex: PlexSim)
     assert ask(plex, "/library/metadata/98").status_code == 404
 
 
-def test_versions_and_parts_are_told_apart(plex: PlexSim) -> None:
+def test_versions_and_parts_are_distinct(plex: PlexSim) -> None:
     key = plex.add_item(1, files=[[("/media/cd1.avi", 1), ("/media/cd2.avi", 2)], ("/media/whole.mkv", 3)])
     movie = connect(plex).fetchItem(key)
     assert [[(part.file, part.size) for part in media.parts] for media in movie.media] == [
@@ -102,7 +102,9 @@ def test_versions_and_parts_are_told_apart(plex: PlexSim) -> None:
         ("nowhere", []),
     ],
 )
-def test_file_is_contained_in_any_ascii_case_and_a_comma_is_an_or(plex: PlexSim, text: str, found: list[str]) -> None:
+def test_the_file_filter_means_contains_in_any_case_and_a_comma_means_or(
+    plex: PlexSim, text: str, found: list[str]
+) -> None:
     for name in ("First", "Second, part 1", "a third", "Ärger"):
         add(plex, name)
     assert sorted(listed(plex, f"type=1&file={text}")) == found
@@ -114,7 +116,7 @@ def test_file_without_type_is_an_internal_error(plex: PlexSim) -> None:
     assert listed(plex, "type=1&file=a") == ["a"]
 
 
-def test_some_servers_pass_over_the_file_filter(plex: PlexSim) -> None:
+def test_a_server_may_ignore_the_file_filter(plex: PlexSim) -> None:
     add(plex, "a"), add(plex, "b")
     plex.quirks.file_filter = False
     assert listed(plex, "type=1&file=a.mp4") == ["a", "b"]
@@ -140,13 +142,13 @@ def test_some_servers_pass_over_the_file_filter(plex: PlexSim) -> None:
         ("nonsense=1&foo>=2", ["a", "b", "c"]),
     ],
 )
-def test_filters_and_sorts(plex: PlexSim, query: str, found: list[str]) -> None:
+def test_listings_are_filtered_and_sorted(plex: PlexSim, query: str, found: list[str]) -> None:
     for name, at in (("a", 100), ("b", 200), ("c", 300)):
         add(plex, name, added_at=at)
     assert listed(plex, f"type=1&{query}") == found
 
 
-def test_plexapi_searches_by_its_own_names(plex: PlexSim) -> None:
+def test_plexapi_can_search(plex: PlexSim) -> None:
     key = add(plex, "a", genres=("Drama",), studio="Acme", added_at=1_700_000_000)
     add(plex, "b", genres=("Horror",), added_at=1_600_000_000)
     section = connect(plex).library.section("Movies")
@@ -168,7 +170,7 @@ def test_titles_sort_without_their_article(plex: PlexSim) -> None:
     assert listed(plex, "type=1") == ["a", "The b", "c", "A d"]
 
 
-def test_pages_say_where_they_are_and_how_much_there_is(plex: PlexSim) -> None:
+def test_pages_tell_their_offset_and_the_total(plex: PlexSim) -> None:
     for number in range(5):
         add(plex, f"item {number}")
     page = "X-Plex-Container-Start=3&X-Plex-Container-Size=10"
@@ -201,7 +203,7 @@ def test_an_edited_title_moves_the_item_in_the_listing(plex: PlexSim) -> None:
     assert listed(plex, "type=1") == ["b", "m", "z"]
 
 
-def test_a_scan_finds_what_was_put_on_disk_below_its_path(plex: PlexSim) -> None:
+def test_a_scan_finds_new_files_below_its_path(plex: PlexSim) -> None:
     section = connect(plex).library.section("Movies")
     plex.put_on_disk(1, files=[("/media/new/a.mp4", 1)], genres=("g",))
     plex.put_on_disk(1, files=[("/media/newer/b.mp4", 1)])
@@ -233,7 +235,7 @@ def test_a_page_of_a_hundred_thousand_items_costs_little_more_than_one_of_a_thou
 
 
 def page_cpu_s(plex: PlexSim, *, items: int) -> float:
-    """Fill the library up to so many items; the least CPU seconds of a page of 1,000 just after an edit."""
+    """Fill the library up to this many items; returns the least CPU seconds of a page of 1,000 right after an edit."""
     there = len(plex.items(1))
     for number in range(there, items):
         plex.add_item(1, files=[(f"/media/{number % 100}/File {number}.mp4", number)], genres=("a", "b", "c"))

@@ -1,4 +1,4 @@
-"""The simulated Stash starts plugins as the real one does; it was compared with a recording of Stash v0.30.1."""
+"""The simulated Stash starts plugins as the real one does; compared with a recording of Stash v0.30.1."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def hook_of(stash: StashSim, number: int = -1) -> dict[str, Any]:
     return found
 
 
-def test_edit_form_names_every_field_and_lists_those_that_were_sent(stash: StashSim) -> None:
+def test_an_edit_form_has_every_field_and_lists_those_sent(stash: StashSim) -> None:
     scene = stash.add_scene("/data/a.mp4")
     stash.update_scene(scene, title="New", rating100=80)
     hook = hook_of(stash)
@@ -46,7 +46,7 @@ def test_edit_form_names_every_field_and_lists_those_that_were_sent(stash: Stash
     assert set(hook["inputFields"]) == {"id", "title", "rating100"}
 
 
-def test_input_is_compact_json_in_the_order_of_stash(stash: StashSim) -> None:
+def test_the_input_is_compact_json_in_the_order_of_stash(stash: StashSim) -> None:
     stash.update_scene(stash.add_scene("/data/a.mp4"), title="<b> & \u2028")
     stdin = stash.invocations[-1].stdin
     start = b'{"server_connection":{"Scheme":"http","Host":"127.0.0.1","Port":%d,"SessionCookie":{"Name":"session",'
@@ -56,7 +56,7 @@ def test_input_is_compact_json_in_the_order_of_stash(stash: StashSim) -> None:
     assert stdin.endswith(b"]}}}")
 
 
-def test_script_runs_in_stash_s_folder_session_and_group(stash: StashSim, tmp_path: Path) -> None:
+def test_the_script_runs_in_the_folder_session_and_process_group_of_stash(stash: StashSim, tmp_path: Path) -> None:
     stash.update_scene(stash.add_scene("/data/a.mp4"), title="x")
     (seen,) = recorded(tmp_path / "seen")
     assert seen["stdin"] == stash.invocations[0].stdin
@@ -66,7 +66,7 @@ def test_script_runs_in_stash_s_folder_session_and_group(stash: StashSim, tmp_pa
     assert seen["same_group_as_parent"]
 
 
-def test_several_forms_are_told_whole_to_each_scene(stash: StashSim) -> None:
+def test_each_form_of_an_array_edit_is_told_in_full(stash: StashSim) -> None:
     for path in ("/data/a.mp4", "/data/b.mp4"):
         stash.add_scene(path)
     stash.update_scenes([{"id": "1", "title": "a"}, {"id": "2", "title": "b", "details": "x"}])
@@ -76,7 +76,7 @@ def test_several_forms_are_told_whole_to_each_scene(stash: StashSim) -> None:
     assert (set(first["inputFields"]), set(second["inputFields"])) == ({"id", "title"}, {"id", "title", "details"})
 
 
-def test_bulk_edit_fires_for_each_scene_and_names_what_was_sent_only(stash: StashSim) -> None:
+def test_a_bulk_edit_fires_for_each_scene_and_tells_only_what_was_sent(stash: StashSim) -> None:
     scenes = [stash.add_scene(f"/data/{number}.mp4") for number in range(3)]
     tag = stash.add_entity("tag", "t")
     stash.bulk_update(scenes, rating100=60, tag_ids={"ids": [str(tag)], "mode": "ADD"})
@@ -86,7 +86,7 @@ def test_bulk_edit_fires_for_each_scene_and_names_what_was_sent_only(stash: Stas
     assert stash.library.scenes[2].tag_ids == [tag]
 
 
-def test_scan_fires_create_without_input_fields(stash: StashSim) -> None:
+def test_a_scan_fires_create_without_input_fields(stash: StashSim) -> None:
     stash.scan_new("/data/a.mp4", "/data/b.mp4")
     hooks = sorted((hook_of(stash, number) for number in range(2)), key=lambda hook: int(hook["id"]))
     assert hooks == [{"id": number, "type": "Scene.Create.Post", "input": None} for number in (1, 2)]
@@ -94,7 +94,7 @@ def test_scan_fires_create_without_input_fields(stash: StashSim) -> None:
     assert len(stash.invocations) == 2
 
 
-def test_renamed_file_fires_update_and_leaves_the_time_of_the_last_change(stash: StashSim) -> None:
+def test_a_renamed_file_fires_update_and_keeps_updated_at(stash: StashSim) -> None:
     scene = stash.add_scene("/data/a.mp4", updated_at="2024-05-06T07:08:09+02:00")
     stash.rename_file(scene, "/data/b.mp4")
     assert hook_of(stash) == {"id": 1, "type": "Scene.Update.Post", "input": None}
@@ -102,14 +102,14 @@ def test_renamed_file_fires_update_and_leaves_the_time_of_the_last_change(stash:
     assert stash.library.scenes[scene].updated_at == "2024-05-06T07:08:09+02:00"
 
 
-def test_identify_names_the_scene_but_not_among_the_fields(stash: StashSim) -> None:
+def test_identify_tells_the_scene_id_but_does_not_list_it_as_a_field(stash: StashSim) -> None:
     stash.identify(stash.add_scene("/data/a.mp4"), title="found", date="2020-02-03")
     hook = hook_of(stash)
     assert hook["input"] == {**UNSET_SCENE, "id": "1", "title": "found", "date": "2020-02-03"}
     assert set(hook["inputFields"]) == {"title", "date"}
 
 
-def test_destroy_tells_where_the_file_was(stash: StashSim) -> None:
+def test_destroy_tells_the_path_of_the_file(stash: StashSim) -> None:
     scenes = [stash.add_scene("/data/a.mp4"), stash.add_scene()]
     stash.destroy_scene(scenes[0])
     told = {"id": "1", "delete_file": False, "delete_generated": True, "checksum": "", "oshash": "0000000000000001"}
@@ -119,7 +119,7 @@ def test_destroy_tells_where_the_file_was(stash: StashSim) -> None:
     assert list(hook_of(stash)["input"].items()) == list(told.items())
 
 
-def test_clean_fires_destroy_for_a_scene_whose_file_is_gone(stash: StashSim) -> None:
+def test_a_clean_fires_destroy_for_a_scene_whose_file_is_gone(stash: StashSim) -> None:
     stash.add_scene("/data/a.mp4")
     stash.remove_file("/data/a.mp4")
     stash.clean()
@@ -129,7 +129,7 @@ def test_clean_fires_destroy_for_a_scene_whose_file_is_gone(stash: StashSim) -> 
 
 
 @pytest.mark.parametrize("kind", ["tag", "performer", "studio", "group"])
-def test_entities_fire_their_own_hooks_and_leave_their_scenes_alone(stash: StashSim, kind: str) -> None:
+def test_entities_fire_their_own_hooks_and_do_not_change_their_scenes(stash: StashSim, kind: str) -> None:
     entity = stash.create(kind, "Old")
     scene = stash.add_scene("/data/a.mp4", updated_at="2024-05-06T07:08:09+02:00")
     stash.update(kind, entity, name="New")
@@ -140,7 +140,7 @@ def test_entities_fire_their_own_hooks_and_leave_their_scenes_alone(stash: Stash
     assert stash.library.scenes[scene].updated_at == "2024-05-06T07:08:09+02:00"
 
 
-def test_tag_and_group_are_told_sparsely_performer_and_studio_in_full(stash: StashSim) -> None:
+def test_hooks_tell_tags_and_groups_sparsely_and_performers_and_studios_in_full(stash: StashSim) -> None:
     stash.create("tag", "t", aliases=["uno"])
     stash.create("group", "g")
     stash.create("studio", "s")
@@ -153,7 +153,7 @@ def test_tag_and_group_are_told_sparsely_performer_and_studio_in_full(stash: Sta
     assert hook_of(stash)["input"]["custom_fields"] == {"full": None, "partial": None, "remove": None}
 
 
-def test_tags_merge_fires_merge_for_the_destination(stash: StashSim) -> None:
+def test_a_merge_of_tags_fires_for_the_destination(stash: StashSim) -> None:
     scene = stash.add_scene("/data/a.mp4", tags=("old",))
     new = stash.add_entity("tag", "new")
     stash.merge_tags([1], new)
@@ -161,7 +161,7 @@ def test_tags_merge_fires_merge_for_the_destination(stash: StashSim) -> None:
     assert stash.library.scenes[scene].tag_ids == [new]
 
 
-def test_what_stash_does_silently_fires_nothing(stash: StashSim) -> None:
+def test_silent_changes_fire_no_hook(stash: StashSim) -> None:
     long_ago = "2024-05-06T07:08:09+02:00"
     first = stash.add_scene("/data/Jane Doe - a.mp4", performers=("Jane Doe 2",), updated_at=long_ago)
     second = stash.add_scene("/data/b.mp4", updated_at=long_ago)

@@ -1,4 +1,4 @@
-"""Every field that the simulated Stash's interface names is answered."""
+"""The simulated Stash answers every field that its schema names."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_every_mutation_has_a_resolver() -> None:
         assert set(mutations.fields) == set(stash.resolvers["Mutation"])
 
 
-def test_interface_can_be_asked_for() -> None:
+def test_introspection_is_answered() -> None:
     with StashSim() as stash:
         answer = stash.gql(get_introspection_query())
         assert answer["__schema"]["mutationType"]["name"] == "Mutation"

@@ -1,4 +1,4 @@
-"""The simulated Stash takes the manifests that the real one takes, and refuses the others."""
+"""The simulated Stash accepts the manifests that the real one accepts, and refuses the others."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def load(folder: Path, text: str) -> object:
     return read_manifest(path)
 
 
-def test_manifest_is_read(tmp_path: Path) -> None:
+def test_a_manifest_is_read(tmp_path: Path) -> None:
     path = tmp_path / "some.yml"
     path.write_text(GOOD.replace("Plex: the address", "Plex, the address"))
     manifest = read_manifest(path)
@@ -81,7 +81,7 @@ def test_manifest_is_read(tmp_path: Path) -> None:
         ("  - a.js", "- a.js\n   deeper: x"),
     ],
 )
-def test_what_stash_would_not_load_is_refused(tmp_path: Path, old: str, new: str) -> None:
+def test_a_manifest_that_stash_would_not_load_is_refused(tmp_path: Path, old: str, new: str) -> None:
     good = GOOD.replace("Plex: the address", "Plex")
     assert old in good
     load(tmp_path, good)
@@ -94,7 +94,7 @@ def test_plain_text_with_a_colon_must_be_quoted(tmp_path: Path) -> None:
         load(tmp_path, GOOD)
 
 
-def test_unknown_hook_is_accepted_in_silence(tmp_path: Path) -> None:
+def test_an_unknown_hook_is_silently_accepted(tmp_path: Path) -> None:
     load(tmp_path, "name: x\nhooks:\n  - name: y\n    triggeredBy:\n      - Scene.Nonsense.Post\n")
 
 

@@ -1,4 +1,4 @@
-"""The simulated Stash waits for its plugin, listens to it and kills it as the real one does."""
+"""The simulated Stash waits for its plugin, reads its output and kills it as the real one does."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_save_waits_for_whoever_holds_standard_output(tmp_path: Path) -> None:
+def test_a_save_waits_for_every_process_that_holds_standard_output(tmp_path: Path) -> None:
     script = """
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.5)"], stderr=subprocess.DEVNULL)
     """
@@ -79,7 +79,7 @@ except BrokenPipeError:
 """
 
 
-def test_save_does_not_wait_for_a_child_that_holds_standard_error_only(tmp_path: Path) -> None:
+def test_a_save_does_not_wait_for_a_child_that_holds_only_standard_error(tmp_path: Path) -> None:
     """Stash closes its end when the script has ended: what the child writes then fails."""
     (tmp_path / "child.py").write_text(CHILD_THAT_HOLDS_STANDARD_ERROR)
     script = f"""
@@ -93,7 +93,7 @@ def test_save_does_not_wait_for_a_child_that_holds_standard_error_only(tmp_path:
         wait_until((tmp_path / "broken").exists)
 
 
-def test_line_of_64_kib_ends_the_listening_and_the_next_write_fails(tmp_path: Path) -> None:
+def test_a_line_of_64_kib_ends_the_reading_and_the_next_write_fails(tmp_path: Path) -> None:
     """The script writes far more than a pipe holds, so that it meets the closed end however late it is closed."""
     script = """
         import signal
@@ -113,7 +113,7 @@ def test_line_of_64_kib_ends_the_listening_and_the_next_write_fails(tmp_path: Pa
         assert [(line.level, line.text[:6]) for line in stash.log] == [("info", "yyyyyy"), ("info", "before")]
 
 
-def test_large_input_arrives_whole_and_may_be_left_unread(tmp_path: Path) -> None:
+def test_a_large_input_arrives_in_full_and_may_stay_unread(tmp_path: Path) -> None:
     script = 'print(json.dumps({"output": len(given["args"]["big"])}))'
     with StashSim(plugin=plugin_of(tmp_path, script)) as stash:
         assert stash.operation(big="x" * 3_000_000) == 3_000_000
@@ -121,7 +121,7 @@ def test_large_input_arrives_whole_and_may_be_left_unread(tmp_path: Path) -> Non
         assert stash.operation(big="x" * 3_000_000) == "unread"
 
 
-def test_stop_kills_the_script_at_once_and_its_child_not(tmp_path: Path) -> None:
+def test_a_stop_kills_the_script_at_once_but_not_its_child(tmp_path: Path) -> None:
     script = f"""
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
         with open({str(tmp_path / "child.new")!r}, "w") as file:
@@ -142,8 +142,8 @@ def test_stop_kills_the_script_at_once_and_its_child_not(tmp_path: Path) -> None
         os.kill(child, 9)
 
 
-def test_client_that_goes_away_kills_the_hook_and_spares_the_others(tmp_path: Path) -> None:
-    """Everything is stored nevertheless; the scenes behind the killed hook get none."""
+def test_a_client_that_leaves_kills_the_running_hook_and_prevents_the_rest(tmp_path: Path) -> None:
+    """Everything is stored nevertheless; the scenes after the killed hook get none."""
     with StashSim(plugin=plugin_of(tmp_path, "time.sleep(60)")) as stash:
         for path in TWO_SCENES:
             stash.add_scene(path)
@@ -173,7 +173,7 @@ def test_one_task_runs_at_a_time(tmp_path: Path) -> None:
         assert stash.wait_for_job(first).status == "FINISHED"
 
 
-def test_scan_starts_several_hooks_at_a_time_and_a_bulk_edit_one(tmp_path: Path) -> None:
+def test_a_scan_runs_several_hooks_at_a_time_and_a_bulk_edit_one(tmp_path: Path) -> None:
     """A hook waits for a second one beside it: for as long as it takes in the scan, for a moment in the bulk edit."""
     (tmp_path / "started").mkdir()
     script = f"""
@@ -194,7 +194,7 @@ def test_scan_starts_several_hooks_at_a_time_and_a_bulk_edit_one(tmp_path: Path)
         assert outputs == [2, 2, 1, 2]
 
 
-def test_operation_waits_for_no_task(tmp_path: Path) -> None:
+def test_an_operation_waits_for_no_task(tmp_path: Path) -> None:
     script = "time.sleep(given['args'].get('sleep_s', 0)); print('{\"output\": 1}')"
     with StashSim(plugin=plugin_of(tmp_path, script)) as stash:
         job = stash.start_task("Record", {"sleep_s": 60})
@@ -203,8 +203,8 @@ def test_operation_waits_for_no_task(tmp_path: Path) -> None:
         stash.stop_job(job)
 
 
-def test_hook_that_edits_its_scene_by_cookie_comes_to_an_end(tmp_path: Path) -> None:
-    """Stash counts in the session cookie what led to an edit, and stops at ten."""
+def test_a_hook_that_edits_its_own_scene_ends_after_ten_rounds(tmp_path: Path) -> None:
+    """Stash records in the session cookie what led to an edit, and stops at ten."""
     script = """
         import urllib.request
         server = given["server_connection"]
@@ -218,7 +218,7 @@ def test_hook_that_edits_its_scene_by_cookie_comes_to_an_end(tmp_path: Path) -> 
         assert len(stash.invocations) == 10
 
 
-def test_stash_goes_on_when_the_interpreter_is_missing(tmp_path: Path) -> None:
+def test_stash_survives_a_missing_interpreter(tmp_path: Path) -> None:
     with StashSim(plugin=install_recorder(tmp_path), python=str(tmp_path / "no-python")) as stash:
         scene = stash.add_scene("/data/a.mp4")
         stash.update_scene(scene, title="x")
@@ -229,7 +229,7 @@ def test_stash_goes_on_when_the_interpreter_is_missing(tmp_path: Path) -> None:
         assert stash.run_task("Record").status == "FAILED"
 
 
-def test_default_arguments_are_text_and_give_way_to_those_of_the_caller(tmp_path: Path) -> None:
+def test_default_arguments_are_text_and_the_callers_take_precedence(tmp_path: Path) -> None:
     with StashSim(plugin=install_recorder(tmp_path)) as stash:
         stash.run_task("Record", {"days": 9, "extra": {"b": 1, "a": [1]}})
         assert json.dumps(stash.invocations[0].args) == json.dumps(
@@ -239,7 +239,7 @@ def test_default_arguments_are_text_and_give_way_to_those_of_the_caller(tmp_path
         assert stash.invocations[1].args == {"days": "7", "mode": "record"}
 
 
-def test_task_has_progress_log_and_output(tmp_path: Path) -> None:
+def test_a_task_has_progress_log_and_output(tmp_path: Path) -> None:
     with StashSim(plugin=install_recorder(tmp_path)) as stash:
         stderr = "\x01p\x020.5\n\x01w\x02careful\nplain\n"
         done = stash.run_task("Record", {"stderr": stderr, "stdout": '{"output": {"a": 1}}'})
@@ -249,7 +249,7 @@ def test_task_has_progress_log_and_output(tmp_path: Path) -> None:
         assert (failed.status, failed.output, failed.error) == ("FINISHED", None, "bad")
 
 
-def test_stopping_stash_kills_what_runs(tmp_path: Path) -> None:
+def test_stopping_stash_kills_running_scripts(tmp_path: Path) -> None:
     with StashSim(plugin=plugin_of(tmp_path, "time.sleep(60)")) as stash:
         scene = stash.add_scene("/data/a.mp4")
 
@@ -285,5 +285,5 @@ def test_stopping_stash_kills_what_runs(tmp_path: Path) -> None:
         (b"", -9, Output(None, "signal: killed")),
     ],
 )
-def test_output_is_one_json_object_or_text(stdout: bytes, exit_code: int, expected: Output) -> None:
+def test_the_output_is_one_json_object_or_text(stdout: bytes, exit_code: int, expected: Output) -> None:
     assert read_output(stdout, exit_code) == expected

@@ -1,4 +1,4 @@
-"""The simulated Stash's port: questions, credentials, pictures, faults, and going away and coming back."""
+"""The simulated Stash over HTTP: queries, credentials, pictures, faults, stop and restart."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def stash() -> Iterator[StashSim]:
 def ask(
     stash: StashSim, path: str = "/graphql", headers: dict[str, str] | None = None, body: bytes | None = VERSION
 ) -> tuple[int, dict[str, str], bytes]:
-    """As a plugin would; redirects are not followed."""
+    """Ask as a plugin would; redirects are not followed."""
     connection = http.client.HTTPConnection(stash.url.removeprefix("http://"), timeout=60)
     try:
         connection.request("POST" if body else "GET", path, body, JSON if headers is None else headers)
@@ -44,7 +44,7 @@ def ask(
         connection.close()
 
 
-def test_times_carry_the_offset_of_the_server_and_whole_seconds(stash: StashSim) -> None:
+def test_times_have_the_offset_of_the_server_and_whole_seconds(stash: StashSim) -> None:
     stash.add_scene("/data/a.mp4")
     updated_at = stash.gql("{ findScene(id: 1) { updated_at } }")["findScene"]["updated_at"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+02:00", updated_at)
@@ -61,7 +61,7 @@ def test_errors_of_validation_are_422_and_those_of_resolvers_200(stash: StashSim
 
 
 def test_updated_at_is_compared_as_text(stash: StashSim) -> None:
-    """A time that is earlier but written with another offset counts as later: Stash does not convert."""
+    """An earlier time written with another offset counts as later: Stash does not convert."""
     stash.add_scene("/data/a.mp4", updated_at="2024-05-06T07:08:09+02:00")
     criterion = "{updated_at: {value: $t, modifier: GREATER_THAN}}"
     query = f"query($t: String!) {{ findScenes(scene_filter: {criterion}) {{ count }} }}"
@@ -72,7 +72,7 @@ def test_updated_at_is_compared_as_text(stash: StashSim) -> None:
     assert counts == [1, 1, 0, 0]
 
 
-def test_bad_edit_changes_nothing(stash: StashSim) -> None:
+def test_a_bad_edit_changes_nothing(stash: StashSim) -> None:
     scene = stash.add_scene("/data/a.mp4", title="old")
     for bad in ({"date": "nonsense"}, {"tag_ids": ["99"]}, {"cover_image": "data:image/png;base64,!!!"}):
         with pytest.raises(GraphQLRefusedError):
@@ -84,7 +84,7 @@ def test_bad_edit_changes_nothing(stash: StashSim) -> None:
     assert stash.library.scenes[scene].title == "old"
 
 
-def test_pages_hold_ten_thousand_scenes(stash: StashSim) -> None:
+def test_a_page_can_hold_ten_thousand_scenes(stash: StashSim) -> None:
     for number in range(10_000):
         stash.add_scene(f"/data/{number}.mp4", tags=("even",) if number % 2 == 0 else ())
     found = []
@@ -101,7 +101,7 @@ def test_pages_hold_ten_thousand_scenes(stash: StashSim) -> None:
 # --- pictures ---
 
 
-def test_cover_has_an_etag_of_its_bytes(stash: StashSim) -> None:
+def test_a_covers_etag_comes_from_its_bytes(stash: StashSim) -> None:
     scene = stash.add_scene("/data/a.mp4")
     status, headers, body = ask(stash, "/scene/1/screenshot", {}, None)
     assert (status, headers["Content-Type"], len(body)) == (200, "image/svg+xml", 733)
@@ -116,7 +116,7 @@ def test_cover_has_an_etag_of_its_bytes(stash: StashSim) -> None:
     assert ask(stash, "/scene/99/screenshot", {}, None)[0] == 404
 
 
-def test_performer_without_picture_is_marked_in_the_address(stash: StashSim) -> None:
+def test_the_address_tells_that_a_performer_has_no_picture(stash: StashSim) -> None:
     stash.add_entity("performer", "without")
     stash.create("performer", "with", image=COVER)
     found = stash.gql("{ findPerformers { performers { image_path } } }")["findPerformers"]["performers"]
@@ -128,14 +128,14 @@ def test_performer_without_picture_is_marked_in_the_address(stash: StashSim) -> 
 # --- credentials ---
 
 
-def test_wrong_key_is_refused_even_by_an_open_stash(stash: StashSim) -> None:
+def test_even_an_open_stash_refuses_a_wrong_key(stash: StashSim) -> None:
     assert ask(stash)[0] == 200
     assert ask(stash, headers={**JSON, "Cookie": "session=any"})[0] == 200
     status, _, body = ask(stash, headers={**JSON, "ApiKey": "wrong"})
     assert (status, body) == (401, b"")
 
 
-def test_protected_stash_takes_key_or_cookie(stash: StashSim) -> None:
+def test_a_protected_stash_accepts_key_or_cookie(stash: StashSim) -> None:
     key = stash.protect("user", "word")
     assert ask(stash)[::2] == (401, b"")
     assert ask(stash, headers={**JSON, "ApiKey": key})[0] == 200
@@ -148,7 +148,7 @@ def test_protected_stash_takes_key_or_cookie(stash: StashSim) -> None:
     assert stash.gql("{ configuration { general { apiKey } } }")["configuration"]["general"]["apiKey"] == key
 
 
-def test_picture_without_credentials_ends_at_the_login_page(stash: StashSim) -> None:
+def test_a_picture_request_without_credentials_ends_at_the_login_page(stash: StashSim) -> None:
     stash.add_scene("/data/a.mp4")
     stash.protect("user", "word")
     status, headers, _ = ask(stash, "/scene/1/screenshot?t=5", {}, None)
@@ -157,7 +157,7 @@ def test_picture_without_credentials_ends_at_the_login_page(stash: StashSim) -> 
     assert (status, headers["Content-Type"]) == (200, "text/html")
 
 
-def test_plugin_s_cookie_is_its_user_s(tmp_path: Path) -> None:
+def test_the_plugins_cookie_belongs_to_its_user(tmp_path: Path) -> None:
     with StashSim(plugin=install_recorder(tmp_path)) as stash:
         stash.protect("user", "word")
         stash.update_scene(stash.add_scene("/data/a.mp4"), title="x")
@@ -167,10 +167,10 @@ def test_plugin_s_cookie_is_its_user_s(tmp_path: Path) -> None:
         assert ask(stash, headers={**JSON, "Cookie": f"session={cookie}"})[0] == 401
 
 
-# --- going away ---
+# --- stop and restart ---
 
 
-def test_stopped_stash_refuses_connections_and_comes_back_at_the_same_port(stash: StashSim) -> None:
+def test_a_stopped_stash_refuses_connections_and_comes_back_at_the_same_port(stash: StashSim) -> None:
     stash.add_scene("/data/a.mp4", title="kept")
     url = stash.url
     stash.stop()
@@ -181,7 +181,7 @@ def test_stopped_stash_refuses_connections_and_comes_back_at_the_same_port(stash
     assert stash.gql("{ findScene(id: 1) { title } }") == {"findScene": {"title": "kept"}}
 
 
-def test_faults_strike_others_and_spare_the_test_s_own_questions(stash: StashSim) -> None:
+def test_faults_spare_the_tests_own_requests(stash: StashSim) -> None:
     rule = stash.fail(Fault.answer(500), times=2)
     assert [ask(stash)[0] for _ in range(3)] == [500, 500, 200]
     stash.fail(Fault.truncated())
@@ -196,14 +196,14 @@ def test_faults_strike_others_and_spare_the_test_s_own_questions(stash: StashSim
     assert rule.hits == 2
 
 
-def test_slow_answer_is_late_and_right(stash: StashSim) -> None:
+def test_a_slow_answer_is_late_and_right(stash: StashSim) -> None:
     stash.fail(Fault.slow(0.2))
     began = time.monotonic()
     assert ask(stash)[0] == 200
     assert time.monotonic() - began >= 0.2
 
 
-def test_hanging_question_ends_when_stash_stops(stash: StashSim) -> None:
+def test_a_hanging_request_ends_when_stash_stops(stash: StashSim) -> None:
     stash.fail(Fault.hang())
     raised: list[BaseException] = []
 
@@ -222,7 +222,7 @@ def test_hanging_question_ends_when_stash_stops(stash: StashSim) -> None:
     assert len(raised) == 1
 
 
-def test_questions_are_kept_with_their_variables(stash: StashSim) -> None:
+def test_queries_are_recorded_with_their_variables(stash: StashSim) -> None:
     body: dict[str, Any] = {"query": "query($i: ID!) { findScene(id: $i) { id } }", "variables": {"i": "5"}}
     ask(stash, body=json.dumps(body).encode())
     (seen,) = stash.requests

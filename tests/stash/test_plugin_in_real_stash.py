@@ -53,7 +53,7 @@ def test_stash_lists_the_plugin_with_its_tasks_hooks_and_settings(world: RealWor
     assert {"plex_url", "plex_token"} <= {setting["name"] for setting in plugin["settings"]}
 
 
-def test_form_saves_a_bulk_edit_and_an_array_edit_are_all_in_plex_at_once(world: RealWorld) -> None:
+def test_form_saves_a_bulk_edit_and_an_array_edit_all_reach_plex_at_once(world: RealWorld) -> None:
     stash = world.stash
     for number in range(6):
         stash.update_scene(1, title=f"form {number}")
@@ -71,7 +71,7 @@ def test_form_saves_a_bulk_edit_and_an_array_edit_are_all_in_plex_at_once(world:
 
 
 def test_no_save_waits_for_the_plugin(world: RealWorld) -> None:
-    """Medians of ten saves each; single ones say more about the machine."""
+    """Medians of ten saves each; single saves say more about the machine."""
 
     def save_s(number: int) -> float:
         started = time.monotonic()
@@ -97,7 +97,7 @@ def test_identified_scenes_reach_plex(world: RealWorld) -> None:
     world.wait_until(lambda: world.item(3).genres == ("scraped tag",))
 
 
-def test_a_newly_scanned_file_is_followed_once_someone_says_something_about_it(world: RealWorld) -> None:
+def test_a_newly_scanned_file_reaches_plex_once_its_scene_is_edited(world: RealWorld) -> None:
     make_video(world.stash.media / "b" / "new, with a comma & more.mp4", 40)
     world.stash.scan()
     world.note_scenes()
@@ -120,7 +120,7 @@ def test_a_removed_tag_and_performer_leave_plex(world: RealWorld) -> None:
     world.wait_until(lambda: world.item(4).genres == ("By hand",) and world.item(4).actors == ())
 
 
-def test_a_renamed_tag_follows_in_every_scene(world: RealWorld) -> None:
+def test_a_renamed_tag_is_renamed_in_every_item(world: RealWorld) -> None:
     tag = world.stash.gql('mutation { tagCreate(input: {name: "Old name"}) { id } }')["tagCreate"]["id"]
     value = {"ids": ["5", "6", "7"], "tag_ids": {"ids": [tag], "mode": "SET"}}
     world.change("bulkSceneUpdate", "BulkSceneUpdateInput!", value)
@@ -137,8 +137,8 @@ def test_the_status_reaches_the_caller_as_json_and_the_log_as_lines(world: RealW
     assert "[Plugin / PlexSync] Queue:          empty" in world.stash.log()
 
 
-def test_a_stash_with_a_password_is_followed_as_well(world: RealWorld) -> None:
-    """Last of this file: the Stash has a password from here on."""
+def test_edits_reach_plex_from_a_stash_with_a_password(world: RealWorld) -> None:
+    """Last in this file: the Stash has a password from here on."""
     world.stash.protect("user", "a password")
     world.stash.update_scene(8, title="behind a password")
     world.wait_until(lambda: bool(world.item(8).title == "behind a password"))

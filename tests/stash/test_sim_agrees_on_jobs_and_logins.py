@@ -1,4 +1,4 @@
-"""The simulated Stash does what the real one does with files, jobs, the log, credentials and pictures."""
+"""The simulated Stash handles files, jobs, the log, credentials and pictures as the real one does."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def updated(side: Side) -> dict[str, str]:
 
 
 def changed_by(side: Side, mutation: str) -> dict[str, Any]:
-    """The job's end, the plugin's inputs, the scenes there are then, and those whose `updated_at` moved."""
+    """How the job ended, the plugin's inputs, the scenes afterwards, and those whose `updated_at` changed."""
     before = updated(side)
-    time.sleep(1.1)  # Stash's times have whole seconds
+    time.sleep(1.1)  # Stash's times are whole seconds
     job = side.job(mutation)
     after = updated(side)
     scenes = side.stash.gql(SCENES)["findScenes"]["scenes"]
@@ -44,7 +44,7 @@ def assert_alike(sides: tuple[Side, Side], mutation: str) -> dict[str, Any]:
     return real
 
 
-def test_files_that_move_multiply_and_vanish(sides: tuple[Side, Side]) -> None:
+def test_moved_copied_and_deleted_files_are_handled_alike(sides: tuple[Side, Side]) -> None:
     for side in sides:
         side.move("a/scene 02.mp4", "a/renamed.mp4")
     assert assert_alike(sides, SCAN)["moved"] == []
@@ -60,7 +60,7 @@ def test_files_that_move_multiply_and_vanish(sides: tuple[Side, Side]) -> None:
     assert_alike(sides, CLEAN)
 
 
-def test_auto_tag_moves_the_time_and_fires_nothing(sides: tuple[Side, Side]) -> None:
+def test_auto_tag_changes_updated_at_and_fires_no_hook(sides: tuple[Side, Side]) -> None:
     for side in sides:
         side.stash.gql('mutation { tagCreate(input: {name: "scene 01"}) { id } }')
         side.new_inputs()
@@ -143,7 +143,7 @@ def looks(side: Side, path: str, headers: dict[str, str] | None = None, data: by
     return {"status": answer.status, "headers": shown, "bytes": len(answer.body)}
 
 
-def test_pictures_look_alike(sides: tuple[Side, Side]) -> None:
+def test_pictures_are_served_alike(sides: tuple[Side, Side]) -> None:
     simulated, real = sides
     for side in sides:
         side.stash.update_scene(1, cover_image=PICTURE)
@@ -166,7 +166,7 @@ QUESTION = json.dumps({"query": "{ version { version } }"}).encode()
 JSON = {"Content-Type": "application/json"}
 
 
-def test_logins_are_refused_and_taken_alike(sides: tuple[Side, Side]) -> None:
+def test_logins_are_refused_and_accepted_alike(sides: tuple[Side, Side]) -> None:
     """Last in this file: both are protected from here on."""
     wrong = {**JSON, "ApiKey": "wrong"}
     simulated, real = ([looks(side, "/graphql", wrong, QUESTION), *looks_of_a_protected(side)] for side in sides)

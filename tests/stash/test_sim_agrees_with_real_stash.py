@@ -1,4 +1,4 @@
-"""The simulated Stash does what the real one does: the same operations on both, answers and plugin inputs compared.
+"""The simulated Stash behaves as the real one: the same operations on both; answers and plugin inputs are compared.
 
 Needs `PLEXSYNC_TEST_STASH`, the path of a Stash executable, and ffmpeg.
 """
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from tests.support.stash_sides import Side
 
 
-def test_operations_are_answered_and_told_alike(sides: tuple[Side, Side]) -> None:
-    """One test, since each operation meets what those before it left."""
+def test_operations_have_the_same_answers_and_plugin_inputs(sides: tuple[Side, Side]) -> None:
+    """One test, since each operation builds on those before it."""
     different = []
     for number, operation in enumerate((*OPERATIONS, *QUESTIONS, *PLUGIN_OUTPUTS, *REMOVALS)):
         simulated, real = (side.do(operation) for side in sides)

@@ -1,4 +1,4 @@
-"""What a real Stash changes without telling its plugins: caught up with, or found by a reconciliation."""
+"""What a real Stash changes without telling its plugins: a catch-up or a reconciliation finds it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 SCENES = 8
 NO_GAPS = {"empty": 0, "stale": 0, "missing": 0}
-# Stash's times are whole seconds: what changes within the second of the installation counts as of before it.
+# Stash's times are whole seconds: a change within the second of the installation counts as older than it.
 ONE_SECOND_S = 1.1
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealWorld]:
-    """All scenes are in Plex, each with a performer; a worker leaves after 0.6 s and looks around every 6 s."""
+    """All scenes are in Plex, each with a performer; a worker leaves after 0.6 s and catches up every 6 s."""
     if reason_to_skip():
         pytest.skip(reason_to_skip())
     folder = tmp_path_factory.mktemp("without an event")
-    # Half an hour's offset: the text of Stash's times is nothing like UTC.
+    # An offset with half an hour: the text of Stash's times looks nothing like UTC.
     with real_world(folder, scenes=SCENES, PLEXSYNC_TIME_SCALE="100", TZ="Asia/Kolkata") as world:
         world.stash.update_scene(SCENES, title="the first event")
         world.wait_until(lambda: bool(world.item(SCENES).title == "the first event"))
@@ -38,13 +38,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealWorld]:
 
 
 def an_event(world: RealWorld, title: str) -> None:
-    """About a scene that no test here is about."""
+    """An event for a scene that no test here uses."""
     world.stash.update_scene(SCENES, title=title)
     world.wait_until(lambda: bool(world.item(SCENES).title == title))
 
 
 def auto_tag(world: RealWorld, tag: str) -> None:
-    """Every scene whose path holds the tag's name gets it."""
+    """Give the tag to every scene whose path contains its name."""
     tag_id = world.create("tag", tag)
     query = "mutation($i: AutoTagMetadataInput!) { metadataAutoTag(input: $i) }"
     world.stash.wait_for_job(world.stash.gql(query, {"i": {"tags": [tag_id]}})["metadataAutoTag"])
@@ -59,17 +59,17 @@ def reconcile(world: RealWorld, mode: str = "reconcile_all", **args: object) -> 
     return world.operation(mode, **args)
 
 
-def test_auto_tag_and_a_merge_are_caught_up_with(world: RealWorld) -> None:
+def test_a_catch_up_finds_an_auto_tag_and_a_merge(world: RealWorld) -> None:
     world.wait_until_worker_left()
     auto_tag(world, "scene 01")
     merge(world, source=3, destination=2)
     assert world.item(1).genres == ()
     an_event(world, "after auto tag")
     world.wait_until(lambda: bool(world.item(1).genres == ("scene 01",)))
-    world.wait_until(lambda: bool(world.item(3).title == "Title 2"))  # its file is one of scene 2 now
+    world.wait_until(lambda: bool(world.item(3).title == "Title 2"))  # its file now belongs to scene 2
 
 
-def test_edits_made_while_the_plugin_was_off_are_caught_up_with(world: RealWorld) -> None:
+def test_a_catch_up_finds_edits_made_while_the_plugin_was_off(world: RealWorld) -> None:
     world.wait_until_worker_left()
     world.switch_plugin(on=False)
     world.stash.update_scene(4, details="written while off")
@@ -81,9 +81,9 @@ def test_edits_made_while_the_plugin_was_off_are_caught_up_with(world: RealWorld
     world.wait_until(lambda: [world.item(scene).user_rating for scene in (5, 6)] == [4, 4])
 
 
-def test_what_leaves_the_time_of_change_alone_is_found_by_a_reconciliation(world: RealWorld) -> None:
+def test_a_reconciliation_finds_changes_that_keep_updated_at(world: RealWorld) -> None:
     world.wait_until_worker_left()
-    world.configure(paused=True)  # or a second look at what was edited just now pushes some of it before it is counted
+    world.configure(paused=True)  # otherwise a second look at the latest edits pushes some before they are counted
     (renamed,) = performers_of(world, 4)
     (merged,), (kept,) = performers_of(world, 5), performers_of(world, 6)
     world.switch_plugin(on=False)
@@ -106,7 +106,7 @@ def test_what_leaves_the_time_of_change_alone_is_found_by_a_reconciliation(world
     assert reconcile(world)["gaps"] == NO_GAPS
 
 
-def test_recent_goes_by_what_stash_says_in_its_own_time_zone(world: RealWorld) -> None:
+def test_recent_compares_times_in_the_time_zone_of_stash(world: RealWorld) -> None:
     query = "{ findScene(id: 1) { updated_at } }"
     assert world.stash.gql(query)["findScene"]["updated_at"].endswith("+05:30")
     world.plex.edit_by_hand(world.keys[1], title="by hand")

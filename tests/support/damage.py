@@ -1,4 +1,4 @@
-"""Damage to SQLite files, as a bad sector or a broken copy does it."""
+"""Damage to SQLite files, as by a bad sector or a broken copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def damage(path: Path, *, first_byte: int) -> None:
-    """Overwrite the file from here on; what SQLite has in its log goes into it first."""
+    """Overwrite the file from this byte on; SQLite's log is written into the file first."""
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with path.open("r+b") as file:

@@ -32,7 +32,7 @@ class Asked:
 
 @dataclass
 class Answer:
-    """What to send back. `cut` announces more bytes than come; `silent` says nothing until the test ends."""
+    """What to send back. `cut` announces more bytes than it sends; `silent` sends nothing until the test ends."""
 
     status: int = 200
     body: bytes = b""
@@ -42,7 +42,7 @@ class Answer:
 
 
 class FakeStash:
-    """Answers each request with what `respond` returns, and remembers what was asked."""
+    """Answers each request with what `respond` returns, and records the requests."""
 
     def __init__(self, respond: Callable[[Asked], Answer], certificate: Path | None = None) -> None:
         self.asked: list[Asked] = []
@@ -88,7 +88,7 @@ class FakeStash:
                     self.close_connection = True
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Write nothing to stderr."""
 
         return Handler
 

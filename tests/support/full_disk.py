@@ -1,4 +1,4 @@
-"""A disk that takes nothing more, for one process, without filling a real one."""
+"""A full disk for one process, without filling a real one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def full_disk(pid: int = 0, *, most_bytes: int = 0) -> Iterator[None]:
-    """No file of this process (0: our own) grows beyond `most_bytes` or is written there.
+    """Keep this process (0: our own) from writing to files beyond `most_bytes`.
 
-    The size limit of files does it (EFBIG in place of ENOSPC); Python ignores the signal that goes with it.
+    The limit for file sizes does it (EFBIG instead of ENOSPC); Python ignores the signal that comes with it.
     """
     limits = resource.prlimit(pid or os.getpid(), resource.RLIMIT_FSIZE)
     resource.prlimit(pid or os.getpid(), resource.RLIMIT_FSIZE, (most_bytes, limits[1]))

@@ -1,4 +1,4 @@
-"""Lives through two outages, killed before the n-th replacement of a file.
+"""Runs through two outages, killed before the n-th replacement of a file.
 
 `python -m tests.support.outage_story <directory> <n>`. The SIGKILL comes from an audit hook, before the system call.
 """

@@ -1,4 +1,4 @@
-"""A world whose Plex goes away: what the state files say meanwhile, what Plex sees, and what must be true after it."""
+"""A world whose Plex goes away: the state files meanwhile, the requests Plex gets, and what must hold afterwards."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ class OutageWorld(PluginWorld):
         return self
 
     def configure(self, **settings: Any) -> None:
-        """Plex by its name; a job's request that hangs is given up after a second."""
+        """Configure Plex by its name; a job gives up a hanging request after a second."""
         given = {"plex_url": f"http://plex.test:{self.plex.port}", "read_timeout": 1, **settings}
         super().configure(**given)
 
     # What is stored
 
     def state_file(self, name: str) -> dict[str, Any]:
-        """One of the JSON state files; empty while there is none."""
+        """One of the JSON state files; empty if there is none."""
         try:
             return dict(json.loads((self.directory / f"{name}.json").read_text()))
         except FileNotFoundError:
             return {}
 
     def write_state_file(self, name: str, content: Mapping[str, Any] | bytes) -> None:
-        """What another process, or an accident, puts in its place."""
+        """Replace a state file, as another process or an accident would."""
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         write_atomically(str(self.directory / f"{name}.json"), data)
 
@@ -57,17 +57,17 @@ class OutageWorld(PluginWorld):
         return str(self.state_file("circuit_breaker").get("state", "closed"))
 
     def stopped_by(self) -> set[str]:
-        """All that stops the drain."""
+        """The reasons why the drain is stopped."""
         pauses = self.state_file("recovery_state").get("pauses", [])
         reasons = {pause["reason"] for pause in pauses if pause["until"] is None or pause["until"] > time.time()}
         return reasons | ({"circuit"} if self.circuit() == "open" else set())
 
     def scaled(self, seconds: float) -> float:
-        """An interval of PlexSync's in real seconds."""
+        """One of PlexSync's intervals in real seconds."""
         return seconds / self.scale
 
     def next_check_at(self) -> float:
-        """When the next probe is due; now when none is planned."""
+        """The time of the next probe; now if none is planned."""
         return float(self.state_file("recovery_state").get("next_check_at") or time.time())
 
     def outages(self) -> list[dict[str, Any]]:
@@ -86,15 +86,15 @@ class OutageWorld(PluginWorld):
     # Waiting
 
     def wait_stopped(self, reason: str) -> None:
-        """Until the drain is stopped for this reason."""
+        """Wait until the drain is stopped for this reason."""
         self.wait_until(lambda: reason in self.stopped_by(), f"the drain to stop: {reason}")
 
     def wait_circuit(self, state: str) -> None:
-        """Until the circuit's file says so."""
+        """Wait until the circuit's file shows this state."""
         self.wait_until(lambda: self.circuit() == state, f"a circuit that is {state}")
 
     def new_worker(self) -> int:
-        """Kill the worker, let a hook find that out, and wait for the next; its process id. The hook is of scene 1."""
+        """Kill the worker, let a hook of scene 1 notice, and wait for the next worker; returns its process id."""
         old = self.worker_pid()
         self.kill_worker()
         self.fire_hook(min(self.keys))
@@ -106,16 +106,16 @@ class OutageWorld(PluginWorld):
     # What Plex sees
 
     def puts(self, *, since: float = 0.0) -> list[Request]:
-        """The edits that Plex was sent."""
+        """The edits that Plex received."""
         return [each for each in self.plex.requests if each.method == "PUT" and each.at >= since]
 
     def requests_between(self, begin: float, end: float) -> list[Request]:
-        """What Plex was asked in between (epoch seconds)."""
+        """The requests that Plex received in between (epoch seconds)."""
         return [each for each in self.plex.requests if begin <= each.at < end]
 
 
 def is_of_probe(request: Request) -> bool:
-    """Whether a probe asks this; a job asks for items, or lists with more than a type."""
+    """Whether the request is a probe's. A job asks for items, or lists with more parameters than a type."""
     if request.method != "GET":
         return False
     is_look = request.path.endswith("/all") and request.query == (("type", "1"),)

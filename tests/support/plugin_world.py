@@ -1,7 +1,7 @@
 """PlexSync between a simulated Stash and a simulated Plex: the real script, real hooks, a real worker.
 
-`PluginWorld` knows which Plex item belongs to which scene, who the worker is (the holder of `worker.lock`, as the
-kernel tells it), and leaves no process behind.
+`PluginWorld` knows which Plex item belongs to which scene and which process is the worker (the holder of `worker.lock`
+according to the kernel). It leaves no process behind.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TOKEN = "plex-token-s3cr3t"
 # Generous: several test processes may share the machine. Conditions are polled, so what is quick stays quick.
 PATIENCE_S = 40.0
 POLL_S = 0.01
-# What PlexSync is made of, for a copy that a test may update or remove.
+# The files of PlexSync, for a copy that a test may update or remove.
 ROOMS = ("hooks", "local", "plex", "stash", "store", "outages", "push", "tasks", "worker", "reconciliation")
 DOOR = ("plexsync.py", "plexsync.yml", "requirements.txt")
 _UNSETTLED = "SELECT data FROM ack_queue_default WHERE status < 5"
@@ -42,7 +42,7 @@ _UNSETTLED = "SELECT data FROM ack_queue_default WHERE status < 5"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a start of the script left: everything it wrote and how it ended."""
+    """The output and the end of one start of the script."""
 
     stdout: bytes
     stderr: bytes
@@ -51,14 +51,14 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """Standard output as the one JSON value that it must be."""
+        """Standard output, which must be exactly one JSON value."""
         return json.loads(self.stdout)
 
 
 class PluginWorld:
     """One Stash, one Plex with the section `Movies`, one data directory.
 
-    `time_scale` 60 makes an idle worker leave after 1 s and back-offs last a tenth of a second and more.
+    With `time_scale` 60 an idle worker leaves after 1 s, and back-offs last a tenth of a second and more.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class PluginWorld:
         self.keys: dict[int, int] = {}  # scene id -> rating key
         self.section = 0
 
-    # Coming and going
+    # Start and stop
 
     def __enter__(self) -> PluginWorld:  # noqa: PYI034 - Python 3.10 has no typing.Self
         self.plex.__enter__()
@@ -94,18 +94,20 @@ class PluginWorld:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stash.close()  # first: what runs for a hook could start one more worker
+        self.stash.close()  # first: a running hook could start one more worker
         self.stop_workers()
         self.plex.stop()
 
-    # What there is
+    # Contents
 
     def add_scenes(self, count: int, **scene: Any) -> list[int]:
-        """Scenes without a title, each with its item in Plex; `scene` as for `StashSim.add_scene`. Their ids."""
+        """Add scenes without titles, each with its item in Plex; `scene` as for `StashSim.add_scene`. Returns the
+        ids.
+        """
         return [self.add_scene(**scene) for _ in range(count)]
 
     def add_scene(self, **scene: Any) -> int:
-        """One more scene in Stash, and in Plex the item that holds its file; the scene's id."""
+        """Add a scene in Stash, and in Plex the item with its file; returns the scene's id."""
         number = len(self.keys) + 1
         path, size = f"{MEDIA}/scene {number}.mp4", 1000 + number
         scene_id = self.stash.add_scene(path, size, **scene)
@@ -113,7 +115,7 @@ class PluginWorld:
         return scene_id
 
     def configure(self, **settings: Any) -> None:
-        """The plugin's settings: where Plex is, and these; None leaves one unset."""
+        """Configure the plugin with the address of Plex and these settings; None leaves a setting unset."""
         given = {"plex_url": self.plex.url, "plex_token": TOKEN, **settings}
         self.stash.configure_plugin(**{key: value for key, value in given.items() if value is not None})
 
@@ -126,25 +128,25 @@ class PluginWorld:
         return all(self.item(scene_id).title == title for scene_id, title in titles.items())
 
     def wait_for_titles(self, titles: Mapping[int, str], timeout_s: float = PATIENCE_S) -> None:
-        """Until Plex shows all of these titles, by scene id."""
+        """Wait until Plex shows all of these titles, by scene id."""
         self.wait_until(lambda: self.has_titles(titles), "the titles in Plex", timeout_s)
 
     def plex_requests(self, scene_id: int) -> list[Request]:
-        """What Plex was asked about the scene's item, or about its file by name."""
+        """The requests to Plex about the scene's item, or about its file by name."""
         key, name = self.keys[scene_id], os.path.basename(self.stash.library.scene(scene_id).files[0].path)
         return [each for each in self.plex.requests if key in each.rating_keys or each.first("file") == name]
 
     # Editing
 
     def edit_at_once(self, titles: Mapping[int, str]) -> None:
-        """Save each of these titles, all at the same instant; returns when the last save has come back."""
+        """Save all these titles at the same instant; returns when the last save has returned."""
         with ThreadPoolExecutor(max(1, len(titles))) as pool:
             saves = [pool.submit(self.stash.update_scene, scene, title=title) for scene, title in titles.items()]
             for save in saves:
                 save.result()
 
     def hook_input(self, scene_id: int, hook_type: str = "Scene.Update.Post", *, cookie_value: str = "") -> bytes:
-        """What Stash would write to the script, without an `input` of the hook."""
+        """The script's input as Stash would write it, without the hook's `input`."""
         port = int(self.stash.url.rsplit(":", 1)[1])
         cookie = {"Name": "session", "Value": cookie_value or self.stash.session_cookie()}
         connection = {
@@ -158,8 +160,8 @@ class PluginWorld:
     def run_script(
         self, data: bytes | None, *, python: Sequence[str] = ("-S",), launcher: Sequence[str] = (), **process: Any
     ) -> Answer:
-        """Start the script as Stash does, with this input. `launcher`: a command that ends by running what follows it;
-        `process` goes to `subprocess.run`, its `env` added to what there is.
+        """Start the script as Stash does, with this input. `launcher` is a command that ends by running the rest of its
+        arguments; `process` goes to `subprocess.run`, with its `env` added to the existing environment.
         """
         env = {**os.environ, **self.env, **process.pop("env", {})}
         given: dict[str, Any] = {"input": data} if data is not None else {}
@@ -170,17 +172,17 @@ class PluginWorld:
         return Answer(stdout=done.stdout or b"", stderr=done.stderr or b"", exit_code=done.returncode, took_s=took_s)
 
     def fire_hook(self, scene_id: int, hook_type: str = "Scene.Update.Post") -> Answer:
-        """One hook, without Stash's part in it."""
+        """Run one hook without Stash."""
         return self.run_script(self.hook_input(scene_id, hook_type))
 
     # The worker
 
     def worker_pid(self) -> int | None:
-        """Who holds `worker.lock`; None while nobody does."""
+        """The holder of `worker.lock`, None if there is none."""
         return next(iter(self.lock_holders()), None)
 
     def lock_holders(self) -> list[int]:
-        """Who holds `worker.lock` exclusively, as the kernel tells it. A hook's probe is a shared lock."""
+        """The exclusive holders of `worker.lock` according to the kernel. A hook's probe is a shared lock."""
         try:
             inode = os.stat(self.directory / lock.NAME).st_ino
         except FileNotFoundError:
@@ -192,7 +194,7 @@ class PluginWorld:
         ]  # fmt: skip
 
     def worker_pids(self) -> list[int]:
-        """All processes started as worker of this data directory, also one that waits for the lock."""
+        """All processes started as workers of this data directory, including those that wait for the lock."""
         arguments = f"\0worker\0{self.directory}\0".encode()
         return [pid for pid in all_pids() if read_proc(pid, "cmdline").endswith(arguments)]
 
@@ -202,16 +204,16 @@ class PluginWorld:
         return {pid for pid in self.worker_pids() if mark in open_files(pid)}
 
     def wait_for_worker(self) -> int:
-        """Until a worker holds the lock; its process id."""
+        """Wait until a worker holds the lock; returns its process id."""
         self.wait_until(lambda: self.worker_pid() is not None, "a worker")
         return self.worker_pid() or self.wait_for_worker()
 
     def wait_until_worker_left(self, timeout_s: float = PATIENCE_S) -> None:
-        """Until no process of a worker is left."""
+        """Wait until no worker process is left."""
         self.wait_until(lambda: not self.worker_pids(), "the worker to leave", timeout_s)
 
     def kill_worker(self) -> bool:
-        """SIGKILL to whoever holds the lock, and wait for its death; whether there was one."""
+        """Kill the holder of the lock and wait for its death; returns whether there was one."""
         pid = self.worker_pid()
         if pid is None:
             return False
@@ -219,14 +221,14 @@ class PluginWorld:
         return True
 
     def stop_workers(self) -> None:
-        """SIGKILL to every worker, those included that wait for the lock."""
+        """Kill every worker, including those that wait for the lock."""
         while pids := self.worker_pids():
             for pid in pids:
                 kill_and_wait(pid)
 
     @contextmanager
     def no_worker(self) -> Iterator[None]:
-        """Hold the lock, so that hooks find a worker and what they leave stays where it is."""
+        """Hold the lock, so that hooks believe in a worker and their inbox files stay where they are."""
         inbox.prepare(str(self.directory))
         descriptor = lock.try_take(str(self.directory))
         assert descriptor is not None, "a worker holds the lock"
@@ -235,17 +237,17 @@ class PluginWorld:
         finally:
             lock.release(descriptor)
 
-    # What is pending
+    # Pending work
 
     def inbox_names(self) -> list[str]:
-        """The names in the inbox, temporary files and claims included."""
+        """The names in the inbox, including temporary files and claims."""
         try:
             return sorted(os.listdir(inbox.folder(str(self.directory))))
         except FileNotFoundError:
             return []
 
     def jobs(self) -> list[Any]:
-        """The jobs that are queued and not settled, as they are on disk."""
+        """The jobs that are queued and not settled, as stored on disk."""
         path = self.directory / "queue" / "data.db"
         if not path.exists():
             return []
@@ -258,14 +260,14 @@ class PluginWorld:
                 raise
 
     def is_idle(self) -> bool:
-        """Whether nothing is pending. The inbox first: what leaves it is in the queue by then."""
+        """Whether nothing is pending. Reads the inbox first: what leaves it is in the queue by then."""
         return not self.inbox_names() and not self.jobs()
 
     def wait_idle(self, timeout_s: float = PATIENCE_S) -> None:
-        """Until nothing is pending."""
+        """Wait until nothing is pending."""
         self.wait_until(self.is_idle, "an empty queue", timeout_s)
 
-    # What was said
+    # Logs
 
     def log_text(self) -> str:
         """The worker's log."""
@@ -278,7 +280,7 @@ class PluginWorld:
         return own + [line.text for line in self.stash.log if line.level in {"warning", "error"}]
 
     def wait_until(self, condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
-        """Poll; raises AssertionError with what there is to know."""
+        """Poll a condition; raises AssertionError with all that helps to diagnose the failure."""
         deadline = time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > deadline:
@@ -290,7 +292,7 @@ class PluginWorld:
 
 
 def shell(script: str) -> tuple[str, ...]:
-    """A launcher: a shell does this, then becomes what follows it where the script says `"$@"`."""
+    """A launcher: a shell runs this script, then becomes the rest of the command where the script says `"$@"`."""
     return ("sh", "-c", script, "sh")
 
 
@@ -300,7 +302,7 @@ def all_pids() -> list[int]:
 
 
 def read_proc(pid: int, name: str) -> bytes:
-    """A file of /proc; empty for a process that is gone, or dead and not yet reaped."""
+    """A file of /proc; empty for a process that has gone, or is dead and not yet reaped."""
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
@@ -308,7 +310,7 @@ def read_proc(pid: int, name: str) -> bytes:
 
 
 def descriptors_of(pid: int) -> dict[int, str]:
-    """What the process has open, by number; empty when it is gone."""
+    """The open files of a process by descriptor; empty if the process has gone."""
     folder, found = f"/proc/{pid}/fd", {}
     with suppress(OSError):
         for name in os.listdir(folder):
@@ -318,12 +320,12 @@ def descriptors_of(pid: int) -> dict[int, str]:
 
 
 def open_files(pid: int) -> set[str]:
-    """What the process has open."""
+    """The open files of a process."""
     return set(descriptors_of(pid).values())
 
 
 def kill_and_wait(pid: int) -> None:
-    """SIGKILL, and wait until the process is gone or a zombie: its locks are free then."""
+    """Kill a process and wait until it has gone or is a zombie: then its locks are free."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -335,6 +337,6 @@ def kill_and_wait(pid: int) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether the process still has its files and locks; its command line goes a little earlier."""
+    """Whether the process still has its files and locks; its command line disappears a little earlier."""
     state = read_proc(pid, "stat").rpartition(b")")[2].split()[:1]
     return state not in ([], [b"Z"], [b"X"])

@@ -1,4 +1,4 @@
-"""A real Stash on a scratch folder with a few generated videos, for the tests that take its word as the last.
+"""A real Stash with a scratch folder and a few generated videos, for the tests that compare against the original.
 
 `PLEXSYNC_TEST_STASH` names the Stash executable; without it, or without ffmpeg to make the videos, these tests are
 skipped. `with RealStash(plugins=[folder]) as stash:` starts it, migrates its new database and scans the videos.
@@ -39,7 +39,7 @@ class GraphQLRefusedError(Exception):
 
 
 def reason_to_skip() -> str:
-    """Why no real Stash can be started here; empty when one can."""
+    """Why no real Stash can be started here; empty if one can."""
     named = os.environ.get(EXECUTABLE_VARIABLE, "")
     if not named:
         return f"{EXECUTABLE_VARIABLE} names no Stash executable"
@@ -55,7 +55,7 @@ def free_port() -> int:
 
 
 def make_video(path: Path, number: int) -> None:
-    """A video of one second that differs from those of other numbers, so that Stash takes it for a scene of its own."""
+    """Make a video of one second that differs for each number, so that Stash makes a scene of each."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = f"testsrc=duration=1:size=160x90:rate=5,hue=h={number * 17 % 360}"
     command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", picture, "-metadata", f"title=take {number}"]
@@ -63,7 +63,7 @@ def make_video(path: Path, number: int) -> None:
 
 
 class RealStash:
-    """One Stash process with its own home folder; the same home and port survive `stop()` and `start()`."""
+    """One Stash process with its own home folder; home and port survive `stop()` and `start()`."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class RealStash:
         while True:
             try:
                 return self._status()
-            except OSError as error:  # noqa: PERF203 - it is the loop that waits for the end of these
+            except OSError as error:  # noqa: PERF203 - the loop waits for these to end
                 assert self._process is not None
                 if self._process.poll() is not None or time.monotonic() > end:
                     console = (self.home / "console.log").read_text(errors="replace")
@@ -150,7 +150,7 @@ class RealStash:
         self._process = None
 
     def http(self, path: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-        """One request as the class is logged in; any status is an answer; redirects are not followed."""
+        """Send one request with this class's credentials; returns any status, does not follow redirects."""
         request = urllib.request.Request(self.url + path, data=data, headers={**self.headers, **(headers or {})})
         opener = urllib.request.build_opener(NoRedirect)
         try:
@@ -169,7 +169,7 @@ class RealStash:
         return dict(got["data"])
 
     def wait_for_job(self, job_id: str, timeout_s: float = 120.0) -> dict[str, Any] | None:
-        """The job's last state, once it has ended."""
+        """Wait for a job to end; returns its last state."""
         query = "query($id: ID!) { findJob(input: {id: $id}) { id status progress error description } }"
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
@@ -199,7 +199,7 @@ class RealStash:
         self.gql(query, {"p": plugin, "i": settings})
 
     def protect(self, username: str, password: str) -> str:
-        """Sets credentials, logs this class in by API key, and answers that key."""
+        """Set credentials, use the API key from now on, and return it."""
         query = "mutation($i: ConfigGeneralInput!) { configureGeneral(input: $i) { username } }"
         self.gql(query, {"i": {"username": username, "password": password}})
         self.headers = {"Cookie": self.log_in(username, password)}
@@ -208,7 +208,7 @@ class RealStash:
         return key
 
     def log_in(self, username: str, password: str) -> str:
-        """The session cookie, `session=…`, that the login form hands out; "" when it refuses."""
+        """Log in with the form; returns the session cookie, `session=…`, or "" if the form is refused."""
         form = urllib.parse.urlencode({"username": username, "password": password, "returnURL": "/"}).encode()
         return self.http("/login", data=form).headers.get("Set-Cookie", "").split(";")[0]
 
@@ -225,7 +225,7 @@ class HttpAnswer:
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Hands out a redirect as the answer."""
+    """Returns a redirect instead of following it."""
 
     def redirect_request(self, *_: object) -> None:
-        """None makes urllib hand out the redirect itself as the answer."""
+        """None makes urllib return the redirect itself."""

@@ -1,4 +1,4 @@
-"""PlexSync inside a real Stash, beside a simulated Plex that holds the same files."""
+"""PlexSync inside a real Stash, with a simulated Plex that has the same files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent.parent
 TOKEN = "plex-token-of-the-test"
 PLUGIN = "plexsync"
-# An edit is there within 2 s; a busy test machine gets more, and what was measured is asserted where it matters.
+# An edit arrives within 2 s. A busy test machine gets more; tests assert the measured time where it matters.
 PATIENCE_S = 20.0
 
 
@@ -34,7 +34,7 @@ class RealWorld:
         self.note_scenes()
 
     def note_scenes(self) -> None:
-        """Put into Plex what Stash has and Plex has not."""
+        """Add the scenes to Plex that it lacks."""
         query = '{ findScenes(filter: {per_page: -1, sort: "id"}) { scenes { id files { path size } } } }'
         for scene in self.stash.gql(query)["findScenes"]["scenes"]:
             if int(scene["id"]) not in self.keys:
@@ -47,7 +47,7 @@ class RealWorld:
         return self.plex.item(self.keys[scene_id])
 
     def wait_until(self, condition: Callable[[], bool]) -> float:
-        """Seconds until the condition held."""
+        """Wait for a condition; returns the seconds it took."""
         started = time.monotonic()
         while not condition():
             assert time.monotonic() - started < PATIENCE_S, self.log()
@@ -60,39 +60,39 @@ class RealWorld:
         return path.read_text() if path.exists() else "no log"
 
     def change(self, mutation: str, input_type: str, value: object, answer: str = "{ id }") -> Any:
-        """A mutation that takes an `input`; what it answers."""
+        """Send a mutation that takes an `input`; returns its answer."""
         query = f"mutation($i: {input_type}) {{ {mutation}(input: $i) {answer} }}"
         return self.stash.gql(query, {"i": value})[mutation]
 
     def create(self, kind: str, name: str) -> str:
-        """The id of a new tag, performer or studio."""
+        """Create a tag, performer or studio; returns its id."""
         made = self.change(f"{kind}Create", f"{kind.capitalize()}CreateInput!", {"name": name})
         return str(made["id"])
 
     def configure(self, **settings: object) -> None:
-        """The plugin's settings: where Plex is, and these."""
+        """Configure the plugin with the address of Plex and these settings."""
         self.stash.configure_plugin(PLUGIN, plex_url=self.plex.url, plex_token=TOKEN, **settings)
 
     def switch_plugin(self, *, on: bool) -> None:
-        """As on Stash's page of plugins."""
+        """Enable or disable the plugin as Stash's page of plugins does."""
         query = "mutation($on: BoolMap!) { setPluginsEnabled(enabledMap: $on) }"
         self.stash.gql(query, {"on": {PLUGIN: on}})
 
     def operation(self, mode: str, **args: object) -> Any:
-        """The output of one of the plugin's operations."""
+        """Run one of the plugin's operations; returns its output."""
         return self.stash.operation(PLUGIN, mode=mode, **args)
 
     def wait_until_worker_left(self) -> None:
-        """Until nobody works with the data directory."""
+        """Wait until no process uses the data directory."""
         self.wait_until(lambda: lock.is_free(str(self.data)))
 
 
 @contextmanager
 def real_world(folder: Path, *, scenes: int, **env: str) -> Iterator[RealWorld]:
-    """So many scenes on both sides; no process is left behind."""
+    """A world with this many scenes on both sides; leaves no process behind."""
     data = folder / "data"
     env = {"PLEXSYNC_DATA_DIR": str(data), "PLEXSYNC_NO_INSTALL": "1", **env}
-    plugin = folder / PLUGIN  # the checkout under the name that a user gives the plugin's folder
+    plugin = folder / PLUGIN  # the checkout under the usual name of the plugin's folder
     plugin.symlink_to(ROOT)
     with PlexSim(token=TOKEN) as plex, RealStash(folder / "home", plugins=[plugin], scenes=scenes, env=env) as stash:
         world = RealWorld(stash, plex, data)
@@ -104,6 +104,6 @@ def real_world(folder: Path, *, scenes: int, **env: str) -> Iterator[RealWorld]:
 
 
 def _stop_worker(data: Path) -> None:
-    """The worker of a test has no business after it."""
+    """A worker must not survive its test."""
     if (data / "worker.json").exists() and not lock.is_free(str(data)):
         os.kill(json.loads((data / "worker.json").read_text())["pid"], signal.SIGKILL)

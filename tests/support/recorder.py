@@ -1,7 +1,7 @@
-"""Installs the recorder plugin: its script lies in tests/stash/recorder, its manifest is written here.
+"""Installs the recorder plugin: its script is in tests/stash/recorder, its manifest is written here.
 
-The manifest is not in the tree since Stash takes every .yml below its plugins folder for a plugin, also one in a
-checkout that somebody put there.
+The manifest is not in the tree, because Stash loads every .yml below its plugins folder as a plugin, also from a
+checkout there.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def manifest(hooks: tuple[str, ...] = HOOKS) -> str:
 
 
 def install_recorder(folder: Path, hooks: tuple[str, ...] = HOOKS) -> Path:
-    """Makes the plugin `recorder` in `folder`/recorder and answers that path."""
+    """Make the plugin `recorder` in `folder`/recorder; returns that path."""
     plugin = folder / "recorder"
     plugin.mkdir(parents=True)
     shutil.copy(SCRIPT, plugin)

@@ -1,4 +1,4 @@
-"""Scenes as Stash tells them, and a Stash that tells nothing else."""
+"""Scenes as Stash returns them, and a Stash that returns nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to the simulated Stash and the real one alike, in this order: each meets what those before it left."""
+"""The operations run on the simulated Stash and on the real one, in this order: each builds on those before it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCENE = """{ id title code details director urls date rating100 organized studio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """`has_same_words` is false where a refusal of Stash quotes its SQL or its library."""
+    """`has_same_words` is False if Stash's refusal quotes its SQL or its library."""
 
     name: str
     query: str

@@ -1,4 +1,4 @@
-"""A simulated and a real Stash side by side: the same is done to both, and what comes of it is made comparable."""
+"""A simulated and a real Stash side by side: both get the same operations, and the results are made comparable."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Side:
         self._counted = 0
 
     def new_inputs(self) -> list[dict[str, Any]]:
-        """What the plugin was started with since the last call."""
+        """The inputs of the plugin since the last call."""
         everything = recorded(self.seen)
         new, self._counted = everything[self._counted :], len(everything)
         return [comparable_input(each["stdin"], self.media) for each in new]
 
     def do(self, operation: Operation) -> dict[str, Any]:
-        """What it answered, and what it started the plugin with."""
+        """Run an operation; returns its answer and the inputs of the plugin."""
         refused: dict[str, Any] = {}
         data: Any = None
         try:
@@ -48,7 +48,9 @@ class Side:
         return {"data": data, "refused": refused, "plugin": self.new_inputs()}
 
     def job(self, mutation: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The end of the job that it starts, under the name `job`, and what the plugin was started with meanwhile."""
+        """Start a job, under the name `job`, and wait for it. Returns how it ended and the plugin's inputs
+        meanwhile.
+        """
         job_id = str(self.stash.gql(mutation, variables)["job"])
         if isinstance(self.stash, RealStash):
             self.stash.wait_for_job(job_id)
@@ -59,7 +61,7 @@ class Side:
         return {**found, "plugin": sorted(self.new_inputs(), key=str)}
 
     def http(self, path: str, headers: Mapping[str, str] | None = None, data: bytes | None = None) -> HttpAnswer:
-        """One request without credentials of its own; redirects are not followed."""
+        """Send one request without credentials of its own; redirects are not followed."""
         request = urllib.request.Request(self.stash.url + path, data=data, headers=dict(headers or {}))
         try:
             with urllib.request.build_opener(NoRedirect).open(request, timeout=30) as answer:
@@ -69,7 +71,7 @@ class Side:
                 return HttpAnswer(error.code, dict(error.headers.items()), error.read())
 
     def move(self, name: str, new_name: str) -> None:
-        """Renames a video behind Stash's back."""
+        """Rename a video without Stash's knowledge."""
         old, new = os.path.join(self.media, name), os.path.join(self.media, new_name)
         if isinstance(self.stash, RealStash):
             os.rename(old, new)
@@ -77,7 +79,7 @@ class Side:
             self.stash.move_file(old, new)
 
     def copy(self, name: str, new_name: str) -> None:
-        """Makes a second file of the same content."""
+        """Make a second file with the same content."""
         old, new = os.path.join(self.media, name), os.path.join(self.media, new_name)
         if isinstance(self.stash, RealStash):
             shutil.copy(old, new)
@@ -85,7 +87,7 @@ class Side:
             self.stash.copy_file(old, new)
 
     def change(self, name: str) -> None:
-        """Puts another content under the same name."""
+        """Replace the content of a file."""
         path = os.path.join(self.media, name)
         if isinstance(self.stash, RealStash):
             make_video(Path(path), 99)
@@ -95,7 +97,7 @@ class Side:
             self.stash.change_file(path, 5000)
 
     def remove(self, name: str) -> None:
-        """Deletes a video behind Stash's back."""
+        """Delete a video without Stash's knowledge."""
         path = os.path.join(self.media, name)
         if isinstance(self.stash, RealStash):
             os.remove(path)
@@ -104,7 +106,7 @@ class Side:
 
 
 def comparable_input(stdin: bytes, media: str) -> dict[str, Any]:
-    """Its `args` with their order, `inputFields` apart (that order is random), and what differs by nature replaced."""
+    """Its `args` in order, with `inputFields` apart, whose order is random, and without values that always differ."""
     text = re.sub(rb'("oshash":)"[0-9a-f]+"', rb'\1"OSHASH"', stdin).decode().replace(media, "MEDIA")
     found = re.search(r',"inputFields":(\[[^\]]*\])', text)
     fields = sorted(re.findall(r'"(\w+)"', found[1])) if found else []
@@ -113,7 +115,7 @@ def comparable_input(stdin: bytes, media: str) -> dict[str, Any]:
 
 
 def without_sizes(data: Any) -> Any:
-    """Sizes of files are those of real videos on one side."""
+    """Replace the sizes of files: one side has real videos."""
     if isinstance(data, dict):
         return {key: without_sizes(part) for key, part in data.items() if key != "size"}
     return [without_sizes(part) for part in data] if isinstance(data, list) else data

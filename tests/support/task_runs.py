@@ -24,7 +24,7 @@ ARGUMENTS: tuple[tuple[str, dict[str, object]], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRun:
-    """What came of a task: `output` or `error`, and its log lines as (level letter, text)."""
+    """The result of a task: `output` or `error`, and its log lines as (level letter, text)."""
 
     output: Any
     error: str | None
@@ -33,12 +33,12 @@ class TaskRun:
 
     @property
     def said(self) -> str:
-        """The lines of info and above."""
+        """The lines of level info and above."""
         return "\n".join(text for level, text in self.log if level in "iwe")
 
 
 def task_input(world: PluginWorld, mode: str, **arguments: object) -> bytes:
-    """What Stash writes to the script."""
+    """The script's input as Stash writes it."""
     given = json.loads(world.hook_input(1))
     given["args"] = {"mode": mode, **arguments}
     return json.dumps(given, separators=(",", ":")).encode()
@@ -68,5 +68,5 @@ def start_task(world: PluginWorld, mode: str, **arguments: object) -> subprocess
     assert process.stdin is not None
     process.stdin.write(task_input(world, mode, **arguments))
     process.stdin.close()
-    process.stdin = None  # or communicate() would flush it
+    process.stdin = None  # otherwise communicate() would flush it
     return process

@@ -1,4 +1,4 @@
-"""The ways in which a Plex goes away, for the tests of outages: each begins, and ends again."""
+"""The ways in which a Plex goes away, for the tests of outages; each begins and ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.faults import Fault, Kind
+from sim.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAME_SERVICE = Path(__file__).parent / "name_service"
 HERE = "127.0.0.1"
-# The kernel answers "network is unreachable" to a TCP connection to a broadcast address; no packet leaves for it.
+# The kernel answers "network is unreachable" to a TCP connection to a broadcast address; no packet is sent.
 UNREACHABLE = "127.255.255.255"
 NO_ADDRESS = ""
 FLAPS_EVERY_S = 0.15
@@ -25,10 +25,10 @@ FLAPS_EVERY_S = 0.15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What may be wrong with Plex. Either a `fault` of every request, or `start`, which returns what ends it.
+    """What may be wrong with Plex. Either a `fault` of every request, or `start`, which returns a function that ends
+    it.
 
-    `stops`: the reason why nothing is drained meanwhile, as View Queue Status names it; "" where it comes and goes too
-    fast to tell.
+    `stops`: the reason why the drain stops meanwhile, as View Queue Status names it; "" if it is too brief to tell.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Trouble:
     stops: str = "circuit"
 
     def begin(self, world: PluginWorld) -> Callable[[], None]:
-        """From now on; call what is returned to end it."""
+        """Begin now; call the returned function to end it."""
         if self.start:
             return self.start(world)
         assert self.fault
@@ -45,7 +45,7 @@ class Trouble:
         return lambda: world.plex.heal(rule)
 
     def begin_in_a_put(self, world: PluginWorld, edit: Callable[[], None]) -> Callable[[], None]:
-        """From the PUT of this edit on, whose effect Plex keeps while its answer is lost; returns when it has
+        """Begin with the PUT of this edit, which takes effect while its answer is lost; returns once the PUT has
         come.
         """
         begun = threading.Event()
@@ -55,7 +55,7 @@ class Trouble:
                 begun.set()
             return begun.is_set()
 
-        if self.fault and self.fault.kind is not Kind.REFUSED:
+        if self.fault and self.fault.kind is not FaultKind.REFUSED:
             rule = world.plex.fault(replace(self.fault, after=True), when=from_now_on)
             edit()
             assert begun.wait(30), "no PUT has come"
@@ -72,7 +72,7 @@ def _address(address: str) -> Callable[[PluginWorld], Callable[[], None]]:
     def start(world: PluginWorld) -> Callable[[], None]:
         file = address_file(world)
         file.write_text(address)
-        cut = world.plex.fault(Fault.refused())  # a connection that is open would outlive the change
+        cut = world.plex.fault(Fault.refused())  # an open connection would outlive the change
 
         def end() -> None:
             world.plex.heal(cut)
@@ -113,7 +113,7 @@ def _flapping(world: PluginWorld) -> Callable[[], None]:
 
 
 def address_file(world: PluginWorld) -> Path:
-    """Holds the address of the host `plex.test`."""
+    """The file with the address of the host `plex.test`."""
     return Path(world.env["PLEX_TEST_ADDRESS"])
 
 

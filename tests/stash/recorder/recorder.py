@@ -1,6 +1,6 @@
-"""A plugin that writes what Stash gives it on standard input to a file, and does what the arguments ask for.
+"""A plugin that writes its standard input to a file and does what its arguments ask for.
 
-Each start leaves `seen/<time in ns>.json`: input as latin-1 text, working directory, arguments, PYTHONPATH, whether
+Each start leaves `seen/<time in ns>.json`: input as latin-1 text, working directory, arguments, PYTHONPATH, and whether
 it leads a session or process group of its own.
 """
 
@@ -31,7 +31,7 @@ def record(data: bytes) -> None:
 
 
 def obey(args: dict[str, object]) -> int:
-    """`stderr`, `stdout`: text to write; `sleep_s`; `exit`: the status to end with."""
+    """`stderr`, `stdout`: text to write; `sleep_s`; `exit`: the exit status."""
     sys.stderr.write(str(args.get("stderr", "")))
     sys.stderr.flush()
     time.sleep(float(str(args.get("sleep_s", 0))))

@@ -1,7 +1,7 @@
-"""Stands in for a name server, for the worker that a test starts: Python imports this file from PYTHONPATH.
+"""Stands in for a name server in a worker that a test starts: Python imports this file from PYTHONPATH.
 
-The one name `plex.test` has the address in the file `PLEX_TEST_ADDRESS`, or none while the file is empty. A machine's
-own hosts file and resolver are no test's to change, and an address that becomes unreachable needs a name to come back.
+The only name, `plex.test`, has the address in the file `PLEX_TEST_ADDRESS`, or none while the file is empty. A test
+must not change the machine's hosts file or resolver, and only a name can become unreachable and come back.
 """
 
 from __future__ import annotations
