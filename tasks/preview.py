@@ -32,7 +32,7 @@ def preview(context: Context) -> Mapping[str, object]:
     need_packages(context)
     from plex.client import PlexClient  # noqa: PLC0415 - needs packages
     from plex.errors import Ambiguous, NotInPlex, PlexError  # noqa: PLC0415 - as above
-    from push.fields import why_left_alone  # noqa: PLC0415 - as above
+    from push.fields import reason_to_skip  # noqa: PLC0415 - as above
     from push.plex_link import plex_connection  # noqa: PLC0415 - as above
 
     with open_stash(context) as (stash, settings):
@@ -50,7 +50,7 @@ def preview(context: Context) -> Mapping[str, object]:
     except PlexError as error:
         raise TaskError(f"Plex does not show what it has: {error}") from error
     was_pushed = scene_id in Overview(context.directory).known([scene_id]).pushed
-    if reason := why_left_alone(scene, settings, was_pushed=was_pushed):
+    if reason := reason_to_skip(scene, settings, was_pushed=was_pushed):
         message = f"The scene would not be pushed: {reason}."
     context.log.info("scene %d: %s%s", scene_id, counted(len(items), "item"), f" ({message})" if message else "")
     return {"scene_id": scene_id, "items": items, "message": message}
@@ -59,7 +59,7 @@ def preview(context: Context) -> Mapping[str, object]:
 def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings) -> list[Mapping[str, object]]:
     from plex.find import Finder  # noqa: PLC0415 - needs packages
     from plex.index import Index  # noqa: PLC0415 - as above
-    from push.shared_items import owned_among  # noqa: PLC0415 - as above
+    from push.shared_items import owned_after_claim  # noqa: PLC0415 - as above
 
     overview = Overview(context.directory)
     files = [(file.path, file.size) for file in scene.files]
@@ -79,7 +79,7 @@ def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings)
     current = [(found[match.item.rating_key], match) for match in matches if match.item.rating_key in found]
     shown = []
     for item, match in current:
-        owned = owned_among(overview.owners(item.rating_key), scene.id, files, item, path_rules)
+        owned = owned_after_claim(overview.owners(item.rating_key), scene.id, files, item, path_rules)
         shown.append(_item(item, match, scene, settings, owned))
     return shown
 

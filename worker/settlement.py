@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from outages.scheduler import PauseReason
-from push.verdicts import Action, Outcome, Stop, Verdict, decide, rules
+from push.verdicts import Action, DrainStop, Outcome, Verdict, decide, retry_rules
 from store.dead_letters import DeadLetters
 from store.judgement import Judgement
 
@@ -46,11 +46,11 @@ class Settlement:
     def record_stop(self, outcome: Outcome, ticket: int) -> None:
         """Stop the drain for what all jobs would meet now; nothing where the outcome is about one job."""
         stop, now = outcome.verdict.row.stops, self._clock.now()
-        if stop is Stop.CIRCUIT:
+        if stop is DrainStop.CIRCUIT:
             self._resilience.record_outage(ticket, outcome.text, now)
-        elif stop is Stop.BUSY:
+        elif stop is DrainStop.BUSY:
             self._resilience.record_busy(outcome.retry_after_s, outcome.text, now)
-        elif stop in (Stop.AUTH, Stop.SETUP, Stop.STORAGE):
+        elif stop in (DrainStop.AUTH, DrainStop.SETUP, DrainStop.STORAGE):
             self._resilience.record_pause(PauseReason(stop.value), outcome.text, now)
 
     def _outage_id(self) -> int:
@@ -84,14 +84,14 @@ class Settlement:
 
     def _decide(self, job: Job, outcome: Outcome, outage_id: int) -> Decision:
         settings = self._stash.settings
-        table = rules(
+        table = retry_rules(
             self._clock,
             max_retries=settings.max_retries if settings else 1,
             skip_missing=bool(settings and settings.skip_missing),
         )
-        chance = random.random()  # noqa: S311 - spreads retries
+        jitter = random.random()  # noqa: S311 - spreads retries
         current = self._queue.job(job.scene_id) or job
-        return decide(outcome, current, table, now=self._clock.now(), chance=chance, outage_id=outage_id)
+        return decide(outcome, current, table, now=self._clock.now(), jitter=jitter, outage_id=outage_id)
 
     def _carry_out(self, decision: Decision, outcome: Outcome, scene: Scene | None) -> None:
         """First store what is new, then let go of the job."""
