@@ -18,7 +18,7 @@ from reconciliation.schedule import chosen_scope, next_run_at
 from reconciliation.state import COMMAND, Progress, RunRequest, result_path, state_file, words_for_break_off
 from stash.errors import StashRefused, StashUnavailable
 from worker.commands import CommandRefused
-from worker.parts import planned
+from worker.parts import due_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ class Reconciler:
     # What the loop asks
 
     @property
-    def is_under_way(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a run is, also one that waits for a failure to pass. Who knows no way to Stash gets on with none."""
         return self._request is not None and self._parts.stash.is_known
 
@@ -70,7 +70,7 @@ class Reconciler:
         if not self._parts.stash.is_known:
             return None
         if self._request:
-            return planned(self._resume_at, now, self._clock.interval(LONGEST_WAIT_S))
+            return due_time(self._resume_at, now, self._clock.interval(LONGEST_WAIT_S))
         settings = self._parts.stash.settings
         if settings is None:
             return None
@@ -81,7 +81,7 @@ class Reconciler:
             failed_at=self._state.failed_at,
             scaled=self._clock.interval,
         )
-        not_before = planned(self._not_before, now, self._clock.interval(OBSTACLE_RETRY_S))
+        not_before = due_time(self._not_before, now, self._clock.interval(OBSTACLE_RETRY_S))
         return None if at is None else max(at, not_before)
 
     def step(self, now: float, obstacle: str | None) -> None:
@@ -89,7 +89,7 @@ class Reconciler:
         if obstacle:
             self._not_before = now + self._clock.interval(OBSTACLE_RETRY_S)
             if self._request:
-                self.break_off(obstacle)
+                self.abort(obstacle)
             return
         request = self._request or self._scheduled(now)
         if self._request is None:
@@ -107,21 +107,21 @@ class Reconciler:
     def _note_stash_away(self, text: str, now: float) -> None:
         self._stash_away_since = self._stash_away_since or now
         if now - self._stash_away_since >= self._clock.interval(STASH_PATIENCE_S):
-            self.break_off(f"Stash does not answer: {text}")
+            self.abort(f"Stash does not answer: {text}")
 
-    def break_off(self, why: str, *, is_passing: bool = False) -> None:
+    def abort(self, reason: str, *, is_transient: bool = False) -> None:
         """End the run, what it queued stays queued; a failure that passes is waited out a few times first."""
         request, run = self._request, self._run
         if request is None:
             return
-        if run and is_passing and self._stumbles < MOST_STUMBLES:
+        if run and is_transient and self._stumbles < MOST_STUMBLES:
             wait_s = STUMBLE_WAIT_S * 2.0**self._stumbles
             self._stumbles += 1
             self._resume_at = self._clock.now() + self._clock.interval(wait_s)
-            self._parts.log.info("the reconciliation waits %.0f s and tries again: %s", wait_s, why)
+            self._parts.log.info("the reconciliation waits %.0f s and tries again: %s", wait_s, reason)
             return
         checked, total = (run.checked, run.total) if run else (0, 0)
-        self._fail(request, words_for_break_off(request, why, checked=checked, total=total))
+        self._fail(request, words_for_break_off(request, reason, checked=checked, total=total))
 
     def commands(self) -> Mapping[str, Handler]:
         """What tasks may ask."""
