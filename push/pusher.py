@@ -135,7 +135,7 @@ class Pusher:
         return self._push_cover(push, tuple(sent), sent)
 
     def _claim(self, target: Target, located: Located) -> Sequence[PlexItem]:
-        """The items that now belong to this scene alone. Raises NotInPlex if there are none."""
+        """The items that now belong to this scene alone. Raises NotInPlex if a look-up found none."""
         if located.were_looked_up:
             self._forget_lost_items(target, located)
         items = self.shared.claim(target.scene.id, target.files, located.items, self.finder.rules)

@@ -1,12 +1,29 @@
 """The table from verdict to decision."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from local.clock import Clock
-from push.verdicts import Action, Outcome, Verdict, back_off_s, decide, retry_rules
+from outages.scheduler import PauseReason
+from plex import errors
+from push.verdicts import (
+    ROWS,
+    Action,
+    DrainStop,
+    JobEnd,
+    Outcome,
+    Verdict,
+    advice_for,
+    back_off_s,
+    decide,
+    retry_rules,
+)
 from store.job import Job, Reason
 from store.judgement import ErrorClass
 
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference.md"
 NOW = 1_700_000_000.0
 RULES = retry_rules(Clock(), max_retries=5, skip_missing=False)
 HOUR_S = 3600.0
@@ -15,6 +32,44 @@ HOUR_S = 3600.0
 def job(reason: Reason = Reason.HOOK, **changes: object) -> Job:
     values = {"scene_id": 7, "reason": reason, "first_event_at": NOW, "last_event_at": NOW, **changes}
     return Job(**values)  # type: ignore[arg-type]
+
+
+def test_every_verdict_has_a_row() -> None:
+    assert set(ROWS) == set(Verdict)
+    assert all(verdict.row is ROWS[verdict] for verdict in Verdict)
+
+
+def test_a_verdict_has_an_error_class_exactly_if_it_can_make_a_dead_letter() -> None:
+    can_fail = {verdict for verdict, row in ROWS.items() if row.job in (JobEnd.RETRY, JobEnd.AWAIT_SCAN)}
+    assert can_fail == {verdict for verdict, row in ROWS.items() if row.error}
+
+
+def test_only_verdicts_that_leave_the_job_unchanged_stop_the_drain() -> None:
+    assert {row.stops for row in ROWS.values() if row.job is JobEnd.KEEP} == set(DrainStop)
+    assert not [verdict for verdict, row in ROWS.items() if row.stops and row.job is not JobEnd.KEEP]
+
+
+def test_every_error_class_has_advice_of_its_own() -> None:
+    assert len({advice_for(each.value) for each in ErrorClass}) == len(ErrorClass)
+
+
+def test_an_error_class_of_another_version_gets_the_advice_for_bugs() -> None:
+    assert advice_for("PlexOnFire") == advice_for("Bug")
+
+
+@pytest.mark.parametrize("error_class", [each for each in ErrorClass if each is not ErrorClass.BUG])
+def test_every_error_class_but_bug_is_an_error_of_plex(error_class: ErrorClass) -> None:
+    assert issubclass(getattr(errors, error_class.value), errors.PlexError)
+
+
+def test_every_stop_of_the_drain_has_a_documented_name() -> None:
+    lines = [line for line in REFERENCE.read_text(encoding="utf-8").splitlines() if "stopped_by" in line]
+    documented = set(re.findall(r"`(\w+)`", "\n".join(lines)))
+    assert {stop.value for stop in DrainStop} <= documented
+
+
+def test_every_pause_is_a_stop_of_the_drain() -> None:
+    assert {reason.value for reason in PauseReason} <= {stop.value for stop in DrainStop}
 
 
 @pytest.mark.parametrize("verdict", [Verdict.PUSHED, Verdict.UNCHANGED, Verdict.SKIPPED, Verdict.GONE])
