@@ -93,14 +93,14 @@ def plex_files(scene: Scene, settings: Settings) -> tuple[tuple[str, int], ...]:
 
 
 def fingerprint_of(wanted: Wanted, files: Sequence[tuple[str, int]], settings: Settings) -> str:
-    """Equal for equal pushes to the same place; it does not cover the bytes of the cover, which are not known here."""
+    """Equal for equal pushes to the same place, apart from the bytes of the cover, which are not known here."""
     values: Mapping[str, object] = {field.value: value for field, value in sorted(wanted.values.items())}
     place = (settings.plex_url, settings.plex_library, settings.keep_plex_edits)
     return digest(values, wanted.file_stem, files, place, sorted(wanted.pictures.items()), picture_kinds(settings))
 
 
 def digest(*parts: object) -> str:
-    """32 hexadecimal digits, equal for equal parts. The parts must be JSON values."""
+    """A hash of the parts, which must be JSON values, in 32 hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -52,8 +52,8 @@ class Target:
 class Located:
     """The items that hold a file of the scene.
 
-    `were_looked_up`: an item of the last push that is missing here no longer holds the scene. `has_full_path`: at least
-    one was matched by a file's full path, not only by name and size.
+    `were_looked_up`: the finder found them, so any other item of the last push no longer holds the scene.
+    `has_full_path`: at least one was matched by a file's full path, not only by name and size.
     """
 
     items: tuple[PlexItem, ...]

@@ -35,7 +35,7 @@ class CoverResult:
     problem: str = ""
 
 
-class PictureFailed(Exception):  # noqa: N818 - named for what became of it, as our other errors are
+class PictureFailed(Exception):  # noqa: N818 - named for what happened, like our other errors
     """A cover could not be read or sent; the item's fields are not affected. `cause`: the error of Plex or Stash."""
 
     def __init__(self, cause: PlexError | StashError) -> None:
@@ -44,7 +44,7 @@ class PictureFailed(Exception):  # noqa: N818 - named for what became of it, as 
 
 
 class PicturePusher:
-    """Pushes covers under one set of settings and one connection to Plex."""
+    """Pushes covers with one set of settings and one connection to Plex."""
 
     def __init__(self, *, plex: PlexClient, store: PictureStore, settings: Settings) -> None:
         self._plex = plex

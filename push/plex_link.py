@@ -41,7 +41,7 @@ def plex_connection(settings: Settings, directory: str) -> PlexConnection:
 
 
 def client_identifier(directory: str) -> str:
-    """A constant for each data directory, so that Plex lists one device and not one for every start."""
+    """The same at every start with this data directory, so that Plex lists one device and not many."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"plexsync:{directory}"))
 
 

@@ -194,7 +194,7 @@ class RetryRules:
 
 
 def retry_rules(clock: Clock, *, max_retries: int, skip_missing: bool) -> RetryRules:
-    """Back-off of up to 5 to 80 s; for a file that Plex lacks, 30 s to 30 min for 48 h while Plex may scan."""
+    """Back-off of up to 5 s, doubling to 80 s; for a file that Plex lacks, waits of 30 s to 30 min over 48 h."""
     return RetryRules(
         max_retries=max_retries,
         skip_missing=skip_missing,

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from worker.parts import RequestedWork
 
 LOG_BYTES, LOG_BACKUPS = 1_000_000, 4
-# An idle minute costs less than the start of a worker that it may save. Where Stash is process 1, nobody reaps the
-# processes of its plugins, and every worker that ends leaves a zombie: there it lingers for hours.
+# An idle minute costs less than the start of a worker that it may save. If Stash is process 1, nobody reaps the
+# processes of its plugins, so every worker that ends leaves a zombie: there the worker lingers for hours.
 LINGER_S, LINGER_UNDER_STASH_S = 60.0, 6 * 3600.0
 RETAKE_LOCK_S = 1.0
 LEDGER_DAMAGED = (
