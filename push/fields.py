@@ -1,4 +1,4 @@
-"""What Plex is to show for a scene, and whether that differs from what was last pushed. Pure."""
+"""What Plex should show for a scene, and whether that differs from the last push. Pure."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from stash.settings import Settings
     from store.overview import LastPushes
 
-# Which setting `skip_<name>` leaves which field alone.
-FIELD_OF_SKIP: Final[tuple[tuple[str, Field], ...]] = (
+# The field that the setting `skip_<name>` turns off.
+_FIELD_BY_SKIP_NAME: Final[tuple[tuple[str, Field], ...]] = (
     ("title", Field.TITLE),
     ("summary", Field.SUMMARY),
     ("date", Field.DATE),
@@ -34,16 +34,16 @@ FIELD_OF_SKIP: Final[tuple[tuple[str, Field], ...]] = (
     ("tags", Field.GENRES),
     ("collections", Field.COLLECTIONS),
 )
-# And which of the two pictures that the cover becomes.
-PICTURE_OF_SKIP: Final[tuple[tuple[str, PictureKind], ...]] = (("poster", "posters"), ("background", "arts"))
+# The same for the two pictures that the cover becomes.
+_PICTURE_BY_SKIP_NAME: Final[tuple[tuple[str, PictureKind], ...]] = (("poster", "posters"), ("background", "arts"))
 
-# What follows may hold a time that changes with every edit of the performer; what precedes is Stash's own address.
+# The query may hold a time that changes with every edit of the performer; the part before the path is Stash's address.
 _PERFORMER_PICTURE = re.compile(r"(/performer/\d+/image)(?:\?(.*))?$")
-_STAND_IN = "default=true"
+_PLACEHOLDER = "default=true"
 
 
 def wanted_of(scene: Scene, settings: Settings) -> Wanted:
-    """The fields that the settings let PlexSync write; "" and () mean that Stash has nothing there."""
+    """The fields that the settings allow PlexSync to write; "" and () mean that the field is empty in Stash."""
     values: dict[Field, Value] = {
         Field.TITLE: scene.title,
         Field.SUMMARY: scene.details,
@@ -55,7 +55,7 @@ def wanted_of(scene: Scene, settings: Settings) -> Wanted:
         Field.GENRES: _genres(scene, settings),
         Field.COLLECTIONS: _collections(scene),
     }
-    for name, field in FIELD_OF_SKIP:
+    for name, field in _FIELD_BY_SKIP_NAME:
         if name in settings.skip:
             del values[field]
     stem = file_stem(scene.files[0].path) if scene.files else ""
@@ -63,20 +63,20 @@ def wanted_of(scene: Scene, settings: Settings) -> Wanted:
 
 
 def picture_kinds(settings: Settings) -> tuple[PictureKind, ...]:
-    """What the scene's cover becomes in Plex."""
-    return tuple(kind for name, kind in PICTURE_OF_SKIP if name not in settings.skip)
+    """The pictures that the settings allow the scene's cover to become in Plex."""
+    return tuple(kind for name, kind in _PICTURE_BY_SKIP_NAME if name not in settings.skip)
 
 
 def has_nothing_to_push(scene: Scene) -> bool:
-    """The quality gate: what a scan leaves before anyone has said anything about the scene."""
+    """The quality gate: True while a scene has nothing but what a scan finds."""
     return not (
         scene.title or scene.studio or scene.performers or scene.tags or scene.details
         or scene.date or plex_rating(scene.rating100) or scene.director or scene.groups
     )  # fmt: skip
 
 
-def why_left_alone(scene: Scene, settings: Settings, *, was_pushed: bool) -> str:
-    """Why nothing of the scene is pushed, "" when it is. Plex cannot have a scene without a file."""
+def reason_to_skip(scene: Scene, settings: Settings, *, was_pushed: bool) -> str:
+    """Why the scene is not pushed; "" if it is. A scene without a file cannot be in Plex."""
     if settings.only_organized and not scene.organized:
         return "not marked as organized"
     if not scene.files:
@@ -93,14 +93,14 @@ def plex_files(scene: Scene, settings: Settings) -> tuple[tuple[str, int], ...]:
 
 
 def fingerprint_of(wanted: Wanted, files: Sequence[tuple[str, int]], settings: Settings) -> str:
-    """Equal fingerprints mean: the same push to the same place, but for the cover's bytes, which are not known here."""
+    """Equal for equal pushes to the same place, apart from the bytes of the cover, which are not known here."""
     values: Mapping[str, object] = {field.value: value for field, value in sorted(wanted.values.items())}
     place = (settings.plex_url, settings.plex_library, settings.keep_plex_edits)
     return digest(values, wanted.file_stem, files, place, sorted(wanted.pictures.items()), picture_kinds(settings))
 
 
 def digest(*parts: object) -> str:
-    """A short text that is equal for equal parts."""
+    """A hash of the parts, which must be JSON values, in 32 hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -111,9 +111,8 @@ def _genres(scene: Scene, settings: Settings) -> tuple[str, ...]:
 
 
 def _matches(name: str, pattern: str) -> bool:
-    """Case does not count, and only `*` is special: tag names may hold brackets."""
+    """Compare without case; only `*` is a wildcard, since tag names may contain brackets."""
     return fnmatchcase(name.casefold(), pattern.casefold().replace("[", "[[]").replace("?", "[?]"))
-
 
 
 def _collections(scene: Scene) -> tuple[str, ...]:
@@ -125,9 +124,9 @@ def _collections(scene: Scene) -> tuple[str, ...]:
 
 
 def _actor_pictures(scene: Scene, settings: Settings) -> dict[str, str]:
-    """By name, the address under which Plex reaches the picture; none for a performer who has Stash's stand-in.
+    """The address from which Plex can fetch each performer's picture, by name; Stash's placeholder is left out.
 
-    Plex keeps an address for good and shows it to whoever uses the library: there is no key in it.
+    The address holds no API key, since Plex keeps it permanently and shows it to every user of the library.
     """
     base = settings.stash_url_for_plex.rstrip("/")
     if not base or "performers" in settings.skip:
@@ -138,12 +137,12 @@ def _actor_pictures(scene: Scene, settings: Settings) -> dict[str, str]:
 
 def _picture_path(performer: Performer) -> str:
     found = _PERFORMER_PICTURE.search(performer.image_path)
-    return "" if found is None or _STAND_IN in (found[2] or "").split("&") else found[1]
+    return "" if found is None or _PLACEHOLDER in (found[2] or "").split("&") else found[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """`different`: the scenes to queue, by id. `skipped`: those that are not pushed at all."""
+    """`different`: ids of the scenes to queue. `unchanged`, `skipped` (not to be pushed): numbers of scenes."""
 
     different: tuple[int, ...] = ()
     unchanged: int = 0
@@ -151,10 +150,10 @@ class Comparison:
 
 
 def compare(scenes: Iterable[Scene], settings: Settings, known: LastPushes) -> Comparison:
-    """What a sync of these scenes has to do."""
+    """Sort scenes into those that a sync must queue and those that it need not."""
     different, unchanged, skipped = [], 0, 0
     for scene in scenes:
-        if why_left_alone(scene, settings, was_pushed=scene.id in known.pushed):
+        if reason_to_skip(scene, settings, was_pushed=scene.id in known.pushed):
             skipped += 1
         elif known.fingerprints.get(scene.id) == _fingerprint(scene, settings):
             unchanged += 1

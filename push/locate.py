@@ -1,6 +1,6 @@
-"""The Plex items of a scene as they are now: those of the last push, or else those that the finder finds.
+"""Locates the Plex items of a scene: those of the last push, or else those that the finder finds.
 
-No item is trusted unread: it may be gone, or hold other files than when it was found. Reads Plex and changes nothing.
+Every item is read before it is trusted: it may be gone, or hold other files by now. Never changes anything in Plex.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plex.errors import NotInPlex
-from push.read_ahead import ItemsAhead
+from push.read_ahead import ReadAheadItems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a scene is to look like in Plex, and where: all that is known without asking Plex."""
+    """What a scene should look like in Plex, and in which items: everything known without asking Plex."""
 
     scene: Scene
     wanted: Wanted
@@ -37,14 +37,14 @@ class Target:
 
     @property
     def known_keys(self) -> tuple[int, ...]:
-        """The items of the last push, while the scene has the files that they were found by."""
+        """The rating keys of the last push; none if the scene's files have changed since."""
         if self.record is None or self.record.files != self.files_digest:
             return ()
         return tuple(self.record.items)
 
     @property
-    def is_in_plex(self) -> bool:
-        """Whether Plex has all of it already, as far as PlexSync knows."""
+    def is_up_to_date(self) -> bool:
+        """Whether the last push already sent all of this, as far as PlexSync knows."""
         return self.record is not None and self.record.fingerprint == self.fingerprint
 
 
@@ -52,26 +52,26 @@ class Target:
 class Located:
     """The items that hold a file of the scene.
 
-    `is_new`: they were looked up, so an item of the last push that is not among them no longer holds the scene.
-    `is_by_path`: at least one was found by a file's full path, not by name and size alone.
+    `were_looked_up`: the finder found them, so any other item of the last push no longer holds the scene.
+    `has_full_path`: at least one was matched by a file's full path, not only by name and size.
     """
 
     items: tuple[PlexItem, ...]
-    is_new: bool
-    is_by_path: bool
+    were_looked_up: bool
+    has_full_path: bool
 
 
 class Locator:
-    """Locates scenes under one set of settings."""
+    """Locates scenes with one set of settings."""
 
     def __init__(self, *, plex: PlexClient, finder: Finder) -> None:
         self._plex = plex
         self._finder = finder
 
-    def locate(self, target: Target, ahead: ItemsAhead, *, since: float) -> Located:
-        """The items of the last push if they are still right, or else those that the finder finds.
+    def locate(self, target: Target, ahead: ReadAheadItems, *, since: float) -> Located:
+        """The items of the last push if they are still right, else those that the finder finds.
 
-        `since` (epoch seconds): an answer of Plex from before this time does not prove that a file is missing. Raises
+        `since` (epoch seconds): what Plex answered before this time does not prove that a file is missing. Raises
         NotInPlex, Ambiguous and other PlexErrors.
         """
         keys = (*target.known_keys, *(self._finder.known_keys(target.files) if target.known_keys else ()))
@@ -79,24 +79,24 @@ class Locator:
         current = self._read(target, keys, ahead, {})
         is_right = len(current) == len(keys)
         if keys and is_right and all(self._finder.has_full_path(item.parts, target.files) for item in current):
-            return Located(items=current, is_new=False, is_by_path=True)
-        # The right item may have been added since another was taken for it. Where what was known is wrong, only what
-        # Plex says from now on counts.
-        in_hand = {item.rating_key: item for item in current}
-        return self._look_up(target, ahead, in_hand, since=since if is_right else math.inf)
+            return Located(items=current, were_looked_up=False, has_full_path=True)
+        # The right item may have been added after another one was mistaken for it. If the known items are wrong, only
+        # a new answer of Plex counts.
+        already_read = {item.rating_key: item for item in current}
+        return self._look_up(target, ahead, already_read, since=since if is_right else math.inf)
 
-    def locate_anew(self, target: Target) -> Located:
-        """The same once more, after Plex rejected an edit of one of the items: it may have been replaced."""
+    def relocate(self, target: Target) -> Located:
+        """Locate the scene again after Plex rejected an edit: the item may have been replaced."""
         for key in (*target.known_keys, *self._finder.known_keys(target.files)):
             self._finder.forget(key)
-        return self._look_up(target, ItemsAhead(), {}, since=math.inf)
+        return self._look_up(target, ReadAheadItems(), {}, since=math.inf)
 
     def _look_up(
-        self, target: Target, ahead: ItemsAhead, in_hand: Mapping[int, PlexItem], *, since: float
+        self, target: Target, ahead: ReadAheadItems, already_read: Mapping[int, PlexItem], *, since: float
     ) -> Located:
-        """What the finder remembers may be outdated: where an item shows that, the finder is asked once more."""
+        """Find the items and read them. If an item shows that the finder's index is stale, ask the finder once more."""
         current: tuple[PlexItem, ...] = ()
-        for after, read in ((since, in_hand), (math.inf, {})):
+        for after, read in ((since, already_read), (math.inf, {})):
             found = [match.item.rating_key for match in self._finder.find(target.files, since=after)]
             current = self._read(target, found, ahead, read)
             if len(current) == len(found):
@@ -105,14 +105,14 @@ class Locator:
                 self._finder.forget(key)
         if not current:
             raise NotInPlex([path for path, _size in target.files])
-        is_by_path = any(self._finder.has_full_path(item.parts, target.files) for item in current)
-        return Located(items=current, is_new=True, is_by_path=is_by_path)
+        has_full_path = any(self._finder.has_full_path(item.parts, target.files) for item in current)
+        return Located(items=current, were_looked_up=True, has_full_path=has_full_path)
 
     def _read(
-        self, target: Target, keys: Sequence[int], ahead: ItemsAhead, in_hand: Mapping[int, PlexItem]
+        self, target: Target, keys: Sequence[int], ahead: ReadAheadItems, already_read: Mapping[int, PlexItem]
     ) -> tuple[PlexItem, ...]:
-        """Those of these items that hold a file of the scene. `in_hand`: read a moment ago."""
-        items = {key: in_hand[key] for key in keys if key in in_hand}
+        """Those of these items that hold a file of the scene. `already_read`: items that need not be read again."""
+        items = {key: already_read[key] for key in keys if key in already_read}
         items |= ahead.take(_without(keys, items))
         if unread := _without(keys, items):
             items |= self._plex.read_items(unread)

@@ -1,4 +1,4 @@
-"""What the ledger's database holds of covers and uploads."""
+"""Stores covers and uploads in the ledger's database."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class PictureStore:
-    """Uploads belong to the item, whatever scene they came from: no picture is sent twice. Raises LocalStorage."""
+    """Stores uploads by item, not by scene, so that no picture is sent twice. Raises LocalStorage."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def cover(self, scene_id: int) -> Cover | None:
-        """The scene's cover as last seen; None for one never seen."""
+        """The scene's cover as last read; None if it never was."""
         with self._ledger.reading() as database:
             row = database.execute(
                 "SELECT updated_at, etag, digest FROM cover WHERE scene_id = ?", (scene_id,)
@@ -29,7 +29,7 @@ class PictureStore:
         return Cover(updated_at=row[0], etag=row[1], digest=row[2]) if row else None
 
     def store_cover(self, scene_id: int, cover: Cover) -> None:
-        """Note the cover as it was seen."""
+        """Store the cover as it was read, in place of the one before."""
         with self._ledger.transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO cover (scene_id, updated_at, etag, digest) VALUES (?, ?, ?, ?)",
@@ -37,7 +37,7 @@ class PictureStore:
             )
 
     def upload(self, rating_key: int, kind: PictureKind) -> Upload:
-        """What is known of the item's picture."""
+        """The state of the item's picture; an empty Upload if nothing is known of it."""
         with self._ledger.reading() as database:
             row = database.execute(
                 "SELECT state FROM upload WHERE rating_key = ? AND kind = ?", (rating_key, kind)
@@ -45,7 +45,7 @@ class PictureStore:
         return _upload(row[0]) if row else Upload()
 
     def store_upload(self, rating_key: int, kind: PictureKind, upload: Upload) -> None:
-        """Replace what is known of the item's picture. Durable on return."""
+        """Replace the state of the item's picture. Durable on return."""
         with self._ledger.transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO upload (rating_key, kind, state) VALUES (?, ?, ?)",
@@ -53,7 +53,7 @@ class PictureStore:
             )
 
     def forget_items(self, rating_keys: Iterable[int]) -> None:
-        """These items are gone, or no longer of a scene."""
+        """Delete the uploads of items that are gone from Plex or no longer hold the scene."""
         keys = [(key,) for key in rating_keys]
         if keys:
             with self._ledger.transaction() as database:
@@ -63,9 +63,9 @@ class PictureStore:
 def _text(upload: Upload) -> str:
     return json.dumps({
         "shown": upload.shown,
-        "kept_from": upload.kept_from,
-        "sent": upload.sent,
-        "before": upload.before,
+        "kept_from": upload.withheld,
+        "sent": upload.unresolved,
+        "before": upload.keys_before,
         "keys": dict(upload.keys),
     })
 
@@ -74,8 +74,8 @@ def _upload(text: str) -> Upload:
     data = json.loads(text)
     return Upload(
         shown=data["shown"],
-        kept_from=data["kept_from"],
-        sent=data["sent"],
-        before=tuple(data["before"]),
+        withheld=data["kept_from"],
+        unresolved=data["sent"],
+        keys_before=tuple(data["before"]),
         keys=data["keys"],
     )

@@ -1,4 +1,4 @@
-"""The worker's way to Plex: client, finder and pusher, made anew when the settings behind them change."""
+"""The worker's link to Plex: client, finder and pusher, rebuilt when the settings change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def plex_connection(settings: Settings, directory: str) -> PlexConnection:
-    """What the settings say about Plex. Raises PlexSetup when the address is missing."""
+    """The connection that the settings describe. Raises PlexSetup if the address is missing."""
     if not settings.plex_url:
         raise PlexSetup(
             "plex_url is not set, or not to an address: enter Plex's, as in http://host:32400, in the plugin's settings"
@@ -42,17 +42,17 @@ def plex_connection(settings: Settings, directory: str) -> PlexConnection:
 
 
 def client_identifier(directory: str) -> str:
-    """Always the same for a data directory, so that Plex lists one device and not one for each start."""
+    """The same at every start with this data directory, so that Plex lists one device and not many."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"plexsync:{directory}"))
 
 
-def scope_of(settings: Settings) -> str:
-    """What an index of Plex is about: another server or choice of libraries needs another one."""
+def index_scope(settings: Settings) -> str:
+    """What an index covers: a change of server or libraries needs a new index."""
     return json.dumps([settings.plex_url, *settings.plex_library])
 
 
 class PlexLink:
-    """One pusher at a time, for the settings it was made with."""
+    """Keeps one pusher, for the settings that it was made with."""
 
     def __init__(self, *, directory: str, ledger: Ledger, clock: Clock, log: logging.Logger) -> None:
         self._directory = directory
@@ -63,11 +63,11 @@ class PlexLink:
         self._log = log
 
     def pusher(self, settings: Settings) -> Pusher:
-        """The pusher for these settings. Raises PlexSetup."""
+        """The pusher for these settings; other settings replace it. Raises PlexSetup."""
         if self._pusher is None or self._pusher.settings != settings:
             self.close()
             plex = PlexClient(plex_connection(settings, self._directory))
-            self._index = Index(self._directory, scope_of(settings))
+            self._index = Index(self._directory, index_scope(settings))
             self._pusher = self._make_pusher(plex, self._index, settings)
         return self._pusher
 
@@ -92,11 +92,11 @@ class PlexLink:
         )
 
     def probe(self, settings: Settings) -> Health:
-        """A look at Plex beside the client, with time-outs of its own. Raises PlexSetup."""
+        """Probe Plex with a client and timeouts of its own. Raises PlexSetup."""
         return probe(plex_connection(settings, self._directory), clock=self._clock)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection and the index."""
         if self._pusher:
             self._pusher.plex.close()
         if self._index:

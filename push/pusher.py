@@ -1,7 +1,7 @@
-"""The way of one scene into Plex: find its items, compare, send what differs, store what was sent.
+"""Pushes one scene into Plex: find its items, compare, send what differs, store what was sent.
 
-The order of writes makes a kill at any moment harmless: the intent is stored before the edit is sent, and what was
-pushed is stored before the job leaves the queue.
+A kill at any moment is harmless because of the order of writes: the intent is stored before the edit is sent, and the
+pushed values are stored before the job leaves the queue.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from plex.errors import NotInPlex, Rejected
 from plex.plan import Owned, plan, restore_parameters
-from push.fields import digest, fingerprint_of, plex_files, wanted_of, why_left_alone
+from push.fields import digest, fingerprint_of, plex_files, reason_to_skip, wanted_of
 from push.locate import Locator, Target
 from push.picture_store import PictureStore
 from push.pictures import PicturePusher
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from plex.plan import Plan
     from plex.scan import Scans
     from push.locate import Located
-    from push.read_ahead import ItemsAhead
+    from push.read_ahead import ReadAheadItems
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Push:
-    """One scene on its way: the job behind it, what is wanted, and when the try began."""
+    """One push of one scene: its job, its target, and when the try began."""
 
     job: Job
     target: Target
@@ -49,9 +49,9 @@ class _Push:
 
 
 class Pusher:
-    """Pushes scenes under one set of settings and one connection to Plex.
+    """Pushes scenes with one set of settings and one connection to Plex.
 
-    `scans`: None where Plex is not to be asked to scan.
+    `scans`: None if Plex must not be asked to scan.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class Pusher:
         self._picture_store = PictureStore(ledger)
         self._pictures = PicturePusher(plex=plex, store=self._picture_store, settings=settings)
 
-    # What is known before Plex is asked
+    # Before Plex is asked
 
     def target(self, scene: Scene) -> Target:
-        """What is to be pushed for the scene, and what the ledger knows of it."""
+        """What to push for the scene, with what the ledger knows of it."""
         wanted, files = wanted_of(scene, self.settings), plex_files(scene, self.settings)
         return Target(
             scene=scene,
@@ -90,65 +90,65 @@ class Pusher:
             record=self._ledger.record(scene.id),
         )
 
-    def is_unwanted(self, target: Target) -> str:
-        """Why the scene is not pushed at all; "" when it is."""
+    def reason_to_skip(self, target: Target) -> str:
+        """Why the scene is not pushed; "" if it is."""
         was_pushed = target.record is not None and bool(target.record.items)
-        return why_left_alone(target.scene, self.settings, was_pushed=was_pushed)
+        return reason_to_skip(target.scene, self.settings, was_pushed=was_pushed)
 
     def needs_plex(self, job: Job, target: Target) -> bool:
-        """Whether the push would ask Plex anything."""
-        return not self.is_unwanted(target) and (job.reason.always_reads_item or not target.is_in_plex)
+        """Whether the push has to ask Plex anything, its cover aside."""
+        return not self.reason_to_skip(target) and (job.reason.always_reads_item or not target.is_up_to_date)
 
-    # The way of one scene, from top to bottom
+    # One push, from top to bottom
 
     def push(
-        self, job: Job, target: Target, ahead: ItemsAhead, stash: StashClient, *, began_at: float
+        self, job: Job, target: Target, ahead: ReadAheadItems, stash: StashClient, *, began_at: float
     ) -> Outcome:
-        """Push the scene. `began_at`: epoch seconds of when the try began.
+        """Push the scene. `began_at`: when the try began, in epoch seconds.
 
-        Raises PlexError and LocalStorage; PictureFailed when all but the cover is in Plex.
+        Raises PlexError and LocalStorage, and PictureFailed if everything but the cover is in Plex.
         """
         attempt = AttemptTimes(began_at=began_at, event_at=job.last_event_at)
         push = _Push(job=job, target=target, attempt=attempt, stash=stash)
-        if why := self.is_unwanted(target):
+        if reason := self.reason_to_skip(target):
             self._store_judgement(push, Judgement.SKIPPED, "")
-            return Outcome(verdict=Verdict.SKIPPED, text=why)
+            return Outcome(verdict=Verdict.SKIPPED, text=reason)
         try:
-            return self._push_or_look_up_anew(push, ahead)
+            return self._push_or_relocate(push, ahead)
         except NotInPlex:
             self._note_missing(job, target)
             raise
 
-    def _push_or_look_up_anew(self, push: _Push, ahead: ItemsAhead) -> Outcome:
+    def _push_or_relocate(self, push: _Push, ahead: ReadAheadItems) -> Outcome:
         try:
             if not self.needs_plex(push.job, push.target):
                 return self._push_cover(push, push.target.known_keys)
             located = self._locator.locate(push.target, ahead, since=push.job.last_event_at)
-            return self._push_to(push, located)
+            return self._push_to_items(push, located)
         except Rejected:
-            # The item may have been replaced since it was found: look it up anew, once.
-            return self._push_to(push, self._locator.locate_anew(push.target))
+            # The item may have been replaced since it was found: locate it again, once.
+            return self._push_to_items(push, self._locator.relocate(push.target))
 
-    def _push_to(self, push: _Push, located: Located) -> Outcome:
+    def _push_to_items(self, push: _Push, located: Located) -> Outcome:
         items = self._claim(push.target, located)
         sent = {item.rating_key: self._push_to_item(push.target, item) for item in items}
         return self._push_cover(push, tuple(sent), sent)
 
     def _claim(self, target: Target, located: Located) -> Sequence[PlexItem]:
-        """The items that are this scene's, and from now on its alone. Raises NotInPlex."""
-        if located.is_new:
+        """The items that now belong to this scene alone. Raises NotInPlex if a look-up found none."""
+        if located.were_looked_up:
             self._forget_lost_items(target, located)
         items = self.shared.claim(target.scene.id, target.files, located.items, self.finder.rules)
-        if located.is_new and located.is_by_path:
+        if located.were_looked_up and located.has_full_path:
             self.finder.stop_awaiting(target.scene.id)
-        elif located.is_new and items:
+        elif located.were_looked_up and items:
             self.finder.await_paths(target.scene.id, target.files)
-        elif located.is_new:  # what only looks alike is another scene's
+        elif located.were_looked_up:  # items that only look alike belong to another scene
             raise NotInPlex(self._paths_in_plex(target))
         return items
 
     def _push_to_item(self, target: Target, item: PlexItem) -> bool:
-        """Bring one item to what is wanted; whether anything had to be sent."""
+        """Make one item show what is wanted. True if anything had to be sent."""
         scene_id, key = target.scene.id, item.rating_key
         owned = self._ledger.owners(key).get(scene_id) or Owned(pushed={}, intents=())
         edit = plan(item, target.wanted, owned, keep_plex_edits=self.settings.keep_plex_edits)
@@ -157,31 +157,31 @@ class Pusher:
         if edit.parameters:
             self.plex.edit(item, edit.parameters)
         if edit.reorders:
-            self._put_back_lost_names(target, item, edit)
+            self._restore_lost_names(target, item, edit)
         if edit.rating is not None:
             self.plex.rate(key, edit.rating)
         if edit.sends or edit.pushed != owned.pushed or owned.intents:
             self._ledger.store_pushed(scene_id, key, edit.pushed, now=self._clock.now())
         return edit.sends
 
-    def _put_back_lost_names(self, target: Target, item: PlexItem, edit: Plan) -> None:
-        """Look whether Plex kept the names that one request removed and added again."""
-        for now in self.plex.read_items([item.rating_key]).values():
-            if lost := restore_parameters(now, edit, target.wanted.pictures):
-                self.plex.edit(now, lost)
+    def _restore_lost_names(self, target: Target, item: PlexItem, edit: Plan) -> None:
+        """Add the names that Plex lost when one request removed and added them again."""
+        for current in self.plex.read_items([item.rating_key]).values():
+            if lost := restore_parameters(current, edit, target.wanted.pictures):
+                self.plex.edit(current, lost)
 
     def _push_cover(self, push: _Push, keys: tuple[int, ...], sent: Mapping[int, bool] | None = None) -> Outcome:
-        """The last step; until the cover is there the scene is not judged, and the job comes back for it.
+        """Push the cover, the last step: if it fails, the scene is not judged, and the job is retried for it.
 
-        `sent`: by item, whether its fields had to be sent; None when Plex was not asked about them.
+        `sent`: by item, whether its fields had to be sent; None if Plex was not asked about them.
         """
-        covered = self._pictures.push(push.target.scene, keys, push.stash, is_edited=not push.job.reason.is_bulk)
-        is_sent = covered.is_sent or any((sent or {}).values())
-        self._store_judgement(push, Judgement.PUSHED if is_sent else Judgement.UNCHANGED, push.target.fingerprint)
-        was_asked = sent is not None or covered.is_sent
+        cover = self._pictures.push(push.target.scene, keys, push.stash, is_edited=not push.job.reason.is_bulk)
+        is_changed = cover.has_changed_plex or any((sent or {}).values())
+        self._store_judgement(push, Judgement.PUSHED if is_changed else Judgement.UNCHANGED, push.target.fingerprint)
+        was_asked = sent is not None or cover.has_changed_plex
         return Outcome(
-            verdict=Verdict.PUSHED if is_sent else Verdict.UNCHANGED,
-            text=covered.problem,
+            verdict=Verdict.PUSHED if is_changed else Verdict.UNCHANGED,
+            text=cover.problem,
             rating_keys=keys if was_asked else (),
         )
 
@@ -195,7 +195,7 @@ class Pusher:
             attempt=push.attempt,
         )
 
-    # What is noted where the scene is not, or no longer, in an item
+    # When the scene is not, or no longer, in an item
 
     def _forget_lost_items(self, target: Target, located: Located) -> None:
         if target.record:
@@ -205,7 +205,7 @@ class Pusher:
 
     def _note_missing(self, job: Job, target: Target) -> None:
         self.finder.await_files(target.scene.id, target.files)
-        if self._scans:  # a scan of moments ago may have started before the file came: a later try asks again
+        if self._scans:  # a recent scan may have started before the file was there: a later try asks again
             self._scans.request(self._paths_in_plex(target), since=job.first_event_at)
 
     def _paths_in_plex(self, target: Target) -> list[str]:

@@ -1,6 +1,6 @@
-"""What can become of one try at a job, and everything that follows from it: one enum, one table. Pure.
+"""How a try at a job can end, and everything that follows from it, in one table. Pure.
 
-A new verdict is a member of `Verdict` and a row of `ROWS`; worker/attempt.py says which error leads to it.
+A new verdict needs a member of `Verdict` and a row of `ROWS`; worker/attempt.py maps errors to verdicts.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 class Verdict(str, Enum):
-    """What became of one try."""
+    """How one try at a job ended."""
 
     PUSHED = "pushed"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
     GONE = "gone"
 
-    OUTAGE = "outage"  # a server-level failure, and the probe after it failed too
-    OWN_FAILURE = "own_failure"  # a server-level failure, but the probe after it passed
+    OUTAGE = "outage"  # a server-level failure, confirmed by a failed probe
+    OWN_FAILURE = "own_failure"  # a server-level failure of this job alone: the probe passed
     BUSY = "busy"
     AUTH = "auth"
     SETUP = "setup"
@@ -42,7 +42,7 @@ class Verdict(str, Enum):
 
     @property
     def row(self) -> Row:
-        """All that the verdict means."""
+        """What the verdict means for the job, the circuit breaker and the ledger."""
         return ROWS[self]
 
 
@@ -50,22 +50,22 @@ class JobEnd(str, Enum):
     """What the verdict means for the job."""
 
     FINISH = "finish"  # it leaves the queue
-    KEEP = "keep"  # untouched, nothing is charged: every job would meet the same
-    RETRY = "retry"  # charged; a dead letter after the last try
-    AWAIT_SCAN = "await_scan"  # Plex gets time to scan; nothing is charged
+    KEEP = "keep"  # it stays in the queue unchanged, since every job would fail the same way now
+    RETRY = "retry"  # it uses up an attempt; a dead letter after the last one
+    AWAIT_SCAN = "await_scan"  # Plex gets time to scan; no attempt is used up
 
 
-class HealthSign(str, Enum):
+class HealthSignal(str, Enum):
     """What the verdict tells the circuit breaker about Plex."""
 
-    GOOD = "good"  # a missing or rejected item is an answer too
-    GOOD_IF_ASKED = "good_if_asked"  # only if Plex was asked at all
+    GOOD = "good"  # also for a missing or rejected item: Plex answered
+    GOOD_IF_ASKED = "good_if_asked"  # good if Plex was asked, else unknown
     FAILURE = "failure"
     UNKNOWN = "unknown"
 
 
-class Stop(str, Enum):
-    """What stops the drain, for all jobs. The values are those of `stopped_by` in answers and files."""
+class StopReason(str, Enum):
+    """What stops the drain for all jobs. The values appear as `stopped_by` in answers and files."""
 
     CIRCUIT = "circuit"
     BUSY = "busy"
@@ -77,42 +77,42 @@ class Stop(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table.
+    """What one verdict means.
 
-    `tries`: before the dead letter, with RETRY; 0: as many as the setting *Attempts* allows. `judgement`: what the
-    ledger notes when the job leaves the queue by FINISH; None: nothing. `error`: of the dead letter, unless the
-    outcome names another one.
+    `tries`: with RETRY, the number of attempts before the job is a dead letter; 0: as many as the setting *Attempts*
+    allows. `judgement`: what the ledger records with FINISH; None: nothing. `error`: the error class of the dead
+    letter, unless the outcome names another one.
     """
 
     job: JobEnd
     tries: int = 0
-    health: HealthSign = HealthSign.UNKNOWN
-    stops: Stop | None = None
+    health: HealthSignal = HealthSignal.UNKNOWN
+    stops: StopReason | None = None
     judgement: Judgement | None = None
     error: ErrorClass | None = None
 
 
 ROWS: Mapping[Verdict, Row] = MappingProxyType({
-    Verdict.PUSHED: Row(job=JobEnd.FINISH, health=HealthSign.GOOD, judgement=Judgement.PUSHED),
-    Verdict.UNCHANGED: Row(job=JobEnd.FINISH, health=HealthSign.GOOD_IF_ASKED, judgement=Judgement.UNCHANGED),
+    Verdict.PUSHED: Row(job=JobEnd.FINISH, health=HealthSignal.GOOD, judgement=Judgement.PUSHED),
+    Verdict.UNCHANGED: Row(job=JobEnd.FINISH, health=HealthSignal.GOOD_IF_ASKED, judgement=Judgement.UNCHANGED),
     Verdict.SKIPPED: Row(job=JobEnd.FINISH, judgement=Judgement.SKIPPED),
     Verdict.GONE: Row(job=JobEnd.FINISH),
-    Verdict.OUTAGE: Row(job=JobEnd.KEEP, stops=Stop.CIRCUIT),
-    Verdict.OWN_FAILURE: Row(job=JobEnd.RETRY, health=HealthSign.FAILURE, error=ErrorClass.SERVER_ERROR),
-    Verdict.BUSY: Row(job=JobEnd.KEEP, stops=Stop.BUSY),
-    Verdict.AUTH: Row(job=JobEnd.KEEP, stops=Stop.AUTH),
-    Verdict.SETUP: Row(job=JobEnd.KEEP, stops=Stop.SETUP),
-    Verdict.NOT_IN_PLEX: Row(job=JobEnd.AWAIT_SCAN, health=HealthSign.GOOD, error=ErrorClass.NOT_IN_PLEX),
-    Verdict.AMBIGUOUS: Row(job=JobEnd.RETRY, tries=1, health=HealthSign.GOOD, error=ErrorClass.AMBIGUOUS),
-    Verdict.REJECTED: Row(job=JobEnd.RETRY, tries=1, health=HealthSign.GOOD, error=ErrorClass.REJECTED),
-    Verdict.COVER: Row(job=JobEnd.RETRY, health=HealthSign.GOOD, error=ErrorClass.REJECTED),
-    Verdict.STASH_AWAY: Row(job=JobEnd.KEEP, stops=Stop.STASH),
-    Verdict.STORAGE: Row(job=JobEnd.KEEP, stops=Stop.STORAGE),
-    # Waiting does not heal a bug; three tries tell it from a hiccup.
+    Verdict.OUTAGE: Row(job=JobEnd.KEEP, stops=StopReason.CIRCUIT),
+    Verdict.OWN_FAILURE: Row(job=JobEnd.RETRY, health=HealthSignal.FAILURE, error=ErrorClass.SERVER_ERROR),
+    Verdict.BUSY: Row(job=JobEnd.KEEP, stops=StopReason.BUSY),
+    Verdict.AUTH: Row(job=JobEnd.KEEP, stops=StopReason.AUTH),
+    Verdict.SETUP: Row(job=JobEnd.KEEP, stops=StopReason.SETUP),
+    Verdict.NOT_IN_PLEX: Row(job=JobEnd.AWAIT_SCAN, health=HealthSignal.GOOD, error=ErrorClass.NOT_IN_PLEX),
+    Verdict.AMBIGUOUS: Row(job=JobEnd.RETRY, tries=1, health=HealthSignal.GOOD, error=ErrorClass.AMBIGUOUS),
+    Verdict.REJECTED: Row(job=JobEnd.RETRY, tries=1, health=HealthSignal.GOOD, error=ErrorClass.REJECTED),
+    Verdict.COVER: Row(job=JobEnd.RETRY, health=HealthSignal.GOOD, error=ErrorClass.REJECTED),
+    Verdict.STASH_AWAY: Row(job=JobEnd.KEEP, stops=StopReason.STASH),
+    Verdict.STORAGE: Row(job=JobEnd.KEEP, stops=StopReason.STORAGE),
+    # Waiting does not fix a bug; three tries rule out a one-time glitch.
     Verdict.BUG: Row(job=JobEnd.RETRY, tries=3, error=ErrorClass.BUG),
 })
 
-# What a person can do about the dead letters of each class, in one sentence.
+# What the user can do about dead letters of each error class, in one sentence.
 _ADVICE: Mapping[ErrorClass, str] = MappingProxyType({
     ErrorClass.SERVER_DOWN: "Plex went away each time this scene was sent: run Recover Outage Jobs once Plex is "
     "stable.",
@@ -131,30 +131,33 @@ _ADVICE: Mapping[ErrorClass, str] = MappingProxyType({
 
 
 def advice_for(error_class: str) -> str:
-    """What a person can do about dead letters of this class; a class of another version counts as a bug."""
+    """What the user can do about dead letters of this class. A class that this version does not know counts as Bug."""
     known = error_class in {each.value for each in ErrorClass}
     return _ADVICE[ErrorClass(error_class) if known else ErrorClass.BUG]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A verdict with its reason in words. `error`: None for the one in the verdict's row."""
+    """A verdict with the details of one try.
+
+    `text`: the reason, in words. `error`: None for the error class of the verdict's row.
+    """
 
     verdict: Verdict
     text: str = ""
     error: ErrorClass | None = None
     retry_after_s: float | None = None
-    rating_keys: tuple[int, ...] = ()  # of the items that Plex was asked about
+    rating_keys: tuple[int, ...] = ()  # the items that Plex was asked about
 
     @property
     def shows_health(self) -> bool:
-        """Whether Plex answered sensibly on the way here."""
+        """Whether the try proved that Plex works."""
         health = self.verdict.row.health
-        return health is HealthSign.GOOD or (health is HealthSign.GOOD_IF_ASKED and bool(self.rating_keys))
+        return health is HealthSignal.GOOD or (health is HealthSignal.GOOD_IF_ASKED and bool(self.rating_keys))
 
     @property
     def error_class(self) -> str:
-        """The public error class; "" for a verdict that is no failure of the job."""
+        """The name of the error class, as users see it; "" if the verdict is not a failure of this job."""
         error = self.error or self.verdict.row.error
         return error.value if error else ""
 
@@ -163,7 +166,7 @@ class Action(str, Enum):
     """What happens to the job in the queue."""
 
     FINISH = "finish"
-    MISSING = "missing"  # finished; the ledger notes that Plex lacks the scene
+    MISSING = "missing"  # finish it; the ledger records that Plex lacks the scene
     RETRY = "retry"
     KEEP = "keep"
     BURY = "bury"
@@ -171,15 +174,15 @@ class Action(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """An action, and the job as it is to be stored."""
+    """An action, and the job to store."""
 
     action: Action
     job: Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """The numbers of the table, in real seconds (scaled already)."""
+class RetryRules:
+    """How often and how long a job is retried. Times are real seconds, already scaled."""
 
     max_retries: int
     skip_missing: bool
@@ -190,9 +193,9 @@ class Rules:
     missing_limit_s: float
 
 
-def rules(clock: Clock, *, max_retries: int, skip_missing: bool) -> Rules:
-    """Back-off of 5 to 80 s; for a file that Plex lacks 30 s to 30 min, through 48 h of scanning."""
-    return Rules(
+def retry_rules(clock: Clock, *, max_retries: int, skip_missing: bool) -> RetryRules:
+    """Back-off of up to 5 s, doubling to 80 s; for a file that Plex lacks, waits of 30 s to 30 min over 48 h."""
+    return RetryRules(
         max_retries=max_retries,
         skip_missing=skip_missing,
         back_off_base_s=clock.interval(5),
@@ -204,9 +207,12 @@ def rules(clock: Clock, *, max_retries: int, skip_missing: bool) -> Rules:
 
 
 def decide(
-    outcome: Outcome, job: Job, rules: Rules, *, now: float, chance: float, outage_id: int = 0
+    outcome: Outcome, job: Job, rules: RetryRules, *, now: float, jitter: float, outage_id: int = 0
 ) -> Decision:
-    """What happens to `job` after `outcome`. `chance` in [0, 1) spreads the retries; `outage_id`: the one under way."""
+    """Decide what happens to `job` after `outcome`.
+
+    `jitter`: a random number in [0, 1) that spreads the retries. `outage_id`: the current outage, 0 for none.
+    """
     row = outcome.verdict.row
     if row.job is JobEnd.FINISH:
         return Decision(action=Action.FINISH, job=job)
@@ -224,22 +230,22 @@ def decide(
     failed = replace(failed, attempts=job.attempts + 1)
     if failed.attempts >= (row.tries or rules.max_retries):
         return Decision(action=Action.BURY, job=failed)
-    wait_s = back_off_s(failed.attempts, rules, chance)
+    wait_s = back_off_s(failed.attempts, rules, jitter)
     return Decision(action=Action.RETRY, job=replace(failed, not_before=now + wait_s))
 
 
-def back_off_s(attempts: int, rules: Rules, chance: float) -> float:
-    """Full jitter: anything up to the doubled base, so that jobs that failed together do not come back together."""
-    return chance * min(rules.back_off_cap_s, rules.back_off_base_s * 2.0 ** min(attempts - 1, 30))
+def back_off_s(attempts: int, rules: RetryRules, jitter: float) -> float:
+    """Exponential back-off with full jitter, so that jobs that failed together are not retried together."""
+    return jitter * min(rules.back_off_cap_s, rules.back_off_base_s * 2.0 ** min(attempts - 1, 30))
 
 
-def _await_scan(failed: Job, rules: Rules, now: float) -> Decision:
-    """Plex may still scan, and that may take days; a dead letter only after the limit."""
+def _await_scan(failed: Job, rules: RetryRules, now: float) -> Decision:
+    """Retry until the limit, since Plex may take days to scan; then the job is a dead letter."""
     if rules.skip_missing or failed.reason.gets_one_try:
         return Decision(action=Action.MISSING, job=failed)
     since = failed.missing_since or now
     if now - since >= rules.missing_limit_s:
         return Decision(action=Action.BURY, job=failed)
-    # Waiting as long again as it has been missing doubles the pause each time without a counter.
+    # Waiting as long as the file has been missing doubles the wait each time, without a counter.
     wait_s = min(rules.missing_cap_s, rules.missing_base_s + (now - since))
     return Decision(action=Action.RETRY, job=replace(failed, missing_since=since, not_before=now + wait_s))

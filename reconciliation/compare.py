@@ -85,7 +85,7 @@ class PageComparison:
 
     def _candidate(self, target: Target) -> _Candidate:
         keys = dict.fromkeys((*target.known_keys, *self._pusher.finder.known_keys(target.files)))
-        return _Candidate(target, self._pusher.is_unwanted(target), tuple(keys))
+        return _Candidate(target, self._pusher.reason_to_skip(target), tuple(keys))
 
     def _finding(
         self, candidate: _Candidate, items: dict[int, PlexItem], unreadable: frozenset[int], asked_at: int | None
@@ -111,7 +111,7 @@ class PageComparison:
         return Finding(target=target, gap=gap_of(target.scene.id, changes.values()))
 
     def _owned(self, target: Target, item: PlexItem) -> Owned | None:
-        return self._sharing.owned_of(target.scene.id, target.files, item, self._pusher.finder.rules)
+        return self._sharing.preview_claim(target.scene.id, target.files, item, self._pusher.finder.rules)
 
     def _changes(self, target: Target, item: PlexItem, owned: Owned) -> Changes:
         return changes_of(item, target.wanted, owned, keep_plex_edits=self._pusher.settings.keep_plex_edits)

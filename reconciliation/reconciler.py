@@ -18,7 +18,7 @@ from reconciliation.schedule import MAX_STEP_RETRIES, STEP_RETRY_S, delays, next
 from reconciliation.state import COMMAND, RunProgress, RunRequest, interruption_message, result_path, state_file
 from stash.errors import StashRefused, StashUnavailable
 from worker.commands import CommandRefused
-from worker.parts import planned
+from worker.parts import due_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,7 @@ class Reconciler:
     # Called by the worker's loop
 
     @property
-    def is_under_way(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a run is in progress, even if it waits to retry. Always False until Stash's address is known."""
         return self._request is not None and self._parts.stash.is_known
 
@@ -63,7 +63,7 @@ class Reconciler:
         if not self._parts.stash.is_known:
             return None
         if self._request:
-            return planned(self._retry_at, now, self._delays.longest_step_retry_s)
+            return due_time(self._retry_at, now, self._delays.longest_step_retry_s)
         settings = self._parts.stash.settings
         if settings is None:
             return None
@@ -74,7 +74,7 @@ class Reconciler:
             last_run_at=self._state.last_run_at,
             failed_at=self._state.failed_at,
         )
-        blocked_until = planned(self._blocked_until, now, self._delays.blocked_retry_s)
+        blocked_until = due_time(self._blocked_until, now, self._delays.blocked_retry_s)
         return None if at is None else max(at, blocked_until)
 
     def step(self, now: float, obstacle: str | None) -> None:
@@ -82,7 +82,7 @@ class Reconciler:
         if obstacle:
             self._blocked_until = now + self._delays.blocked_retry_s
             if self._request:
-                self.break_off(obstacle)
+                self.abort(obstacle)
             return
         request = self._request or self._scheduled_request(now)
         if self._request is None:
@@ -100,23 +100,23 @@ class Reconciler:
     def _note_stash_away(self, text: str, now: float) -> None:
         self._stash_away_since = self._stash_away_since or now
         if now - self._stash_away_since >= self._delays.stash_timeout_s:
-            self.break_off(f"Stash does not answer: {text}")
+            self.abort(f"Stash does not answer: {text}")
 
-    def break_off(self, why: str, *, is_passing: bool = False) -> None:
+    def abort(self, reason: str, *, is_transient: bool = False) -> None:
         """End the run; what it queued stays queued. A passing failure is retried a few times first."""
         request, run = self._request, self._run
         if request is None:
             return
-        if run and is_passing and self._step_retries < MAX_STEP_RETRIES:
+        if run and is_transient and self._step_retries < MAX_STEP_RETRIES:
             factor = 2.0**self._step_retries
             self._step_retries += 1
             self._retry_at = self._clock.now() + self._delays.step_retry_s * factor
             # The log shows the unscaled delay.
             text = "the reconciliation waits %.0f s and tries again: %s"
-            self._parts.log.info(text, STEP_RETRY_S * factor, why)
+            self._parts.log.info(text, STEP_RETRY_S * factor, reason)
             return
         checked, total = (run.checked, run.total) if run else (0, 0)
-        self._fail(request, interruption_message(request, why, checked=checked, total=total))
+        self._fail(request, interruption_message(request, reason, checked=checked, total=total))
 
     def commands(self) -> Mapping[str, Handler]:
         """The one command: start a run, or join an equivalent one."""

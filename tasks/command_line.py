@@ -54,7 +54,7 @@ def run_worker(directory: str, script: str) -> None:
             f"{requirements_beside(script)} anew. Nothing is lost: what is to be pushed stays queued until then.",
         )
         return
-    serve(directory=directory, script=script, descriptor=descriptor, clock=clock, more=Reconciler)
+    serve(directory=directory, script=script, descriptor=descriptor, clock=clock, make_requested=Reconciler)
 
 
 def _take_lock(directory: str) -> int | None:

@@ -13,8 +13,8 @@ from plex.errors import Ambiguous, NotInPlex, PlexError
 from plex.find import Finder
 from plex.index import Index
 from plex.plan import clean_values, plan, values_of
-from push.fields import wanted_of, why_left_alone
-from push.shared_items import owned_among
+from push.fields import reason_to_skip, wanted_of
+from push.shared_items import owned_after_claim
 from store.overview import Overview
 from tasks.answers import PreviewAnswer, PreviewItem
 from tasks.arguments import scene_id_of
@@ -54,7 +54,7 @@ def preview(context: Context) -> PreviewAnswer:
     except PlexError as error:
         raise TaskError(f"Plex does not show what it has: {error}") from error
     was_pushed = scene_id in Overview(context.directory).last_pushes([scene_id]).pushed
-    if reason := why_left_alone(scene, settings, was_pushed=was_pushed):
+    if reason := reason_to_skip(scene, settings, was_pushed=was_pushed):
         message = f"The scene would not be pushed: {reason}."
     context.log.info("scene %d: %s%s", scene_id, counted(len(items), "item"), f" ({message})" if message else "")
     return PreviewAnswer(scene_id=scene_id, items=items, message=message)
@@ -79,7 +79,7 @@ def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings)
     current = [(found[match.item.rating_key], match) for match in matches if match.item.rating_key in found]
     shown = []
     for item, match in current:
-        owned = owned_among(overview.owners(item.rating_key), scene.id, files, item, path_rules)
+        owned = owned_after_claim(overview.owners(item.rating_key), scene.id, files, item, path_rules)
         shown.append(_item(item, match, scene, settings, owned))
     return tuple(shown)
 

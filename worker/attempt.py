@@ -1,4 +1,4 @@
-"""One try at one job, from the read in Stash to a verdict. Every error ends here, as an outcome."""
+"""Runs one try at one job, from reading the scene to the verdict, and turns every error into an outcome."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
     Probe = Callable[[], ProbeResult]
 
-# What an error means for this job alone, and whether a probe has to tell first if all jobs would meet it.
-_VERDICTS: Final[Sequence[tuple[type[PlexError], Verdict, bool]]] = (
+# The verdict if the error concerns this job alone, and whether a probe must first rule out that it concerns all jobs.
+_VERDICT_OF_ERROR: Final[Sequence[tuple[type[PlexError], Verdict, bool]]] = (
     (PlexBusy, Verdict.BUSY, False),
     (NotInPlex, Verdict.NOT_IN_PLEX, False),
     (Ambiguous, Verdict.AMBIGUOUS, False),
     (ServerFailure, Verdict.OWN_FAILURE, True),
-    (Rejected, Verdict.REJECTED, True),  # a proxy without its Plex answers 404 to everything
+    (Rejected, Verdict.REJECTED, True),  # a proxy whose Plex is down answers 404 to everything
     (PlexAuthError, Verdict.REJECTED, True),
-    (PlexSetup, Verdict.OWN_FAILURE, True),  # something on the way redirects one address
+    (PlexSetup, Verdict.OWN_FAILURE, True),  # a proxy may redirect a single address
 )
-# What a probe found is what all jobs would meet.
+# A failed probe means that all jobs would fail the same way.
 _VERDICT_OF_PROBE: Final[Mapping[ProbeKind, Verdict]] = {
     ProbeKind.DOWN: Verdict.OUTAGE,
     ProbeKind.AUTH: Verdict.AUTH,
@@ -54,19 +54,19 @@ _VERDICT_OF_PROBE: Final[Mapping[ProbeKind, Verdict]] = {
 
 
 class Attempt:
-    """Tries jobs under the settings that were last read from Stash."""
+    """Tries jobs with the settings that were last read from Stash."""
 
     def __init__(
-        self, *, ahead: ReadAhead, stash: StashLink, plex: PlexLink, probe: Probe, log: logging.Logger
+        self, *, read_ahead: ReadAhead, stash: StashLink, plex: PlexLink, probe: Probe, log: logging.Logger
     ) -> None:
-        self._ahead = ahead
+        self._read_ahead = read_ahead
         self._stash = stash
         self._plex = plex
         self._probe = probe
         self._log = log
 
     def run(self, job: Job, next_jobs: Sequence[Job], began_at: float) -> tuple[Outcome, Scene | None]:
-        """Try `job`, from `began_at` (epoch seconds) on; a new batch is read together with `next_jobs`."""
+        """Try `job`. `next_jobs`: read in the same batch if a new one is needed. `began_at`: epoch seconds."""
         scene: Scene | None = None
         try:
             scene = self._read(job, next_jobs)
@@ -74,7 +74,7 @@ class Attempt:
                 return Outcome(verdict=Verdict.GONE), None
             pusher = self._plex.pusher(self._stash.last_settings())
             outcome = pusher.push(
-                job, pusher.target(scene), self._ahead.items, self._stash.client(), began_at=began_at
+                job, pusher.target(scene), self._read_ahead.items, self._stash.client(), began_at=began_at
             )
         except PlexError as error:
             outcome = judge(error, self._probe)
@@ -90,24 +90,24 @@ class Attempt:
         return outcome, scene
 
     def _read(self, job: Job, next_jobs: Sequence[Job]) -> Scene | None:
-        if not self._ahead.has(job):
+        if not self._read_ahead.has(job):
             batch = (job, *next_jobs)
-            self._ahead.fill(batch, self._stash.client())
+            self._read_ahead.fill(batch, self._stash.client())
             if next_jobs:
-                self._read_items_ahead(batch)
-        return self._ahead.take(job)
+                self._read_items(batch)
+        return self._read_ahead.take(job)
 
-    def _read_items_ahead(self, batch: Sequence[Job]) -> None:
+    def _read_items(self, batch: Sequence[Job]) -> None:
         try:
-            self._ahead.read_items(batch, self._plex.pusher(self._stash.last_settings()))
+            self._read_ahead.read_items(batch, self._plex.pusher(self._stash.last_settings()))
         except PlexBusy:
-            raise  # Plex asked to be left alone: no second request
+            raise  # Plex asked for a pause: send no second request
         except PlexError as error:
-            # Only a single read gives a verdict: one item of the batch may be what fails.
+            # A single item may have failed the batch, so only the read of a single item leads to a verdict.
             self._log.debug("the items of %d scenes could not be read at once: %s", len(batch), error)
 
     def _is_stash_away(self) -> bool:
-        """Whether Stash fails at more than one picture: what a probe is for Plex."""
+        """Whether Stash as a whole fails, and not just for one picture: the counterpart of a probe of Plex."""
         try:
             self._stash.client().fetch_configuration()
         except (StashUnavailable, StashRefused):
@@ -116,21 +116,21 @@ class Attempt:
 
 
 def judge(error: PlexError, probe: Probe) -> Outcome:
-    """What an error of Plex means for the job. `probe` tells whether all jobs would meet it now."""
+    """The outcome of a job that failed with this error. `probe` tells whether all jobs would fail now."""
     verdict, asks_probe = next(
-        ((verdict, asks) for kind, verdict, asks in _VERDICTS if isinstance(error, kind)), (Verdict.BUG, False)
+        ((verdict, asks) for kind, verdict, asks in _VERDICT_OF_ERROR if isinstance(error, kind)), (Verdict.BUG, False)
     )
-    alone = Outcome(
+    own_outcome = Outcome(
         verdict=verdict,
         text=str(error),
         error=ErrorClass(error.name) if isinstance(error, ServerFailure) else None,
         retry_after_s=error.retry_after_s if isinstance(error, PlexBusy) else None,
     )
-    return _judge_by_probe(alone, probe) if asks_probe else alone
+    return _judge_by_probe(own_outcome, probe) if asks_probe else own_outcome
 
 
 def judge_cover(failure: PictureFailed, probe: Probe, is_stash_away: Callable[[], bool]) -> Outcome:
-    """The scene's fields are in Plex: its cover is tried again by itself, unless all jobs would meet the same."""
+    """The outcome if only the cover failed: the job is retried for the cover, unless all jobs would fail now."""
     cause = failure.cause
     if isinstance(cause, PlexError):
         judged = judge(cause, probe)
@@ -143,11 +143,13 @@ def judge_cover(failure: PictureFailed, probe: Probe, is_stash_away: Callable[[]
     return Outcome(verdict=Verdict.COVER, text=str(failure))
 
 
-def _judge_by_probe(alone: Outcome, probe: Probe) -> Outcome:
-    """What all jobs would meet when the probe meets it too; otherwise `alone`, what it means for this job."""
-    probed = probe()
-    if probed.kind is ProbeKind.OK:
-        return alone
+def _judge_by_probe(own_outcome: Outcome, probe: Probe) -> Outcome:
+    """The outcome that concerns all jobs if the probe fails too, else `own_outcome`, which concerns this job alone."""
+    result = probe()
+    if result.kind is ProbeKind.OK:
+        return own_outcome
     return Outcome(
-        verdict=_VERDICT_OF_PROBE[probed.kind], text=probed.text or alone.text, retry_after_s=probed.retry_after_s
+        verdict=_VERDICT_OF_PROBE[result.kind],
+        text=result.text or own_outcome.text,
+        retry_after_s=result.retry_after_s,
     )

@@ -1,4 +1,4 @@
-"""`backups/`: what a clear or purge took away, as JSON lines, until a restore brings it back."""
+"""`backups/`: the jobs and dead letters that a clear or purge removed, as JSON lines, until they are restored."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from worker.commands import CommandRefused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ENDING = ".jsonl"
-RESTORED = ".restored"
+_SUFFIX = ".jsonl"
+_RESTORED_SUFFIX = ".restored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityEvent:
-    """A changed tag, performer, studio or group whose scenes were not yet queued. `at`: epoch seconds."""
+    """A changed tag, performer, studio or group whose scenes were not queued yet. `at`: epoch seconds."""
 
     kind: str
     entity_id: int
@@ -34,52 +34,52 @@ Cleared = Job | DeadLetter | EntityEvent
 
 
 def backup_name(what: str, command_id: str, now: float) -> str:
-    """`2026-11-22T19-13-33.250Z-queue-1a2b.jsonl`: names sort by time."""
+    """A name like `2026-11-22T19-13-33.250Z-queue-1a2b.jsonl`; names sort by time."""
     moment = datetime.fromtimestamp(now, timezone.utc)
-    return f"{moment:%Y-%m-%dT%H-%M-%S}.{int(now * 1000) % 1000:03d}Z-{what}-{command_id}{ENDING}"
+    return f"{moment:%Y-%m-%dT%H-%M-%S}.{int(now * 1000) % 1000:03d}Z-{what}-{command_id}{_SUFFIX}"
 
 
 class Backups:
-    """The folder of a data directory. Raises OSError; CommandRefused for a backup that cannot be read."""
+    """The backups of a data directory. Raises OSError, and CommandRefused for a backup that cannot be read."""
 
     def __init__(self, directory: str) -> None:
         self._folder = os.path.join(directory, data_directory.BACKUPS)
 
     def path(self, name: str) -> str:
-        """Where it lies, or lay before it was restored."""
+        """The path of the backup, without the suffix that it gets once restored."""
         return os.path.join(self._folder, name)
 
     def newest(self) -> str:
-        """The name of the newest one that was not restored yet; "" when there is none."""
+        """The name of the newest backup that was not restored yet; "" if there is none."""
         try:
             names = os.listdir(self._folder)
         except FileNotFoundError:
             return ""
-        return max((name for name in names if name.endswith(ENDING) and not name.startswith(".")), default="")
+        return max((name for name in names if name.endswith(_SUFFIX) and not name.startswith(".")), default="")
 
     def write(self, name: str, cleared: Sequence[Cleared]) -> None:
-        """All of it, or nothing."""
+        """Write the whole backup or nothing, in place of one of the same name."""
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        write_atomically(self.path(name), b"".join(_line(each) for each in cleared))
+        write_atomically(self.path(name), b"".join(_format_line(each) for each in cleared))
 
     def read(self, name: str) -> list[Cleared]:
-        """What is in it, also after it was restored; nothing where there is none."""
-        paths = (self.path(name), self.path(name) + RESTORED)
+        """The content of the backup, even after it was restored; empty if there is no such backup."""
+        paths = (self.path(name), self.path(name) + _RESTORED_SUFFIX)
         path = next((path for path in paths if os.path.exists(path)), None)
         if path is None:
             return []
         with open(path, encoding="utf-8") as file:
-            return [_parsed(line, path) for line in file]
+            return [_parse_line(line, path) for line in file]
 
     def mark_restored(self, name: str) -> None:
-        """It will not be taken again."""
+        """Rename the backup, so that the next restore takes the one before it."""
         try:
-            os.replace(self.path(name), self.path(name) + RESTORED)
+            os.replace(self.path(name), self.path(name) + _RESTORED_SUFFIX)
         except FileNotFoundError:
-            pass  # done before a kill
+            pass  # renamed before a kill
 
 
-def _line(each: Cleared) -> bytes:
+def _format_line(each: Cleared) -> bytes:
     if isinstance(each, Job):
         data: dict[str, Any] = {"kind": "job", **job_to_data(each)}
     elif isinstance(each, DeadLetter):
@@ -89,9 +89,9 @@ def _line(each: Cleared) -> bytes:
     return json.dumps(data).encode() + b"\n"
 
 
-def _parsed(line: str, path: str) -> Cleared:
+def _parse_line(line: str, path: str) -> Cleared:
     try:
-        return _cleared(json.loads(line))
+        return _from_data(json.loads(line))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CommandRefused(
             f"a line of the backup {path} cannot be read ({error}): {line[:80]!r}. Correct or delete that line, then "
@@ -99,7 +99,7 @@ def _parsed(line: str, path: str) -> Cleared:
         ) from error
 
 
-def _cleared(data: dict[str, Any]) -> Cleared:
+def _from_data(data: dict[str, Any]) -> Cleared:
     kind = data.pop("kind")
     if kind == "job":
         return job_from_data(data)

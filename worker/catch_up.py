@@ -1,8 +1,8 @@
-"""Catch-up: what changed in Stash without an event (auto tag, merge, the plugin switched off) becomes dirty too.
+"""Catch-up: finds scenes that changed in Stash without an event (auto tag, merge, while the plugin was disabled).
 
-At a worker's start and every 10 minutes after that, the scenes are listed newest first, down to where the last pass
-began less one day. Those that were not judged as they are now are queued, as bulk work. After the queue was lost all
-scenes are listed, and those that were ever judged are queued with them: what was pending is not known.
+When a worker starts, and every 10 minutes from then on, a pass lists the scenes, newest first, back to one day before
+the newest change that the last pass saw, and queues those whose current state was never judged, as bulk jobs. After the
+queue was lost, it lists all scenes and also queues all that were ever judged, since what was pending is unknown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from local.words import counted
 from stash.times import SORT_MARGIN_S, epoch_of
 from store.job import Reason, new_job
-from worker.parts import planned
+from worker.parts import due_time
 
 if TYPE_CHECKING:
     from local.clock import Clock
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EVERY_S = 600.0
 PAGE = 500
-# Stash's times are whole seconds: a second change within one bears the same text.
+# Stash's times are whole seconds, so a second change within the same second has the same text.
 SAME_SECOND_S = 2.0
 
 INSTALLED, WATERMARK, QUEUE_LOST = "installed", "caught_up_to", "queue_lost"
@@ -33,7 +33,12 @@ INSTALLED, WATERMARK, QUEUE_LOST = "installed", "caught_up_to", "queue_lost"
 
 @dataclass(slots=True)
 class _Pass:
-    """A pass under way. Times are epoch seconds; `newest`: of all that it has seen; `again`: queued once more."""
+    """A pass in progress. Times are epoch seconds.
+
+    `down_to`: the pass ends at the first older change. `newest`: the latest change seen so far. `unannounced`: scenes
+    queued for a change without an event. `requeued`: scenes queued again, after the queue was lost or because a second
+    edit may have followed within the same second.
+    """
 
     installed_at: float
     down_to: float
@@ -41,11 +46,11 @@ class _Pass:
     queue_lost: bool
     page: int = 1
     unannounced: int = 0
-    again: int = 0
+    requeued: int = 0
 
 
 class CatchUp:
-    """Background work of the worker: one page of Stash's list a step."""
+    """Background work that reads one page of Stash's list of scenes in each step."""
 
     def __init__(
         self, *, queue: JobQueue, ledger: Ledger, stash: StashLink, clock: Clock, log: logging.Logger
@@ -60,13 +65,13 @@ class CatchUp:
         self._pass: _Pass | None = None
 
     def due_at(self, now: float) -> float | None:
-        """At once at the start, then every 10 minutes; never before it is known where Stash is."""
+        """Due at once when the worker starts, then every 10 minutes; None until a connection to Stash is known."""
         if not self._stash.is_known:
             return None
-        return planned(self._next_at, now, self._every_s)
+        return due_time(self._next_at, now, self._every_s)
 
     def step(self, now: float, _obstacle: str | None) -> None:
-        """Look at one page; Plex is not asked. Raises StashUnavailable, StashRefused and LocalStorage."""
+        """Check one page, without asking Plex. Raises StashUnavailable, StashRefused and LocalStorage."""
         current = self._pass or self._begin(now)
         listed = self._stash.client().list_updates(page=current.page, per_page=PAGE)
         self._queue_changed(listed, current, now)
@@ -77,14 +82,14 @@ class CatchUp:
         if len(listed) < PAGE or (times and times[-1] < current.down_to):
             self._end(current, now)
 
-    def break_off(self, why: str, *, is_passing: bool = False) -> None:  # noqa: ARG002 - it never asks Plex
-        """By a bug: try again with the next turn, not at once."""
-        self._log.error("looking for changes that came without an event failed: %s", why)
+    def abort(self, reason: str, *, is_transient: bool = False) -> None:  # noqa: ARG002 - it never asks Plex
+        """End the pass after a bug; the next pass starts at the usual time, not at once."""
+        self._log.error("looking for changes that came without an event failed: %s", reason)
         self._pass, self._next_at = None, self._clock.now() + self._every_s
 
     def _begin(self, now: float) -> _Pass:
         installed_at = self._ledger.timestamp(INSTALLED)
-        if installed_at is None or installed_at > now:  # or the clock was wrong then
+        if installed_at is None or installed_at > now:  # in the future: the clock was wrong
             self._ledger.store_timestamp(INSTALLED, now)
             installed_at = now
         newest = self._ledger.timestamp(WATERMARK)
@@ -102,7 +107,7 @@ class CatchUp:
             if is_lost or is_unjudged(text, judged.get(scene_id), installed_at=current.installed_at, now=now):
                 self._queue.add(new_job(scene_id, Reason.CATCH_UP, now))
                 if scene_id in judged and (is_lost or judged[scene_id].updated_at == text):
-                    current.again += 1
+                    current.requeued += 1
                 else:
                     current.unannounced += 1
 
@@ -113,15 +118,15 @@ class CatchUp:
             self._ledger.forget_timestamp(QUEUE_LOST)
         if done.unannounced:
             self._log.info("%s changed in Stash without an event; queued", counted(done.unannounced, "scene"))
-        if done.again:
-            why = "the queue was lost" if done.queue_lost else "pushed within the second of an edit"
+        if done.requeued:
+            reason = "the queue was lost" if done.queue_lost else "pushed within the second of an edit"
             level = logging.INFO if done.queue_lost else logging.DEBUG
-            self._log.log(level, "%s queued for another look: %s", counted(done.again, "scene"), why)
+            self._log.log(level, "%s queued for another look: %s", counted(done.requeued, "scene"), reason)
         self._pass, self._next_at = None, now + self._every_s
 
 
 def is_unjudged(updated_at: str, judged: LastJudgement | None, *, installed_at: float, now: float) -> bool:  # noqa: PLR0911 - one reason each
-    """Whether the scene's last change, at `updated_at` in Stash's words, came without being judged. Pure."""
+    """Whether the scene changed, at `updated_at` as Stash writes it, without being judged since. Pure."""
     at = epoch_of(updated_at)
     if at is None:
         return judged is not None and judged.updated_at not in ("", updated_at)
@@ -131,9 +136,9 @@ def is_unjudged(updated_at: str, judged: LastJudgement | None, *, installed_at: 
         return True
     if at <= judged.cleared_at:
         return False
-    if not judged.updated_at:  # never read: cleared, or a scene that Stash could not describe
+    if not judged.updated_at:  # never read: it was cleared, or Stash failed on it
         return at > judged.settled_at
     if updated_at != judged.updated_at:
         return True
-    # Judged within the very second of the change: there may have been another. One more look after it settles that.
+    # Judged in the second of the change: another change may have followed. One more job after that second settles it.
     return judged.settled_at - at < SAME_SECOND_S <= now - at

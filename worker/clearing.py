@@ -1,6 +1,7 @@
-"""Clear, purge and restore: what is taken away goes into a backup first.
+"""Clears and purges jobs and dead letters, which go into a backup first, and restores them.
 
-A repetition after a kill reads the backup it has begun and adds what is still there: nothing is missed, nothing twice.
+A command that is repeated after a kill reads the backup that it has begun and adds what is still there, so nothing is
+lost or backed up twice.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ DEFAULT_DAYS = 30.0
 
 
 class Clearing:
-    """The handlers of these commands. Raise LocalStorage, OSError and CommandRefused."""
+    """The handlers of these commands. They raise LocalStorage, OSError and CommandRefused."""
 
     def __init__(self, *, directory: str, queue: JobQueue, ledger: Ledger, store: CommandStore, clock: Clock) -> None:
         self._directory = directory
@@ -40,14 +41,14 @@ class Clearing:
         self._clock = clock
 
     def clear_queue(self, command: Command) -> Mapping[str, object]:
-        """Set aside every pending job without an event since the command came; the inbox is in the queue by now."""
+        """Back up and remove every pending job without an event since the command; the inbox is in the queue by now."""
         jobs = [job for job in self._queue.jobs() if job.last_event_at < command.at]
         entries = [
             entry for entry in inbox.list_entries(self._directory, self._clock.now())[0]
             if entry.kind in inbox.ENTITIES and entry.at < command.at
         ]  # fmt: skip
         events = [EntityEvent(kind=entry.kind, entity_id=int(entry.key), at=entry.at) for entry in entries]
-        name, cleared = self._set_aside(command, "queue", [*jobs, *events])
+        name, cleared = self._back_up(command, "queue", [*jobs, *events])
         self._note_cleared([job.scene_id for job in jobs], command.at)
         self._queue.finish_all([job.scene_id for job in jobs])
         for entry in entries:
@@ -55,12 +56,12 @@ class Clearing:
         return {"cleared": cleared, "backup": name}
 
     def clear_dlq(self, command: Command) -> Mapping[str, object]:
-        """Set aside all dead letters that were there before the command."""
+        """Back up and remove all dead letters from before the command."""
         name, cleared = self._remove_dead_letters(command, command.at)
         return {"cleared": cleared, "backup": name}
 
     def purge_dlq(self, command: Command) -> Mapping[str, object]:
-        """Set aside those whose last failure is older than `days`."""
+        """Back up and remove dead letters whose last failure is older than `days`."""
         days = command.arguments.get("days", DEFAULT_DAYS)
         if not isinstance(days, (int, float)) or days < 0:
             raise CommandRefused(f"days is {days!r}; allowed is a number, 0 or more")
@@ -68,49 +69,48 @@ class Clearing:
         return {"purged": purged, "backup": name}
 
     def restore_cleared(self, command: Command) -> Mapping[str, object]:
-        """Bring back the newest backup that was not restored yet."""
+        """Restore the newest backup that was not restored yet."""
         name = self._store.plan(command, self._backups.newest)
         if not name:
             return {"restored": 0, "backup": None}
         cleared = self._backups.read(name)
-        self._bring_back(cleared)
+        self._restore(cleared)
         self._backups.mark_restored(name)
         return {"restored": len(cleared), "backup": self._backups.path(name)}
 
     def _remove_dead_letters(self, command: Command, before: float) -> tuple[str | None, int]:
         letters = [letter for letter in self._dead_letters.all(before=before) if letter.recovered_at is None]
-        name, cleared = self._set_aside(command, "dead-letters", letters)
+        name, cleared = self._back_up(command, "dead-letters", letters)
         self._dead_letters.remove(letters)
         return name, cleared
 
-    def _set_aside(self, command: Command, what: str, found: Sequence[Cleared]) -> tuple[str | None, int]:
-        """The backup's path (None when there is nothing) and how many are in it, those of before a kill included."""
+    def _back_up(self, command: Command, what: str, found: Sequence[Cleared]) -> tuple[str | None, int]:
+        """Return the backup's path (None if it is empty) and its size, with the entries from before a kill."""
         name = self._store.plan(command, lambda: backup_name(what, command.id, self._clock.now()))
-        by_name = {_name(each): each for each in (*self._backups.read(name), *found)}
-        if not by_name:
+        by_identity = {_identity(each): each for each in (*self._backups.read(name), *found)}
+        if not by_identity:
             return None, 0
         if found:
-            self._backups.write(name, tuple(by_name.values()))
-        return self._backups.path(name), len(by_name)
+            self._backups.write(name, tuple(by_identity.values()))
+        return self._backups.path(name), len(by_identity)
 
-    def _bring_back(self, cleared: Sequence[Cleared]) -> None:
+    def _restore(self, cleared: Sequence[Cleared]) -> None:
         jobs = [each for each in cleared if isinstance(each, Job)]
         self._queue.add_all(job for job in jobs if not self._is_queued(job))
         self._note_cleared([job.scene_id for job in jobs], None)
         self._dead_letters.restore([each for each in cleared if isinstance(each, DeadLetter)])
         for each in cleared:
             if isinstance(each, EntityEvent):
-                # No connection in it: the worker has one.
+                # The entry holds no connection to Stash: the worker has one.
                 inbox.publish(self._directory, f"{each.kind}-{each.entity_id}", b"{}")
 
-
     def _is_queued(self, job: Job) -> bool:
-        """Whether this job, or a newer one of its scene, is there: its back-off goes on where it was."""
+        """Whether this job or a newer one of its scene is in the queue, so that its back-off must not start over."""
         queued = self._queue.job(job.scene_id)
         return queued is not None and queued.last_event_at >= job.last_event_at
 
     def _note_cleared(self, scene_ids: Sequence[int], at: float | None) -> None:
-        """Changes up to `at` stay unpushed, also for what looks for missed ones; None: no longer."""
+        """Keep catch-up from queuing changes up to `at` (epoch seconds). None: let it queue them."""
         with self._ledger.transaction() as database:
             if at is None:
                 database.executemany("DELETE FROM cleared WHERE scene_id = ?", [(scene,) for scene in scene_ids])
@@ -119,8 +119,8 @@ class Clearing:
             database.executemany("INSERT OR REPLACE INTO cleared (scene_id, cleared_at) VALUES (?, ?)", rows)
 
 
-def _name(each: Cleared) -> tuple[str, str, int]:
-    """What two lines about the same thing have in common."""
+def _identity(each: Cleared) -> tuple[str, str, int]:
+    """Equal for two lines about the same job, dead letter or entity."""
     if isinstance(each, EntityEvent):
         return "entity", each.kind, each.entity_id
     return type(each).__name__, "", each.scene_id

@@ -1,8 +1,8 @@
-"""What tasks ask of the worker: files in the inbox, carried out between jobs and during every wait, each of them once.
+"""Serves the commands that tasks leave in the inbox, between jobs and during every wait, each command once.
 
-A kill at any moment leaves the command claimed, and the next worker carries it out before anything else. What was
-answered stands in the ledger before the answer is written, so a command that was done is never done again; until then
-it is repeated from its start, which every handler allows (`Command.plan` keeps what it must decide only once).
+A killed worker leaves its command claimed, and the next worker carries it out before anything else. The answer is
+stored in the ledger before it is written, so a command that was done is never done again. Until then it is repeated
+from its start, which every handler allows (`CommandStore.plan` stores what must be decided only once).
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Command], Mapping[str, object]]
 
-# An answer that nobody fetched: its task was stopped, or gave up waiting.
-ANSWER_KEPT_S = 3600.0
-# A command that ends the worker by a bug would do so to every later one.
-TRIES = 3
+# How long to keep an answer that nobody fetched, since its task was stopped or gave up waiting.
+UNFETCHED_ANSWER_S = 3600.0
+# A command that crashes the worker by a bug would crash every later worker too.
+MAX_TRIES = 3
 
 
 class CommandRefused(Exception):  # noqa: N818 - named as what the task is told
-    """A command of a task cannot be carried out. The message is its answer: what is in the way and what to do."""
+    """A command cannot be carried out. The message is the answer: what prevents it and what to do."""
 
 
 class Commands:
-    """Serves the commands of a data directory with `handlers`, by the command's word."""
+    """Serves the commands of a data directory. `handlers`: by the command's word (`Command.what`)."""
 
     def __init__(
         self,
@@ -53,10 +53,10 @@ class Commands:
         self._handlers = handlers
         self._clock = clock
         self._log = log
-        self._prepare_answers()
+        self._prepare_answer_folder()
 
     def serve(self, entries: Iterable[inbox.Entry]) -> int:
-        """Carry out what was asked, oldest first; how many. Raises LocalStorage, and OSError of the inbox."""
+        """Carry out these commands in order; return their number. Raises LocalStorage, and OSError from the inbox."""
         count = 0
         for entry in entries:
             count += self._serve(entry)
@@ -64,10 +64,10 @@ class Commands:
 
     def _serve(self, entry: inbox.Entry) -> int:
         if os.path.basename(entry.path).startswith(inbox.TEMPORARY):
-            os.unlink(entry.path)  # its task was killed before it had asked
+            os.unlink(entry.path)  # its task was killed while it wrote the command
             return 0
         try:
-            claimed = inbox.claim(entry)  # whoever renames it first decides: the task may withdraw it
+            claimed = inbox.claim(entry)  # the task may withdraw it: whoever renames or deletes it first decides
         except FileNotFoundError:
             return 0
         command = self._read(claimed)
@@ -75,7 +75,7 @@ class Commands:
             try:
                 self._answer(command)
             except (LocalStorage, OSError):
-                _unlink(claimed.path)  # its task is told, or gives up; it shall not be done behind the user's back
+                _unlink(claimed.path)  # the task reports a failure or gives up, so the command must not run later
                 raise
             _unlink(claimed.path)
         return 1
@@ -99,9 +99,9 @@ class Commands:
 
     def _first_answer(self, command: Command) -> Mapping[str, object]:
         try:
-            if self._store.record_start(command, now=self._clock.now()) > TRIES:
+            if self._store.record_start(command, now=self._clock.now()) > MAX_TRIES:
                 answer: Mapping[str, object] = {
-                    "error": f"{command.what} ended the worker {TRIES} times; its log, plexsync.log, says why"
+                    "error": f"{command.what} ended the worker {MAX_TRIES} times; its log, plexsync.log, says why"
                 }
             else:
                 answer = self._carry_out(command)
@@ -125,12 +125,12 @@ class Commands:
         except (StashUnavailable, StashRefused) as error:
             return {"error": f"Stash is needed for this and does not help: {error}. Try again when it answers."}
 
-    def _prepare_answers(self) -> None:
+    def _prepare_answer_folder(self) -> None:
         folder = os.path.dirname(answer_path(self._directory, ""))
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with os.scandir(folder) as listing:
             for file in listing:
-                if self._clock.now() - file.stat(follow_symlinks=False).st_mtime > ANSWER_KEPT_S:
+                if self._clock.now() - file.stat(follow_symlinks=False).st_mtime > UNFETCHED_ANSWER_S:
                     _unlink(file.path)
 
 

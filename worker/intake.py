@@ -1,7 +1,7 @@
-"""From the inbox into the queue, and from a changed tag, performer, studio or group to its scenes.
+"""Moves events from the inbox into the queue, and queues the scenes of changed tags, performers, studios and groups.
 
-An entry is put into the queue, then unlinked, and only then is Stash read: an event after the unlink makes a new file,
-and a crash before it only repeats work.
+An entry is queued first, then unlinked, and only then is Stash read: an event after the unlink makes a new file, and a
+crash before the unlink only repeats work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from worker.stash_link import StashLink
 
 ENTITY_PAGE = 500
-# Where Stash fails to name the scenes of one tag it is asked again after so long; scaled.
+# If Stash fails to list the scenes of an entity, it is asked again after this time. Scaled.
 REFUSED_RETRY_S = 600.0
 
 _Event = tuple[str, float]
@@ -34,23 +34,26 @@ _Event = tuple[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """What one look into the inbox found: how many entries, and those that still have to be worked on."""
+    """The result of one look into the inbox. `count`: the number of all entries."""
 
     count: int
-    entities: list[inbox.Entry]  # whose scenes Stash must be asked for
-    commands: list[inbox.Entry]
+    entities: list[inbox.Entry]  # their scenes must still be queued
+    commands: list[inbox.Entry]  # still to be carried out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """How far a fan-out has come. `after`: the ledger's last scene; `page`: the next one of Stash, 0 before that."""
+class _Cursor:
+    """The progress of a fan-out.
+
+    `after`: the last scene id read from the ledger. `page`: the next page to ask Stash for, 0 while the ledger is read.
+    """
 
     after: int = 0
     page: int = 0
 
 
 class Intake:
-    """Claims what hooks and tasks left in the inbox of a data directory."""
+    """Claims the entries that hooks and tasks left in the inbox of a data directory."""
 
     def __init__(
         self, *, directory: str, queue: JobQueue, ledger: Ledger, stash: StashLink, clock: Clock, log: logging.Logger
@@ -63,9 +66,9 @@ class Intake:
         self._log = log
 
     def claim(self) -> Claimed:
-        """Take in scenes, batches and connections. Commands stay where they are for whoever serves them."""
-        entries, strangers = inbox.list_entries(self._directory, self._clock.now())
-        for path in strangers:
+        """Queue scenes and batches, take the connection, and claim entities. Commands stay in the inbox."""
+        entries, unknown_paths = inbox.list_entries(self._directory, self._clock.now())
+        for path in unknown_paths:
             self._log.warning(
                 "%s is no entry of the inbox; it lies in %s now", path, inbox.set_aside(self._directory, path)
             )
@@ -86,7 +89,7 @@ class Intake:
         return Claimed(count=len(entries), entities=entities, commands=commands)
 
     def _take_connection(self, entries: Iterable[inbox.Entry]) -> None:
-        """The newest entry that holds one; a hook killed early leaves an empty file."""
+        """Take it from the newest entry that holds one; a hook that was killed early leaves an empty file."""
         for entry in sorted(entries, key=lambda entry: entry.at, reverse=True):
             if entry.kind in (inbox.BATCH, inbox.COMMAND):
                 continue
@@ -108,7 +111,7 @@ class Intake:
 class FanOut:
     """Queues the scenes of changed tags, performers, studios and groups, one page at a time.
 
-    How far it has come is in memory only: after a kill it begins again.
+    Its progress is kept in memory only: after a kill it starts over.
     """
 
     def __init__(
@@ -121,8 +124,8 @@ class FanOut:
         self._log = log
         self._refused_retry_s = clock.interval(REFUSED_RETRY_S)
         self._entities: list[inbox.Entry] = []
-        self._refused: dict[_Event, float] = {}  # those whose scenes Stash fails to name, until when
-        self._places: dict[_Event, _Place] = {}  # of the event under way
+        self._refused: dict[_Event, float] = {}  # by event whose scenes Stash failed to list: when to ask again
+        self._cursors: dict[_Event, _Cursor] = {}  # of events that are queued in part
 
     @property
     def is_due(self) -> bool:
@@ -131,20 +134,19 @@ class FanOut:
 
     @property
     def is_pending(self) -> bool:
-        """Whether anything is left to do, now or later."""
+        """Whether there are pages left to queue, now or later."""
         return bool(self._entities or self._refused)
 
-    def note(self, entities: Iterable[inbox.Entry]) -> None:
-        """What the inbox holds now; an entry that was replaced or cleared is refused no more."""
-        now, there = self._clock.now(), {_event_of(each): each for each in entities}
-        self._refused = {event: until for event, until in self._refused.items() if event in there}
-        self._entities = [each for event, each in there.items() if self._refused.get(event, 0.0) <= now]
+    def update(self, entities: Iterable[inbox.Entry]) -> None:
+        """Take the entities now in the inbox, and forget refusals of entries that were replaced or cleared."""
+        now, by_event = self._clock.now(), {_event_of(each): each for each in entities}
+        self._refused = {event: retry_at for event, retry_at in self._refused.items() if event in by_event}
+        self._entities = [each for event, each in by_event.items() if self._refused.get(event, 0.0) <= now]
 
     def step(self, check_stash: Callable[[], object]) -> bool:
-        """Queue the next page; whether Stash named its scenes.
+        """Queue the next page. False if Stash fails to list the scenes of this entity, which is retried later.
 
-        `check_stash` raises if Stash fails at more than this one question; nothing else is to wait for that. Raises
-        what it raises.
+        `check_stash` must raise if Stash fails as a whole; its error is passed on.
         """
         entity = self._entities[0]
         try:
@@ -165,35 +167,35 @@ class FanOut:
         return True
 
     def queue_page(self, entity: inbox.Entry) -> bool:
-        """Queue the next page of the entity's scenes; whether it was the last.
+        """Queue the next page of the entity's scenes. True if it was the last page.
 
-        First those that the ledger knows, since Stash has forgotten a destroyed entity, then those that Stash names.
-        Raises StashUnavailable and StashRefused.
+        The scenes in the ledger come first, since Stash no longer knows a destroyed entity, then the scenes that Stash
+        lists. Raises StashUnavailable and StashRefused.
         """
-        place = self._places.get(_event_of(entity), _Place())
-        scene_ids, next_place = self._next_page(entity.kind, int(entity.key), place)
+        cursor = self._cursors.get(_event_of(entity), _Cursor())
+        scene_ids, next_cursor = self._next_page(entity.kind, int(entity.key), cursor)
         self._queue.add_all(new_job(scene_id, Reason.ENTITY, entity.at) for scene_id in scene_ids)
-        self._places = {event: at for event, at in self._places.items() if event[0] != entity.path}
-        if next_place:
-            self._places[_event_of(entity)] = next_place
+        self._cursors = {event: other for event, other in self._cursors.items() if event[0] != entity.path}
+        if next_cursor:
+            self._cursors[_event_of(entity)] = next_cursor
         else:
             _remove(entity.path)
-        return next_place is None
+        return next_cursor is None
 
-    def _next_page(self, kind: str, number: int, place: _Place) -> tuple[list[int], _Place | None]:
-        """The scenes at this place and the place after it, None when there is none; no scene comes twice."""
-        if place.page == 0:
-            known = self._ledger.scene_ids_of(kind, number, after=place.after, count=ENTITY_PAGE)
-            return known, _Place(after=known[-1]) if len(known) == ENTITY_PAGE else _Place(page=1)
+    def _next_page(self, kind: str, entity_id: int, cursor: _Cursor) -> tuple[list[int], _Cursor | None]:
+        """The scene ids at the cursor, none of them twice, and the next cursor; None after the last page."""
+        if cursor.page == 0:
+            known = self._ledger.scene_ids_of(kind, entity_id, after=cursor.after, count=ENTITY_PAGE)
+            return known, _Cursor(after=known[-1]) if len(known) == ENTITY_PAGE else _Cursor(page=1)
         client = self._stash.client()
-        found = client.scene_ids_of(cast("Kind", kind), number, page=place.page, per_page=ENTITY_PAGE)
-        queued = self._ledger.filter_by_entity(kind, number, found)
+        found = client.scene_ids_of(cast("Kind", kind), entity_id, page=cursor.page, per_page=ENTITY_PAGE)
+        queued = self._ledger.filter_by_entity(kind, entity_id, found)
         rest = [scene_id for scene_id in found if scene_id not in queued]
-        return rest, _Place(page=place.page + 1) if len(found) == ENTITY_PAGE else None
+        return rest, _Cursor(page=cursor.page + 1) if len(found) == ENTITY_PAGE else None
 
 
 def _event_of(entity: inbox.Entry) -> _Event:
-    """An entry's file and time: a later event of the same entity is another one."""
+    """The entry's path and time, which differ for a later event of the same entity."""
     return entity.path, entity.at
 
 
@@ -209,4 +211,4 @@ def _remove(path: str) -> None:
     try:
         os.unlink(path)
     except FileNotFoundError:
-        pass  # set aside
+        pass  # it was set aside

@@ -1,4 +1,4 @@
-"""SyncWorker: the one loop that drains the queue, waits out outages and back-offs, and leaves when all is done."""
+"""SyncWorker: the loop that drains the queue, waits out outages and back-offs, and leaves when all is done."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from push.verdicts import Outcome, Verdict
 from stash.errors import StashRefused, StashUnavailable
 from store.worker_file import IDLE, PUSHING, WAITING_FOR_DUE, WAITING_FOR_GATE, WAITING_WHILE_PAUSED
 from worker.attempt import Attempt, judge
-from worker.handlers import commands_of
+from worker.handlers import make_commands
 from worker.intake import FanOut
-from worker.parts import Leave
+from worker.parts import LeaveReason
 from worker.report import Report
 from worker.settlement import Settlement
-from worker.stash_link import obey_log_settings
+from worker.stash_link import apply_log_settings
 from worker.stash_watch import StashWatch
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from stash.scene import Scene
     from stash.settings import Settings
     from store.job import Job
-    from worker.parts import AskedWork, Background, Parts
+    from worker.parts import BackgroundWork, Parts, RequestedWork
 
-# The inbox is listed this often: 0.2 % of one CPU, and an edit waits no longer than a person notices.
-LOOK_S = 0.07
-# No wait is longer without a look at everything else: the circuit, which a Health Check may have moved, abandoned
+# How often the inbox is listed: this costs 0.2 % of one CPU, and nobody notices that an edit waits this long.
+INBOX_POLL_S = 0.07
+# The longest wait before everything else is checked: the circuit, which a Health Check may have changed, abandoned
 # files, the plugin's manifest.
-ROUND_S = 1.0
-# While the disk refuses; scaled.
+LONGEST_WAIT_S = 1.0
+# How often to try again while the disk refuses to store anything. Scaled.
 STORAGE_RETRY_S = 1.0
 
 
@@ -48,14 +48,14 @@ class SyncWorker:
         parts: Parts,
         *,
         linger_s: float,
-        plugin_change: Callable[[], Leave | None],
-        backgrounds: Sequence[Background] = (),
-        asked: AskedWork | None = None,
+        plugin_change: Callable[[], LeaveReason | None],
+        background: Sequence[BackgroundWork] = (),
+        requested: RequestedWork | None = None,
     ) -> None:
         self._parts = parts
-        self._backgrounds: Sequence[Background] = (*backgrounds, *([asked] if asked else []))
-        self._asked = asked
-        self._had_background = False
+        self._background: Sequence[BackgroundWork] = (*background, *([requested] if requested else []))
+        self._requested = requested
+        self._background_had_turn = False
         self._clock = parts.clock
         self._queue = parts.queue
         self._resilience = parts.resilience
@@ -64,25 +64,26 @@ class SyncWorker:
         self._plugin_change = plugin_change
         self._report = Report(parts.log)
         self._settlement = Settlement(parts, self._report)
-        self._ahead = ReadAhead(parts.queue)
+        self._read_ahead = ReadAhead(parts.queue)
         self._attempt = Attempt(
-            ahead=self._ahead, stash=parts.stash, plex=parts.plex, probe=parts.probe, log=parts.log
+            read_ahead=self._read_ahead, stash=parts.stash, plex=parts.plex, probe=parts.probe, log=parts.log
         )
-        self._commands = commands_of(parts, self, asked.commands() if asked else {})
+        self._commands = make_commands(parts, self, requested.commands() if requested else {})
         self._fan_out = FanOut(
             queue=parts.queue, ledger=parts.ledger, stash=parts.stash, clock=parts.clock, log=parts.log
         )
         self._stash = StashWatch(
-            link=parts.stash, worker_file=parts.worker_file, on_new_settings=self._obey, clock=parts.clock,
+            link=parts.stash, worker_file=parts.worker_file, on_new_settings=self._apply_settings, clock=parts.clock,
             log=parts.log,
         )  # fmt: skip
-        # A worker died in the middle of a job: perhaps of one that was read ahead, and would again in every batch.
-        self._alone_left = BATCH if parts.queue.had_in_flight else 0
+        # A worker died during a job, perhaps because of another scene in its batch: so the scenes of as many jobs are
+        # read one by one, lest the next batch kills this worker too.
+        self._single_reads_left = BATCH if parts.queue.had_in_flight else 0
         self._has_news = False
         self._idle_since = self._clock.monotonic()
 
-    def run(self) -> Leave:
-        """Drain until there is a reason to leave."""
+    def run(self) -> LeaveReason:
+        """Drain until there is a reason to leave, and return it."""
         self._resilience.start(self._clock.now())
         for problem in self._queue.unreadable:
             self._parts.log.warning("a job in the queue could not be read and was set aside: %s", problem)
@@ -96,32 +97,33 @@ class SyncWorker:
     # One round of the loop
 
     def _round(self) -> float:
-        """Do the next thing; seconds until there may be another."""
+        """Do the next step. Return the seconds until there may be another one."""
         now = self._clock.now()
         try:
             self._claim()
             self._resilience.refresh(now)
-            if self._parts.stash.settings or not self._stash.rests_for_s(now):
+            if self._parts.stash.settings or not self._stash.retry_in_s(now):
                 self._resilience.probe_if_due(self._parts.probe, len(self._queue))
             return self._until_next_check(self._drain_step(now), now)
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
         except (LocalStorage, OSError) as error:
             self._resilience.record_pause(PauseReason.STORAGE, str(error), now)
-            # Not even a look at the inbox: what lies there and cannot be taken in would end any other wait at once.
+            # Sleep without watching the inbox: an entry that cannot be taken in would end any other wait at once.
             self._clock.sleep(self._storage_retry_s)
-        return LOOK_S
+        return INBOX_POLL_S
 
-    def _drain_step(self, now: float) -> float:  # noqa: PLR0911 - one for each thing that may come next
-        if rest_s := self._stash.rests_for_s(now):
-            return rest_s
+    def _drain_step(self, now: float) -> float:  # noqa: PLR0911 - one return for each kind of step
+        """Do what comes next, if anything. Return the seconds to wait."""
+        if wait_s := self._stash.retry_in_s(now):
+            return wait_s
         due = self._queue.peek_due(now, 1)
         gate = self._resilience.gate(now)
-        is_edit_next = self._may_push(due, gate) and not due[0].reason.is_bulk
+        is_edit_next = self._can_push(due, gate) and not due[0].reason.is_bulk
         if self._fan_out.is_due and not is_edit_next:
             self._fan_out_page(now)
             return 0.0
-        if self._background_goes_first(due, gate) and self._step_background(gate, now):
+        if self._is_background_next(due, gate) and self._step_background(gate, now):
             return 0.0
         if gate.kind is GateKind.WAIT:
             return self._wait_at_gate(gate, now)
@@ -129,23 +131,23 @@ class SyncWorker:
             return self._wait_for_due(now)
         if self._is_paused(due[0], now):
             self._parts.worker_file.report(WAITING_WHILE_PAUSED, now, stopped_by="paused")
-            return ROUND_S
+            return LONGEST_WAIT_S
         wait_s = self._resilience.take_token(now)
         if wait_s == 0:
             self.process_one(is_trial=gate.kind is GateKind.TRIAL)
         return wait_s
 
     def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
-        """Take the next due job, or this scene's, through one try to its decision. The only place for that."""
+        """Try the next due job, or that of `scene_id`, and settle it. Nothing else takes jobs from the queue."""
         began_at = self._clock.now()
         job = self._queue.take(began_at) if scene_id is None else self._queue.take_scene(scene_id)
         if job is None:
             return None
         ticket = self._resilience.ticket()
         self._parts.worker_file.report(PUSHING, began_at)
-        # A trial asks Plex for nothing beyond its own job.
-        next_jobs = [] if is_trial or self._alone_left else self._queue.peek_due(began_at, BATCH - 1)
-        self._alone_left = max(0, self._alone_left - 1)
+        # A trial asks Plex only for its own job.
+        next_jobs = [] if is_trial or self._single_reads_left else self._queue.peek_due(began_at, BATCH - 1)
+        self._single_reads_left = max(0, self._single_reads_left - 1)
         outcome, scene = self._attempt.run(job, next_jobs, began_at)
         if outcome.verdict is Verdict.STASH_AWAY:
             self._note_stash_away(outcome.text, self._clock.now())
@@ -154,14 +156,14 @@ class SyncWorker:
         try:
             outcome = self._settle(job, outcome, scene, ticket)
         finally:
-            self._queue.release(job.scene_id)  # no longer in progress, even if the disk refused what was decided
-        self._report.tell(job, outcome, scene, took_s=self._clock.now() - began_at)
+            self._queue.release(job.scene_id)  # no longer in progress, even if the disk refused the decision
+        self._report.log_outcome(job, outcome, scene, took_s=self._clock.now() - began_at)
         self._idle_since = self._clock.monotonic()
         self._parts.worker_file.jobs_done += 1
         return outcome
 
     def _settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
-        """Settle the job; a bug in doing so is the job's too, or every new worker would die of it."""
+        """Settle the job. A bug in doing so counts as the job's, lest it crash every new worker too."""
         try:
             return self._settlement.settle(job, outcome, scene, ticket)
         except (LocalStorage, OSError):
@@ -173,47 +175,48 @@ class SyncWorker:
 
     # Background work
 
-    def _background_goes_first(self, due: Sequence[Job], gate: Gate) -> bool:
-        """Alternates with bulk jobs; jobs that a background scan queued wait until that scan ends.
+    def _is_background_next(self, due: Sequence[Job], gate: Gate) -> bool:
+        """Background work alternates with bulk jobs, but jobs that it queued itself wait until it has ended.
 
-        Never before an edit that may be pushed, nor in a trial.
+        It never comes before an edit that can be pushed, nor in a trial.
         """
-        had_turn, self._had_background = self._had_background, False
-        if self._may_push(due, gate) and (not due[0].reason.is_bulk or (had_turn and not due[0].reason.is_unrequested)):
+        had_turn, self._background_had_turn = self._background_had_turn, False
+        if self._can_push(due, gate) and (not due[0].reason.is_bulk or (had_turn and not due[0].reason.is_unrequested)):
             return False
         return gate.kind is not GateKind.TRIAL
 
     def _step_background(self, gate: Gate, now: float) -> bool:
-        for background in self._backgrounds:
-            due_at = background.due_at(now)
+        """Do one step of background work. False if none is due."""
+        for work in self._background:
+            due_at = work.due_at(now)
             if due_at is not None and due_at <= now:
-                if self._stash.are_settings_old(now, after_event=self._has_news):
+                if self._stash.are_settings_stale(now, after_event=self._has_news):
                     self._stash.read_settings(now)
-                self._had_background = True
-                self._run_step(background, gate.message if gate.kind is GateKind.WAIT else None, now)
+                self._background_had_turn = True
+                self._run_step(work, gate.message if gate.kind is GateKind.WAIT else None, now)
                 return True
         return False
 
-    def _run_step(self, background: Background, obstacle: str | None, now: float) -> None:
+    def _run_step(self, work: BackgroundWork, obstacle: str | None, now: float) -> None:
         ticket = self._resilience.ticket()
         try:
-            background.step(now, obstacle)
+            work.step(now, obstacle)
             if not len(self._queue):
-                self._stash.note_back()  # no job will find out that it is back
+                self._stash.note_back()  # there is no job to find out that Stash is back
         except PlexError as error:
             outcome = judge(error, self._parts.probe)
             self._settlement.record_stop(outcome, ticket)
-            background.break_off(outcome.text, is_passing=outcome.verdict is Verdict.OWN_FAILURE)
+            work.abort(outcome.text, is_transient=outcome.verdict is Verdict.OWN_FAILURE)
         except (StashUnavailable, StashRefused, LocalStorage, OSError):
             raise
         except Exception as error:
-            # As around one job: a bug here must not stop the jobs.
+            # A bug here must not stop the jobs, just as a bug in one job does not.
             self._parts.log.exception("work beside the jobs failed")
-            background.break_off(f"{type(error).__name__}: {error}")
+            work.abort(f"{type(error).__name__}: {error}")
 
     def _is_background_due(self) -> bool:
         now = self._clock.now()
-        times = [background.due_at(now) for background in self._backgrounds]
+        times = [work.due_at(now) for work in self._background]
         return any(at is not None and at <= now for at in times)
 
     # The inbox
@@ -222,22 +225,22 @@ class SyncWorker:
         claimed = self._parts.intake.claim()
         if claimed.commands:
             self._commands.serve(claimed.commands)
-            claimed = self._parts.intake.claim()  # a command may have taken entries away
-        self._fan_out.note(claimed.entities)
+            claimed = self._parts.intake.claim()  # a command may have removed entries
+        self._fan_out.update(claimed.entities)
         self._has_news = claimed.count > len(claimed.entities)
         if self._has_news:
             self._idle_since = self._clock.monotonic()
 
     def _fan_out_page(self, now: float) -> None:
-        """One page, so that edits and commands are served between the pages."""
+        """Queue one page only, so that edits and commands are served between pages."""
         if self._fan_out.step(check_stash=lambda: self._stash.read_settings(now)):
             self._stash.note_back()
             self._idle_since = self._clock.monotonic()
 
     # What stops the drain
 
-    def look(self) -> Gate:
-        """What stops the drain now, after a fresh look at the settings; Plex is probed if a probe is due."""
+    def check_gate(self) -> Gate:
+        """Read the settings, probe Plex if a probe is due, and return what stops the drain now."""
         now = self._clock.now()
         try:
             settings = self._stash.read_settings(now)
@@ -250,24 +253,24 @@ class SyncWorker:
         self._resilience.probe_if_due(self._parts.probe, len(self._queue))
         return self._resilience.gate(self._clock.now())
 
-    def _may_push(self, due: Sequence[Job], gate: Gate) -> bool:
+    def _can_push(self, due: Sequence[Job], gate: Gate) -> bool:
         return bool(due) and gate.kind is GateKind.DRAIN and not self._stash.is_paused
 
     def _is_paused(self, job: Job, now: float) -> bool:
-        """Whether the settings say to push nothing; read anew whenever a batch starts, and in one that takes long."""
-        settings, is_old = self._parts.stash.settings, self._stash.are_settings_old(now, after_event=self._has_news)
-        if settings is None or is_old or not (settings.paused or self._ahead.has(job)):
+        """Whether *Pause* is on. The settings are read when a batch starts, and again during a long one."""
+        settings, is_stale = self._parts.stash.settings, self._stash.are_settings_stale(now, after_event=self._has_news)
+        if settings is None or is_stale or not (settings.paused or self._read_ahead.has(job)):
             settings = self._stash.read_settings(now)
         return settings.paused
 
     def _note_stash_away(self, text: str, now: float) -> None:
         self._stash.note_away(text, now)
-        self._ahead.forget()
+        self._read_ahead.forget()
 
-    def _obey(self, settings: Settings, are_changed: bool) -> None:
-        """New settings, or the first ones that this worker reads."""
-        self._ahead.forget()
-        obey_log_settings(self._parts.log, settings)
+    def _apply_settings(self, settings: Settings, are_changed: bool) -> None:
+        """Apply new settings. `are_changed`: False for the first ones that this worker reads."""
+        self._read_ahead.forget()
+        apply_log_settings(self._parts.log, settings)
         self._parts.worker_file.settings = {
             "hide_paths": settings.hide_paths,
             "recovery_rate": settings.recovery_rate,
@@ -280,9 +283,9 @@ class SyncWorker:
     # Waiting and leaving
 
     def _wait_at_gate(self, gate: Gate, now: float) -> float:
-        """Wait for a probe; meanwhile the user may repair what stops the drain, or may just have done so."""
+        """Wait for a probe, and notice new settings, since the user may have fixed what stops the drain."""
         self._parts.worker_file.report(f"{WAITING_FOR_GATE}{gate.stopped_by}", now, stopped_by=gate.stopped_by)
-        if self._stash.is_away or self._stash.are_settings_old(now, after_event=self._has_news):
+        if self._stash.is_away or self._stash.are_settings_stale(now, after_event=self._has_news):
             before = self._parts.stash.settings
             if self._stash.read_settings(now) != before:
                 return 0.0
@@ -294,7 +297,7 @@ class SyncWorker:
             self._resilience.store_counts(now)
         self._parts.worker_file.report(WAITING_FOR_DUE if len(self._queue) else IDLE, now)
         if self._stash.is_away and len(self._queue):
-            self._stash.read_settings(now)  # no job will find out whether it is back
+            self._stash.read_settings(now)  # no job is due to find out whether Stash is back
             self._stash.note_back()
         return self._seconds_until(self._queue.next_due_at(), now)
 
@@ -303,29 +306,29 @@ class SyncWorker:
 
     @staticmethod
     def _seconds_until(at: float | None, now: float) -> float:
-        return ROUND_S if at is None else max(0.0, at - now)
+        return LONGEST_WAIT_S if at is None else max(0.0, at - now)
 
     def _wait(self, seconds: float) -> None:
-        deadline = self._clock.monotonic() + min(seconds, ROUND_S)
-        while (rest_s := deadline - self._clock.monotonic()) > 0:
+        deadline = self._clock.monotonic() + min(seconds, LONGEST_WAIT_S)
+        while (left_s := deadline - self._clock.monotonic()) > 0:
             if inbox.has_news(self._parts.directory):
                 return
-            self._clock.sleep(min(LOOK_S, rest_s))
+            self._clock.sleep(min(INBOX_POLL_S, left_s))
 
-    def _reason_to_leave(self) -> Leave | None:
+    def _reason_to_leave(self) -> LeaveReason | None:
         change = self._plugin_change()
         if change:
             return change
-        if self._stash.is_given_up(self._clock.now()):
-            return Leave.STASH_AWAY
+        if self._stash.is_away_too_long(self._clock.now()):
+            return LeaveReason.STASH_AWAY
         if self._is_idle() and self._clock.monotonic() - self._idle_since >= self._linger_s:
-            return Leave.IDLE
+            return LeaveReason.IDLE
         return None
 
     def _is_idle(self) -> bool:
-        """Nothing is pending, and nothing is in the way of taking in what may lie in the inbox."""
+        """Whether nothing is pending, and nothing prevents the worker from taking in entries of the inbox."""
         if len(self._queue) or self._fan_out.is_pending or self._resilience.breaker.state is not Circuit.CLOSED:
             return False
-        if self._is_background_due() or (self._asked and self._asked.is_under_way):
+        if self._is_background_due() or (self._requested and self._requested.is_running):
             return False
         return all(pause.reason is not PauseReason.STORAGE for pause in self._resilience.scheduler.pauses)

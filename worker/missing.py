@@ -1,7 +1,7 @@
-"""Wakes scenes that Plex lacked as soon as one of their files is seen there, or is to be looked for elsewhere.
+"""Retries scenes that Plex lacked once one of their files appears there, or once files are matched in another way.
 
-While a job waits for its file, all such jobs share one look at what changed in Plex; what it shows also wakes the
-scenes that bulk work found missing, and the dead letters that came of it.
+All jobs that wait for their file share one look at what changed in Plex. It also finds the files of scenes that bulk
+jobs found missing, and of their dead letters.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from plex.sweep import REFRESH_EVERY_S
 from store.dead_letters import DeadLetters
 from store.job import Reason, new_job
 from store.judgement import ErrorClass, Judgement
-from worker.parts import planned
+from worker.parts import due_time
 
 if TYPE_CHECKING:
     import logging
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from store.queue import JobQueue
     from worker.stash_link import StashLink
 
-# Scenes that are missing without a job: nobody waits for them.
+# How often to look for scenes that are missing without a job, since nobody waits for them.
 MISSING_EVERY_S = 600.0
 _UNFOUND = (ErrorClass.NOT_IN_PLEX.value, ErrorClass.AMBIGUOUS.value)
 
 
 class MissingScenes:
-    """Background work of the worker."""
+    """Background work that looks for the files of missing scenes in Plex."""
 
     def __init__(
         self, *, queue: JobQueue, ledger: Ledger, stash: StashLink, plex: PlexLink, clock: Clock, log: logging.Logger
@@ -49,66 +49,71 @@ class MissingScenes:
         self._missing_every_s = clock.interval(MISSING_EVERY_S)
         self._next_at = 0.0
         self._next_for_missing_at = 0.0
-        self._ways: str | None = None  # the ledger's, once it was read
+        self._matching: str | None = None  # as stored in the ledger; None: not read yet
 
     def due_at(self, now: float) -> float | None:
-        """At once at the start, then every REFRESH_EVERY_S; never before the settings are known."""
-        return planned(self._next_at, now, self._look_every_s) if self._stash.settings else None
+        """Due at once when the worker starts, then every REFRESH_EVERY_S; None until the settings are known."""
+        return due_time(self._next_at, now, self._look_every_s) if self._stash.settings else None
 
     def step(self, now: float, obstacle: str | None) -> None:
-        """Look at what changed in Plex if a scene waits for it. Raises PlexError and LocalStorage."""
+        """Look at what changed in Plex if a scene is missing there. Raises PlexError and LocalStorage."""
         self._next_at = now + self._look_every_s
         settings = self._stash.last_settings()
         if obstacle or settings.paused:
             return
         finder = self._plex.pusher(settings).finder
-        self._note_ways(json.dumps([finder.rules.rules, settings.plex_library, settings.allow_ambiguous]), now)
-        self._look(finder, now)
+        matching = json.dumps([finder.rules.rules, settings.plex_library, settings.allow_ambiguous])
+        self._apply_matching(matching, now)
+        self._look_for_files(finder, now)
 
-    def break_off(self, why: str, *, is_passing: bool = False) -> None:  # noqa: ARG002 - all the same here
-        """The next turn comes soon enough."""
-        self._log.debug("looking for new files in Plex failed: %s", why)
+    def abort(self, reason: str, *, is_transient: bool = False) -> None:  # noqa: ARG002 - either way
+        """Log the reason and wait for the next step, which is soon enough."""
+        self._log.debug("looking for new files in Plex failed: %s", reason)
 
-    def _look(self, finder: Finder, now: float) -> None:
+    def _look_for_files(self, finder: Finder, now: float) -> None:
         if not finder.index.awaits_any():
             return
-        waits = any(job.error_class == ErrorClass.NOT_IN_PLEX.value for job in self._queue.jobs())
+        has_waiting_job = any(job.error_class == ErrorClass.NOT_IN_PLEX.value for job in self._queue.jobs())
         every_s = self._missing_every_s
-        # A look that somebody else has just had is waited for, not counted: what has come since is to be seen too.
-        if (waits or now >= planned(self._next_for_missing_at, now, every_s)) and finder.sweeper.refresh():
+        is_due = has_waiting_job or now >= due_time(self._next_for_missing_at, now, every_s)
+        # `refresh` does nothing right after a refresh by something else. The next step tries again then, so that files
+        # added since do not wait for MISSING_EVERY_S.
+        if is_due and finder.sweeper.refresh():
             self._next_for_missing_at = now + every_s
         seen = finder.index.seen_scenes()
         if seen:
-            count = self._wake(seen, now)
+            count = self._retry_seen(seen, now)
             finder.index.stop_awaiting(seen)
             self._log.info("Plex has new files: another look at %s that it lacked", counted(count, "scene"))
 
-    def _note_ways(self, ways: str, now: float) -> None:
-        before = self._ledger.lookup_config() if self._ways is None else self._ways
-        if before and before != ways:
-            self._try_again(now)
-        if before != ways:
-            self._ledger.store_lookup_config(ways)
-        self._ways = ways
+    def _apply_matching(self, matching: str, now: float) -> None:
+        """Store how files are matched; if that changed, retry the scenes that were not found."""
+        before = self._ledger.lookup_config() if self._matching is None else self._matching
+        if before and before != matching:
+            self._retry_unfound(now)
+        if before != matching:
+            self._ledger.store_lookup_config(matching)
+        self._matching = matching
 
-    def _try_again(self, now: float) -> None:
-        """Another path map, perhaps a better inferred one, or other libraries: what was not found may be found now."""
+    def _retry_unfound(self, now: float) -> None:
+        """Retry after a change of the path map (also a better inferred one), the libraries or `allow_ambiguous`."""
         waiting = [job.scene_id for job in self._queue.jobs() if job.error_class in _UNFOUND]
-        scene_ids = dict.fromkeys([*waiting, *self._dead_of(*_UNFOUND)])
-        count = sum(self._wake_scene(scene_id, now, is_dead=True) for scene_id in scene_ids)
+        scene_ids = dict.fromkeys([*waiting, *self._dead_scene_ids(*_UNFOUND)])
+        count = sum(self._retry(scene_id, now, is_dead=True) for scene_id in scene_ids)
         if count:
             self._log.info("files are looked for in other ways now: %d scenes are looked at again", count)
 
-    def _wake(self, scene_ids: Sequence[int], now: float) -> int:
-        dead = frozenset(self._dead_of(ErrorClass.NOT_IN_PLEX.value))
-        return sum(self._wake_scene(scene_id, now, is_dead=scene_id in dead) for scene_id in scene_ids)
+    def _retry_seen(self, scene_ids: Sequence[int], now: float) -> int:
+        dead = frozenset(self._dead_scene_ids(ErrorClass.NOT_IN_PLEX.value))
+        return sum(self._retry(scene_id, now, is_dead=scene_id in dead) for scene_id in scene_ids)
 
-    def _dead_of(self, *classes: str) -> list[int]:
-        """The scenes of the dead letters of these error classes that were not recovered."""
+    def _dead_scene_ids(self, *classes: str) -> list[int]:
+        """The scenes with a dead letter of one of these error classes that was not recovered."""
         letters = DeadLetters(self._ledger).all()
         return [each.scene_id for each in letters if each.error_class in classes and each.recovered_at is None]
 
-    def _wake_scene(self, scene_id: int, now: float, *, is_dead: bool) -> bool:
+    def _retry(self, scene_id: int, now: float, *, is_dead: bool) -> bool:
+        """Make the scene's job due or queue a new one. False if neither is called for."""
         job = self._queue.job(scene_id)
         if job:
             is_waiting = job.error_class == ErrorClass.NOT_IN_PLEX.value and job.not_before > now
@@ -118,8 +123,8 @@ class MissingScenes:
         record = self._ledger.record(scene_id)
         if not is_dead and (record is None or record.judgement is Judgement.DEAD):
             return False
-        # A dead letter goes with the next settlement, whatever it is. A scene that was pushed went to an item that only
-        # looked like its own, which nothing but a look at Plex can tell.
+        # RECOVERY always reads the item: a pushed scene went to one that only looked like its own, which only Plex can
+        # tell. The next settlement of the scene removes its dead letter, whatever the outcome.
         is_missing = record is not None and record.judgement is Judgement.MISSING
         self._queue.add(new_job(scene_id, Reason.SYNC if is_missing and not is_dead else Reason.RECOVERY, now))
         return True

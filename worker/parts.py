@@ -1,4 +1,4 @@
-"""What a worker is made of, what it does beside the jobs, and why it ends."""
+"""The parts of a worker, the interface of its background work, and the reasons for which it ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from worker.stash_link import StashLink
 
 
-class Leave(str, Enum):
+class LeaveReason(str, Enum):
     """Why the worker ends."""
 
     IDLE = "nothing is left to do"
@@ -35,7 +35,7 @@ class Leave(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the worker works with; all of it open and its own."""
+    """What the worker works with. The worker owns all of it; files and connections are open."""
 
     directory: str
     queue: JobQueue
@@ -49,41 +49,45 @@ class Parts:
     log: logging.Logger
 
     def probe(self) -> ProbeResult:
-        """Ask Plex how it is. Raises StashUnavailable when the settings were never read."""
+        """Probe Plex with the settings last read. Raises StashUnavailable if there are none and Stash is away."""
         return probe_plex(self.plex, self.stash)
 
 
-def planned(at: float, now: float, most_s: float) -> float:
-    """`at`, which was planned for `most_s` ahead or less; `now` where the clock was put back since."""
-    return at if at - now <= most_s else now
+def due_time(planned_at: float, now: float, max_delay_s: float) -> float:
+    """`planned_at`, or `now` if that is more than `max_delay_s` ahead, since then the clock was set back."""
+    return planned_at if planned_at - now <= max_delay_s else now
 
 
-class Background(Protocol):
-    """Work beside the jobs: done in short steps between them, never before an edit that a user waits for.
+class BackgroundWork(Protocol):
+    """Work done in short steps between jobs, never before an edit that a user waits for.
 
-    The worker's own are catch-up and the look for missing scenes; the command line hands it the rest, which stands
-    above the worker and imports it.
+    The worker has two of its own: catch-up and the look for missing scenes. The command line passes in the rest, which
+    lies in higher layers and imports the worker.
     """
 
     def due_at(self, now: float) -> float | None:
-        """When the next step is due (epoch seconds); None while nothing is planned. A due step keeps the worker."""
+        """When the next step is due, in epoch seconds; None if none is planned. While one is due the worker stays."""
 
     def step(self, now: float, obstacle: str | None) -> None:
-        """Do a few seconds' work at most. `obstacle`: why Plex must not be asked now.
+        """Work for a few seconds at most. `obstacle`: why Plex must not be asked now.
 
-        Raises StashUnavailable and LocalStorage, after which the same step comes again, and PlexError.
+        Raises StashUnavailable, StashRefused and LocalStorage, after which the same step is repeated, and PlexError.
+        After that or a bug, `abort` is called.
         """
 
-    def break_off(self, why: str, *, is_passing: bool = False) -> None:
-        """A step failed. `is_passing`: Plex is well otherwise. The loop has taken care of the circuit."""
+    def abort(self, reason: str, *, is_transient: bool = False) -> None:
+        """Stop the work in progress, since a step failed. The loop has told the circuit breaker already.
+
+        `is_transient`: Plex works otherwise, so a retry may help.
+        """
 
 
-class AskedWork(Background, Protocol):
-    """Background work that tasks can ask for."""
+class RequestedWork(BackgroundWork, Protocol):
+    """Background work that tasks can request."""
 
     @property
-    def is_under_way(self) -> bool:
-        """Whether there is more to do, if only later: the worker stays for it."""
+    def is_running(self) -> bool:
+        """Whether work is left, even if only for later. The worker stays until none is."""
 
     def commands(self) -> Mapping[str, Handler]:
-        """What carries out the commands about it, by the command's word."""
+        """The handlers of its commands, by the command's word (`Command.what`)."""

@@ -1,4 +1,4 @@
-"""Asks Plex how it is, and says what that means for the circuit."""
+"""Probes Plex and translates its health for the circuit breaker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def probe_plex(plex: PlexLink, stash: StashLink) -> ProbeResult:
-    """Probe under the settings that were last read. Raises StashUnavailable when they were never read."""
+    """Probe with the settings last read. Raises StashUnavailable if there are none and Stash is away."""
     try:
         return probe_result(plex.probe(stash.last_settings()))
     except PlexSetup as error:
@@ -22,7 +22,7 @@ def probe_plex(plex: PlexLink, stash: StashLink) -> ProbeResult:
 
 
 def probe_result(health: Health) -> ProbeResult:
-    """A rejected token or a wrong set-up means that the server is up; any other failure means that it is not."""
+    """A rejected token or a wrong setup proves that the server is up; PlexBusy proves nothing; the rest means down."""
     error = health.error
     if error is None:
         return ProbeResult(kind=ProbeKind.OK)

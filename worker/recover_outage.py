@@ -1,4 +1,4 @@
-"""Recover Outage Jobs: dead letters of an outage become jobs again, each of them once."""
+"""Recover Outage Jobs: turns the dead letters of an outage into jobs again, each of them once."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from store.requests import Command
     from worker.stash_link import StashLink
 
-READ_AT_ONCE = 50
+_SCENES_PER_READ = 50
 
 
 class OutageRecovery:
-    """The handler of this command. Raises LocalStorage, StashUnavailable, StashRefused and CommandRefused."""
+    """The handler of the command. Raises LocalStorage, StashUnavailable, StashRefused and CommandRefused."""
 
     def __init__(
         self,
@@ -47,59 +47,59 @@ class OutageRecovery:
         self._clock = clock
 
     def recover_outage_jobs(self, command: Command) -> Mapping[str, object]:
-        """Arguments: `error_types` (list of class names), `outage` (id, or null for the last one).
+        """Arguments: `error_types` (a list of error classes), `outage` (an id, or null for the last one).
 
-        Answers beside the counts which `outage` it was, and how many of its dead letters are of `other_types`.
+        The answer holds the counts, the `outage`, and the number of its dead letters that are of `other_types`.
         """
         classes = command.arguments.get("error_types")
         outage = chosen_outage(self._resilience.outages(), command.arguments.get("outage"))
         if outage is None:
-            return {**_report(), "outage": None, "other_types": 0}
+            return {**_answer(), "outage": None, "other_types": 0}
         open_letters = [
             letter for letter in self._dead_letters.all()
             if belongs_to(letter, outage) and (letter.recovered_at is None or letter.recovered_by == command.id)
         ]  # fmt: skip
         wanted = [letter for letter in open_letters if isinstance(classes, list) and letter.error_class in classes]
         return {
-            **self._recover_if_well(command, wanted),
+            **self._recover_if_healthy(command, wanted),
             "outage": outage.id,
             "other_types": len(open_letters) - len(wanted),
         }
 
-    def _recover_if_well(self, command: Command, wanted: Sequence[DeadLetter]) -> Mapping[str, object]:
+    def _recover_if_healthy(self, command: Command, wanted: Sequence[DeadLetter]) -> Mapping[str, object]:
         if not wanted:
-            return _report()
+            return _answer()
         ticket = self._resilience.ticket()
         result = self._probe()
         self._resilience.record_probe(ticket, result, self._clock.now(), jobs_waiting=len(self._queue))
         if result.kind is not ProbeKind.OK:
-            return _report(skipped_plex_down=len(wanted), message=result.text)
+            return _answer(skipped_plex_down=len(wanted), message=result.text)
         return self._recover(command, wanted)
 
     def _recover(self, command: Command, wanted: Sequence[DeadLetter]) -> Mapping[str, object]:
-        existing = self._existing([letter.scene_id for letter in wanted])
+        existing = self._existing_scene_ids([letter.scene_id for letter in wanted])
         recovered, queued, missing = [], 0, 0
         for letter in wanted:
             job = self._queue.job(letter.scene_id)
             if letter.scene_id not in existing:
                 missing += 1
-            elif job is not None and not _is_of(job, command):
+            elif job is not None and not _was_queued_by(command, job):
                 queued += 1
             else:
                 recovered.append(letter.scene_id)
         self._queue.add_all([_job(scene_id, command) for scene_id in recovered])
         self._dead_letters.mark_recovered(recovered, command_id=command.id, now=self._clock.now())
-        return _report(recovered, skipped_already_queued=queued, skipped_scene_missing=missing)
+        return _answer(recovered, skipped_already_queued=queued, skipped_scene_missing=missing)
 
-    def _existing(self, scene_ids: Sequence[int]) -> set[int]:
+    def _existing_scene_ids(self, scene_ids: Sequence[int]) -> set[int]:
         client, found = self._stash.client(), set[int]()
-        for start in range(0, len(scene_ids), READ_AT_ONCE):
-            found |= client.read_scenes(scene_ids[start : start + READ_AT_ONCE]).keys()
+        for start in range(0, len(scene_ids), _SCENES_PER_READ):
+            found |= client.read_scenes(scene_ids[start : start + _SCENES_PER_READ]).keys()
         return found
 
 
 def chosen_outage(outages: Sequence[Outage], wanted: object) -> Outage | None:
-    """The outage of this id, without one the last; None where there never was one. Raises CommandRefused."""
+    """The outage with this id, or the last one if `wanted` is None; None if there is none. Raises CommandRefused."""
     if wanted is None:
         return outages[-1] if outages else None
     found = next((outage for outage in outages if outage.id == wanted), None)
@@ -110,16 +110,17 @@ def chosen_outage(outages: Sequence[Outage], wanted: object) -> Outage | None:
 
 
 def belongs_to(letter: DeadLetter, outage: Outage) -> bool:
-    """Whether the outage may be behind this dead letter: from the first failure that led to it until it ended.
+    """Whether the outage may have caused this dead letter, from the first failure that led to it until it ended.
 
-    A job knows the outage that was under way when it failed; those that failed just before it opened are told by time.
+    A job stores the outage during which it failed. Those that failed just before the circuit opened are recognized by
+    the time of their failure.
     """
     end = outage.ended_at if outage.ended_at is not None else float("inf")
     return letter.outage_id == outage.id or letter.failed_within(outage.started_at, end)
 
 
-def _is_of(job: Job, command: Command) -> bool:
-    """Queued by this very command, before a kill."""
+def _was_queued_by(command: Command, job: Job) -> bool:
+    """Whether this command queued the job, before a kill."""
     return job.reason is Reason.RECOVERY and job.last_event_at == command.at
 
 
@@ -127,7 +128,7 @@ def _job(scene_id: int, command: Command) -> Job:
     return Job(scene_id=scene_id, reason=Reason.RECOVERY, first_event_at=command.at, last_event_at=command.at)
 
 
-def _report(recovered: Sequence[int] = (), *, message: str = "", **counts: int) -> Mapping[str, object]:
+def _answer(recovered: Sequence[int] = (), *, message: str = "", **counts: int) -> Mapping[str, object]:
     zero = {"skipped_already_queued": 0, "skipped_scene_missing": 0, "skipped_plex_down": 0, "failed": 0}
     return {
         "recovered": len(recovered),

@@ -1,4 +1,4 @@
-"""What the worker says of each job, for people who read the log: which scene, what was done, how long."""
+"""Logs each job for people: which scene, what was done, how long it took."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """One line for each pushed scene at info, details at debug, what a person must act on as a warning."""
+    """Logs each pushed scene at info, details at debug, and what needs the user's action at warning or error."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
 
-    def tell(self, job: Job, outcome: Outcome, scene: Scene | None, *, took_s: float) -> None:
-        """The scene's way through one try."""
+    def log_outcome(self, job: Job, outcome: Outcome, scene: Scene | None, *, took_s: float) -> None:
+        """Log how a try ended, unless it failed (see `log_decision`)."""
         name, items = describe(job, scene), ", ".join(map(str, outcome.rating_keys))
         if outcome.verdict is Verdict.PUSHED:
             self._log.info("%s is in Plex now (item %s, %.0f ms)", name, items, took_s * 1000)
@@ -35,8 +35,8 @@ class Report:
         if outcome.text and outcome.verdict in (Verdict.PUSHED, Verdict.UNCHANGED):
             self._log.warning("%s: %s", name, outcome.text)
 
-    def decided(self, decision: Decision, scene: Scene | None, now: float) -> None:
-        """What happens with a job that did not succeed."""
+    def log_decision(self, decision: Decision, scene: Scene | None, now: float) -> None:
+        """Log what happens to a job that failed."""
         job = decision.job
         name, error = describe(job, scene), f"{job.error_class}: {job.error_text}"
         if decision.action is Action.RETRY:
@@ -50,5 +50,5 @@ class Report:
 
 
 def describe(job: Job, scene: Scene | None) -> str:
-    """`"Title" (scene 12)`."""
+    """The scene as the log names it: `"Title" (scene 12)`."""
     return named(scene.title if scene else "", job.scene_id)

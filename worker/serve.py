@@ -1,4 +1,4 @@
-"""The worker's life around its loop: opens what it works with, runs it, and hands over without a gap."""
+"""Runs the worker's process: opens its parts, runs its loop, and hands over to the next worker without a gap."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from worker.catch_up import QUEUE_LOST, CatchUp
 from worker.intake import Intake
 from worker.loop import SyncWorker
 from worker.missing import MissingScenes
-from worker.parts import Leave, Parts
+from worker.parts import LeaveReason, Parts
 from worker.stash_link import StashLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.clock import Clock
-    from worker.parts import AskedWork
+    from worker.parts import RequestedWork
 
-LOG_BYTES, LOG_OLDER_FILES = 1_000_000, 4
-# An idle minute is cheaper than the start it may save. Where Stash is process 1 nobody reaps what its plugins
-# leave, and each worker that ends leaves a zombie: there it stays for hours.
+LOG_BYTES, LOG_BACKUPS = 1_000_000, 4
+# An idle minute costs less than the start of a worker that it may save. If Stash is process 1, nobody reaps the
+# processes of its plugins, so every worker that ends leaves a zombie: there the worker lingers for hours.
 LINGER_S, LINGER_UNDER_STASH_S = 60.0, 6 * 3600.0
-TAKE_AGAIN_S = 1.0
+RETAKE_LOCK_S = 1.0
 LEDGER_DAMAGED = (
     "sync_state.db in %s is damaged: it is set aside there and begun anew. Nothing that is pending is lost, but dead "
     "letters are, and the memory of what PlexSync put into Plex: what is removed in Stash may stay in Plex. "
@@ -49,28 +49,33 @@ QUEUE_DAMAGED = (
 
 
 def serve(
-    *, directory: str, script: str, descriptor: int, clock: Clock, more: Callable[[Parts], AskedWork] | None = None
+    *,
+    directory: str,
+    script: str,
+    descriptor: int,
+    clock: Clock,
+    make_requested: Callable[[Parts], RequestedWork] | None = None,
 ) -> None:
-    """Work as the holder of `worker.lock` (`descriptor`) until there is nothing left to do.
+    """Work as the holder of `worker.lock` (`descriptor`) until nothing is left to do.
 
-    `more`: makes what is to be done beside the jobs and what the worker does of its own.
+    `script`: the path of plexsync.py. `make_requested`: makes the background work that tasks can request.
     """
     redactor = Redactor()
     log = open_log(directory, redactor)
     compiled.compile_hook_path(os.path.dirname(script))
     held: int | None = descriptor
     while held is not None:
-        leave = _run_once(directory, script, clock, log, redactor, more)
+        leave = _run_once(directory, script, clock, log, redactor, make_requested)
         lock.release(held)
-        held = _take_again(leave, directory, clock)
-    if leave is Leave.UPDATED:
+        held = _retake_lock(leave, directory, clock)
+    if leave is LeaveReason.UPDATED:
         start.start_worker(script, directory)
 
 
 def open_log(directory: str, redactor: Redactor) -> logging.Logger:
-    """The worker's log file; whatever libraries say as warnings goes there too."""
+    """Open the worker's log file, which also receives the warnings of libraries."""
     handler = logging.handlers.RotatingFileHandler(
-        os.path.join(directory, WORKER_LOG), maxBytes=LOG_BYTES, backupCount=LOG_OLDER_FILES, encoding="utf-8"
+        os.path.join(directory, WORKER_LOG), maxBytes=LOG_BYTES, backupCount=LOG_BACKUPS, encoding="utf-8"
     )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     handler.addFilter(redactor)
@@ -81,15 +86,15 @@ def open_log(directory: str, redactor: Redactor) -> logging.Logger:
     return log
 
 
-def _run_once(  # noqa: PLR0917 - what `serve` was given
+def _run_once(  # noqa: PLR0917 - the arguments of `serve`
     directory: str,
     script: str,
     clock: Clock,
     log: logging.Logger,
     redactor: Redactor,
-    more: Callable[[Parts], AskedWork] | None,
-) -> Leave | None:
-    """One life of the loop; None when it ended by an error, which is logged."""
+    make_requested: Callable[[Parts], RequestedWork] | None,
+) -> LeaveReason | None:
+    """Run the loop until it leaves; None if it ended with an error, which is logged."""
     try:
         with ExitStack() as open_parts:
             parts = _open_parts(directory, clock, log, redactor, open_parts)
@@ -98,11 +103,11 @@ def _run_once(  # noqa: PLR0917 - what `serve` was given
                 parts,
                 linger_s=clock.interval(linger_s()),
                 plugin_change=watch_manifest(manifest, log),
-                backgrounds=(catch_up_of(parts), missing_of(parts)),
-                asked=more(parts) if more else None,
+                background=(make_catch_up(parts), make_missing_scenes(parts)),
+                requested=make_requested(parts) if make_requested else None,
             )
             leave = worker.run()
-            log.log(logging.DEBUG if leave is Leave.IDLE else logging.INFO, "the worker ends: %s.", leave.value)
+            log.log(logging.DEBUG if leave is LeaveReason.IDLE else logging.INFO, "the worker ends: %s.", leave.value)
             return leave
     except (LocalStorage, OSError) as error:
         log.error(  # noqa: TRY400 - a full disk needs no traceback
@@ -150,15 +155,15 @@ def _note_queue_damage(ledger: Ledger, directory: str, clock: Clock, log: loggin
     log.error(QUEUE_DAMAGED, directory)
 
 
-def catch_up_of(parts: Parts) -> CatchUp:
-    """The worker's own work beside the jobs."""
+def make_catch_up(parts: Parts) -> CatchUp:
+    """Make the background work that finds changes without an event."""
     return CatchUp(
         queue=parts.queue, ledger=parts.ledger, stash=parts.stash, clock=parts.clock, log=parts.log
     )
 
 
-def missing_of(parts: Parts) -> MissingScenes:
-    """What looks for files that Plex lacked."""
+def make_missing_scenes(parts: Parts) -> MissingScenes:
+    """Make the background work that looks for files that Plex lacked."""
     return MissingScenes(
         queue=parts.queue,
         ledger=parts.ledger,
@@ -170,7 +175,7 @@ def missing_of(parts: Parts) -> MissingScenes:
 
 
 def check_storage(directory: str) -> None:
-    """Raise LocalStorage where SQLite's write-ahead log does not work, as on many network shares."""
+    """Raise LocalStorage if SQLite's write-ahead log does not work there, as on many network shares."""
     path = os.path.join(directory, STORAGE_CHECK)
     try:
         database = sqlite3.connect(path, timeout=1)
@@ -188,7 +193,7 @@ def check_storage(directory: str) -> None:
 
 
 def linger_s() -> float:
-    """How long an idle worker stays, unscaled."""
+    """How long an idle worker lingers, in unscaled seconds."""
     try:
         with open("/proc/1/comm", encoding="utf-8") as file:
             is_stash_first = file.read().strip().startswith("stash")
@@ -197,33 +202,33 @@ def linger_s() -> float:
     return LINGER_UNDER_STASH_S if is_stash_first else LINGER_S
 
 
-def watch_manifest(path: str, log: logging.Logger) -> Callable[[], Leave | None]:
-    """A function that tells whether the plugin was updated or removed since now."""
+def watch_manifest(path: str, log: logging.Logger) -> Callable[[], LeaveReason | None]:
+    """Return a function that tells whether the plugin was updated or removed after this call."""
     at_start = _modified_ns(path)
     if at_start is None:
         log.warning("%s is missing: an update of the plugin will not be noticed", path)
         return lambda: None
 
-    def change() -> Leave | None:
+    def change() -> LeaveReason | None:
         modified = _modified_ns(path)
         if modified is None:
-            return Leave.REMOVED
-        return None if modified == at_start else Leave.UPDATED
+            return LeaveReason.REMOVED
+        return None if modified == at_start else LeaveReason.UPDATED
 
     return change
 
 
-def _take_again(leave: Leave | None, directory: str, clock: Clock) -> int | None:
-    """The lock once more when something came in before it was released: whoever brought it saw it held.
+def _retake_lock(leave: LeaveReason | None, directory: str, clock: Clock) -> int | None:
+    """Take the lock again if an entry came in before it was released: whoever wrote it saw the lock held.
 
-    Not after an error, an update or a removal: it would spin. Tried for a moment, since a report may be probing the
-    lock; another worker keeps it.
+    Not after an error, an update or a removal, which would make it spin. It tries for a moment, since a task may hold
+    the lock to probe it. None if another worker has it.
     """
-    if leave not in (Leave.IDLE, Leave.STASH_AWAY) or not inbox.has_news(directory):
+    if leave not in (LeaveReason.IDLE, LeaveReason.STASH_AWAY) or not inbox.has_news(directory):
         return None
-    give_up_at = clock.monotonic() + TAKE_AGAIN_S
+    give_up_at = clock.monotonic() + RETAKE_LOCK_S
     while (descriptor := lock.try_take(directory)) is None and clock.monotonic() < give_up_at:
-        clock.sleep(TAKE_AGAIN_S / 20)
+        clock.sleep(RETAKE_LOCK_S / 20)
     return descriptor
 
 

@@ -1,4 +1,4 @@
-"""What follows from an outcome: for the circuit and the pauses, and for the job in queue and ledger."""
+"""Applies an outcome to the circuit breaker and the pauses, and to the job in queue and ledger."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from outages.scheduler import PauseReason
-from push.verdicts import Action, Outcome, Stop, Verdict, decide, rules
+from push.verdicts import Action, Outcome, StopReason, Verdict, decide, retry_rules
 from store.dead_letters import DeadLetters
 from store.judgement import Judgement
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Settlement:
-    """Settles the jobs of one worker. Raises LocalStorage when the disk refuses what was decided."""
+    """Settles the jobs of one worker. Raises LocalStorage if the disk refuses a change."""
 
     def __init__(self, parts: Parts, report: Report) -> None:
         self._clock = parts.clock
@@ -32,8 +32,11 @@ class Settlement:
         self._report = report
 
     def settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
-        """Tell breaker and pauses, then carry out what is decided; the outcome as it counted for the job."""
-        now, outage_id = self._clock.now(), self._outage_id()  # a success may end it
+        """Record the outcome for breaker and pauses, then decide about the job.
+
+        Return the outcome that counted: OUTAGE if the failure was one of several in a row (see `_record_own_failure`).
+        """
+        now, outage_id = self._clock.now(), self._outage_id()  # before a success may end the outage
         if outcome.verdict is Verdict.OWN_FAILURE:
             outcome = self._record_own_failure(job, outcome, ticket, now)
         elif outcome.shows_health:
@@ -44,22 +47,22 @@ class Settlement:
         return outcome
 
     def record_stop(self, outcome: Outcome, ticket: int) -> None:
-        """Stop the drain for what all jobs would meet now; nothing where the outcome is about one job."""
+        """Stop the drain if all jobs would fail the same way now; do nothing if the outcome concerns one job."""
         stop, now = outcome.verdict.row.stops, self._clock.now()
-        if stop is Stop.CIRCUIT:
+        if stop is StopReason.CIRCUIT:
             self._resilience.record_outage(ticket, outcome.text, now)
-        elif stop is Stop.BUSY:
+        elif stop is StopReason.BUSY:
             self._resilience.record_busy(outcome.retry_after_s, outcome.text, now)
-        elif stop in (Stop.AUTH, Stop.SETUP, Stop.STORAGE):
+        elif stop in (StopReason.AUTH, StopReason.SETUP, StopReason.STORAGE):
             self._resilience.record_pause(PauseReason(stop.value), outcome.text, now)
 
     def _outage_id(self) -> int:
-        """The outage under way; 0 for none."""
+        """The id of the current outage; 0 if there is none."""
         outage = self._resilience.breaker.outage
         return outage.id if outage else 0
 
     def _record_own_failure(self, job: Job, outcome: Outcome, ticket: int, now: float) -> Outcome:
-        """If it is one of several in a row, the server failed after all: each of these jobs is refunded, once."""
+        """If this is one of several failures in a row, it is an outage after all: each job is refunded, once."""
         refunded = self._resilience.record_own_failure(
             ticket, job.scene_id, outcome.error_class, outcome.text, now
         )
@@ -84,17 +87,17 @@ class Settlement:
 
     def _decide(self, job: Job, outcome: Outcome, outage_id: int) -> Decision:
         settings = self._stash.settings
-        table = rules(
+        retries = retry_rules(
             self._clock,
             max_retries=settings.max_retries if settings else 1,
             skip_missing=bool(settings and settings.skip_missing),
         )
-        chance = random.random()  # noqa: S311 - spreads retries
+        jitter = random.random()  # noqa: S311 - spreads retries
         current = self._queue.job(job.scene_id) or job
-        return decide(outcome, current, table, now=self._clock.now(), chance=chance, outage_id=outage_id)
+        return decide(outcome, current, retries, now=self._clock.now(), jitter=jitter, outage_id=outage_id)
 
     def _carry_out(self, decision: Decision, outcome: Outcome, scene: Scene | None) -> None:
-        """First store what is new, then let go of the job."""
+        """Store what is new before the job leaves the queue, so that a kill in between loses nothing."""
         job, now = decision.job, self._clock.now()
         if outcome.verdict is Verdict.GONE:
             self._ledger.forget_scene(job.scene_id)
@@ -106,4 +109,4 @@ class Settlement:
             self._queue.put_back(job)
         else:
             self._queue.finish(job.scene_id)
-        self._report.decided(decision, scene, now)
+        self._report.log_decision(decision, scene, now)

@@ -1,7 +1,7 @@
-"""The worker's way to Stash: the newest connection that a hook or task brought, and the settings behind it.
+"""The worker's link to Stash: the newest connection that a hook or task passed on, and the settings.
 
-The connection is kept in `stash_connection.json`: a worker that takes over from a killed one, or from one of an older
-version, is started by no event that says where Stash is.
+The connection is kept in `stash_connection.json`: a worker that replaces a killed one, or one of an older version, may
+start without an event that says where Stash is.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from stash.connection import StashConnection
     from stash.settings import Settings
 
+
 class StashLink:
-    """Holds one client of Stash at a time; knows what the user set."""
+    """Keeps one client of Stash, for the newest connection, and the settings last read."""
 
     def __init__(self, *, directory: str, log: logging.Logger, redactor: Redactor) -> None:
         self._path = os.path.join(directory, data_directory.STASH_CONNECTION)
@@ -34,19 +35,19 @@ class StashLink:
         self._connection: StashConnection | None = None
         self._client: StashClient | None = None
         self._problems: tuple[str, ...] = ()
-        self.settings: Settings | None = None  # as last read
-        self._take(_read(self._path))
+        self.settings: Settings | None = None  # as last read; None: never
+        self._use(_read(self._path))
 
     def offer(self, content: bytes) -> bool:
-        """Take and keep the connection of an inbox entry; whether it was one."""
+        """Use and store the connection in an inbox entry. False if the entry holds none."""
         before = self._connection
-        if not self._take(content):
+        if not self._use(content):
             return False
         if self._connection != before:
-            self._keep(content)
+            self._store(content)
         return True
 
-    def _take(self, content: bytes) -> bool:
+    def _use(self, content: bytes) -> bool:
         try:
             data = json.loads(content)
             connection = parse_connection(data.get("server_connection") if isinstance(data, dict) else None)
@@ -58,19 +59,19 @@ class StashLink:
             self._connection = connection
         return True
 
-    def _keep(self, content: bytes) -> None:
+    def _store(self, content: bytes) -> None:
         try:
             write_atomically(self._path, content, sync=False)
         except OSError:
-            pass  # this worker knows it; the next event tells the next one
+            pass  # this worker has it in memory, and the next event brings it to the next worker
 
     @property
     def is_known(self) -> bool:
-        """Whether an event has said yet where Stash is."""
+        """Whether an event has told where Stash is."""
         return self._connection is not None
 
     def client(self) -> StashClient:
-        """The client of the newest connection. Raises StashUnavailable before any was offered."""
+        """The client for the newest connection. Raises StashUnavailable if there is none yet."""
         if self._connection is None:
             raise StashUnavailable("no event has said yet where Stash is")
         if self._client is None:
@@ -78,7 +79,7 @@ class StashLink:
         return self._client
 
     def read_settings(self) -> Settings:
-        """Ask Stash for the settings; what is wrong with them is said once. Raises StashUnavailable, StashRefused."""
+        """Read the settings from Stash and log each problem once. Raises StashUnavailable and StashRefused."""
         configuration = self.client().fetch_configuration()
         self._redactor.add("api key", configuration.api_key)
         settings, problems = parse_settings(configuration.plugin, os.environ)
@@ -91,11 +92,11 @@ class StashLink:
         return settings
 
     def last_settings(self) -> Settings:
-        """The settings as last read; read now when they never were. Raises as `read_settings`."""
+        """The settings last read, or read now for the first time. Raises what `read_settings` raises."""
         return self.settings or self.read_settings()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the client's connection."""
         self._close_client()
 
     def _close_client(self) -> None:
@@ -112,8 +113,8 @@ def _read(path: str) -> bytes:
         return b""
 
 
-def obey_log_settings(log: logging.Logger, settings: Settings) -> None:
-    """From the next line on, in every log of this process."""
+def apply_log_settings(log: logging.Logger, settings: Settings) -> None:
+    """Set the level and the hiding of paths from the next line on, in every log of this process."""
     log.setLevel(logging.DEBUG if settings.debug_logging else logging.INFO)
     for handler in logging.getLogger().handlers:
         for each in handler.filters:

@@ -1,4 +1,4 @@
-"""Whether Stash answers, and what the user set there: read again now and then, and whoever goes by it is told."""
+"""Watches whether Stash answers, and reads the settings again from time to time to apply changes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class StashTimes:
     """In real seconds.
 
-    While something stops the drain the settings are read again every `settings_s`, and after an event at most every
-    `settings_after_event_s`. A Stash that is away is asked again every `retry_s`, for `away_limit_s`.
+    While something stops the drain, the settings are read again every `settings_s`; after an event this may be as often
+    as every `settings_after_event_s`. While Stash is away, it is asked again every `retry_s`, for `away_limit_s`.
     """
 
     settings_s: float
@@ -32,7 +32,7 @@ class StashTimes:
 
 
 def stash_times(clock: Clock) -> StashTimes:
-    """Settings every 10 s, or 1 s after an event; a retry every 2 s, for 10 minutes."""
+    """Settings every 10 s, after an event every 1 s; a retry every 2 s for 10 minutes."""
     return StashTimes(
         settings_s=clock.interval(10),
         settings_after_event_s=clock.interval(1),
@@ -42,7 +42,7 @@ def stash_times(clock: Clock) -> StashTimes:
 
 
 class StashWatch:
-    """`on_new_settings`: called with the settings, and whether they replace others that this worker has read.
+    """`on_new_settings`: called with new settings, and whether this worker has read others before.
 
     Times are epoch seconds.
     """
@@ -61,37 +61,37 @@ class StashWatch:
         self._on_new_settings = on_new_settings
         self._times = stash_times(clock)
         self._log = log
-        self._applied: Settings | None = None  # as others were last told; the link may have read newer ones
+        self._applied: Settings | None = None  # as last passed on; the link may have read newer ones
         self._read_at = 0.0
         self._away_since: float | None = None
         self._retry_at = 0.0
 
     @property
     def is_away(self) -> bool:
-        """Whether Stash failed at the last thing that it was asked, its settings aside."""
+        """Whether Stash failed to answer the last request, other than for its settings."""
         return self._away_since is not None
 
     @property
     def is_paused(self) -> bool:
-        """Whether the settings, as last read, say to push nothing."""
+        """Whether *Pause* was on when the settings were last read."""
         settings = self._link.settings
         return bool(settings and settings.paused)
 
-    def rests_for_s(self, now: float) -> float:
-        """How long not to ask Stash again, since it is away; 0 when it may be asked."""
+    def retry_in_s(self, now: float) -> float:
+        """How long to wait before asking an absent Stash again; 0 if it may be asked now."""
         return max(0.0, self._retry_at - now) if self.is_away else 0.0
 
-    def is_given_up(self, now: float) -> bool:
-        """Whether Stash has been away for so long that the worker leaves."""
+    def is_away_too_long(self, now: float) -> bool:
+        """Whether Stash has been away so long that the worker leaves."""
         return self._away_since is not None and now - self._away_since >= self._times.away_limit_s
 
-    def are_settings_old(self, now: float, *, after_event: bool) -> bool:
-        """Whether to read the settings again although no batch starts; true before they were ever read."""
+    def are_settings_stale(self, now: float, *, after_event: bool) -> bool:
+        """Whether to read the settings again even though no batch starts; True if they were never read."""
         limit_s = self._times.settings_after_event_s if after_event else self._times.settings_s
         return self._applied is None or abs(now - self._read_at) >= limit_s
 
     def read_settings(self, now: float) -> Settings:
-        """Ask Stash. That it answers this does not end its being away: it may still fail for scenes.
+        """Read the settings and pass on new ones. This does not end an absence: Stash may still fail for scenes.
 
         Raises StashUnavailable and StashRefused.
         """
@@ -102,7 +102,7 @@ class StashWatch:
         return settings
 
     def note_away(self, text: str, now: float) -> None:
-        """Stash failed, and would fail for the next scene too. Said once."""
+        """Stash failed and would fail for the next scene too. Logged once for each absence."""
         self._worker_file.report(WAITING_FOR_STASH, now, stopped_by="stash")
         if self._away_since is None:
             self._away_since = now
@@ -110,5 +110,5 @@ class StashWatch:
         self._retry_at = now + self._times.retry_s
 
     def note_back(self) -> None:
-        """Stash answered what it failed at before."""
+        """Stash answered a request like the one that failed."""
         self._away_since = None

@@ -1,4 +1,4 @@
-"""Commands are carried out once each, whichever of their steps a kill follows."""
+"""Each command is carried out once, whichever of its steps is interrupted by a kill."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ LOG = logging.getLogger("test")
 
 
 class Killed(BaseException):
-    """What SIGKILL would do."""
+    """Stands for SIGKILL: nothing in the program catches it."""
 
 
-class Office:
-    """One life of a worker, as far as commands go."""
+class CommandWorker:
+    """A worker that does nothing but serve commands."""
 
     def __init__(self, directory: Path, more: Mapping[str, Callable[..., Mapping[str, object]]] | None = None) -> None:
         self.directory = str(directory)
@@ -43,19 +43,19 @@ class Office:
         self.ledger = Ledger(self.directory)
         self.queue = JobQueue(os.path.join(self.directory, "queue"))
         self.store = CommandStore(self.ledger)
-        made = Clearing(
+        clearing = Clearing(
             directory=self.directory, queue=self.queue, ledger=self.ledger, store=self.store, clock=self.clock
         )
         handlers: dict[str, Any] = {
-            "clear_queue": made.clear_queue, "clear_dlq": made.clear_dlq, "restore_cleared": made.restore_cleared,
-            **(more or {}),
+            "clear_queue": clearing.clear_queue, "clear_dlq": clearing.clear_dlq,
+            "restore_cleared": clearing.restore_cleared, **(more or {}),
         }  # fmt: skip
         self.commands = Commands(
             directory=self.directory, store=self.store, handlers=handlers, clock=self.clock, log=LOG
         )
 
     def ask(self, command_id: str, what: str, *, at: float | None = None) -> None:
-        """`at`: two commands within a tick of the file system's clock have no order."""
+        """`at`: sets the order of commands that are asked within one tick of the file system's clock."""
         inbox.publish(self.directory, command_entry(command_id), command_content(command_id, what, {}, 0.0))
         if at is not None:
             os.utime(os.path.join(inbox.folder(self.directory), command_entry(command_id)), (at, at))
@@ -74,12 +74,12 @@ class Office:
 
 
 @contextmanager
-def office(directory: Path, **more: Any) -> Iterator[Office]:
-    made = Office(directory, **more)
+def command_worker(directory: Path, **more: Any) -> Iterator[CommandWorker]:
+    worker = CommandWorker(directory, **more)
     try:
-        yield made
+        yield worker
     finally:
-        made.close()
+        worker.close()
 
 
 def a_job(scene_id: int) -> Job:
@@ -90,7 +90,7 @@ def a_job(scene_id: int) -> Job:
 
 
 def stop_at_step(monkeypatch: pytest.MonkeyPatch, number: int) -> Callable[[], bool]:
-    """A kill before the `number`-th change of anything on disk; whether it came to that."""
+    """Kill before the `number`-th change on disk. The result tells whether that many changes were tried."""
     steps = Counter[str]()
 
     def killing(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,24 +111,24 @@ def stop_at_step(monkeypatch: pytest.MonkeyPatch, number: int) -> Callable[[], b
 
 
 @pytest.mark.parametrize("step", range(1, 25))
-def test_clear_and_restore_keep_every_job_whatever_step_a_kill_hits(
+def test_clear_and_restore_lose_no_job_whichever_step_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     jobs = [a_job(scene_id) for scene_id in (1, 2, 3)]
-    with office(tmp_path) as before:
+    with command_worker(tmp_path) as before:
         before.queue.add_all(jobs[:2])
         before.ask("c1", "clear_queue")
         before.serve()
         before.queue.add(jobs[2])
         before.ask("c2", "clear_queue", at=1000.0)
         before.ask("r1", "restore_cleared", at=2000.0)
-    with office(tmp_path) as killed, monkeypatch.context() as patch:
+    with command_worker(tmp_path) as killed, monkeypatch.context() as patch:
         was_hit = stop_at_step(patch, step)
         try:
             killed.serve()
         except Killed:
             assert was_hit()
-    with office(tmp_path) as after:
+    with command_worker(tmp_path) as after:
         after.serve()
         assert after.answer("c1")["output"]["cleared"] == 2
         assert after.answer("c2")["output"]["cleared"] == 1
@@ -141,68 +141,68 @@ def test_clear_and_restore_keep_every_job_whatever_step_a_kill_hits(
         assert not os.listdir(inbox.folder(after.directory))
 
 
-def test_dead_letters_come_back_as_they_were(tmp_path: Path) -> None:
-    with office(tmp_path) as made:
-        DeadLetters(made.ledger).bury(a_job(1), None, now=6.0)
-        before = DeadLetters(made.ledger).all()
-        made.ask("c1", "clear_dlq")
-        made.serve()
-        assert not DeadLetters(made.ledger).all()
-        made.ask("r1", "restore_cleared")
-        made.serve()
-        assert DeadLetters(made.ledger).all() == before
+def test_dead_letters_are_restored_unchanged(tmp_path: Path) -> None:
+    with command_worker(tmp_path) as worker:
+        DeadLetters(worker.ledger).bury(a_job(1), None, now=6.0)
+        before = DeadLetters(worker.ledger).all()
+        worker.ask("c1", "clear_dlq")
+        worker.serve()
+        assert not DeadLetters(worker.ledger).all()
+        worker.ask("r1", "restore_cleared")
+        worker.serve()
+        assert DeadLetters(worker.ledger).all() == before
 
 
-def test_an_edit_after_the_clear_stays(tmp_path: Path) -> None:
-    with office(tmp_path) as made:
-        made.queue.add(a_job(1))
-        made.ask("c1", "clear_queue")
+def test_clear_keeps_edits_made_after_the_command(tmp_path: Path) -> None:
+    with command_worker(tmp_path) as worker:
+        worker.queue.add(a_job(1))
+        worker.ask("c1", "clear_queue")
         later = Job(scene_id=1, reason=Reason.HOOK, first_event_at=1e11, last_event_at=1e11)
-        made.queue.add(later)
-        made.serve()
-        assert made.answer("c1") == {"output": {"cleared": 0, "backup": None}}
-        assert len(made.queue) == 1
+        worker.queue.add(later)
+        worker.serve()
+        assert worker.answer("c1") == {"output": {"cleared": 0, "backup": None}}
+        assert len(worker.queue) == 1
 
 
-def test_a_refusal_and_an_unknown_word_are_answers(tmp_path: Path) -> None:
+def test_refused_and_unknown_commands_are_answered_with_an_error(tmp_path: Path) -> None:
     def refuse(_: object) -> Mapping[str, object]:
         raise CommandRefused("not like this")
 
-    with office(tmp_path, more={"refused": refuse}) as made:
-        made.ask("a", "refused")
-        made.ask("b", "nonsense")
-        made.serve()
-        assert made.answer("a") == {"error": "not like this"}
-        assert "nonsense" in made.answer("b")["error"]
+    with command_worker(tmp_path, more={"refused": refuse}) as worker:
+        worker.ask("a", "refused")
+        worker.ask("b", "nonsense")
+        worker.serve()
+        assert worker.answer("a") == {"error": "not like this"}
+        assert "nonsense" in worker.answer("b")["error"]
 
 
-def test_a_command_that_ends_each_worker_is_given_up(tmp_path: Path) -> None:
+def test_a_command_that_crashes_every_worker_is_given_up(tmp_path: Path) -> None:
     def fail(_: object) -> Mapping[str, object]:
         raise ZeroDivisionError
 
-    with office(tmp_path) as made:
-        made.ask("a", "fails")
-    for _ in range(commands.TRIES):
-        with office(tmp_path, more={"fails": fail}) as made, pytest.raises(ZeroDivisionError):
-            made.serve()
-    with office(tmp_path, more={"fails": fail}) as made:
-        made.serve()
-        assert "3 times" in made.answer("a")["error"]
+    with command_worker(tmp_path) as worker:
+        worker.ask("a", "fails")
+    for _ in range(commands.MAX_TRIES):
+        with command_worker(tmp_path, more={"fails": fail}) as worker, pytest.raises(ZeroDivisionError):
+            worker.serve()
+    with command_worker(tmp_path, more={"fails": fail}) as worker:
+        worker.serve()
+        assert "3 times" in worker.answer("a")["error"]
 
 
 def test_a_withdrawn_or_damaged_command_does_nothing(tmp_path: Path) -> None:
-    with office(tmp_path) as made:
-        made.queue.add(a_job(1))
-        inbox.publish(made.directory, command_entry("bad"), b"{ half a com")
-        made.ask("gone", "clear_queue")
-        entries = inbox.list_entries(made.directory, made.clock.now())[0]
-        os.unlink(os.path.join(inbox.folder(made.directory), command_entry("gone")))
-        made.commands.serve(entries)
-        assert len(made.queue) == 1
-        assert os.listdir(os.path.join(made.directory, "queue", "malformed")) == [".claimed-command-bad"]
+    with command_worker(tmp_path) as worker:
+        worker.queue.add(a_job(1))
+        inbox.publish(worker.directory, command_entry("bad"), b"{ half a com")
+        worker.ask("gone", "clear_queue")
+        entries = inbox.list_entries(worker.directory, worker.clock.now())[0]
+        os.unlink(os.path.join(inbox.folder(worker.directory), command_entry("gone")))
+        worker.commands.serve(entries)
+        assert len(worker.queue) == 1
+        assert os.listdir(os.path.join(worker.directory, "queue", "malformed")) == [".claimed-command-bad"]
 
 
-def test_a_command_that_was_answered_is_never_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answered_command_is_never_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[object] = []
 
     def once(command: object) -> Mapping[str, object]:
@@ -212,13 +212,13 @@ def test_a_command_that_was_answered_is_never_done_again(tmp_path: Path, monkeyp
     def kill(_: str) -> None:
         raise Killed
 
-    with office(tmp_path, more={"once": once}) as made, monkeypatch.context() as patch:
-        made.ask("a", "once")
+    with command_worker(tmp_path, more={"once": once}) as worker, monkeypatch.context() as patch:
+        worker.ask("a", "once")
         patch.setattr(commands, "_unlink", kill)
         with pytest.raises(Killed):
-            made.serve()
-        os.unlink(answer_path(made.directory, "a"))  # its task has fetched it
-    with office(tmp_path, more={"once": once}) as made:
-        assert made.serve() == 1
-        assert made.answer("a") == {"output": {"times": 1}}
+            worker.serve()
+        os.unlink(answer_path(worker.directory, "a"))  # the task fetched it
+    with command_worker(tmp_path, more={"once": once}) as worker:
+        assert worker.serve() == 1
+        assert worker.answer("a") == {"output": {"times": 1}}
     assert len(done) == 1

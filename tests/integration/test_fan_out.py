@@ -1,4 +1,4 @@
-"""The scenes of a changed entity come into the queue page by page, each once."""
+"""The scenes of a changed entity are queued page by page, each once."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def settle(ledger: Ledger, scene_id: int) -> None:
     ledger.store_judgement(scene, Judgement.PUSHED, fingerprint="f", now=1.0)
 
 
-def test_one_step_is_one_page_and_the_entry_stays_until_the_last(
+def test_each_step_queues_one_page_and_the_entry_stays_until_the_last(
     tmp_path: Path, fan_out: FanOut, queue: JobQueue, stash: PagedStash
 ) -> None:
     stash.scene_ids = list(range(1, 2 * ENTITY_PAGE + 2))
@@ -90,7 +90,7 @@ def test_one_step_is_one_page_and_the_entry_stays_until_the_last(
     assert not Path(event.path).exists()
 
 
-def test_a_scene_that_both_know_gets_one_event_and_one_that_stash_forgot_is_found(
+def test_a_scene_known_to_ledger_and_stash_is_queued_once_and_one_known_to_either_is_found(
     tmp_path: Path, fan_out: FanOut, queue: JobQueue, ledger: Ledger, stash: PagedStash
 ) -> None:
     for scene_id in (1, 2):
@@ -104,7 +104,7 @@ def test_a_scene_that_both_know_gets_one_event_and_one_that_stash_forgot_is_foun
     assert queue.generation(2) == generation
 
 
-def test_a_later_event_of_the_same_entity_begins_from_the_start(
+def test_a_later_event_of_the_same_entity_starts_over(
     tmp_path: Path, fan_out: FanOut, stash: PagedStash
 ) -> None:
     stash.scene_ids = list(range(1, ENTITY_PAGE + 2))
@@ -117,7 +117,7 @@ def test_a_later_event_of_the_same_entity_begins_from_the_start(
     assert stash.pages == [1, 1, 2]
 
 
-def test_a_ledger_of_many_pages_is_read_to_its_end(
+def test_all_pages_of_the_ledger_are_read(
     tmp_path: Path, fan_out: FanOut, queue: JobQueue, ledger: Ledger
 ) -> None:
     for scene_id in range(1, ENTITY_PAGE + 3):

@@ -1,4 +1,4 @@
-"""Batches of scenes through ReadAhead and Pusher into the simulated Plex: what they cost, what they must not miss."""
+"""Pushes batches through ReadAhead and Pusher into the simulated Plex: their cost, and changes in between."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ TOKEN = "right"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bulk:
-    """What a bulk push works with."""
+    """What a bulk push needs."""
 
     sim: PlexSim
     pusher: Pusher
     queue: JobQueue
-    ahead: ReadAhead
+    read_ahead: ReadAhead
 
-    def read_ahead(self, scenes: Sequence[Scene]) -> list[Job]:
+    def read(self, scenes: Sequence[Scene]) -> list[Job]:
         jobs = [Job(scene_id=scene.id, reason=Reason.SYNC, first_event_at=1, last_event_at=1) for scene in scenes]
         for job in jobs:
             self.queue.add(job)
-        self.ahead.fill(jobs, SceneShelf(scenes).as_client())
-        self.ahead.read_items(jobs, self.pusher)
+        self.read_ahead.fill(jobs, SceneShelf(scenes).as_client())
+        self.read_ahead.read_items(jobs, self.pusher)
         return jobs
 
     def push(self, job: Job) -> Outcome:
-        scene = self.ahead.take(job)
+        scene = self.read_ahead.take(job)
         assert scene
         target, stash = self.pusher.target(scene), SceneShelf([]).as_client()
-        return self.pusher.push(job, target, self.ahead.items, stash, began_at=1.0)
+        return self.pusher.push(job, target, self.read_ahead.items, stash, began_at=1.0)
 
-    def asked(self) -> list[tuple[str, str]]:
+    def requests(self) -> list[tuple[str, str]]:
         return [(request.method, request.path) for request in self.sim.requests]
 
 
@@ -72,7 +72,7 @@ def bulk(tmp_path: Path) -> Iterator[Bulk]:
         index, log = Index(str(tmp_path), sim.url), logging.getLogger("test")
         finder = Finder(plex, index, clock=Clock(), log=log)
         pusher = Pusher(plex=plex, finder=finder, ledger=ledger, settings=settings, clock=Clock(), log=log)
-        yield Bulk(sim=sim, pusher=pusher, queue=queue, ahead=ReadAhead(queue))
+        yield Bulk(sim=sim, pusher=pusher, queue=queue, read_ahead=ReadAhead(queue))
         plex.close()
         index.close()
         queue.close()
@@ -86,11 +86,11 @@ def add_scenes(bulk: Bulk, count: int) -> list[Scene]:
     return [a_scene(number, file) for number, file in enumerate(files, 1)]
 
 
-def test_scenes_of_a_first_sync_cost_one_put_each_and_a_share_of_one_get(bulk: Bulk) -> None:
+def test_a_first_sync_costs_one_put_per_scene_and_three_gets_per_batch(bulk: Bulk) -> None:
     scenes = add_scenes(bulk, BATCH)
-    for job in bulk.read_ahead(scenes):
+    for job in bulk.read(scenes):
         assert bulk.push(job).rating_keys == (job.scene_id,)
-    methods = [method for method, _ in bulk.asked()]
+    methods = [method for method, _ in bulk.requests()]
     assert methods.count("PUT") == BATCH
     assert methods.count("GET") == 3  # libraries, sweep, items
     assert [bulk.sim.item(scene.id).title for scene in scenes] == [scene.title for scene in scenes]
@@ -100,73 +100,73 @@ def test_an_item_replaced_after_the_sweep_is_found_under_its_new_key(bulk: Bulk)
     scenes = add_scenes(bulk, SWEEP_MIN_SCENES)
     bulk.pusher.finder.sweeper.sweep_all()
     new_key = bulk.sim.replace_file(1)
-    first, *_ = bulk.read_ahead(scenes)
+    first, *_ = bulk.read(scenes)
     assert bulk.push(first).rating_keys == (new_key,)
 
 
-def test_an_item_whose_file_was_moved_after_the_sweep_is_not_touched(bulk: Bulk) -> None:
+def test_a_scene_whose_item_was_removed_after_the_sweep_is_not_in_plex(bulk: Bulk) -> None:
     scenes = add_scenes(bulk, SWEEP_MIN_SCENES)
     bulk.pusher.finder.sweeper.sweep_all()
     bulk.sim.remove_item(1)
-    first, *_ = bulk.read_ahead(scenes)
+    first, *_ = bulk.read(scenes)
     with pytest.raises(NotInPlex):
         bulk.push(first)
 
 
-def test_two_scenes_of_one_item_do_not_share_what_was_read_ahead(bulk: Bulk) -> None:
+def test_two_scenes_in_one_item_do_not_share_the_item_read_ahead(bulk: Bulk) -> None:
     bulk.sim.add_item(1, files=[("/media/a.mp4", 1), ("/media/b.mp4", 2)])
     bulk.pusher.finder.sweeper.sweep_all()
-    first, second = bulk.read_ahead([a_scene(1, ("/media/a.mp4", 1)), a_scene(2, ("/media/b.mp4", 2))])
+    first, second = bulk.read([a_scene(1, ("/media/a.mp4", 1)), a_scene(2, ("/media/b.mp4", 2))])
     bulk.push(first)
     bulk.sim.clear_requests()
     bulk.push(second)
-    assert bulk.asked()[0] == ("GET", "/library/metadata/1")
+    assert bulk.requests()[0] == ("GET", "/library/metadata/1")
 
 
-def test_of_two_scenes_in_one_item_the_one_of_its_first_file_has_it(
+def test_an_item_shared_by_two_scenes_shows_the_one_of_its_first_file(
     bulk: Bulk, caplog: pytest.LogCaptureFixture
 ) -> None:
     bulk.sim.add_item(1, files=[("/media/a.mp4", 1), ("/media/b.mp4", 2)])
     first = a_scene(1, ("/media/a.mp4", 1), tags=(Named(id=1, name="A"),))
     second = a_scene(2, ("/media/b.mp4", 2), tags=(Named(id=2, name="B"),))
     for scene in (second, first, second, second):
-        (job,) = bulk.read_ahead([scene])
+        (job,) = bulk.read([scene])
         bulk.push(job)
         bulk.queue.finish(job.scene_id)
     item = bulk.sim.item(1)
     assert item.title == "Title 1"
-    assert item.genres == ("A",)  # what the other scene had put there left with it
+    assert item.genres == ("A",)  # the tag of the other scene was removed
     assert caplog.text.count("split the item") == 1
 
 
-def test_a_file_recognized_by_its_size_takes_no_item_from_another_scene(bulk: Bulk) -> None:
+def test_a_match_by_size_never_takes_an_item_from_another_scene(bulk: Bulk) -> None:
     bulk.sim.add_item(1, files=[("/media/a/x.mp4", 1)])
-    (job,) = bulk.read_ahead([a_scene(1, ("/media/a/x.mp4", 1))])
+    (job,) = bulk.read([a_scene(1, ("/media/a/x.mp4", 1))])
     bulk.push(job)
-    (job,) = bulk.read_ahead([a_scene(2, ("/media/new/x.mp4", 1))])
+    (job,) = bulk.read([a_scene(2, ("/media/new/x.mp4", 1))])
     with pytest.raises(NotInPlex):
         bulk.push(job)
     assert bulk.sim.item(1).title == "Title 1"
 
 
-def test_an_item_that_only_looked_alike_is_left_for_the_right_one(bulk: Bulk) -> None:
+def test_a_scene_moves_from_a_similar_item_to_the_right_one(bulk: Bulk) -> None:
     bulk.sim.add_item(1, files=[("/media/other/x.mp4", 1)])
-    (job,) = bulk.read_ahead([a_scene(1, ("/media/a/x.mp4", 1))])
+    (job,) = bulk.read([a_scene(1, ("/media/a/x.mp4", 1))])
     assert bulk.push(job).rating_keys == (1,)
     bulk.queue.finish(1)
     key = bulk.sim.add_item(1, files=[("/media/a/x.mp4", 1)])
     bulk.pusher.finder.sweeper.sweep_all()
     assert bulk.pusher.finder.index.seen_scenes() == [1]
-    (job,) = bulk.read_ahead([a_scene(1, ("/media/a/x.mp4", 1), tags=(Named(id=1, name="news"),))])
+    (job,) = bulk.read([a_scene(1, ("/media/a/x.mp4", 1), tags=(Named(id=1, name="news"),))])
     assert bulk.push(job).rating_keys == (key,)
     assert not bulk.pusher.finder.index.awaits_any()
 
 
-def test_a_batch_that_cannot_be_read_is_read_singly(bulk: Bulk) -> None:
+def test_after_a_failed_batch_each_item_is_read_on_its_own(bulk: Bulk) -> None:
     scenes = add_scenes(bulk, SWEEP_MIN_SCENES)
     bulk.sim.fault(Fault.answer(500), path="/library/metadata/", rating_key=2)
     with pytest.raises(PlexServerError):
-        bulk.read_ahead(scenes)
+        bulk.read(scenes)
     job = bulk.queue.job(1)
     assert job
     assert bulk.push(job).rating_keys == (1,)

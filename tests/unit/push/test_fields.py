@@ -41,7 +41,7 @@ def fingerprint(scene: Scene, settings: Settings = PLAIN) -> str:
     return fingerprint_of(wanted_of(scene, settings), plex_files(scene, settings), settings)
 
 
-def test_each_field_of_stash_has_its_place_in_plex() -> None:
+def test_each_stash_field_maps_to_a_plex_field() -> None:
     wanted = wanted_of(FULL, PLAIN)
     assert wanted.values == {
         Field.TITLE: "T",
@@ -58,12 +58,12 @@ def test_each_field_of_stash_has_its_place_in_plex() -> None:
 
 
 @pytest.mark.parametrize(("rating100", "rating"), [(100, "10"), (101, "10"), (0, ""), (-5, ""), (1, "0.1"), (None, "")])
-def test_ratings_out_of_range_are_brought_into_it(rating100: int | None, rating: str) -> None:
+def test_ratings_are_clamped_to_the_range_of_plex(rating100: int | None, rating: str) -> None:
     assert wanted_of(a_scene(rating100=rating100), PLAIN).values[Field.RATING] == rating
 
 
 @pytest.mark.parametrize("name", SKIPPABLE)
-def test_what_is_skipped_is_not_wanted_and_nothing_else_is_lost(name: str) -> None:
+def test_a_skip_setting_drops_its_field_and_no_other(name: str) -> None:
     settings = replace(PLAIN, skip=frozenset({name}))
     wanted, whole = wanted_of(FULL, settings), wanted_of(FULL, PLAIN)
     assert len(wanted.values) + len(picture_kinds(settings)) == len(whole.values) + len(picture_kinds(PLAIN)) - 1
@@ -71,13 +71,13 @@ def test_what_is_skipped_is_not_wanted_and_nothing_else_is_lost(name: str) -> No
     assert fingerprint(FULL, settings) != fingerprint(FULL)
 
 
-def test_excluded_tags_do_not_count_among_the_most() -> None:
+def test_excluded_tags_do_not_count_towards_max_tags() -> None:
     tags = tuple(Named(id=number, name=name) for number, name in enumerate(("[Auto] x", "one", "AUTO: y", "two", "3")))
     settings = replace(PLAIN, exclude_tags=("[auto]*", "auto:*"), max_tags=2)
     assert wanted_of(a_scene(tags=tags), settings).values[Field.GENRES] == ("one", "two")
 
 
-def test_pictures_of_actors_are_sent_where_plex_can_fetch_them_and_carry_no_key() -> None:
+def test_actor_pictures_use_the_address_that_plex_can_reach_and_no_api_key() -> None:
     scene = a_scene(performers=(a_performer(1, "Zoe", "t=5&apikey=s3cr3t"), a_performer(2, "Amy", "t=5&default=true")))
     settings = replace(PLAIN, stash_url_for_plex="http://stash.lan:9999/stash/")
     assert wanted_of(scene, settings).pictures == {"Zoe": "http://stash.lan:9999/stash/performer/1/image"}
@@ -96,11 +96,11 @@ def test_pictures_of_actors_are_sent_where_plex_can_fetch_them_and_carry_no_key(
     ],
     ids=["title", "groups", "parent studio", "order of performers", "file"],
 )
-def test_what_plex_would_show_differently_has_another_fingerprint(change: dict[str, Any]) -> None:
+def test_a_change_that_plex_would_show_changes_the_fingerprint(change: dict[str, Any]) -> None:
     assert fingerprint(replace(FULL, **change)) != fingerprint(FULL)
 
 
-def test_a_performer_who_got_a_picture_has_another_fingerprint() -> None:
+def test_a_new_performer_picture_changes_the_fingerprint() -> None:
     settings = replace(PLAIN, stash_url_for_plex="http://stash.lan:9999")
     pictured = replace(FULL, performers=(a_performer(1, "Zoe"), a_performer(2, "Amy")))
     assert fingerprint(pictured, settings) != fingerprint(FULL, settings)
@@ -119,6 +119,6 @@ def test_an_edit_that_plex_does_not_show_keeps_the_fingerprint() -> None:
 
 
 @pytest.mark.parametrize("change", [{"title": "T"}, {"rating100": 5}, {"groups": (Named(id=1, name="G"),)}])
-def test_one_word_about_a_scene_is_something_to_push(change: dict[str, Any]) -> None:
+def test_a_single_value_is_something_to_push(change: dict[str, Any]) -> None:
     assert has_nothing_to_push(a_scene(rating100=0))
     assert not has_nothing_to_push(a_scene(**change))

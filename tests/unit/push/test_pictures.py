@@ -1,19 +1,19 @@
-"""What the keys of uploads say about what happened to them."""
+"""How uploads are traced by their keys, and which pictures are sent."""
 
 from __future__ import annotations
 
 import pytest
 
 from plex.model import Pictures
-from push.cover import MOST_BYTES, Upload, digest_of, is_persons_choice, reason_not_to_send, resolve_upload
+from push.cover import MAX_BYTES, Upload, digest_of, is_manual_choice, reason_not_to_send, resolve_upload
 from stash.client import Picture
 
-RED, BLUE, HERS = "upload://posters/red", "upload://posters/blue", "upload://posters/hers"
-AGENTS = "media://1/thumb1.jpg"
+RED, BLUE, MANUAL = "upload://posters/red", "upload://posters/blue", "upload://posters/manual"
+AGENT = "media://1/thumb1.jpg"
 JPEG = b"\xff\xd8\xff" + b"x" * 100
 
 
-def there(*uploads: str, selected: str = AGENTS) -> Pictures:
+def pictures(*uploads: str, selected: str = AGENT) -> Pictures:
     return Pictures(uploads=uploads, selected=selected)
 
 
@@ -21,60 +21,61 @@ def picture(content: bytes = JPEG, content_type: str = "image/jpeg") -> Picture:
     return Picture(content=content, content_type=content_type, etag="e")
 
 
-def test_a_picture_is_due_until_it_is_known_to_be_shown() -> None:
-    assert Upload().is_due("red", keep=False)
-    assert Upload(sent="red").is_due("red", keep=False)
-    assert not Upload(sent="red", shown="red").is_due("red", keep=False)
-    assert Upload(sent="red", shown="red").is_due("blue", keep=False)
+def test_a_picture_needs_an_update_until_it_is_known_to_be_shown() -> None:
+    assert Upload().needs_update("red", keep_plex_edits=False)
+    assert Upload(unresolved="red").needs_update("red", keep_plex_edits=False)
+    assert not Upload(unresolved="red", shown="red").needs_update("red", keep_plex_edits=False)
+    assert Upload(unresolved="red", shown="red").needs_update("blue", keep_plex_edits=False)
 
 
-def test_an_upload_without_an_answer_keeps_the_earlier_picture_in_doubt() -> None:
-    assert Upload(shown="red", sent="blue").is_due("red", keep=False)
+def test_an_unresolved_upload_leaves_the_earlier_picture_in_doubt() -> None:
+    assert Upload(shown="red", unresolved="blue").needs_update("red", keep_plex_edits=False)
 
 
-def test_no_cover_is_never_due() -> None:
-    assert not Upload(shown="red").is_due("", keep=False)
+def test_a_scene_without_a_cover_needs_no_update() -> None:
+    assert not Upload(shown="red").needs_update("", keep_plex_edits=False)
 
 
-def test_an_upload_whose_answer_was_lost_shows_in_the_new_key() -> None:
-    settled = resolve_upload(Upload(sent="blue", before=(RED,), shown="red"), there(RED, BLUE, selected=BLUE))
-    assert settled == Upload(shown="blue", keys={"blue": BLUE})
+def test_a_new_key_confirms_an_upload_whose_answer_was_lost() -> None:
+    upload = Upload(unresolved="blue", keys_before=(RED,), shown="red")
+    assert resolve_upload(upload, pictures(RED, BLUE, selected=BLUE)) == Upload(shown="blue", keys={"blue": BLUE})
 
 
-def test_an_upload_that_never_arrived_leaves_what_was_shown() -> None:
-    assert resolve_upload(Upload(sent="blue", before=(RED,), shown="red"), there(RED)) == Upload(shown="red")
+def test_an_upload_that_never_arrived_leaves_the_shown_picture() -> None:
+    upload = Upload(unresolved="blue", keys_before=(RED,), shown="red")
+    assert resolve_upload(upload, pictures(RED)) == Upload(shown="red")
 
 
-def test_an_upload_that_plex_has_lost_is_shown_no_more() -> None:
-    assert resolve_upload(Upload(sent="red", shown="red"), there()) == Upload()
+def test_an_upload_that_plex_lost_is_no_longer_shown() -> None:
+    assert resolve_upload(Upload(unresolved="red", shown="red"), pictures()) == Upload()
 
 
-def test_of_several_new_keys_the_chosen_one_is_somebody_elses() -> None:
-    settled = resolve_upload(Upload(sent="red", shown="red"), there(HERS, RED, selected=HERS))
-    assert settled.keys == {"red": RED}
-    assert is_persons_choice(settled, there(HERS, RED, selected=HERS))
+def test_of_several_new_keys_the_selected_one_is_not_ours() -> None:
+    resolved = resolve_upload(Upload(unresolved="red", shown="red"), pictures(MANUAL, RED, selected=MANUAL))
+    assert resolved.keys == {"red": RED}
+    assert is_manual_choice(resolved, pictures(MANUAL, RED, selected=MANUAL))
 
 
 @pytest.mark.parametrize(
-    ("upload", "now", "is_hers"),
+    ("upload", "current", "is_manual"),
     [
-        (Upload(), there(), False),
-        (Upload(), there(HERS, selected=HERS), True),
-        (Upload(shown="red", keys={"red": RED}), there(RED, selected=RED), False),
-        (Upload(shown="red", keys={"red": RED}), there(RED, selected=AGENTS), True),
-        (Upload(keys={"red": RED}), there(RED, selected=RED), False),
+        (Upload(), pictures(), False),
+        (Upload(), pictures(MANUAL, selected=MANUAL), True),
+        (Upload(shown="red", keys={"red": RED}), pictures(RED, selected=RED), False),
+        (Upload(shown="red", keys={"red": RED}), pictures(RED, selected=AGENT), True),
+        (Upload(keys={"red": RED}), pictures(RED, selected=RED), False),
     ],
-    ids=["nothing yet", "hers before ours", "ours", "back to the agent's", "ours of before"],
+    ids=["nothing yet", "a manual one before ours", "ours", "back to the agent's", "an earlier one of ours"],
 )
-def test_a_persons_choice_is_what_we_did_not_choose(upload: Upload, now: Pictures, is_hers: bool) -> None:
-    assert is_persons_choice(upload, now) is is_hers
+def test_a_picture_that_is_not_ours_is_a_manual_choice(upload: Upload, current: Pictures, is_manual: bool) -> None:
+    assert is_manual_choice(upload, current) is is_manual
 
 
-def test_a_choice_that_is_kept_is_not_asked_for_again_but_for_another_cover() -> None:
-    kept = Upload(kept_from="blue")
-    assert not kept.is_due("blue", keep=True)
-    assert kept.is_due("blue", keep=False)
-    assert kept.is_due("green", keep=True)
+def test_a_kept_choice_is_checked_again_only_for_another_cover() -> None:
+    kept = Upload(withheld="blue")
+    assert not kept.needs_update("blue", keep_plex_edits=True)
+    assert kept.needs_update("blue", keep_plex_edits=False)
+    assert kept.needs_update("green", keep_plex_edits=True)
 
 
 @pytest.mark.parametrize(
@@ -82,26 +83,26 @@ def test_a_choice_that_is_kept_is_not_asked_for_again_but_for_another_cover() ->
     [JPEG, b"\x89PNG\r\n\x1a\n..", b"GIF89a..", b"RIFF....WEBPVP8 ", b"\0\0\0\x1cftypavif"],
     ids=["jpeg", "png", "gif", "webp", "avif"],
 )
-def test_pictures_are_named_by_their_bytes(content: bytes) -> None:
+def test_the_digest_depends_on_the_bytes_alone(content: bytes) -> None:
     assert reason_not_to_send(picture(content)) == ""
     assert digest_of(picture(content)) == digest_of(picture(content, "application/octet-stream"))
     assert digest_of(picture(content)) != digest_of(picture(content + b"."))
 
 
-def test_the_stand_in_is_no_cover_and_no_reason_to_complain() -> None:
+def test_the_placeholder_is_not_a_cover_and_causes_no_warning() -> None:
     stand_in = picture(b"<svg/>", "image/svg+xml")
     assert (digest_of(stand_in), reason_not_to_send(stand_in)) == ("", "")
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(JPEG + b"x" * MOST_BYTES, "10 MB"), (b"%PDF-1.4", "no picture"), (b"", "no picture")],
+    [(JPEG + b"x" * MAX_BYTES, "10 MB"), (b"%PDF-1.4", "no picture"), (b"", "no picture")],
     ids=["large", "pdf", "empty"],
 )
-def test_what_plex_cannot_take_is_not_sent_and_said(content: bytes, words: str) -> None:
+def test_a_picture_that_plex_cannot_show_is_not_sent_and_the_reason_is_given(content: bytes, words: str) -> None:
     assert digest_of(picture(content)) == ""
     assert words in reason_not_to_send(picture(content))
 
 
 def test_ten_megabytes_are_not_too_large() -> None:
-    assert digest_of(picture(JPEG.ljust(MOST_BYTES, b"x")))
+    assert digest_of(picture(JPEG.ljust(MAX_BYTES, b"x")))

@@ -1,14 +1,31 @@
 """The table from verdict to decision."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from local.clock import Clock
-from push.verdicts import Action, Outcome, Verdict, back_off_s, decide, rules
+from outages.scheduler import PauseReason
+from plex import errors
+from push.verdicts import (
+    ROWS,
+    Action,
+    JobEnd,
+    Outcome,
+    StopReason,
+    Verdict,
+    advice_for,
+    back_off_s,
+    decide,
+    retry_rules,
+)
 from store.job import Job, Reason
 from store.judgement import ErrorClass
 
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference.md"
 NOW = 1_700_000_000.0
-RULES = rules(Clock(), max_retries=5, skip_missing=False)
+RULES = retry_rules(Clock(), max_retries=5, skip_missing=False)
 HOUR_S = 3600.0
 
 
@@ -17,17 +34,55 @@ def job(reason: Reason = Reason.HOOK, **changes: object) -> Job:
     return Job(**values)  # type: ignore[arg-type]
 
 
+def test_every_verdict_has_a_row() -> None:
+    assert set(ROWS) == set(Verdict)
+    assert all(verdict.row is ROWS[verdict] for verdict in Verdict)
+
+
+def test_a_verdict_has_an_error_class_exactly_if_it_can_make_a_dead_letter() -> None:
+    can_fail = {verdict for verdict, row in ROWS.items() if row.job in (JobEnd.RETRY, JobEnd.AWAIT_SCAN)}
+    assert can_fail == {verdict for verdict, row in ROWS.items() if row.error}
+
+
+def test_only_verdicts_that_leave_the_job_unchanged_stop_the_drain() -> None:
+    assert {row.stops for row in ROWS.values() if row.job is JobEnd.KEEP} == set(StopReason)
+    assert not [verdict for verdict, row in ROWS.items() if row.stops and row.job is not JobEnd.KEEP]
+
+
+def test_every_error_class_has_advice_of_its_own() -> None:
+    assert len({advice_for(each.value) for each in ErrorClass}) == len(ErrorClass)
+
+
+def test_an_error_class_of_another_version_gets_the_advice_for_bugs() -> None:
+    assert advice_for("PlexOnFire") == advice_for("Bug")
+
+
+@pytest.mark.parametrize("error_class", [each for each in ErrorClass if each is not ErrorClass.BUG])
+def test_every_error_class_but_bug_is_an_error_of_plex(error_class: ErrorClass) -> None:
+    assert issubclass(getattr(errors, error_class.value), errors.PlexError)
+
+
+def test_every_stop_of_the_drain_has_a_documented_name() -> None:
+    lines = [line for line in REFERENCE.read_text(encoding="utf-8").splitlines() if "stopped_by" in line]
+    documented = set(re.findall(r"`(\w+)`", "\n".join(lines)))
+    assert {stop.value for stop in StopReason} <= documented
+
+
+def test_every_pause_is_a_stop_of_the_drain() -> None:
+    assert {reason.value for reason in PauseReason} <= {stop.value for stop in StopReason}
+
+
 @pytest.mark.parametrize("verdict", [Verdict.PUSHED, Verdict.UNCHANGED, Verdict.SKIPPED, Verdict.GONE])
-def test_what_is_done_is_settled(verdict: Verdict) -> None:
-    assert decide(Outcome(verdict=verdict), job(), RULES, now=NOW, chance=0.5).action is Action.FINISH
+def test_a_finished_try_removes_the_job(verdict: Verdict) -> None:
+    assert decide(Outcome(verdict=verdict), job(), RULES, now=NOW, jitter=0.5).action is Action.FINISH
 
 
 @pytest.mark.parametrize(
     "verdict",
     [Verdict.OUTAGE, Verdict.BUSY, Verdict.AUTH, Verdict.SETUP, Verdict.STASH_AWAY, Verdict.STORAGE],
 )
-def test_what_is_not_the_jobs_fault_leaves_it_untouched(verdict: Verdict) -> None:
-    decision = decide(Outcome(verdict=verdict, text="x"), job(attempts=4), RULES, now=NOW, chance=0.5)
+def test_a_failure_that_concerns_all_jobs_leaves_the_job_unchanged(verdict: Verdict) -> None:
+    decision = decide(Outcome(verdict=verdict, text="x"), job(attempts=4), RULES, now=NOW, jitter=0.5)
     assert (decision.action, decision.job) == (Action.KEEP, job(attempts=4))
 
 
@@ -35,32 +90,32 @@ def test_what_is_not_the_jobs_fault_leaves_it_untouched(verdict: Verdict) -> Non
     ("verdict", "tries"),
     [(Verdict.OWN_FAILURE, 5), (Verdict.BUG, 3), (Verdict.AMBIGUOUS, 1), (Verdict.REJECTED, 1)],
 )
-def test_a_failure_of_its_own_ends_among_the_dead_letters_after_its_tries(verdict: Verdict, tries: int) -> None:
+def test_a_job_that_keeps_failing_is_a_dead_letter_after_its_last_try(verdict: Verdict, tries: int) -> None:
     current, actions = job(), []
     for _ in range(tries):
-        decision = decide(Outcome(verdict=verdict, text="why"), current, RULES, now=NOW, chance=0.5)
+        decision = decide(Outcome(verdict=verdict, text="why"), current, RULES, now=NOW, jitter=0.5)
         actions.append(decision.action)
         current = decision.job
     assert actions == [Action.RETRY] * (tries - 1) + [Action.BURY]
     assert (current.attempts, current.error_text, current.failed_first_at) == (tries, "why", NOW)
 
 
-def test_the_error_class_of_a_failure_is_kept() -> None:
+def test_a_failed_job_keeps_its_error_class() -> None:
     outcome = Outcome(verdict=Verdict.OWN_FAILURE, error=ErrorClass.TIMEOUT)
-    assert decide(outcome, job(), RULES, now=NOW, chance=0.5).job.error_class == "PlexTimeout"
-    assert decide(Outcome(verdict=Verdict.BUG), job(), RULES, now=NOW, chance=0.5).job.error_class == "Bug"
+    assert decide(outcome, job(), RULES, now=NOW, jitter=0.5).job.error_class == "PlexTimeout"
+    assert decide(Outcome(verdict=Verdict.BUG), job(), RULES, now=NOW, jitter=0.5).job.error_class == "Bug"
 
 
-def test_back_off_doubles_up_to_its_cap_and_is_spread_by_chance() -> None:
+def test_back_off_doubles_up_to_its_cap_and_is_spread_by_jitter() -> None:
     assert [back_off_s(attempts, RULES, 1.0) for attempts in range(1, 8)] == [5, 10, 20, 40, 80, 80, 80]
     assert back_off_s(3, RULES, 0.25) == 5
     assert back_off_s(10_000, RULES, 1.0) == 80
 
 
-def test_a_file_that_plex_lacks_is_asked_for_ever_more_rarely_for_48_hours() -> None:
+def test_a_file_missing_in_plex_is_retried_at_growing_intervals_for_48_hours() -> None:
     current, now, pauses = job(), NOW, []
     while True:
-        decision = decide(Outcome(verdict=Verdict.NOT_IN_PLEX), current, RULES, now=now, chance=0.5)
+        decision = decide(Outcome(verdict=Verdict.NOT_IN_PLEX), current, RULES, now=now, jitter=0.5)
         if decision.action is not Action.RETRY:
             break
         pauses.append(decision.job.not_before - now)
@@ -72,32 +127,32 @@ def test_a_file_that_plex_lacks_is_asked_for_ever_more_rarely_for_48_hours() -> 
     assert decision.job.attempts == 0
 
 
-def test_time_alone_buries_nothing_without_another_look() -> None:
+def test_a_job_is_not_buried_before_another_look() -> None:
     """A worker that was off for a week asks once more before it gives up."""
-    first = decide(Outcome(verdict=Verdict.NOT_IN_PLEX), job(), RULES, now=NOW, chance=0.5)
+    first = decide(Outcome(verdict=Verdict.NOT_IN_PLEX), job(), RULES, now=NOW, jitter=0.5)
     assert first.action is Action.RETRY
 
 
 @pytest.mark.parametrize("reason", [Reason.SYNC, Reason.RECONCILE, Reason.ENTITY, Reason.CATCH_UP])
-def test_bulk_work_counts_a_missing_scene_and_goes_on(reason: Reason) -> None:
-    decision = decide(Outcome(verdict=Verdict.NOT_IN_PLEX), job(reason), RULES, now=NOW, chance=0.5)
+def test_bulk_jobs_do_not_wait_for_missing_scenes(reason: Reason) -> None:
+    decision = decide(Outcome(verdict=Verdict.NOT_IN_PLEX), job(reason), RULES, now=NOW, jitter=0.5)
     assert decision.action is Action.MISSING
 
 
-def test_missing_scenes_are_dropped_quietly_where_the_user_says_so() -> None:
-    quiet = rules(Clock(), max_retries=5, skip_missing=True)
-    assert decide(Outcome(verdict=Verdict.NOT_IN_PLEX), job(), quiet, now=NOW, chance=0.5).action is Action.MISSING
+def test_skip_missing_finishes_jobs_whose_file_plex_lacks() -> None:
+    quiet = retry_rules(Clock(), max_retries=5, skip_missing=True)
+    assert decide(Outcome(verdict=Verdict.NOT_IN_PLEX), job(), quiet, now=NOW, jitter=0.5).action is Action.MISSING
 
 
-def test_the_time_scale_shortens_every_pause() -> None:
-    fast = rules(Clock(scale=60), max_retries=5, skip_missing=False)
+def test_the_time_scale_shortens_every_wait() -> None:
+    fast = retry_rules(Clock(scale=60), max_retries=5, skip_missing=False)
     assert back_off_s(1, fast, 1.0) == pytest.approx(5 / 60)
-    assert decide(Outcome(verdict=Verdict.NOT_IN_PLEX), job(), fast, now=NOW, chance=0.5).job.not_before == NOW + 0.5
+    assert decide(Outcome(verdict=Verdict.NOT_IN_PLEX), job(), fast, now=NOW, jitter=0.5).job.not_before == NOW + 0.5
 
 
-def test_a_failure_bears_the_outage_that_was_under_way_and_keeps_it() -> None:
+def test_a_failed_job_keeps_the_outage_during_which_it_failed() -> None:
     own = Outcome(verdict=Verdict.OWN_FAILURE)
-    failed = decide(own, job(), RULES, now=NOW, chance=0.0, outage_id=3).job
+    failed = decide(own, job(), RULES, now=NOW, jitter=0.0, outage_id=3).job
     assert failed.outage_id == 3
-    assert decide(own, failed, RULES, now=NOW, chance=0.0).job.outage_id == 3
-    assert decide(Outcome(verdict=Verdict.OUTAGE), job(), RULES, now=NOW, chance=0.0, outage_id=3).job.outage_id == 0
+    assert decide(own, failed, RULES, now=NOW, jitter=0.0).job.outage_id == 3
+    assert decide(Outcome(verdict=Verdict.OUTAGE), job(), RULES, now=NOW, jitter=0.0, outage_id=3).job.outage_id == 0

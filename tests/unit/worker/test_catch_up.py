@@ -1,4 +1,4 @@
-"""Which scenes changed without being judged."""
+"""Which scenes changed since they were last judged."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def is_due(text: str, judged: LastJudgement | None, now: float = EDIT + 5000) ->
 
 
 @given(st.integers(0, 4_000_000_000), st.integers(-48, 56))
-def test_a_time_is_the_same_in_every_offset(at: int, quarters: int) -> None:
+def test_a_time_has_the_same_epoch_in_every_offset(at: int, quarters: int) -> None:
     assert epoch_of(text_of(at, quarters / 4)) == at
 
 
 @pytest.mark.parametrize("text", ["", "2026-11-22", "2026-11-22T18:28:31", "2026-13-22T18:28:31Z", "yesterday", "1"])
-def test_what_is_no_time_has_no_epoch(text: str) -> None:
+def test_text_that_is_not_a_time_has_no_epoch(text: str) -> None:
     assert epoch_of(text) is None
 
 
@@ -39,7 +39,7 @@ def test_fractions_of_a_second_are_dropped() -> None:
     assert epoch_of("2023-11-14T22:13:20.123456789+00:00") == INSTALLED
 
 
-def test_nothing_of_before_the_installation_is_queued() -> None:
+def test_changes_before_the_installation_are_not_queued() -> None:
     assert not is_due(text_of(INSTALLED), None)
     assert not is_due(text_of(INSTALLED - 1), LastJudgement(updated_at="x", settled_at=INSTALLED - 5))
     assert is_due(text_of(INSTALLED + 1), None)
@@ -51,28 +51,26 @@ def test_an_edit_of_a_judged_scene_is_queued_whatever_its_offset() -> None:
     assert not is_due(text_of(EDIT - 60), judged)
 
 
-def test_a_second_edit_within_one_second_is_looked_for_once_that_second_is_over() -> None:
+def test_a_second_edit_within_the_same_second_is_caught_after_that_second() -> None:
     text, judged = text_of(EDIT), LastJudgement(updated_at=text_of(EDIT), settled_at=EDIT + 0.3)
     assert not is_due(text, judged, now=EDIT + 0.5)
     assert is_due(text, judged, now=EDIT + SAME_SECOND_S)
     assert not is_due(text, LastJudgement(updated_at=text, settled_at=EDIT + SAME_SECOND_S))
 
 
-def test_what_was_cleared_stays_cleared_until_the_next_change() -> None:
-    for judged in (
-        LastJudgement(cleared_at=EDIT + 1),
-        LastJudgement(updated_at="old", settled_at=EDIT - 9, cleared_at=EDIT + 1),
-    ):
+def test_a_cleared_scene_stays_cleared_until_its_next_change() -> None:
+    older = LastJudgement(updated_at="old", settled_at=EDIT - 9, cleared_at=EDIT + 1)
+    for judged in (LastJudgement(cleared_at=EDIT + 1), older):
         assert not is_due(text_of(EDIT), judged)
         assert is_due(text_of(EDIT + 2), judged)
 
 
-def test_a_scene_that_stash_could_not_describe_is_looked_at_after_its_next_change_only() -> None:
+def test_a_scene_that_stash_failed_on_is_queued_only_after_its_next_change() -> None:
     assert not is_due(text_of(EDIT), LastJudgement(settled_at=EDIT + 1))
     assert is_due(text_of(EDIT + 2), LastJudgement(settled_at=EDIT + 1))
 
 
-def test_a_time_that_is_none_is_compared_as_text() -> None:
+def test_an_unreadable_time_is_compared_as_text() -> None:
     assert is_due("soon", LastJudgement(updated_at="later", settled_at=1))
     assert not is_due("soon", LastJudgement(updated_at="soon", settled_at=1))
     assert not is_due("soon", None)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from worker.parts import planned
+from worker.parts import due_time
 
 NOW = 1_700_000_000.0
 
 
-def test_what_is_planned_is_due_then() -> None:
+def test_planned_work_is_due_at_its_time() -> None:
     for at in (0.0, NOW - 5, NOW + 60):
-        assert planned(at, NOW, 60) == at
+        assert due_time(at, NOW, 60) == at
 
 
-def test_what_was_planned_before_the_clock_was_put_back_is_due_now() -> None:
-    assert planned(NOW + 61, NOW, 60) == NOW
+def test_work_planned_before_the_clock_was_set_back_is_due_now() -> None:
+    assert due_time(NOW + 61, NOW, 60) == NOW
