@@ -5,10 +5,12 @@ It asks Plex by itself, beside the worker; what it sees goes into an index of it
 
 from __future__ import annotations
 
+from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from local.words import counted
+from plex.edit import LONGEST_LINE_BYTES, text_bytes_for
 from plex.errors import Ambiguous, NotInPlex, PlexError
 from plex.find import Finder
 from plex.index import Index
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from plex.client import PlexClient
+    from plex.fields import Values
     from plex.match import Match
     from plex.model import PlexItem
-    from plex.plan import Owned, Values
+    from plex.plan import Owned, Wanted
     from stash.scene import Scene
     from stash.settings import Settings
     from tasks.context import Context
@@ -80,15 +83,16 @@ def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings)
     shown = []
     for item, match in current:
         owned = owned_among(overview.owners(item.rating_key), scene.id, files, item, path_rules)
-        shown.append(_item(item, match, scene, settings, owned))
+        text_bytes = text_bytes_for(overview.line_bytes(settings.plex_url) or LONGEST_LINE_BYTES)
+        wanted = replace(wanted_of(scene, settings), text_bytes=text_bytes)
+        shown.append(_item(item, match, wanted, settings, owned))
     return shown
 
 
 def _item(
-    item: PlexItem, match: Match, scene: Scene, settings: Settings, owned: Owned | None
+    item: PlexItem, match: Match, wanted: Wanted, settings: Settings, owned: Owned | None
 ) -> Mapping[str, object]:
     """`owned`: None where the item is left to another scene."""
-    wanted = wanted_of(scene, settings)
     edit = plan(item, wanted, owned, keep_plex_edits=settings.keep_plex_edits) if owned else None
     return {
         "rating_key": item.rating_key,
