@@ -9,19 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from plex.edit import LONGEST_TEXT_BYTES, AddName, Change, RemoveName, SetText
-from plex.fields import LISTS, Field, Value, Values
+from plex.fields import LISTS, Field, Value, Values, clean_value, clean_values, names_in, text_of, values_of
 from plex.text import (
     NAME_BYTES,
     SUMMARY_BYTES,
-    TITLE_BYTES,
     clean_line,
     clean_names,
-    clean_rating,
     clean_text,
     cut_to_encoded,
     loose_form,
     name_key,
-    whole_date,
 )
 
 if TYPE_CHECKING:
@@ -108,7 +105,7 @@ def plan(current: PlexItem, wanted: Wanted, owned: Owned, *, keep_plex_edits: bo
     base = resolve_intents(in_plex, owned)
     values = clean_values(wanted.values)
     if values.get(Field.TITLE) == "" and (base.get(Field.TITLE) or not current.title):
-        values[Field.TITLE] = _clean(Field.TITLE, wanted.file_stem)
+        values[Field.TITLE] = clean_value(Field.TITLE, wanted.file_stem)
     values |= _cut_values(values, in_plex, wanted.text_bytes)
     decisions = {
         name: _decide(name, current, values, base, keep=keep_plex_edits) for name in Field if name in values
@@ -121,7 +118,7 @@ def plan(current: PlexItem, wanted: Wanted, owned: Owned, *, keep_plex_edits: bo
     rating = changed.get(Field.RATING)
     return Plan(
         steps=_steps(current, changed, moved, wanted),
-        rating=None if rating is None else _text(rating),
+        rating=None if rating is None else text_of(rating),
         intents=_intents(changed, pushed, moved),
         pushed=pushed,
         changes={name: (in_plex[name], value) for name, value in changed.items()},
@@ -136,28 +133,8 @@ def _intents(changed: Values, pushed: Values, moved: Mapping[Field, tuple[str, .
     final = {name: pushed[name] for name in changed}
     if not moved:
         return (final,) if final else ()
-    between = {name: _without(_names(final[name]), moved[name]) if name in moved else final[name] for name in final}
+    between = {name: _without(names_in(final[name]), moved[name]) if name in moved else final[name] for name in final}
     return between, final
-
-
-def values_of(item: PlexItem) -> dict[Field, Value]:
-    """The item's values as they are in Plex."""
-    return {
-        Field.TITLE: item.title,
-        Field.SUMMARY: item.summary,
-        Field.DATE: item.date,
-        Field.STUDIO: item.studio,
-        Field.RATING: clean_rating(item.rating),
-        Field.DIRECTORS: item.directors,
-        Field.ACTORS: item.actors,
-        Field.GENRES: item.genres,
-        Field.COLLECTIONS: item.collections,
-    }
-
-
-def clean_values(values: Values) -> dict[Field, Value]:
-    """The values cleaned as plex/text.py does."""
-    return {name: _clean(name, value) for name, value in values.items()}
 
 
 def _cut_values(values: Values, in_plex: Values, text_bytes: int) -> dict[Field, Value]:
@@ -179,10 +156,10 @@ def resolve_intents(in_plex: Values, owned: Owned) -> dict[Field, Value]:
 
 def _resolve_text(in_plex: Value, pushed: Value | None, intents: tuple[Value, ...]) -> str | None:
     """The newest owned value that Plex shows, exactly or except for white space; else the value last pushed."""
-    ours = [_text(value) for value in (*reversed(intents), *(() if pushed is None else (pushed,)))]
+    ours = [text_of(value) for value in (*reversed(intents), *(() if pushed is None else (pushed,)))]
     exact = [value for value in ours if value == in_plex]
-    loose = [value for value in ours if loose_form(value) == loose_form(_text(in_plex))]
-    return next(iter(exact + loose), None if pushed is None else _text(pushed))
+    loose = [value for value in ours if loose_form(value) == loose_form(text_of(in_plex))]
+    return next(iter(exact + loose), None if pushed is None else text_of(pushed))
 
 
 def _resolve_names(in_plex: Value, pushed: Value | None, intents: tuple[Value, ...]) -> tuple[str, ...]:
@@ -190,14 +167,14 @@ def _resolve_names(in_plex: Value, pushed: Value | None, intents: tuple[Value, .
 
     A pushed name that Plex does not show is left out if an intent may have removed it.
     """
-    shown = _keys(_names(in_plex))
-    tried = [_keys(_names(value)) for value in intents]
+    shown = _keys(names_in(in_plex))
+    tried = [_keys(names_in(value)) for value in intents]
     sure = [
         name
-        for name in _names(pushed or ())
+        for name in names_in(pushed or ())
         if name_key(name) in shown or all(name_key(name) in keys for keys in tried)
     ]
-    arrived = [name for value in intents for name in _names(value) if name_key(name) in shown]
+    arrived = [name for value in intents for name in names_in(value) if name_key(name) in shown]
     return clean_names([*sure, *arrived])
 
 
@@ -207,12 +184,12 @@ def _decide(name: Field, current: PlexItem, in_stash: Values, base: Values, *, k
     if name in LISTS:
         linked = {name_key(role.name) for role in current.roles if role.tag_key}
         fixed = frozenset(linked) if name is Field.ACTORS else None
-        return _decide_names(_names(in_plex), _names(in_stash[name]), base.get(name), keep=keep, fixed=fixed)
+        return _decide_names(names_in(in_plex), names_in(in_stash[name]), base.get(name), keep=keep, fixed=fixed)
     before = base.get(name)
     return _decide_text(
-        _text(in_plex),
-        _text(in_stash[name]),
-        None if before is None else _text(before),
+        text_of(in_plex),
+        text_of(in_stash[name]),
+        None if before is None else text_of(before),
         # Ratings have no lock, and only a person gives one.
         is_manual=name.value in current.locked or name is Field.RATING,
         keep=keep,
@@ -246,14 +223,14 @@ def _decide_names(
     in_plex: tuple[str, ...], in_stash: tuple[str, ...], base: Value | None, *, keep: bool, fixed: frozenset[str] | None
 ) -> _Decision:
     """`fixed`: for a list whose order matters, keys of names that are never moved; None where the order is Plex's."""
-    shown, wanted, ours = _keys(in_plex), _keys(in_stash), _keys(_names(base or ()))
+    shown, wanted, ours = _keys(in_plex), _keys(in_stash), _keys(names_in(base or ()))
     # Names that a person removed: those that PlexSync removed are no longer in the base.
     removed = ours - shown if keep else frozenset[str]()
     added = [name for name in in_stash if name_key(name) not in shown | removed]
     stays = [name for name in in_plex if name_key(name) in wanted or name_key(name) not in ours]
     moved: tuple[str, ...] = ()
     # An order is sent once, since a Plex that keeps its own order would otherwise get it at every push.
-    was_sent = base is not None and _in_order(_names(base)) == _in_order(in_stash)
+    was_sent = base is not None and _in_order(names_in(base)) == _in_order(in_stash)
     if fixed is not None and not was_sent:
         spelled = {name_key(name): name for name in stays if name_key(name) in ours - fixed}
         moved = _names_to_move(spelled, added, in_stash)
@@ -288,19 +265,6 @@ def _in_order(names: Iterable[str]) -> list[str]:
     return [name_key(name) for name in names]
 
 
-def _clean(name: Field, value: Value) -> Value:
-    if name in LISTS:
-        return clean_names(_names(value))
-    text = _text(value)
-    if name is Field.SUMMARY:
-        return clean_text(text, SUMMARY_BYTES)
-    if name is Field.DATE:
-        return whole_date(text)
-    if name is Field.RATING:
-        return clean_rating(text)
-    return clean_line(text, TITLE_BYTES if name is Field.TITLE else NAME_BYTES)
-
-
 def _steps(
     item: PlexItem, changed: Values, moved: Mapping[Field, tuple[str, ...]], wanted: Wanted
 ) -> tuple[tuple[Change, ...], ...]:
@@ -312,9 +276,9 @@ def _steps(
         if name is Field.RATING:
             continue
         if name not in LISTS:
-            first.append(SetText(field=name, value=_text(value)))
+            first.append(SetText(field=name, value=text_of(value)))
             continue
-        before, after = _names(in_plex[name]), _names(value)
+        before, after = names_in(in_plex[name]), names_in(value)
         first += [RemoveName(field=name, name=each) for each in (*_without(before, after), *moved.get(name, ()))]
         added = [each for each in after if name_key(each) not in _keys(_without(before, moved.get(name, ())))]
         (second if name in moved else first).extend(_additions(name, added, item.roles, wanted.pictures))
@@ -346,7 +310,7 @@ def _pictures_alone(
     if Field.ACTORS not in wanted.values:
         return []
     pictured = _keys(clean_line(name, NAME_BYTES) for name in wanted.pictures)
-    staying = _keys(_without(item.actors if changed is None else _names(changed), moved))
+    staying = _keys(_without(item.actors if changed is None else names_in(changed), moved))
     lacking = [
         role.name
         for role in item.roles
@@ -357,11 +321,3 @@ def _pictures_alone(
 
 def _keys(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name_key(name) for name in names)
-
-
-def _text(value: Value) -> str:
-    return value if isinstance(value, str) else ", ".join(value)
-
-
-def _names(value: Value) -> tuple[str, ...]:
-    return ((value,) if value else ()) if isinstance(value, str) else tuple(value)

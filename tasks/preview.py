@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from local.words import counted
 from plex.edit import LONGEST_LINE_BYTES, text_bytes_for
 from plex.errors import Ambiguous, NotInPlex, PlexError
+from plex.fields import clean_values, values_of
 from plex.find import Finder
 from plex.index import Index
-from plex.plan import clean_values, plan, values_of
+from plex.plan import plan
 from push.fields import wanted_of, why_left_alone
 from push.shared_items import owned_among
 from store.overview import Overview

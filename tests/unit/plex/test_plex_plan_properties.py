@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plex.fields import LISTS, Field, Value
-from plex.plan import Owned, Wanted, clean_values, plan, values_of
+from plex.fields import LISTS, Field, Value, clean_values, values_of
+from plex.plan import Owned, Wanted, plan
 from plex.text import loose_form, name_key
 from tests.support.plex_items import an_item, applied, sent_by
 
