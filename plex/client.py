@@ -5,14 +5,13 @@ Every method raises a PlexError and nothing else for what the server or the netw
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from http import HTTPStatus
-from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from plex.errors import PlexServerError, PlexSetup, Rejected
+from plex.edit import PREFERRED_LINE_BYTES, pack, parameters_of
+from plex.errors import PlexServerError, PlexSetup, Rejected, RequestTooLong
 from plex.model import (
     Identity,
     LeanItem,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from plex.connection import PlexConnection
+    from plex.edit import Change
     from plex.model import PictureKind
 
 _MOVIE_TYPE = ("type", "1")
@@ -40,10 +40,10 @@ _MOVIE_TYPE = ("type", "1")
 _KEYS_PER_READ = 100
 # With more candidates for one file name, the server ignored the filter, or the name is too common.
 _MAX_CANDIDATES = 200
-# nginx and Apache refuse request lines over 8 KiB unless told otherwise; Plex itself takes more.
-_REQUEST_LINE_BYTES = 8_000
+_TOO_LONG = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG)
+# A 400 to a longer line may be about its length: Plex answers both that and a bad value so.
+_REFUSED_AS_BAD = PREFERRED_LINE_BYTES
 _OPERATORS = "=<>! "  # Plex's, and the blanks between them
-_FIELD_END = re.compile(r"[.\[]")
 _updated_at, _added_at = attrgetter("updated_at"), attrgetter("added_at")
 # What a listing leaves out, in python-plexapi's names (base.py, PlexPartialObject._EXCLUDES).
 _LEAN = (
@@ -175,16 +175,46 @@ class PlexClient:
         """Start a scan of one folder of the section. Plex answers before it scans."""
         self._transport.ask(f"/library/sections/{section.key}/refresh", (("path", folder),), method="get")
 
-    def edit(self, item: PlexItem, parameters: Sequence[tuple[str, str]]) -> None:
-        """Send the parameters of a plan in one PUT, or in as few as a proxy's limit for the request line allows.
+    def edit(self, item: PlexItem, changes: Sequence[Change], *, line_bytes: int = PREFERRED_LINE_BYTES) -> None:
+        """Send one step of a plan in one PUT, or in as few as request lines of `line_bytes` allow.
 
-        The parameters of one field stay together, so after each PUT every field is either as before or as planned.
+        Raises RequestTooLong after all that is shorter has arrived. Where Plex rejects a PUT for one of its fields, the
+        other fields are sent without it before Rejected is raised.
         """
-        head = (_MOVIE_TYPE, ("id", str(item.rating_key)))
+        rejected: Rejected | None = None
+        for part in pack(changes, min(line_bytes, PREFERRED_LINE_BYTES)):
+            try:
+                self._put(item, part)
+            except Rejected as error:  # noqa: PERF203 - one try each is the point
+                if error.status == HTTPStatus.NOT_FOUND or isinstance(error, RequestTooLong):
+                    raise
+                rejected = self._put_field_by_field(item, part, error) or rejected
+        if rejected:
+            raise rejected
+
+    def _put_field_by_field(self, item: PlexItem, part: Sequence[Change], rejected: Rejected) -> Rejected | None:
+        """Plex rejected the whole part: the error of the field that it rejects by itself, None if it takes each."""
+        names = dict.fromkeys(change.field for change in part)
+        if len(names) == 1:
+            return rejected
+        first: Rejected | None = None
+        for name in names:
+            try:
+                self._put(item, [change for change in part if change.field is name])
+            except Rejected as error:  # noqa: PERF203 - one try each is the point
+                first = first or error
+        return first
+
+    def _put(self, item: PlexItem, part: Sequence[Change]) -> None:
+        parameters = (_MOVIE_TYPE, ("id", str(item.rating_key)), *parameters_of(part))
         path = f"/library/sections/{item.section_key}/all"
-        limit = _REQUEST_LINE_BYTES - len(f"PUT {path}?{query_string((*head, ('', '')))} HTTP/1.1")
-        for part in split_parameters(parameters, limit):
-            self._transport.ask(path, (*head, *part), method="put")
+        try:
+            self._transport.ask(path, parameters, method="put")
+        except Rejected as error:
+            line_bytes = len(f"PUT {path}?{query_string(parameters)} HTTP/1.1")
+            if error.status in _TOO_LONG or (error.status == HTTPStatus.BAD_REQUEST and line_bytes > _REFUSED_AS_BAD):
+                raise RequestTooLong(error, line_bytes) from error
+            raise
 
     def rate(self, rating_key: int, rating: str) -> None:
         """Set the rating ("0" to "10") of the token's user; "" removes it."""
@@ -244,22 +274,6 @@ def _stretches(text: str) -> list[str]:
         for letter in unicodedata.normalize("NFC", text)
     )
     return [stretch.lstrip(_OPERATORS).rstrip() for stretch in plain.split(",")]
-
-
-def split_parameters(parameters: Sequence[tuple[str, str]], limit: int) -> Iterator[tuple[tuple[str, str], ...]]:
-    """As few parts as possible with queries of at most `limit` bytes; the parameters of one field stay together.
-
-    A field that is longer than the limit gets a part of its own.
-    """
-    part: tuple[tuple[str, str], ...] = ()
-    for _, group in groupby(parameters, key=lambda parameter: _FIELD_END.split(parameter[0])[0]):
-        of_field = tuple(group)
-        if part and len(query_string((*part, *of_field))) > limit:
-            yield part
-            part = ()
-        part += of_field
-    if part:
-        yield part
 
 
 def _total(container: Element) -> int | None:

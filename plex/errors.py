@@ -106,6 +106,15 @@ class Rejected(PlexError):
         self.text = text
 
 
+class RequestTooLong(Rejected):
+    """Plex, or a proxy before it, refuses a request for its length. `line_bytes`: of the request line."""
+
+    def __init__(self, refused: Rejected, line_bytes: int) -> None:
+        super().__init__(refused.status, refused.text, request=f"a request of {line_bytes} bytes")
+        self.line_bytes = line_bytes
+
+
+
 _UNAUTHORIZED, _FORBIDDEN, _REQUEST_TIMEOUT, _TOO_MANY, _UNAVAILABLE = 401, 403, 408, 429, 503
 _REDIRECTS = range(300, 400)
 _REFUSALS = range(400, 500)

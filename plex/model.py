@@ -41,11 +41,16 @@ class LeanItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """An actor's entry: `text` is the part played, `thumb` the address of the picture; "" if there is none."""
+    """An actor's entry; "" where there is none.
+
+    `text`: the part played. `thumb`: the address of the picture. `tag_key`: the link to the person's page, which an
+    actor has whom a metadata agent put there, and loses by being removed and added again.
+    """
 
     name: str
     text: str
     thumb: str
+    tag_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +157,12 @@ def parse_pictures(container: Element) -> Pictures:
 
 def _item(video: Element, section_key: int) -> PlexItem:
     roles = tuple(
-        Role(name=role.get("tag", ""), text=role.get("role", ""), thumb=role.get("thumb", ""))
+        Role(
+            name=role.get("tag", ""),
+            text=role.get("role", ""),
+            thumb=role.get("thumb", ""),
+            tag_key=role.get("tagKey", ""),
+        )
         for role in video.findall("Role")
         if role.get("tag")
     )

@@ -1,53 +1,30 @@
-"""Plans the edit of one item: the parameters of its PUT, its rating, and what PlexSync owns afterwards. Pure.
+"""Plans the edit of one item: what to send, its rating, and what PlexSync owns afterwards. Pure.
 
 For each field, three values are compared: Plex's, Stash's, and the one that PlexSync put into Plex (the base).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
+from plex.edit import LONGEST_TEXT_BYTES, AddName, Change, RemoveName, SetText
+from plex.fields import LISTS, Field, Value, Values, clean_value, clean_values, names_in, text_of, values_of
 from plex.text import (
     NAME_BYTES,
     SUMMARY_BYTES,
-    TITLE_BYTES,
     clean_line,
     clean_names,
-    clean_rating,
     clean_text,
+    cut_to_encoded,
     loose_form,
     name_key,
-    whole_date,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from plex.model import PlexItem
-
-
-class Field(str, Enum):
-    """The fields that are pushed, by their names in Plex's parameters and locks."""
-
-    TITLE = "title"
-    SUMMARY = "summary"
-    DATE = "originallyAvailableAt"
-    STUDIO = "studio"
-    RATING = "userRating"
-    DIRECTORS = "director"
-    ACTORS = "actor"
-    GENRES = "genre"
-    COLLECTIONS = "collection"
-
-
-LISTS = frozenset({Field.DIRECTORS, Field.ACTORS, Field.GENRES, Field.COLLECTIONS})
-
-Value = str | tuple[str, ...]  # a tuple of names for a list field; "" and () are empty
-Values = Mapping[Field, Value]
+    from plex.model import PlexItem, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,30 +44,31 @@ class Wanted:
     """The values of a scene in Stash. A field that is absent from `values` is left alone.
 
     `file_stem`: replaces an empty title, but only where Plex has none or one that PlexSync put there.
-    `pictures`: for an actor's name (as in `values`) the address from which Plex can fetch a picture.
+    `pictures`: for an actor's name (as in `values`) the address from which Plex can fetch a picture. `text_bytes`: how
+    long a text may be for this server, percent-encoded; a longer one is cut at a word, and that is then what is wanted.
     """
 
     values: Values
     file_stem: str
     pictures: Mapping[str, str] = field(default_factory=dict, repr=False)
+    text_bytes: int = LONGEST_TEXT_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What to send to Plex, and what to store.
 
-    `parameters`: of the PUT, not yet escaped, except for names to remove, which Plex unescapes twice. `rating`: for
-    `/:/rate`; "" removes it, None leaves it as it is. `intent`: to be stored before sending. `pushed`: replaces `Owned`
-    afterwards, even if there was nothing to send. `changes`: old and new value of each field that changes.
-    `reorders`: one request removes names and adds them again; check the result with `restore_parameters`.
+    `steps`: what to send, one after the other; a step may be divided over several PUTs (see plex/edit.py). `rating`:
+    for `/:/rate`; "" removes it, None leaves it as it is. `intents`: to be stored before sending, the state after each
+    step. `pushed`: replaces `Owned` afterwards, even if there was nothing to send. `changes`: old and new value of each
+    field that changes.
     """
 
-    parameters: tuple[tuple[str, str], ...] = field(repr=False)
+    steps: tuple[tuple[Change, ...], ...] = field(repr=False)
     rating: str | None
-    intent: Values
+    intents: tuple[Values, ...]
     pushed: Values
     changes: Mapping[Field, tuple[Value, Value]]
-    reorders: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -100,15 +78,20 @@ class Plan:
     @property
     def sends(self) -> bool:
         """Whether there is anything to send, pictures of actors included."""
-        return bool(self.parameters) or self.rating is not None
+        return bool(self.steps) or self.rating is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decision:
-    """`new`: the whole value to set, None to leave it. `base`: what PlexSync owns then, None for nothing."""
+    """What becomes of one field.
+
+    `new`: the whole value that Plex shows afterwards, None to leave it. `base`: what PlexSync owns then, None for
+    nothing. `moved`: names of a list that are removed first and added again in a second step, to stand in order.
+    """
 
     new: Value | None
     base: Value | None
+    moved: tuple[str, ...] = ()
 
 
 def plan(current: PlexItem, wanted: Wanted, owned: Owned, *, keep_plex_edits: bool) -> Plan:
@@ -122,61 +105,42 @@ def plan(current: PlexItem, wanted: Wanted, owned: Owned, *, keep_plex_edits: bo
     base = resolve_intents(in_plex, owned)
     values = clean_values(wanted.values)
     if values.get(Field.TITLE) == "" and (base.get(Field.TITLE) or not current.title):
-        values[Field.TITLE] = _clean(Field.TITLE, wanted.file_stem)
+        values[Field.TITLE] = clean_value(Field.TITLE, wanted.file_stem)
+    values |= _cut_values(values, in_plex, wanted.text_bytes)
     decisions = {
-        name: _decide(name, in_plex, values, base, is_locked=name.value in current.locked, keep=keep_plex_edits)
-        for name in Field
-        if name in values
+        name: _decide(name, current, values, base, keep=keep_plex_edits) for name in Field if name in values
     }
     changed = {name: decision.new for name, decision in decisions.items() if decision.new is not None}
     pushed = {name: value for name, value in base.items() if name not in decisions} | {
         name: decision.base for name, decision in decisions.items() if decision.base is not None
     }
+    moved = {name: decision.moved for name, decision in decisions.items() if decision.moved}
     rating = changed.get(Field.RATING)
-    sent = changed
-    if Field.ACTORS in values and Field.ACTORS not in changed and _lack_pictures(current, wanted.pictures):
-        sent = {**changed, Field.ACTORS: current.actors}
     return Plan(
-        parameters=_parameters(current, sent, wanted.pictures),
-        rating=None if rating is None else _text(rating),
-        # A name that a person removed from a list in Plex stays in the intent: PlexSync did not remove it.
-        intent={name: pushed[name] for name in changed},
+        steps=_steps(current, changed, moved, wanted),
+        rating=None if rating is None else text_of(rating),
+        intents=_intents(changed, pushed, moved),
         pushed=pushed,
         changes={name: (in_plex[name], value) for name, value in changed.items()},
-        reorders=Field.ACTORS in changed and _needs_reordering(current.actors, _names(changed[Field.ACTORS])),
     )
 
 
-def restore_parameters(current: PlexItem, done: Plan, pictures: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Parameters that restore actors which `done` lost; () if none are missing.
+def _intents(changed: Values, pushed: Values, moved: Mapping[Field, tuple[str, ...]]) -> tuple[Values, ...]:
+    """The states that Plex may be found in: after the first step, where names are moved, and after all of it.
 
-    A Plex that adds names before it removes others loses those that one request removes and adds again. `current`: the
-    item as read after `done` was sent.
+    A name that a person removed from a list in Plex stays in the intent: PlexSync did not remove it.
     """
-    target = _names(done.changes[Field.ACTORS][1])
-    if _keys(target) <= _keys(current.actors):
-        return ()
-    return _parameters(current, {Field.ACTORS: target}, pictures)
+    final = {name: pushed[name] for name in changed}
+    if not moved:
+        return (final,) if final else ()
+    between = {name: _without(names_in(final[name]), moved[name]) if name in moved else final[name] for name in final}
+    return between, final
 
 
-def values_of(item: PlexItem) -> dict[Field, Value]:
-    """The item's values as they are in Plex."""
-    return {
-        Field.TITLE: item.title,
-        Field.SUMMARY: item.summary,
-        Field.DATE: item.date,
-        Field.STUDIO: item.studio,
-        Field.RATING: clean_rating(item.rating),
-        Field.DIRECTORS: item.directors,
-        Field.ACTORS: item.actors,
-        Field.GENRES: item.genres,
-        Field.COLLECTIONS: item.collections,
-    }
-
-
-def clean_values(values: Values) -> dict[Field, Value]:
-    """The values cleaned as plex/text.py does."""
-    return {name: _clean(name, value) for name, value in values.items()}
+def _cut_values(values: Values, in_plex: Values, text_bytes: int) -> dict[Field, Value]:
+    """The texts that are too long for this server, cut; one that Plex shows whole already stays whole."""
+    texts = {name: value for name, value in values.items() if isinstance(value, str) and value != in_plex[name]}
+    return {name: cut_to_encoded(value, text_bytes) for name, value in texts.items()}
 
 
 def resolve_intents(in_plex: Values, owned: Owned) -> dict[Field, Value]:
@@ -192,10 +156,10 @@ def resolve_intents(in_plex: Values, owned: Owned) -> dict[Field, Value]:
 
 def _resolve_text(in_plex: Value, pushed: Value | None, intents: tuple[Value, ...]) -> str | None:
     """The newest owned value that Plex shows, exactly or except for white space; else the value last pushed."""
-    ours = [_text(value) for value in (*reversed(intents), *(() if pushed is None else (pushed,)))]
+    ours = [text_of(value) for value in (*reversed(intents), *(() if pushed is None else (pushed,)))]
     exact = [value for value in ours if value == in_plex]
-    loose = [value for value in ours if loose_form(value) == loose_form(_text(in_plex))]
-    return next(iter(exact + loose), None if pushed is None else _text(pushed))
+    loose = [value for value in ours if loose_form(value) == loose_form(text_of(in_plex))]
+    return next(iter(exact + loose), None if pushed is None else text_of(pushed))
 
 
 def _resolve_names(in_plex: Value, pushed: Value | None, intents: tuple[Value, ...]) -> tuple[str, ...]:
@@ -203,31 +167,31 @@ def _resolve_names(in_plex: Value, pushed: Value | None, intents: tuple[Value, .
 
     A pushed name that Plex does not show is left out if an intent may have removed it.
     """
-    shown = _keys(_names(in_plex))
-    tried = [_keys(_names(value)) for value in intents]
+    shown = _keys(names_in(in_plex))
+    tried = [_keys(names_in(value)) for value in intents]
     sure = [
         name
-        for name in _names(pushed or ())
+        for name in names_in(pushed or ())
         if name_key(name) in shown or all(name_key(name) in keys for keys in tried)
     ]
-    arrived = [name for value in intents for name in _names(value) if name_key(name) in shown]
+    arrived = [name for value in intents for name in names_in(value) if name_key(name) in shown]
     return clean_names([*sure, *arrived])
 
 
-def _decide(
-    name: Field, in_plex: Values, in_stash: Values, base: Values, *, is_locked: bool, keep: bool
-) -> _Decision:
+def _decide(name: Field, current: PlexItem, in_stash: Values, base: Values, *, keep: bool) -> _Decision:
     """`keep`: keep a person's edits in Plex."""
+    in_plex = values_of(current)[name]
     if name in LISTS:
-        shown, wanted = _names(in_plex[name]), _names(in_stash[name])
-        return _decide_names(shown, wanted, base.get(name), keep=keep, is_ordered=name is Field.ACTORS)
+        linked = {name_key(role.name) for role in current.roles if role.tag_key}
+        fixed = frozenset(linked) if name is Field.ACTORS else None
+        return _decide_names(names_in(in_plex), names_in(in_stash[name]), base.get(name), keep=keep, fixed=fixed)
     before = base.get(name)
     return _decide_text(
-        _text(in_plex[name]),
-        _text(in_stash[name]),
-        None if before is None else _text(before),
+        text_of(in_plex),
+        text_of(in_stash[name]),
+        None if before is None else text_of(before),
         # Ratings have no lock, and only a person gives one.
-        is_manual=is_locked or name is Field.RATING,
+        is_manual=name.value in current.locked or name is Field.RATING,
         keep=keep,
     )
 
@@ -256,117 +220,104 @@ def _is_shown(in_plex: str, in_stash: str, base: str | None) -> bool:
 
 
 def _decide_names(
-    in_plex: tuple[str, ...], in_stash: tuple[str, ...], base: Value | None, *, keep: bool, is_ordered: bool
+    in_plex: tuple[str, ...], in_stash: tuple[str, ...], base: Value | None, *, keep: bool, fixed: frozenset[str] | None
 ) -> _Decision:
-    shown, wanted, ours = _keys(in_plex), _keys(in_stash), _keys(_names(base or ()))
-    spelled = {name_key(name): name for name in in_plex}
+    """`fixed`: for a list whose order matters, keys of names that are never moved; None where the order is Plex's."""
+    shown, wanted, ours = _keys(in_plex), _keys(in_stash), _keys(names_in(base or ()))
     # Names that a person removed: those that PlexSync removed are no longer in the base.
     removed = ours - shown if keep else frozenset[str]()
-    added = [spelled.get(name_key(name), name) for name in in_stash if name_key(name) not in removed]
-    by_hand = [name for name in in_plex if name_key(name) not in wanted | ours]
-    target = (*added, *by_hand)
-    is_shown = _keys(target) == shown
+    added = [name for name in in_stash if name_key(name) not in shown | removed]
+    stays = [name for name in in_plex if name_key(name) in wanted or name_key(name) not in ours]
+    moved: tuple[str, ...] = ()
     # An order is sent once, since a Plex that keeps its own order would otherwise get it at every push.
-    was_sent = base is not None and _in_order(_names(base)) == _in_order(in_stash)
-    if is_shown and is_ordered and not was_sent:
-        is_shown = not _needs_reordering(in_plex, tuple(added))
+    was_sent = base is not None and _in_order(names_in(base)) == _in_order(in_stash)
+    if fixed is not None and not was_sent:
+        spelled = {name_key(name): name for name in stays if name_key(name) in ours - fixed}
+        moved = _names_to_move(spelled, added, in_stash)
+    rest = _without(stays, moved)
+    last = [name for name in in_stash if name_key(name) in _keys((*added, *moved))]
+    target = (*rest, *last)
+    is_shown = not moved and _keys(target) == shown
     return _Decision(
-        new=None if is_shown else target,
-        base=in_stash if in_stash or base is not None else None,
+        new=None if is_shown else target, base=in_stash if in_stash or base is not None else None, moved=moved
     )
 
 
-def _needs_reordering(in_plex: tuple[str, ...], target: tuple[str, ...]) -> bool:
-    """Whether adding the missing names at the end would not give the order of `target`."""
-    order = _in_order(target)
-    kept = [key for key in _in_order(in_plex) if key in order]
-    return [*kept, *(key for key in order if key not in kept)] != order
+def _names_to_move(spelled: Mapping[str, str], added: Sequence[str], in_stash: Sequence[str]) -> tuple[str, ...]:
+    """The names to remove and add again, so that PlexSync's names stand in Stash's order behind those of others.
+
+    `spelled`: its names that are in the list, in the order of the list, by key. Those before the first that is out of
+    order stay.
+    """
+    now = [*spelled, *(name_key(name) for name in added)]
+    wanted = [key for key in _in_order(in_stash) if key in now]
+    now = [key for key in now if key in wanted]
+    in_place = next((index for index, pair in enumerate(zip(now, wanted, strict=True)) if pair[0] != pair[1]), len(now))
+    return tuple(spelled[key] for key in wanted[in_place:] if key in spelled)
+
+
+def _without(names: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    keys = _keys(others)
+    return tuple(name for name in names if name_key(name) not in keys)
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
     return [name_key(name) for name in names]
 
 
-def _clean(name: Field, value: Value) -> Value:
-    if name in LISTS:
-        return clean_names(_names(value))
-    text = _text(value)
-    if name is Field.SUMMARY:
-        return clean_text(text, SUMMARY_BYTES)
-    if name is Field.DATE:
-        return whole_date(text)
-    if name is Field.RATING:
-        return clean_rating(text)
-    return clean_line(text, TITLE_BYTES if name is Field.TITLE else NAME_BYTES)
-
-
-def _parameters(
-    item: PlexItem, changed: Mapping[Field, Value], pictures: Mapping[str, str]
-) -> tuple[tuple[str, str], ...]:
-    sent: list[tuple[str, str]] = []
+def _steps(
+    item: PlexItem, changed: Values, moved: Mapping[Field, tuple[str, ...]], wanted: Wanted
+) -> tuple[tuple[Change, ...], ...]:
+    """First all that is removed or set, with the names that are new; then the names that are moved, and those after."""
+    first: list[Change] = []
+    second: list[Change] = []
     in_plex = values_of(item)
     for name, value in changed.items():
         if name is Field.RATING:
             continue
-        if name in LISTS:
-            sent += _tag_parameters(name, _names(in_plex[name]), _names(value), is_ordered=name is Field.ACTORS)
-        else:
-            sent.append((f"{name.value}.value", _text(value)))
-        if name is Field.ACTORS:
-            sent += _role_parameters(item, _names(value), pictures)
-        if name is not Field.COLLECTIONS:  # Plex itself locks this field, permanently, whatever is sent
-            sent.append((f"{name.value}.locked", "1"))
-    return tuple(sent)
+        if name not in LISTS:
+            first.append(SetText(field=name, value=text_of(value)))
+            continue
+        before, after = names_in(in_plex[name]), names_in(value)
+        first += [RemoveName(field=name, name=each) for each in (*_without(before, after), *moved.get(name, ()))]
+        added = [each for each in after if name_key(each) not in _keys(_without(before, moved.get(name, ())))]
+        (second if name in moved else first).extend(_additions(name, added, item.roles, wanted.pictures))
+    first += _pictures_alone(item, changed.get(Field.ACTORS), moved.get(Field.ACTORS, ()), wanted)
+    return tuple(tuple(step) for step in (first, second) if step)
 
 
-def _tag_parameters(
-    name: Field, in_plex: tuple[str, ...], target: tuple[str, ...], *, is_ordered: bool
-) -> Iterable[tuple[str, str]]:
-    """The whole list in its order, which is right whether Plex adds it to the old list or replaces that.
-
-    To correct the order, one request removes names and adds them again. That works if Plex removes before it adds;
-    otherwise `restore_parameters` repairs the result.
-    """
-    kept = frozenset[str]() if is_ordered and _needs_reordering(in_plex, target) else _keys(target)
-    gone = [tag for tag in in_plex if name_key(tag) not in kept]
-    if gone:
-        # Plex splits at commas. So commas within a name are escaped here, and again in the request, as in
-        # python-plexapi (EditTagsMixin).
-        yield f"{name.value}[].tag.tag-", ",".join(quote(tag, safe="") for tag in gone)
-    for index, tag in enumerate(target):
-        yield f"{name.value}[{index}].tag.tag", tag
-
-
-def _lack_pictures(item: PlexItem, pictures: Mapping[str, str]) -> bool:
-    pictured = _keys(clean_line(name, NAME_BYTES) for name in pictures)
-    return any(not role.thumb and name_key(role.name) in pictured for role in item.roles)
+def _additions(
+    name: Field, names: Sequence[str], roles: Sequence[Role], pictures: Mapping[str, str]
+) -> list[AddName]:
+    """Actors with the part they played and a picture, where the person has none of their own."""
+    if name is not Field.ACTORS:
+        return [AddName(field=name, name=each) for each in names]
+    played = {name_key(role.name): role for role in roles}
+    by_key = {name_key(clean_line(each, NAME_BYTES)): address for each, address in pictures.items()}
+    added = []
+    for each in names:
+        role, thumb = played.get(name_key(each)), by_key.get(name_key(each), "")
+        if role and role.thumb:  # it belongs to the person, and is lost only if the address is all that Plex knows
+            thumb = role.thumb if role.thumb.startswith("http") else ""
+        added.append(AddName(field=name, name=each, text=role.text if role else "", thumb=thumb))
+    return added
 
 
-def _role_parameters(item: PlexItem, target: tuple[str, ...], pictures: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    """The parts played, which Plex loses if a name is sent again without them, and pictures.
-
-    Pictures go to actors who have none, or who lose theirs because they are removed and added again.
-    """
-    roles = {name_key(role.name): role for role in item.roles}
-    by_key = {name_key(clean_line(name, NAME_BYTES)): address for name, address in pictures.items()}
-    are_removed = _needs_reordering(item.actors, target)
-    for index, actor in enumerate(target):
-        role, picture = roles.get(name_key(actor)), by_key.get(name_key(actor))
-        if role and role.text:
-            yield f"{Field.ACTORS.value}[{index}].tagging.text", role.text
-        if role and role.thumb:
-            picture = role.thumb if are_removed and role.thumb.startswith("http") else None
-        if picture:
-            yield f"{Field.ACTORS.value}[{index}].tag.thumb", picture
+def _pictures_alone(
+    item: PlexItem, changed: Value | None, moved: tuple[str, ...], wanted: Wanted
+) -> list[AddName]:
+    """Actors of Stash who stay where they are in the list and have no picture: named again, with one."""
+    if Field.ACTORS not in wanted.values:
+        return []
+    pictured = _keys(clean_line(name, NAME_BYTES) for name in wanted.pictures)
+    staying = _keys(_without(item.actors if changed is None else names_in(changed), moved))
+    lacking = [
+        role.name
+        for role in item.roles
+        if not role.thumb and not role.tag_key and name_key(role.name) in pictured & staying
+    ]
+    return _additions(Field.ACTORS, lacking, item.roles, wanted.pictures)
 
 
 def _keys(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name_key(name) for name in names)
-
-
-def _text(value: Value) -> str:
-    return value if isinstance(value, str) else ", ".join(value)
-
-
-def _names(value: Value) -> tuple[str, ...]:
-    return ((value,) if value else ()) if isinstance(value, str) else tuple(value)

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from datetime import date
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +38,22 @@ def clean_text(text: str, limit: int) -> str:
 def clean_line(text: str, limit: int) -> str:
     """Text on one line, each run of white space replaced by one blank, cut to at most `limit` bytes of UTF-8."""
     return clean_text(" ".join(_FORBIDDEN.sub("", text).split()), limit)
+
+
+def cut_to_encoded(text: str, limit: int) -> str:
+    """`text`, or as many of its words as have at most `limit` bytes when percent-encoded; part of a word if need be."""
+    if len(quote(text, safe="")) <= limit:
+        return text
+    kept, used = 0, 0
+    for character in text:
+        used += len(quote(character, safe=""))
+        if used > limit:
+            break
+        kept += 1
+    cut = text[:kept]
+    is_between_words = text[kept].isspace() or not cut
+    end = max((index for index, character in enumerate(cut) if character.isspace()), default=0)
+    return cut.rstrip() if is_between_words or not end else cut[:end].rstrip()
 
 
 def name_key(name: str) -> str:

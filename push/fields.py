@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from plex.fields import Field
 from plex.paths import file_stem, map_path
-from plex.plan import Field, Wanted
+from plex.plan import Wanted
 from plex.text import plex_rating
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from plex.fields import Value
     from plex.model import PictureKind
-    from plex.plan import Value
     from stash.scene import Performer, Scene
     from stash.settings import Settings
     from store.overview import LastPushes

@@ -6,11 +6,13 @@ pushed values are stored before the job leaves the queue.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from plex.errors import NotInPlex, Rejected
-from plex.plan import Owned, plan, restore_parameters
+from local.words import named
+from plex.edit import LONGEST_LINE_BYTES, shorter_line, text_bytes_for
+from plex.errors import NotInPlex, Rejected, RequestTooLong
+from plex.plan import Owned, plan
 from push.fields import digest, fingerprint_of, plex_files, reason_to_skip, wanted_of
 from push.locate import Locator, Target
 from push.picture_store import PictureStore
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from plex.client import PlexClient
     from plex.find import Finder
     from plex.model import PlexItem
-    from plex.plan import Plan
+    from plex.plan import Wanted
     from plex.scan import Scans
     from push.locate import Located
     from push.read_ahead import ReadAheadItems
@@ -71,7 +73,9 @@ class Pusher:
         self.shared = SharedItems(ledger, log)
         self._ledger = ledger
         self._clock = clock
+        self._log = log
         self._scans = scans
+        self._line_bytes = ledger.line_bytes(settings.plex_url) or LONGEST_LINE_BYTES
         self._locator = Locator(plex=plex, finder=finder)
         self._picture_store = PictureStore(ledger)
         self._pictures = PicturePusher(plex=plex, store=self._picture_store, settings=settings)
@@ -83,7 +87,7 @@ class Pusher:
         wanted, files = wanted_of(scene, self.settings), plex_files(scene, self.settings)
         return Target(
             scene=scene,
-            wanted=wanted,
+            wanted=replace(wanted, text_bytes=text_bytes_for(self._line_bytes)),
             files=tuple((file.path, file.size) for file in scene.files),
             fingerprint=fingerprint_of(wanted, files, self.settings),
             files_digest=digest(files, self.settings.plex_url, self.settings.plex_library),
@@ -148,27 +152,48 @@ class Pusher:
         return items
 
     def _push_to_item(self, target: Target, item: PlexItem) -> bool:
-        """Make one item show what is wanted. True if anything had to be sent."""
-        scene_id, key = target.scene.id, item.rating_key
+        """Bring one item to what is wanted; whether anything had to be sent.
+
+        What the server refuses for its length is sent once more, shorter, and from then on nothing that long.
+        """
+        wanted, line_bytes, is_sent = target.wanted, self._line_bytes, False
+        while True:
+            try:
+                is_sent = self._send(target.scene.id, item, wanted, line_bytes) or is_sent
+                break
+            except RequestTooLong as error:
+                shorter = shorter_line(min(error.line_bytes, line_bytes))
+                now = self.plex.read_items([item.rating_key]).get(item.rating_key)
+                if shorter is None or now is None:
+                    raise
+                item, line_bytes, is_sent = now, shorter, True
+                wanted = replace(wanted, text_bytes=text_bytes_for(shorter))
+        if line_bytes != self._line_bytes:
+            self._note_line_bytes(target, line_bytes)
+        return is_sent
+
+    def _send(self, scene_id: int, item: PlexItem, wanted: Wanted, line_bytes: int) -> bool:
+        key = item.rating_key
         owned = self._ledger.owners(key).get(scene_id) or Owned(pushed={}, intents=())
-        edit = plan(item, target.wanted, owned, keep_plex_edits=self.settings.keep_plex_edits)
-        if not edit.is_empty:
-            self._ledger.record_intent(scene_id, key, owned, edit.intent)
-        if edit.parameters:
-            self.plex.edit(item, edit.parameters)
-        if edit.reorders:
-            self._restore_lost_names(target, item, edit)
+        edit = plan(item, wanted, owned, keep_plex_edits=self.settings.keep_plex_edits)
+        if edit.intents:
+            self._ledger.record_intent(scene_id, key, owned, edit.intents)
         if edit.rating is not None:
             self.plex.rate(key, edit.rating)
+        for step in edit.steps:
+            self.plex.edit(item, step, line_bytes=line_bytes)
         if edit.sends or edit.pushed != owned.pushed or owned.intents:
             self._ledger.store_pushed(scene_id, key, edit.pushed, now=self._clock.now())
         return edit.sends
 
-    def _restore_lost_names(self, target: Target, item: PlexItem, edit: Plan) -> None:
-        """Add the names that Plex lost when one request removed and added them again."""
-        for current in self.plex.read_items([item.rating_key]).values():
-            if lost := restore_parameters(current, edit, target.wanted.pictures):
-                self.plex.edit(current, lost)
+    def _note_line_bytes(self, target: Target, line_bytes: int) -> None:
+        self._line_bytes = line_bytes
+        self._ledger.store_line_bytes(self.settings.plex_url, line_bytes)
+        self._log.warning(
+            "Plex, or a proxy before it, takes no request longer than %d bytes (seen with %s). Longer texts are cut at "
+            "a word from now on. A direct Plex address, or a higher limit in the proxy, avoids that.",
+            line_bytes, named(target.scene.title, target.scene.id),
+        )  # fmt: skip
 
     def _push_cover(self, push: _Push, keys: tuple[int, ...], sent: Mapping[int, bool] | None = None) -> Outcome:
         """Push the cover, the last step: if it fails, the scene is not judged, and the job is retried for it.

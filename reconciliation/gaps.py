@@ -12,8 +12,9 @@ from plex.plan import plan
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from plex.fields import Field, Value
     from plex.model import PlexItem
-    from plex.plan import Field, Owned, Value, Wanted
+    from plex.plan import Owned, Wanted
 
 # By field: the value in Plex, and the value that PlexSync would set.
 Changes = Mapping["Field", "tuple[Value, Value]"]

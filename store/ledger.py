@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from local import data_directory
 from local.storage import Database
-from plex.plan import Field, Owned
+from plex.fields import Field
+from plex.plan import Owned
 from store import statistics
 from store.judgement import Judgement, LastJudgement
 from store.schema import create_tables
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from plex.plan import Value, Values
+    from plex.fields import Value, Values
     from stash.scene import Scene
     from store.judgement import AttemptTimes
 
@@ -77,11 +78,12 @@ class Ledger:
             items={key: Owned(pushed=_values(pushed), intents=_intents(intents)) for key, pushed, intents in items},
         )
 
-    def record_intent(self, scene_id: int, rating_key: int, owned: Owned, intent: Values) -> None:
-        """Store what is about to be sent, keeping the open intents of earlier attempts."""
-        if intent in owned.intents:
+    def record_intent(self, scene_id: int, rating_key: int, owned: Owned, new: Iterable[Values]) -> None:
+        """Store what is about to be sent, one state after the other, keeping the open intents of earlier attempts."""
+        unknown = [intent for intent in new if intent not in owned.intents]
+        if not unknown:
             return
-        intents = json.dumps([_to_jsonable(values) for values in (*owned.intents, intent)])
+        intents = json.dumps([_to_jsonable(values) for values in (*owned.intents, *unknown)])
         with self.transaction() as database:
             database.execute(
                 "INSERT INTO item (scene_id, rating_key, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, 0)"
@@ -208,6 +210,17 @@ class Ledger:
                 "UPDATE scene SET fingerprint = '' WHERE scene_id IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(scene_ids)),),
             )
+
+    def line_bytes(self, server: str) -> int | None:
+        """The longest request line that this server has been found to take; None if no limit was met."""
+        with self.reading() as database:
+            row = database.execute("SELECT line_bytes FROM server WHERE name = ?", (server,)).fetchone()
+        return int(row[0]) if row else None
+
+    def store_line_bytes(self, server: str, line_bytes: int) -> None:
+        """Remember the longest request line that this server takes."""
+        with self.transaction() as database:
+            database.execute("INSERT OR REPLACE INTO server (name, line_bytes) VALUES (?, ?)", (server, line_bytes))
 
     def timestamp(self, name: str) -> float | None:
         """Return the time stored under this name, in epoch seconds; None if there is none."""

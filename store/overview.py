@@ -151,6 +151,11 @@ class Overview:
         """Return the inferred path map as pairs of Stash's prefix and Plex's prefix."""
         return self._rows(PLEX_INDEX, _INFERRED)
 
+    def line_bytes(self, server: str) -> int | None:
+        """The longest request line that this server has been found to take; None if no limit was met."""
+        rows = self._rows(LEDGER, "SELECT line_bytes FROM server WHERE name = ?", (server,))
+        return int(rows[0][0]) if rows else None
+
     def owners(self, rating_key: int) -> dict[int, Owned]:
         """Return what was put into the item, by scene id."""
         rows = self._rows(LEDGER, _OWNERS, (rating_key,))

@@ -73,6 +73,10 @@ CREATE TABLE IF NOT EXISTS upload (
     PRIMARY KEY (rating_key, kind)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ways (text TEXT NOT NULL);  -- one row: configuration of the last file lookup, JSON
+CREATE TABLE IF NOT EXISTS server (
+    name TEXT PRIMARY KEY,
+    line_bytes INTEGER NOT NULL    -- the longest request line that it takes
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS moment (
     name TEXT PRIMARY KEY, at REAL NOT NULL  -- epoch seconds
 ) WITHOUT ROWID;

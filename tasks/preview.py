@@ -5,14 +5,17 @@ The preview asks Plex itself, beside the worker. What it finds goes into a tempo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from local.words import counted
+from plex.edit import LONGEST_LINE_BYTES, text_bytes_for
 from plex.errors import Ambiguous, NotInPlex, PlexError
+from plex.fields import clean_values, values_of
 from plex.find import Finder
 from plex.index import Index
-from plex.plan import clean_values, plan, values_of
+from plex.plan import plan
 from push.fields import reason_to_skip, wanted_of
 from push.shared_items import owned_after_claim
 from store.overview import Overview
@@ -23,9 +26,10 @@ from tasks.prerequisites import need_packages, open_stash
 
 if TYPE_CHECKING:
     from plex.client import PlexClient
+    from plex.fields import Values
     from plex.match import Match
     from plex.model import PlexItem
-    from plex.plan import Owned, Values
+    from plex.plan import Owned, Wanted
     from stash.scene import Scene
     from stash.settings import Settings
     from tasks.answers import FieldValue
@@ -80,13 +84,14 @@ def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings)
     shown = []
     for item, match in current:
         owned = owned_after_claim(overview.owners(item.rating_key), scene.id, files, item, path_rules)
-        shown.append(_item(item, match, scene, settings, owned))
+        text_bytes = text_bytes_for(overview.line_bytes(settings.plex_url) or LONGEST_LINE_BYTES)
+        wanted = replace(wanted_of(scene, settings), text_bytes=text_bytes)
+        shown.append(_item(item, match, wanted, settings, owned))
     return tuple(shown)
 
 
-def _item(item: PlexItem, match: Match, scene: Scene, settings: Settings, owned: Owned | None) -> PreviewItem:
+def _item(item: PlexItem, match: Match, wanted: Wanted, settings: Settings, owned: Owned | None) -> PreviewItem:
     """`owned`: None if the item belongs to another scene, so that nothing would be sent."""
-    wanted = wanted_of(scene, settings)
     edit = plan(item, wanted, owned, keep_plex_edits=settings.keep_plex_edits) if owned else None
     return PreviewItem(
         rating_key=item.rating_key,

@@ -15,8 +15,8 @@ from local import data_directory, inbox, lock, packages
 from outages.breaker import Circuit, CircuitBreaker
 from outages.history import OutageHistory
 from outages.scheduler import PauseReason, RecoveryScheduler
+from plex.fields import LISTS, Field
 from plex.match import Grade
-from plex.plan import LISTS, Field
 from push.verdicts import Verdict
 from reconciliation.gaps import GapType
 from reconciliation.state import ReconciliationState

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from local.data_directory import RECONCILIATION_CACHE
-from plex.plan import Field
+from plex.fields import Field
 from reconciliation.compare import ITEMS_PER_REQUEST
 from reconciliation.gaps import GapType
 from reconciliation.run import MAX_CHANGES_SHOWN

@@ -14,6 +14,7 @@ import pytest
 
 from plex.client import PlexClient
 from plex.connection import PlexConnection
+from plex.edit import SetText
 from plex.errors import (
     PlexAuthError,
     PlexBusy,
@@ -23,7 +24,9 @@ from plex.errors import (
     PlexSetup,
     PlexTimeout,
     Rejected,
+    RequestTooLong,
 )
+from plex.fields import Field
 from tests.support.plex_items import an_item
 from tests.support.raw_server import RawServer, answer
 
@@ -43,12 +46,13 @@ def error_of(url: str, **options: Any) -> PlexError:
     """The error of a read. An edit must raise the same class, and neither may show the token."""
     client = client_for(url, **options)
     raised: list[PlexError] = []
-    for ask in (client.identity, lambda: client.edit(an_item(), [("title.value", "A")])):
+    for ask in (client.identity, lambda: client.edit(an_item(), [SetText(field=Field.TITLE, value="A")])):
         with pytest.raises(PlexError) as caught:
             ask()
         raised.append(caught.value)
     client.close()
-    assert type(raised[0]) is type(raised[1])
+    # Only of an edit the length can be changed.
+    assert type(raised[0]) is (Rejected if isinstance(raised[1], RequestTooLong) else type(raised[1]))
     assert TOKEN not in "".join("".join(traceback.format_exception(type(e), e, e.__traceback__)) for e in raised)
     return raised[0]
 
@@ -184,7 +188,7 @@ def test_a_read_on_a_closed_kept_alive_connection_is_repeated_but_an_edit_is_not
         client.identity()
         client.identity()
         with pytest.raises(PlexServerDown):
-            client.edit(an_item(), [("title.value", "A")])
+            client.edit(an_item(), [SetText(field=Field.TITLE, value="A")])
         client.close()
 
 
@@ -229,7 +233,7 @@ def test_a_read_needs_a_media_container(sent: bytes) -> None:
 
 def test_an_edit_may_get_an_empty_answer() -> None:
     with RawServer(answer("200 OK", b"")) as server:
-        client_for(server.url).edit(an_item(), [("title.value", "A")])
+        client_for(server.url).edit(an_item(), [SetText(field=Field.TITLE, value="A")])
 
 
 def test_another_service_on_the_port_is_a_server_failure() -> None:

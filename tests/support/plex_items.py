@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from plex.model import PlexItem
+from plex.edit import LONGEST_LINE_BYTES, pack, parameters_of
+from plex.model import PlexItem, Role
 
 if TYPE_CHECKING:
+    from plex.edit import Parameters
     from plex.plan import Plan
 
 NAMES = {
@@ -49,22 +51,40 @@ def folded(name: str) -> str:
     return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
-def with_tags(here: tuple[str, ...], added: list[str], gone: list[str], *, adds: bool) -> tuple[str, ...]:
-    names = {folded(name): name for name in here} if adds or not added else {}
+def with_tags(here: tuple[str, ...], added: list[str], gone: list[str], *, adds_first: bool) -> tuple[str, ...]:
+    names = {folded(name): name for name in here}
+    if adds_first:
+        names |= {folded(name): name for name in added if folded(name) not in names}
     for name in gone:
         names.pop(folded(name), None)
-    for name in added:
-        names.setdefault(folded(name), name)
+    if not adds_first:
+        names |= {folded(name): name for name in added if folded(name) not in names}
     return tuple(names.values())
 
 
-def applied(item: PlexItem, plan: Plan, *, adds: bool = True, loses_line_ends: bool = False) -> PlexItem:
-    """The item after the plan. `adds`: Plex adds the tags sent to the existing ones instead of replacing them."""
+def sent_by(plan: Plan) -> Parameters:
+    """The parameters of all PUTs of the plan, one after the other."""
+    return tuple(parameter for step in plan.steps for parameter in parameters_of(step))
+
+
+def applied(item: PlexItem, plan: Plan, *, adds_first: bool = False, loses_line_ends: bool = False) -> PlexItem:
+    """The item after the plan. `adds_first`: whether Plex adds the names of a request before it removes others."""
+    for step in plan.steps:
+        for part in pack(step, LONGEST_LINE_BYTES):
+            item = after_put(item, parameters_of(part), adds_first=adds_first, loses_line_ends=loses_line_ends)
+    if plan.rating is not None:
+        item = replace(item, rating=plan.rating and f"{float(plan.rating):.1f}")
+    return item
+
+
+def after_put(
+    item: PlexItem, parameters: Parameters, *, adds_first: bool = False, loses_line_ends: bool = False
+) -> PlexItem:
     values: dict[str, Any] = {}
     added: dict[str, list[str]] = {}
     gone: dict[str, list[str]] = {}
     locked = set(item.locked)
-    for key, value in plan.parameters:
+    for key, value in parameters:
         name = key.split(".")[0].split("[")[0]
         if key.endswith(".locked"):
             locked.add(name)
@@ -76,7 +96,9 @@ def applied(item: PlexItem, plan: Plan, *, adds: bool = True, loses_line_ends: b
             added.setdefault(name, []).append(value)
     for name in added.keys() | gone.keys():
         here = getattr(item, NAMES[name])
-        values[NAMES[name]] = with_tags(here, added.get(name, []), gone.get(name, []), adds=adds)
-    if plan.rating is not None:
-        values["rating"] = plan.rating and f"{float(plan.rating):.1f}"
+        values[NAMES[name]] = with_tags(here, added.get(name, []), gone.get(name, []), adds_first=adds_first)
+    if "actors" in values:
+        roles = {folded(role.name): role for role in item.roles}
+        new = Role(name="", text="", thumb="")
+        values["roles"] = tuple(replace(roles.get(folded(name), new), name=name) for name in values["actors"])
     return replace(item, **values, locked=frozenset(locked))

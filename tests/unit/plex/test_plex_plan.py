@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from plex.edit import parameters_of
+from plex.fields import Field, Value
 from plex.model import PlexItem, Role
-from plex.plan import Field, Owned, Plan, Value, Wanted, plan, restore_parameters
-from tests.support.plex_items import an_item, applied
+from plex.plan import Owned, Plan, Wanted, plan
+from tests.support.plex_items import after_put, an_item, applied, sent_by
 
 
 def wanted(**values: Value) -> Wanted:
@@ -27,7 +29,7 @@ def test_a_first_push_sends_each_value_with_its_lock() -> None:
         an_item(),
         wanted(title="A film", summary="Two\nlines", date="2004-03", studio="S", rating="8.5", directors=("D",)),
     )
-    assert done.parameters == (
+    assert sent_by(done) == (
         ("title.value", "A film"),
         ("title.locked", "1"),
         ("summary.value", "Two\nlines"),
@@ -40,22 +42,20 @@ def test_a_first_push_sends_each_value_with_its_lock() -> None:
         ("director.locked", "1"),
     )
     assert done.rating == "8.5"
-    assert done.intent == done.pushed
+    assert done.intents == (done.pushed,)
     assert done.changes[Field.TITLE] == ("clip 001", "A film")
 
 
 def test_collections_are_never_locked() -> None:
-    assert planned(an_item(), wanted(collections=("C",))).parameters == (("collection[0].tag.tag", "C"),)
+    assert sent_by(planned(an_item(), wanted(collections=("C",)))) == (("collection[0].tag.tag", "C"),)
 
 
-def test_a_list_is_sent_whole_in_its_order_and_removed_names_are_listed() -> None:
+def test_of_a_list_only_what_is_new_and_what_is_removed_is_sent() -> None:
     item = an_item(genres=("Hand made", "Old, tag", "kept"))
     done = planned(item, wanted(genres=("New", "Kept")), owned(genres=("Old, tag", "Kept")))
-    assert done.parameters == (
+    assert sent_by(done) == (
         ("genre[].tag.tag-", "Old%2C%20tag"),
         ("genre[0].tag.tag", "New"),
-        ("genre[1].tag.tag", "kept"),
-        ("genre[2].tag.tag", "Hand made"),
         ("genre.locked", "1"),
     )
     assert done.pushed[Field.GENRES] == ("New", "Kept")
@@ -65,7 +65,7 @@ def test_an_equal_value_is_not_sent_and_counts_as_pushed() -> None:
     item = an_item(title="A", rating="8.0", genres=("Drama", "Action"), date="2004-03-01")
     done = planned(item, wanted(title=" A ", rating="8", genres=("action", "drama"), date="2004-03"))
     assert done.is_empty
-    assert done.parameters == ()
+    assert sent_by(done) == ()
     assert done.rating is None
     assert done.pushed == {
         Field.TITLE: "A",
@@ -117,7 +117,7 @@ def test_after_a_crash_a_value_removed_in_stash_leaves_plex_whether_or_not_it_ha
     before = an_item(title="Before", summary="Before", genres=("By hand",))
     first = planned(before, wanted(title="A", summary="B", genres=("C",)))
     item = applied(before, first) if arrived else before
-    second = planned(item, wanted(title="", summary="", genres=()), Owned(pushed={}, intents=(first.intent,)))
+    second = planned(item, wanted(title="", summary="", genres=()), Owned(pushed={}, intents=first.intents))
     after = applied(item, second)
     if arrived:
         assert (after.title, after.summary, after.genres) == ("clip 001", "", ("By hand",))
@@ -158,7 +158,7 @@ def test_a_value_of_an_unresolved_intent_does_not_count_as_a_manual_edit(*, arri
     before = an_item(genres=("By hand",))
     first = planned(before, wanted(title="A", genres=("X",)), keep=True)
     item = applied(before, first) if arrived else before
-    own = Owned(pushed={}, intents=(first.intent,))
+    own = Owned(pushed={}, intents=first.intents)
     second = planned(item, wanted(title="B", genres=("Y",)), own, keep=True)
     assert applied(item, second).title == "B"
     assert set(applied(item, second).genres) == {"By hand", "Y"}
@@ -167,12 +167,12 @@ def test_a_value_of_an_unresolved_intent_does_not_count_as_a_manual_edit(*, arri
 def test_a_removal_that_may_have_arrived_does_not_count_as_a_manual_edit() -> None:
     own = owned({Field.GENRES: ("B",)}, genres=("A", "B"))
     done = planned(an_item(genres=("B",)), wanted(genres=("A", "B")), own, keep=True)
-    assert done.changes == {Field.GENRES: (("B",), ("A", "B"))}
+    assert done.changes == {Field.GENRES: (("B",), ("B", "A"))}
 
 
 def test_a_name_removed_by_a_person_stays_removed_after_a_crash() -> None:
     first = planned(an_item(genres=("B",)), wanted(genres=("A", "B", "C")), owned(genres=("A", "B")), keep=True)
-    own = Owned(pushed={Field.GENRES: ("A", "B")}, intents=(first.intent,))
+    own = Owned(pushed={Field.GENRES: ("A", "B")}, intents=first.intents)
     second = planned(an_item(genres=("B", "C")), wanted(genres=("A", "B", "C")), own, keep=True)
     assert second.is_empty
 
@@ -187,28 +187,38 @@ def test_lost_line_ends_cost_one_extra_push_at_most() -> None:
     assert not planned(after, wanted(summary="one\ntwo"), Owned(pushed=first.pushed)).is_empty
 
 
-def test_parts_played_are_sent_again_and_pictures_go_to_actors_without_one() -> None:
+def test_actors_that_plexsync_did_not_put_there_are_not_touched() -> None:
+    """Sent again, they might lose the part played, and removed and added again the link to the person's page."""
     item = an_item(
-        actors=("Kept", "Seen"),
-        roles=(Role(name="Kept", text="Batman", thumb=""), Role(name="Seen", text="", thumb="http://there")),
-    )
+        actors=("Batman's", "Seen"),
+        roles=(
+            Role(name="Batman's", text="Batman", thumb="", tag_key="5d77"), Role(name="Seen", text="", thumb="http://there"),
+        ),
+    )  # fmt: skip
     want = Wanted(
-        values={Field.ACTORS: ("New", "Seen")},
-        file_stem="",
-        pictures={"new": "http://new", "Seen": "http://seen"},
+        values={Field.ACTORS: ("New", "Seen")}, file_stem="", pictures={"new": "http://new", "Seen": "http://seen"}
     )
     done = plan(item, want, NOTHING, keep_plex_edits=False)
-    assert done.parameters == (
-        ("actor[].tag.tag-", "Kept,Seen"),
+    assert sent_by(done) == (
         ("actor[0].tag.tag", "New"),
-        ("actor[1].tag.tag", "Seen"),
-        ("actor[2].tag.tag", "Kept"),
         ("actor[0].tag.thumb", "http://new"),
-        ("actor[1].tag.thumb", "http://there"),
-        ("actor[2].tagging.text", "Batman"),
         ("actor.locked", "1"),
     )
     assert "http://new" not in repr(done) + repr(want)
+
+
+def test_an_actor_of_the_agent_is_never_moved() -> None:
+    roles = (Role(name="A", text="", thumb="", tag_key="5d77"), Role(name="B", text="b", thumb="http://b"))
+    item = an_item(actors=("A", "B"), roles=roles)
+    done = planned(item, wanted(actors=("C", "B", "A")), owned(actors=("A", "B")))
+    assert [parameters_of(step) for step in done.steps] == [
+        (("actor[].tag.tag-", "B"), ("actor.locked", "1")),
+        (
+            ("actor[0].tag.tag", "C"), ("actor[1].tag.tag", "B"), ("actor[1].tagging.text", "b"),
+            ("actor[1].tag.thumb", "http://b"), ("actor.locked", "1"),
+        ),
+    ]  # fmt: skip
+    assert applied(item, done).actors == ("A", "C", "B")
 
 
 def test_a_file_stem_replaces_an_empty_title_but_not_one_that_plexsync_does_not_own() -> None:
@@ -242,24 +252,24 @@ def test_an_intent_with_other_line_ends_than_plex_shows_has_not_arrived() -> Non
     [
         (("A", "B"), ("B", "A"), ("B", "A")),
         (("A", "B"), ("Z", "B"), ("Z", "B")),
-        (("By hand", "A"), ("A", "B"), ("A", "B", "By hand")),
+        (("A", "By hand", "B"), ("B", "A"), ("By hand", "B", "A")),
     ],
     ids=["turned", "renamed", "beside one by hand"],
 )
-def test_actors_get_the_order_of_stash(
-    here: tuple[str, ...], stash: tuple[str, ...], after: tuple[str, ...]
+@pytest.mark.parametrize("adds_first", [True, False])
+def test_actors_get_the_order_of_stash_behind_those_by_hand(
+    here: tuple[str, ...], stash: tuple[str, ...], after: tuple[str, ...], *, adds_first: bool
 ) -> None:
     item = an_item(actors=here)
     first = planned(item, wanted(actors=stash), owned(actors=("A", "B")))
-    assert applied(item, first).actors == after
-    assert first.reorders
+    assert applied(item, first, adds_first=adds_first).actors == after
+    assert len(first.steps) == 2
     assert planned(applied(item, first), wanted(actors=stash), Owned(pushed=first.pushed)).is_empty
 
 
 def test_adding_an_actor_at_the_end_removes_nobody() -> None:
     done = planned(an_item(actors=("A",)), wanted(actors=("A", "B")), owned(actors=("A",)))
-    assert not done.reorders
-    assert not any(key.endswith("tag-") for key, _ in done.parameters)
+    assert sent_by(done) == (("actor[0].tag.tag", "B"), ("actor.locked", "1"))
 
 
 def test_an_order_that_plex_ignores_is_sent_once() -> None:
@@ -273,17 +283,14 @@ def test_the_order_of_genres_is_left_to_plex() -> None:
     assert planned(an_item(genres=("A", "B")), wanted(genres=("B", "A")), owned(genres=("A", "B"))).is_empty
 
 
-def test_names_that_plex_lost_during_reordering_are_restored() -> None:
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_kill_between_removing_and_adding_again_loses_nobody(*, keep: bool) -> None:
     item = an_item(actors=("A", "B"))
-    done = planned(item, wanted(actors=("B", "A")), owned(actors=("A", "B")))
-    assert restore_parameters(applied(item, done), done, {}) == ()
-    lost = restore_parameters(an_item(actors=()), done, {"A": "http://a"})
-    assert lost == (
-        ("actor[0].tag.tag", "B"),
-        ("actor[1].tag.tag", "A"),
-        ("actor[1].tag.thumb", "http://a"),
-        ("actor.locked", "1"),
-    )
+    first = planned(item, wanted(actors=("B", "A")), owned(actors=("A", "B")), keep=keep)
+    between = after_put(item, parameters_of(first.steps[0]))
+    assert between.actors == ()
+    own = Owned(pushed={Field.ACTORS: ("A", "B")}, intents=first.intents)
+    assert applied(between, planned(between, wanted(actors=("B", "A")), own, keep=keep)).actors == ("B", "A")
 
 
 def test_a_picture_alone_is_sent_for_an_actor_who_has_none() -> None:
@@ -293,11 +300,9 @@ def test_a_picture_alone_is_sent_for_an_actor_who_has_none() -> None:
     done = plan(item, want, owned(actors=("A", "B")), keep_plex_edits=False)
     assert done.sends
     assert done.is_empty
-    assert done.parameters == (
-        ("actor[0].tag.tag", "A"),
-        ("actor[1].tag.tag", "B"),
-        ("actor[0].tagging.text", "Batman"),
-        ("actor[1].tag.thumb", "http://b"),
+    assert sent_by(done) == (
+        ("actor[0].tag.tag", "B"),
+        ("actor[0].tag.thumb", "http://b"),
         ("actor.locked", "1"),
     )
     pictured = an_item(actors=("A", "B"), roles=(Role(name="B", text="", thumb="http://b"),))

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plex.plan import LISTS, Field, Owned, Value, Wanted, clean_values, plan, values_of
+from plex.fields import LISTS, Field, Value, clean_values, values_of
+from plex.plan import Owned, Wanted, plan
 from plex.text import loose_form, name_key
-from tests.support.plex_items import an_item, applied
+from tests.support.plex_items import an_item, applied, sent_by
 
 if TYPE_CHECKING:
+    from plex.fields import Values
     from plex.model import PlexItem
-    from plex.plan import Values
 
 texts = st.sampled_from(["", "a", "b", "A", "a\n\nb", "a b", " a ", "x\x00", "日本, & 100%", "é", "e\u0301"])
 dates = st.sampled_from(["", "2004", "2004-03-01", "2004-13", "1999-12-31"])
@@ -56,7 +57,7 @@ items = st.builds(
 flags = st.booleans()
 
 
-@given(items, wanteds, histories, flags, st.fixed_dictionaries({"adds": flags, "loses_line_ends": flags}))
+@given(items, wanteds, histories, flags, st.fixed_dictionaries({"adds_first": flags, "loses_line_ends": flags}))
 def test_an_applied_plan_leaves_nothing_to_plan(
     item: PlexItem, want: Wanted, own: Owned, keep: bool, habits: dict[str, bool]
 ) -> None:
@@ -64,7 +65,7 @@ def test_an_applied_plan_leaves_nothing_to_plan(
     after = applied(item, done, **habits)
     again = plan(after, want, Owned(pushed=done.pushed), keep_plex_edits=keep)
     assert again.is_empty
-    assert again.parameters == ()
+    assert again.steps == ()
     assert again.rating is None
 
 
@@ -73,7 +74,7 @@ def test_an_applied_plan_whose_result_was_never_stored_is_not_sent_twice(
     item: PlexItem, want: Wanted, own: Owned, keep: bool
 ) -> None:
     done = plan(item, want, own, keep_plex_edits=keep)
-    unsettled = Owned(pushed=own.pushed, intents=(*own.intents, done.intent))
+    unsettled = Owned(pushed=own.pushed, intents=(*own.intents, *done.intents))
     again = plan(applied(item, done), want, unsettled, keep_plex_edits=keep)
     assert again.is_empty
     assert again.pushed == done.pushed
@@ -83,7 +84,7 @@ def test_an_applied_plan_whose_result_was_never_stored_is_not_sent_twice(
 def test_names_added_by_a_person_stay(
     item: PlexItem, want: Wanted, own: Owned, keep: bool, adds: bool
 ) -> None:
-    after = values_of(applied(item, plan(item, want, own, keep_plex_edits=keep), adds=adds))
+    after = values_of(applied(item, plan(item, want, own, keep_plex_edits=keep), adds_first=adds))
     for field in LISTS:
         by_hand = keys_of(values_of(item)[field]) - ever_owned_names(own, field)
         assert by_hand <= keys_of(after[field])
@@ -104,7 +105,7 @@ def test_after_a_crash_a_value_removed_in_stash_leaves_plex_whether_or_not_it_ha
     sent = plan(item, first, Owned(pushed={}), keep_plex_edits=keep)
     now = applied(item, sent) if arrived else item
     after = values_of(
-        applied(now, plan(now, second, Owned(pushed={}, intents=(sent.intent,)), keep_plex_edits=keep))
+        applied(now, plan(now, second, Owned(pushed={}, intents=sent.intents), keep_plex_edits=keep))
     )
     for field in sent.changes.keys() & second.values.keys() & LISTS:
         dropped = keys_of(sent.changes[field][1]) - keys_of(before[field])
@@ -121,7 +122,7 @@ def test_a_field_that_differs_from_every_owned_value_is_kept_if_configured(
     item: PlexItem, want: Wanted, own: Owned, adds: bool
 ) -> None:
     here = values_of(item)
-    after = values_of(applied(item, plan(item, want, own, keep_plex_edits=True), adds=adds))
+    after = values_of(applied(item, plan(item, want, own, keep_plex_edits=True), adds_first=adds))
     for field in set(own.pushed) - LISTS:
         ours = {loose_form(str(values[field])) for values in (own.pushed, *own.intents) if field in values}
         if loose_form(str(here[field])) not in ours:
@@ -132,7 +133,7 @@ def test_a_field_that_differs_from_every_owned_value_is_kept_if_configured(
 def test_plex_gets_the_names_of_stash_if_edits_are_not_kept(
     item: PlexItem, want: Wanted, own: Owned, adds: bool
 ) -> None:
-    after = values_of(applied(item, plan(item, want, own, keep_plex_edits=False), adds=adds))
+    after = values_of(applied(item, plan(item, want, own, keep_plex_edits=False), adds_first=adds))
     for field in want.values:
         if field in LISTS:
             assert cleaned_keys(want, field) <= keys_of(after[field])
@@ -143,9 +144,9 @@ def test_every_field_that_is_sent_is_locked_except_collections(
     item: PlexItem, want: Wanted, own: Owned, keep: bool
 ) -> None:
     done = plan(item, want, own, keep_plex_edits=keep)
-    locked = {key.removesuffix(".locked") for key, _ in done.parameters if key.endswith(".locked")}
+    locked = {key.removesuffix(".locked") for key, _ in sent_by(done) if key.endswith(".locked")}
     assert locked == {field.value for field in done.changes.keys() - {Field.COLLECTIONS, Field.RATING}}
-    assert set(done.intent) == set(done.changes)
+    assert all(set(intent) == set(done.changes) for intent in done.intents)
 
 
 @given(items, histories, flags)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from plex.plan import Field
+from plex.fields import Field
 from push.fields import fingerprint_of, has_nothing_to_push, picture_kinds, plex_files, wanted_of
 from stash.scene import Named, Performer, Scene, SceneFile, Studio
 from stash.settings import SKIPPABLE, Settings

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plex.plan import Field, Owned, Wanted, plan
+from plex.fields import Field
+from plex.plan import Owned, Wanted, plan
 from reconciliation.gaps import GapType, changes_of, gap_of
 from tests.support.plex_items import an_item, applied
 
 if TYPE_CHECKING:
+    from plex.fields import Value
     from plex.model import PlexItem
-    from plex.plan import Value
     from reconciliation.gaps import Gap
 
 NOTHING = Owned(pushed={})
