@@ -26,7 +26,7 @@ from plex.model import (
 )
 from plex.paths import base_name
 from plex.sections import choose_sections, describe_missing
-from plex.transport import Transport, query_string
+from plex.transport import FIRST_PAGE, PAGE_ITEMS, Transport, query_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 
     from plex.connection import PlexConnection
     from plex.model import PictureKind
+    from plex.transport import Page
 
 _MOVIE_TYPE = ("type", "1")
+# A read must not make Plex check the item's files or refresh its metadata.
+_AS_IT_IS = (("skipRefresh", "1"), ("checkFiles", "0"))
 # 100 keys of 7 digits stay far below any limit for a request line; a whole item is about 10 to 50 kB.
 _KEYS_PER_READ = 100
 # With more candidates for one file name, the server ignored the filter, or the name is too common.
@@ -74,14 +77,14 @@ class PlexClient:
 
     def identity(self) -> Identity:
         """Version and identifier of the server. Needs neither token nor database: a starting server answers too."""
-        container = self._transport.read("/identity")
+        container = self._transport.read("/identity", page=None)
         return Identity(
             version=container.get("version", ""), machine_identifier=container.get("machineIdentifier", "")
         )
 
     def all_sections(self) -> tuple[Section, ...]:
         """The libraries of all types, read from Plex on each call."""
-        return parse_sections(self._transport.read("/library/sections"))
+        return parse_sections(self._read_whole("/library/sections"))
 
     def sections(self) -> tuple[Section, ...]:
         """The configured movie libraries, read from Plex once. Raises PlexSetup if one does not exist."""
@@ -119,9 +122,12 @@ class PlexClient:
         items = parse_lean_items(container, section.key)
         return items if max(_total(container) or 0, len(items)) <= _MAX_CANDIDATES else None
 
-    def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
+    def sweep(
+        self, section: Section, *, page_size: int = PAGE_ITEMS, since: int | None = None
+    ) -> Iterator[LeanItem]:
         """All items of a section, page by page; with `since` (epoch seconds) those updated or added since then.
 
+        `page_size`: more than PAGE_ITEMS counts as PAGE_ITEMS.
         A deletion during the sweep may shift an item past it, so an item absent from a sweep may still exist.
         """
         if since is None:
@@ -143,7 +149,7 @@ class PlexClient:
                     break  # the server does sort, so everything that follows is older
 
     def _pages(self, section: Section, order: str, page_size: int) -> Iterator[tuple[LeanItem, ...]]:
-        start, first_total = 0, None
+        start, first_total, page_size = 0, None, min(page_size, PAGE_ITEMS)
         while True:
             container = self._list(section, (("sort", order),), (start, page_size))
             yield parse_lean_items(container, section.key)
@@ -161,8 +167,18 @@ class PlexClient:
             if not len(container) or (start >= total if total is not None else len(container) != page_size):
                 return
 
-    def _list(self, section: Section, parameters: tuple[tuple[str, str], ...], page: tuple[int, int]) -> Element:
+    def _list(self, section: Section, parameters: tuple[tuple[str, str], ...], page: Page) -> Element:
         return self._transport.read(f"/library/sections/{section.key}/all", (*_LEAN, *parameters), page=page)
+
+    def _read_whole(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Element:
+        """The elements of all pages in one container. A server that does not page announces no total."""
+        whole = self._transport.read(path, parameters, page=FIRST_PAGE)
+        while len(whole) < (_total(whole) or 0):
+            page = self._transport.read(path, parameters, page=(len(whole), PAGE_ITEMS))
+            if not len(page):
+                break
+            whole.extend(page)
+        return whole
 
     def read_items(self, rating_keys: Sequence[int], *, batch_size: int = _KEYS_PER_READ) -> dict[int, PlexItem]:
         """Whole items by rating key, `batch_size` of them per request. Those that Plex does not have are absent."""
@@ -218,7 +234,7 @@ class PlexClient:
     def _read_some(self, rating_keys: Sequence[int]) -> dict[int, PlexItem]:
         path = f"/library/metadata/{','.join(map(str, rating_keys))}"
         try:
-            container = self._transport.read(path)
+            container = self._read_whole(path, _AS_IT_IS)
         except Rejected as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise

@@ -66,6 +66,58 @@ def test_a_refresh_does_not_trust_a_server_that_does_not_sort() -> None:
     assert changed == [3, 6]
 
 
+def test_every_listing_and_every_read_of_items_names_its_page() -> None:
+    with RawServer(answer("200 OK", b"<MediaContainer/>")) as server:
+        client = client_for(server)
+        client.all_sections()
+        client.probe_database(SECTION)
+        client.find_by_name(SECTION, "a.mp4")
+        list(client.sweep(SECTION))
+        client.read_items([1])
+        client.list_pictures(1, "posters")
+    assert len(server.heads) == 6
+    for head in server.heads:
+        assert b"X-Plex-Container-Start: 0\r\n" in head
+        assert re.search(rb"X-Plex-Container-Size: (?:\d{1,3}|1000)\r\n", head)
+
+
+def test_a_page_has_at_most_1000_items_however_many_are_asked_for() -> None:
+    with RawServer(pages([1] * 2500)) as server:
+        assert len(list(client_for(server).sweep(SECTION, page_size=5000))) == 2500
+    starts = [re.findall(rb"Container-Start: (\d+)", head)[0] for head in server.heads]
+    sizes = [re.findall(rb"Container-Size: (\d+)", head)[0] for head in server.heads]
+    assert (starts, sizes) == ([b"0", b"1000", b"2000"], [b"1000"] * 3)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_items_that_come_in_several_pages_are_all_read(most: int) -> None:
+    def respond(head: bytes, connection: socket.socket) -> None:
+        keys = re.findall(rb"metadata/([\d,]+)", head)[0].split(b",")
+        start = int(re.findall(rb"Container-Start: (\d+)", head)[0])
+        videos = b"".join(b'<Video ratingKey="%s"/>' % key for key in keys[start : start + most])
+        total = b'<MediaContainer totalSize="%d">' % len(keys)
+        connection.sendall(answer("200 OK", total + videos + b"</MediaContainer>"))
+
+    with RawServer(respond) as server:
+        assert client_for(server).read_items([1, 2, 3]).keys() == {1, 2, 3}
+
+
+def test_a_server_that_announces_more_items_than_it_shows_is_asked_only_once_more() -> None:
+    def respond(head: bytes, connection: socket.socket) -> None:
+        video = b'<Video ratingKey="1"/>' if b"Container-Start: 0\r\n" in head else b""
+        connection.sendall(answer("200 OK", b'<MediaContainer totalSize="9">' + video + b"</MediaContainer>"))
+
+    with RawServer(respond) as server:
+        assert client_for(server).read_items([1]).keys() == {1}
+    assert len(server.heads) == 2
+
+
+def test_a_read_of_items_makes_plex_neither_refresh_them_nor_check_their_files() -> None:
+    with RawServer(answer("200 OK", b"<MediaContainer/>")) as server:
+        client_for(server).read_items([1, 2])
+    assert server.heads[0].startswith(b"GET /library/metadata/1,2?skipRefresh=1&checkFiles=0 HTTP/1.1")
+
+
 def test_one_item_that_is_gone_does_not_hide_the_others() -> None:
     def respond(head: bytes, connection: socket.socket) -> None:
         keys = re.findall(rb"metadata/([\d,]+)", head)[0]
