@@ -117,7 +117,7 @@ class PlexClient:
             return None
         try:
             container = self._list(section, (("file", text),), (0, _MAX_CANDIDATES))
-        except (Rejected, PlexServerError):
+        except PlexServerError:
             return None  # some servers and library types answer 400 or 500; if Plex is failing, so will the sweep
         items = parse_lean_items(container, section.key)
         return items if max(_total(container) or 0, len(items)) <= _MAX_CANDIDATES else None
@@ -168,7 +168,14 @@ class PlexClient:
                 return
 
     def _list(self, section: Section, parameters: tuple[tuple[str, str], ...], page: Page) -> Element:
-        return self._transport.read(f"/library/sections/{section.key}/all", (*_LEAN, *parameters), page=page)
+        try:
+            return self._transport.read(f"/library/sections/{section.key}/all", (*_LEAN, *parameters), page=page)
+        except Rejected as error:
+            self._sections = None  # it may have been deleted, or made anew under another key
+            raise PlexServerError(
+                f"Plex has no library {section.title} under the number {section.key} any more; the libraries are read "
+                "again with the next try."
+            ) from error
 
     def _read_whole(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Element:
         """The elements of all pages in one container. A server that does not page announces no total."""

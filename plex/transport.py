@@ -118,6 +118,7 @@ class Transport:
         raise error_for_status(
             status,
             describe_request(str(response.request.method), self.address, urlsplit(response.url).path),
+            is_read=response.request.method == "GET",
             text=text,
             retry_after=response.headers.get("Retry-After"),
             date=response.headers.get("Date"),

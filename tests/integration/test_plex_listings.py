@@ -9,7 +9,7 @@ import pytest
 
 from plex.client import PlexClient
 from plex.connection import PlexConnection
-from plex.errors import Rejected
+from plex.errors import PlexServerError
 from plex.model import Section
 from tests.support.raw_server import RawServer, answer
 
@@ -129,8 +129,25 @@ def test_one_item_that_is_gone_does_not_hide_the_others() -> None:
 
 
 def test_a_refused_read_does_not_look_like_a_missing_item() -> None:
-    with RawServer(answer("400 Bad Request")) as server, pytest.raises(Rejected):
+    with RawServer(answer("400 Bad Request")) as server, pytest.raises(PlexServerError):
         client_for(server).read_items([1])
+
+
+def test_a_library_that_is_gone_is_no_scenes_fault_and_the_libraries_are_read_again() -> None:
+    keys = iter((b"1", b"2"))
+
+    def respond(head: bytes, connection: socket.socket) -> None:
+        is_gone = b"/sections/1/" in head
+        library = b"" if b"/all?" in head else b'<Directory key="%s" type="movie" title="Movies"/>' % next(keys)
+        found = answer("200 OK", b"<MediaContainer>%s</MediaContainer>" % library)
+        connection.sendall(answer("404 Not Found") if is_gone else found)
+
+    with RawServer(respond) as server:
+        client = client_for(server)
+        with pytest.raises(PlexServerError, match="no library Movies"):
+            list(client.sweep(client.sections()[0]))
+        assert [section.key for section in client.sections()] == [2]
+        assert list(client.sweep(client.sections()[0])) == []
 
 
 def test_many_items_are_read_in_several_requests_of_reasonable_length() -> None:
