@@ -24,7 +24,7 @@ from plex.model import (
     parse_pictures,
     parse_sections,
 )
-from plex.paths import base_name
+from plex.paths import base_name, is_inside, respell
 from plex.sections import choose_sections, describe_missing
 from plex.transport import FIRST_PAGE, PAGE_ITEMS, Transport, query_string
 
@@ -196,7 +196,9 @@ class PlexClient:
 
     def scan(self, section: Section, folder: str) -> None:
         """Start a scan of one folder of the section. Plex answers before it scans."""
-        self._transport.ask(f"/library/sections/{section.key}/refresh", (("path", folder),), method="get")
+        roots = [location for location in section.locations if is_inside(folder, location)]
+        path = (respell(folder, roots[0]) or roots[0]) if roots else folder  # Plex knows its own spelling
+        self._transport.ask(f"/library/sections/{section.key}/refresh", (("path", path),), method="get")
 
     def edit(self, item: PlexItem, parameters: Sequence[tuple[str, str]]) -> None:
         """Send the parameters of a plan in one PUT, or in as few as a proxy's limit for the request line allows.

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from plex.index import ExpectedFile
 from plex.match import Grade, all_found_by_path, match_file, match_scene
-from plex.paths import base_name, is_inside, normal_form, shared_tail, split_path
+from plex.paths import (
+    base_name,
+    is_case_insensitive,
+    is_inside,
+    normal_form,
+    plain_path,
+    respell,
+    shared_tail,
+    split_path,
+)
 from plex.sweep import SweepClient
 
 if TYPE_CHECKING:
@@ -128,17 +137,28 @@ class LookUp:
         Searches for the whole path if the section's folders contain it, else for the end of the path. Finding nothing
         proves little: Plex may spell the path differently.
         """
-        if _contains(section, path):
-            found = self._search_path(section, path)
+        folder = next((folder for folder in section.locations if is_inside(path, folder)), None)
+        if folder is not None:
+            found = self._search_paths(section, _whole_path(path, folder))
             return (found or ()), (_NOTHING if found is None else len(split_path(path)))
-        found = self._search_path(section, _end_of(path, _TAIL, section))
+        found = self._search_paths(section, _end_of(path, _TAIL, section))
         if found:
             return found, _TAIL
         count = _LONGER_TAIL if found is None else _JUST_THE_NAME
-        other = self._search_path(section, _end_of(path, count, section))
+        other = self._search_paths(section, _end_of(path, count, section))
         if other is not None:
             return other, count
         return (), (_NOTHING if found is None else _TAIL)
+
+    def _search_paths(self, section: Section, texts: Sequence[str]) -> tuple[LeanItem, ...] | None:
+        """Items with one of these texts in a path. None: too many of them."""
+        items: dict[int, LeanItem] = {}
+        for text in texts:
+            found = self._search_path(section, text)
+            if found is None:
+                return None
+            items |= {item.rating_key: item for item in found}
+        return tuple(items.values())
 
     def _search_path(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
         """Items with this text in a path, in Stash's spelling, else in another Unicode form. None: too many of them."""
@@ -195,8 +215,29 @@ def _contains(section: Section, path: str) -> bool:
     return any(is_inside(path, folder) for folder in section.locations)
 
 
-def _end_of(path: str, count: int, section: Section) -> str:
-    """The last `count` folders and names of the path, with the separator that the section uses."""
-    separator = "\\" if any("\\" in folder for folder in section.locations) else "/"
-    names = re.split(r"[/\\]+", path)[-count:]
-    return separator.join(["", *(name for name in names if name)])
+def _whole_path(path: str, folder: str) -> list[str]:
+    r"""The texts to search for a path below a library's folder, which is spelled as the library spells it.
+
+    A share goes without its first separators, which also finds `\\?\UNC\server`. Where the library says `//server`, its
+    files may have backslashes everywhere, nowhere, or below the library's folder.
+    """
+    text = plain_path(respell(path, folder) or path)
+    if not text.startswith(("//", "\\\\")):
+        return [text]
+    text = text.lstrip("/\\")
+    if not folder.startswith("//"):
+        return [text]
+    head = folder.strip("/")
+    return [text.replace("/", "\\"), text, head + text[len(head) :].replace("/", "\\")]
+
+
+def _end_of(path: str, count: int, section: Section) -> list[str]:
+    """The last `count` folders and names of the path, with each separator that the section uses."""
+    separators: dict[str, None] = {}
+    for folder in section.locations:
+        if folder.startswith("//"):  # a share: its files may have either
+            separators |= {"\\": None, "/": None}
+        else:
+            separators["\\" if "\\" in folder or is_case_insensitive(folder) else "/"] = None
+    names = [name for name in re.split(r"[/\\]+", path)[-count:] if name]
+    return [separator.join(["", *names]) for separator in separators or ("/",)]

@@ -41,7 +41,7 @@ class Library:
 
     def __init__(self, *items: LeanItem, filters: bool = True, folder: str = "") -> None:
         self.items = list(items)
-        self.locations = (folder,) if folder else ()
+        self.locations: tuple[str, ...] = (folder,) if folder else ()
         self.filters = self.narrows = filters
         self.requests = Counter[str]()
         self.breaks_after: int | None = None
@@ -271,6 +271,37 @@ def test_a_common_name_at_the_root_is_looked_up_by_the_whole_name(make: MakeFind
 
 def test_a_server_with_backslashes_is_searched_for_backslashes(make: MakeFinder) -> None:
     library = common_name(lean(1, "D:\\m\\a\\x.mp4"), lean(2, "D:\\m\\b\\x.mp4"), folder="D:\\m")
+    assert look_up(make(library), ("/data/b/x.mp4", 1)) == [2]
+    assert library.requests["sweep"] == 0
+
+
+NAS = "\\\\nas\\films\\b\\x.mp4"
+
+
+@pytest.mark.parametrize(
+    ("folder", "plex"),
+    [
+        ("//nas/films", "//nas/films/b/x.mp4"),
+        ("//nas/films", "//nas/films\\b\\x.mp4"),
+        ("//nas/films", NAS),
+        ("\\\\nas\\films", NAS),
+        ("\\\\nas\\films", "\\\\?\\UNC\\nas\\films\\b\\x.mp4"),
+        ("\\\\?\\UNC\\nas\\films", NAS),
+    ],
+)
+@pytest.mark.parametrize("stash", [NAS, "//nas/films/b/x.mp4", "/data/b/x.mp4"])
+def test_a_common_name_in_a_share_is_found_however_the_share_is_spelled(
+    make: MakeFinder, stash: str, folder: str, plex: str
+) -> None:
+    library = common_name(lean(1, plex.replace("b", "a")), lean(2, plex), folder=folder)
+    assert look_up(make(library), (stash, 1)) == [2]
+    assert library.requests["sweep"] == 0
+
+
+def test_a_library_with_both_spellings_of_a_share_is_searched_for_both(make: MakeFinder) -> None:
+    library = common_name(lean(1, "//nas/films/b/x.mp4", size=7), lean(2, "\\\\other\\b\\x.mp4"))
+    library.locations = ("//nas/films", "\\\\other")
+    assert look_up(make(library), ("/data/b/x.mp4", 7)) == [1]
     assert look_up(make(library), ("/data/b/x.mp4", 1)) == [2]
     assert library.requests["sweep"] == 0
 

@@ -88,6 +88,12 @@ def test_rivals_for_one_file_are_ignored_if_another_file_has_a_match() -> None:
     assert found.rivals == ()
 
 
+def test_one_file_of_a_share_in_two_spellings_gives_no_rivals() -> None:
+    items = [lean(1, ("//nas/Films/x.mp4", 5)), lean(2, ("\\\\?\\UNC\\nas\\films\\x.mp4", 5))]
+    assert graded(match_file(("/data/x.mp4", 5), items, NO_RULES)) == {1: Grade.NAME, 2: Grade.NAME}
+    assert graded(match_file(("\\\\nas\\films\\x.mp4", 9), items, NO_RULES)) == {1: Grade.PATH, 2: Grade.PATH}
+
+
 def test_case_counts_except_in_windows_paths() -> None:
     assert match_file(("/data/A.mp4", 5), [lean(1, ("/data/a.mp4", 5))], NO_RULES) == MatchResult()
     assert graded(match_file(("C:\\v\\A.mp4", 5), [lean(1, ("c:/V/a.mp4", 6))], NO_RULES)) == {1: 1}
