@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from plex.errors import PlexServerError, PlexSetup, Rejected
+from plex.errors import PathsHidden, PlexServerError, PlexSetup, Rejected
 from plex.model import (
     Identity,
     LeanItem,
@@ -29,7 +29,7 @@ from plex.sections import choose_sections, describe_missing
 from plex.transport import FIRST_PAGE, PAGE_ITEMS, Transport, query_string
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from xml.etree.ElementTree import Element
 
     from plex.connection import PlexConnection
@@ -43,6 +43,8 @@ _AS_IT_IS = (("skipRefresh", "1"), ("checkFiles", "0"))
 _KEYS_PER_READ = 100
 # With more candidates for one file name, the server ignored the filter, or the name is too common.
 _MAX_CANDIDATES = 200
+# Enough to tell a token that sees no paths from a file without one, little enough for a probe.
+_SAMPLE = 10
 # nginx and Apache refuse request lines over 8 KiB unless told otherwise; Plex itself takes more.
 _REQUEST_LINE_BYTES = 8_000
 _OPERATORS = "=<>! "  # Plex's, and the blanks between them
@@ -69,6 +71,7 @@ class PlexClient:
         self._transport = Transport(connection)
         self._libraries = connection.libraries
         self._sections: tuple[Section, ...] | None = None
+        self._saw_path = False  # by the last answer with files; nothing is known before the first
 
     @property
     def answered_at(self) -> int | None:
@@ -96,9 +99,23 @@ class PlexClient:
             self._sections = chosen
         return self._sections
 
-    def probe_database(self, section: Section) -> None:
-        """Request an empty page of a listing: it fails while the database is not open, and with an invalid token."""
-        self._transport.read(f"/library/sections/{section.key}/all", (_MOVIE_TYPE,), page=(0, 0))
+    def shows_paths(self, sections: Sequence[Section]) -> bool | None:
+        """Whether the token sees where files are. Reads a few items of each library until one shows a path.
+
+        None where these libraries show no files. Fails while Plex's database is not open, and with an invalid token.
+        """
+        has_files = False
+        for section in sections:
+            items = parse_lean_items(self._list(section, (_MOVIE_TYPE,), (0, _SAMPLE)), section.key)
+            self._note_paths(items)
+            if any(item.parts for item in items):
+                return True
+            has_files = has_files or any(item.has_hidden_files for item in items)
+        return False if has_files else None
+
+    def hides_paths(self) -> bool:
+        """Whether the configured libraries show files, but no path of any. Asks only if no path was seen last."""
+        return not self._saw_path and self.shows_paths(self.sections()) is False
 
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None:
         """Items that may have a file of this name; the caller compares their parts.
@@ -116,10 +133,10 @@ class PlexClient:
         if not text:
             return None
         try:
-            container = self._list(section, (("file", text),), (0, _MAX_CANDIDATES))
+            container = self._list(section, (*_LEAN, ("file", text)), (0, _MAX_CANDIDATES))
         except PlexServerError:
             return None  # some servers and library types answer 400 or 500; if Plex is failing, so will the sweep
-        items = parse_lean_items(container, section.key)
+        items = self._with_paths(container, section)
         return items if max(_total(container) or 0, len(items)) <= _MAX_CANDIDATES else None
 
     def sweep(
@@ -151,8 +168,8 @@ class PlexClient:
     def _pages(self, section: Section, order: str, page_size: int) -> Iterator[tuple[LeanItem, ...]]:
         start, first_total, page_size = 0, None, min(page_size, PAGE_ITEMS)
         while True:
-            container = self._list(section, (("sort", order),), (start, page_size))
-            yield parse_lean_items(container, section.key)
+            container = self._list(section, (*_LEAN, ("sort", order)), (start, page_size))
+            yield self._with_paths(container, section)
             start += len(container)
             total = _total(container)
             first_total = total if first_total is None else first_total
@@ -167,9 +184,22 @@ class PlexClient:
             if not len(container) or (start >= total if total is not None else len(container) != page_size):
                 return
 
+    def _with_paths(self, container: Element, section: Section) -> tuple[LeanItem, ...]:
+        """The items of a listing. Raises PathsHidden."""
+        items = parse_lean_items(container, section.key)
+        self._note_paths(items)
+        if any(item.has_hidden_files for item in items) and self.hides_paths():
+            raise PathsHidden
+        return items
+
+    def _note_paths(self, items: Iterable[LeanItem | PlexItem]) -> None:
+        items = tuple(items)
+        if any(item.parts or item.has_hidden_files for item in items):
+            self._saw_path = any(item.parts for item in items)
+
     def _list(self, section: Section, parameters: tuple[tuple[str, str], ...], page: Page) -> Element:
         try:
-            return self._transport.read(f"/library/sections/{section.key}/all", (*_LEAN, *parameters), page=page)
+            return self._transport.read(f"/library/sections/{section.key}/all", parameters, page=page)
         except Rejected as error:
             self._sections = None  # it may have been deleted, or made anew under another key
             raise PlexServerError(
@@ -251,7 +281,9 @@ class PlexClient:
                 return {}
             # At least one is gone: only requests for single items tell which.
             return dict(found for key in rating_keys for found in self._read_some([key]).items())
-        return {item.rating_key: item for item in parse_items(container)}
+        items = parse_items(container)
+        self._note_paths(items)
+        return {item.rating_key: item for item in items}
 
 
 def filter_text(file_name: str) -> str:

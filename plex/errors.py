@@ -8,6 +8,7 @@
     |- PlexBusy             429
     |- PlexAuthError        401, 403, 498
     |- PlexSetup            a setting must change: library, certificate, address, redirect
+    |  `- PathsHidden       the token sees files, but no path of any
     |- NotInPlex            no item has the file
     |- Ambiguous            several items fit
     `- Rejected             any other 4xx of an edit, or 404 of a read: only this request is at fault
@@ -69,6 +70,16 @@ class PlexAuthError(PlexError):
 
 class PlexSetup(PlexError):
     """Nothing will work until a setting, or the set-up of the server, changes."""
+
+
+class PathsHidden(PlexSetup):
+    """Plex shows this token items and their files, but not where any file is. No scene can be found then."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this token may not see the paths of the files: Plex lists the items of its libraries without saying where "
+            "any file is. plex_token is the token of a shared or home user; set it to the token of the server's owner."
+        )
 
 
 class NotInPlex(PlexError):

@@ -48,6 +48,8 @@ class SearchClient(SweepClient, Protocol):
 
     def find_by_path(self, section: Section, text: str) -> tuple[LeanItem, ...] | None: ...  # noqa: D102
 
+    def hides_paths(self) -> bool: ...  # noqa: D102
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:

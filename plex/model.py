@@ -35,7 +35,8 @@ class PartFile:
 class LeanItem:
     """What a listing shows of an item, enough to find it by its files. Times are epoch seconds, 0 if unknown.
 
-    `parts`: without the versions that Plex made for devices.
+    `parts`: without the versions that Plex made for devices. `has_hidden_files`: it has files, but shows the path of
+    none, as for a token that may not see them.
     """
 
     rating_key: int
@@ -45,6 +46,7 @@ class LeanItem:
     updated_at: int
     added_at: int
     rating: str = ""  # by the token's user; rating an item does not change `updated_at`
+    has_hidden_files: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ class PlexItem:
     """A whole item. Texts are "" if Plex has none; `date` is YYYY-MM-DD; `rating` is by the token's user ("8", "8.5").
 
     `locked`: Plex's names of the locked fields (title, originallyAvailableAt, genre ...).
-    `roles`: the entries behind `actors`, in the same order. `parts`: as in LeanItem.
+    `roles`: the entries behind `actors`, in the same order. `parts` and `has_hidden_files`: as in LeanItem.
     """
 
     rating_key: int
@@ -81,6 +83,7 @@ class PlexItem:
     thumb: str
     art: str
     roles: tuple[Role, ...] = ()
+    has_hidden_files: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +140,7 @@ def parse_lean_items(container: Element, section_key: int) -> tuple[LeanItem, ..
             updated_at=_number(video, "updatedAt"),
             added_at=_number(video, "addedAt"),
             rating=clean_rating(video.get("userRating", "")),
+            has_hidden_files=_has_hidden_files(video),
         )
         for video in _videos(container)
     )
@@ -182,6 +186,7 @@ def _item(video: Element, section_key: int) -> PlexItem:
         thumb=video.get("thumb", ""),
         art=video.get("art", ""),
         roles=roles,
+        has_hidden_files=_has_hidden_files(video),
     )
 
 
@@ -198,6 +203,11 @@ def _parts(video: Element) -> tuple[PartFile, ...]:
         for part in media.findall("Part")
         if (path := part.get("file", "")) and not _OPTIMIZED_FOLDER.search(path)
     )
+
+
+def _has_hidden_files(video: Element) -> bool:
+    parts = video.findall("Media/Part")
+    return bool(parts) and not any(part.get("file") for part in parts)
 
 
 def _tags(video: Element, name: str) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def test_every_listing_and_every_read_of_items_names_its_page() -> None:
     with RawServer(answer("200 OK", b"<MediaContainer/>")) as server:
         client = client_for(server)
         client.all_sections()
-        client.probe_database(SECTION)
+        client.shows_paths([SECTION])
         client.find_by_name(SECTION, "a.mp4")
         list(client.sweep(SECTION))
         client.read_items([1])
@@ -148,6 +148,24 @@ def test_a_library_that_is_gone_is_no_scenes_fault_and_the_libraries_are_read_ag
             list(client.sweep(client.sections()[0]))
         assert [section.key for section in client.sections()] == [2]
         assert list(client.sweep(client.sections()[0])) == []
+
+
+def test_one_item_without_a_path_says_nothing_about_the_token() -> None:
+    pathless, other = (b'<Video ratingKey="%d"><Media><Part%s/></Media></Video>' % one for one in (
+        (1, b""), (2, b' file="/a.mp4"'),
+    ))  # fmt: skip
+
+    def respond(head: bytes, connection: socket.socket) -> None:
+        if head.startswith((b"GET /library/sections?", b"GET /library/sections ")):
+            shown = b'<Directory key="1" type="movie" title="Movies"/>'
+        else:
+            shown = pathless if b"file=" in head else pathless + other
+        connection.sendall(answer("200 OK", b"<MediaContainer>" + shown + b"</MediaContainer>"))
+
+    with RawServer(respond) as server:
+        found = client_for(server).find_by_name(SECTION, "a.mp4")
+    assert found
+    assert (found[0].has_hidden_files, found[0].parts) == (True, ())
 
 
 def test_many_items_are_read_in_several_requests_of_reasonable_length() -> None:

@@ -34,6 +34,10 @@ class Library:
         self.filters = self.narrows = filters
         self.requests = Counter[str]()
         self.breaks_after: int | None = None
+        self.is_blind = False
+
+    def hides_paths(self) -> bool:
+        return self.is_blind
 
     def sections(self) -> tuple[Section, ...]:
         return tuple(Section(key=key, title=str(key), type="movie", locations=self.locations) for key in (1, 2))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plex.errors import Ambiguous, NotInPlex, PlexServerDown
+from plex.errors import Ambiguous, NotInPlex, PathsHidden, PlexServerDown
 from plex.find import SWEEP_MIN_SCENES, Finder
 from plex.index import Index
 from plex.path_map import AGREEING_FILES
@@ -42,6 +42,18 @@ def test_a_name_alone_is_never_enough(make: MakeFinder) -> None:
     with pytest.raises(NotInPlex) as raised:
         look_up(make(Library(lean(1, "/media/y/a.mp4")), ("/data", "/media")), ("/data/x/a.mp4", 2))
     assert raised.value.paths == ("/media/x/a.mp4",)
+
+
+def test_a_file_is_not_called_missing_where_the_token_sees_no_path(make: MakeFinder) -> None:
+    library = Library(lean(1))
+    finder = make(library)
+    library.is_blind = True
+    for _ in range(2):
+        with pytest.raises(PathsHidden):
+            look_up(finder, ("/a.mp4", 1))
+    library.is_blind = False
+    with pytest.raises(NotInPlex):
+        look_up(finder, ("/a.mp4", 1))
 
 
 def test_a_scene_without_files_is_not_in_plex(make: MakeFinder) -> None:

@@ -53,6 +53,22 @@ def test_a_file_is_not_taken_for_such_a_version_because_of_its_name() -> None:
     assert [part.path for part in parse_items(container)[0].parts] == [path]
 
 
+@pytest.mark.parametrize(
+    ("media", "is_hidden"),
+    [
+        ('<Media><Part size="1"/><Part size="2"/></Media><Media proxyType="42"><Part/></Media>', True),
+        ('<Media><Part size="1"/><Part file="/a.mp4"/></Media>', False),
+        (MARKED, False),
+        ("<Media/>", False),
+        ("", False),
+    ],
+)
+def test_an_item_whose_files_all_lack_a_path_is_told_from_one_without_files(media: str, *, is_hidden: bool) -> None:
+    container = ET.fromstring(f'<MediaContainer><Video ratingKey="7">{media}</Video></MediaContainer>')
+    assert parse_lean_items(container, 1)[0].has_hidden_files is is_hidden
+    assert parse_items(container)[0].has_hidden_files is is_hidden
+
+
 def test_an_item_without_attributes_has_empty_values() -> None:
     (item,) = parse_items(ET.fromstring('<MediaContainer><Video ratingKey="7"/></MediaContainer>'))
     assert (item.title, item.summary, item.date, item.studio, item.rating) == ("", "", "", "", "")
