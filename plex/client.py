@@ -180,8 +180,10 @@ class PlexClient:
                     f"{self._transport.address}: "
                     f"the listing of {section.title} ends after {start} of {first_total} items"
                 )
-            # Without a total: a page that is not exactly full is the last one, or the server does not page.
-            if not len(container) or (start >= total if total is not None else len(container) != page_size):
+            # Without a total: a page that is not exactly full is the last one, or the server does not page. One that
+            # says where it begins may be shorter than was asked, as Plex documents.
+            is_short = container.get("offset") is None and len(container) != page_size
+            if not len(container) or (start >= total if total is not None else is_short):
                 return
 
     def _with_paths(self, container: Element, section: Section) -> tuple[LeanItem, ...]:

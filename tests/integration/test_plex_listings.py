@@ -25,15 +25,19 @@ def client_for(server: RawServer) -> PlexClient:
 
 
 def pages(
-    times: list[int], *, has_pages: bool = True, has_total: bool = True
+    times: list[int], *, has_pages: bool = True, has_total: bool = True, most: int = 9999
 ) -> Callable[[bytes, socket.socket], None]:
-    """A listing of items 1, 2, ... with these values of `updatedAt`, in this order for any `sort`."""
+    """A listing of items 1, 2, ... with these values of `updatedAt`, in this order for any `sort`.
+
+    `most`: the largest page that the server gives; where it is given, a page says its offset.
+    """
     videos = [f'<Video ratingKey="{key}" updatedAt="{time}"/>' for key, time in enumerate(times, 1)]
 
     def respond(head: bytes, connection: socket.socket) -> None:
         start, size = (int(re.findall(rb"Container-%s: (\d+)" % name, head)[0]) for name in (b"Start", b"Size"))
-        shown = videos[start : start + size] if has_pages else videos
+        shown = videos[start : start + min(size, most)] if has_pages else videos
         total = f' totalSize="{len(videos)}"' if has_total else ""
+        total += f' offset="{start}"' if most < 9999 else ""
         body = f'<MediaContainer size="{len(shown)}"{total}>{"".join(shown)}</MediaContainer>'
         connection.sendall(answer("200 OK", body.encode()))
 
@@ -52,6 +56,12 @@ def test_a_sweep_requests_no_page_too_many(count: int, requests: int) -> None:
 def test_a_sweep_ends_without_a_total(count: int) -> None:
     with RawServer(pages([1] * count, has_total=False)) as server:
         assert len(list(client_for(server).sweep(SECTION, page_size=2))) == count
+
+
+@pytest.mark.parametrize("has_total", [True, False])
+def test_a_sweep_goes_on_after_a_page_that_is_shorter_than_asked(*, has_total: bool) -> None:
+    with RawServer(pages([1] * 7, has_total=has_total, most=3)) as server:
+        assert len(list(client_for(server).sweep(SECTION, page_size=5))) == 7
 
 
 def test_a_server_without_paging_is_swept_in_one_request() -> None:
