@@ -6,7 +6,6 @@ Every method raises a PlexError and nothing else for what the server or the netw
 from __future__ import annotations
 
 import re
-import unicodedata
 from http import HTTPStatus
 from itertools import groupby
 from operator import attrgetter
@@ -24,7 +23,8 @@ from plex.model import (
     parse_pictures,
     parse_sections,
 )
-from plex.paths import base_name, is_inside, respell
+from plex.paths import is_inside, respell
+from plex.search_text import text_of_name, text_of_path
 from plex.sections import choose_sections, describe_missing
 from plex.transport import FIRST_PAGE, PAGE_ITEMS, Transport, query_string
 
@@ -47,7 +47,6 @@ _MAX_CANDIDATES = 200
 _SAMPLE = 10
 # nginx and Apache refuse request lines over 8 KiB unless told otherwise; Plex itself takes more.
 _REQUEST_LINE_BYTES = 8_000
-_OPERATORS = "=<>! "  # Plex's, and the blanks between them
 _FIELD_END = re.compile(r"[.\[]")
 _updated_at, _added_at = attrgetter("updated_at"), attrgetter("added_at")
 # What a listing leaves out, in python-plexapi's names (base.py, PlexPartialObject._EXCLUDES).
@@ -122,12 +121,11 @@ class PlexClient:
 
         None if the server refuses the filter or it matches too many items: sweep instead.
         """
-        return self._filtered(section, filter_text(file_name))
+        return self._filtered(section, text_of_name(file_name))
 
     def find_by_path(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
         """As `find_by_name`, but the text may be any part of a path, in the exact spelling. For common file names."""
-        *_, last = stretches = [stretch.lstrip(_OPERATORS).rstrip() for stretch in text.split(",")]
-        return self._filtered(section, last if "/" in last or "\\" in last else max(stretches, key=len))
+        return self._filtered(section, text_of_path(text))
 
     def _filtered(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
         if not text:
@@ -286,23 +284,6 @@ class PlexClient:
         items = parse_items(container)
         self._note_paths(items)
         return {item.rating_key: item for item in items}
-
-
-def filter_text(file_name: str) -> str:
-    """The longest part of a file's name that is safe to send as `file=`; `file_name` may be a whole path.
-
-    A comma may mean "or", an accented letter may be stored in another Unicode form, and a leading `=` may be taken
-    for an operator: the part has none of these.
-    """
-    return max(_stretches(base_name(file_name)), key=len)
-
-
-def _stretches(text: str) -> list[str]:
-    plain = "".join(
-        "," if unicodedata.normalize("NFD", letter) != letter or not letter.isprintable() else letter
-        for letter in unicodedata.normalize("NFC", text)
-    )
-    return [stretch.lstrip(_OPERATORS).rstrip() for stretch in plain.split(",")]
 
 
 def split_parameters(parameters: Sequence[tuple[str, str]], limit: int) -> Iterator[tuple[tuple[str, str], ...]]:

@@ -6,7 +6,6 @@ it, the end of the path is tried; if that does not settle it, the whole section 
 
 from __future__ import annotations
 
-import re
 import sys
 import unicodedata
 from dataclasses import dataclass
@@ -14,16 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from plex.index import ExpectedFile
 from plex.match import Grade, all_found_by_path, match_file, match_scene
-from plex.paths import (
-    base_name,
-    is_case_insensitive,
-    is_inside,
-    normal_form,
-    plain_path,
-    respell,
-    shared_tail,
-    split_path,
-)
+from plex.paths import base_name, is_inside, normal_form, shared_tail, split_path
+from plex.search_text import spellings_below, spellings_of_end
 from plex.sweep import SweepClient
 
 if TYPE_CHECKING:
@@ -141,13 +132,13 @@ class LookUp:
         """
         folder = next((folder for folder in section.locations if is_inside(path, folder)), None)
         if folder is not None:
-            found = self._search_paths(section, _whole_path(path, folder))
+            found = self._search_paths(section, spellings_below(folder, path))
             return (found or ()), (_NOTHING if found is None else len(split_path(path)))
-        found = self._search_paths(section, _end_of(path, _TAIL, section))
+        found = self._search_paths(section, spellings_of_end(path, _TAIL, section.locations))
         if found:
             return found, _TAIL
         count = _LONGER_TAIL if found is None else _JUST_THE_NAME
-        other = self._search_paths(section, _end_of(path, count, section))
+        other = self._search_paths(section, spellings_of_end(path, count, section.locations))
         if other is not None:
             return other, count
         return (), (_NOTHING if found is None else _TAIL)
@@ -215,31 +206,3 @@ def _items_of(answers: Mapping[int, _Answer]) -> list[LeanItem]:
 
 def _contains(section: Section, path: str) -> bool:
     return any(is_inside(path, folder) for folder in section.locations)
-
-
-def _whole_path(path: str, folder: str) -> list[str]:
-    r"""The texts to search for a path below a library's folder, which is spelled as the library spells it.
-
-    A share goes without its first separators, which also finds `\\?\UNC\server`. Where the library says `//server`, its
-    files may have backslashes everywhere, nowhere, or below the library's folder.
-    """
-    text = plain_path(respell(path, folder) or path)
-    if not text.startswith(("//", "\\\\")):
-        return [text]
-    text = text.lstrip("/\\")
-    if not folder.startswith("//"):
-        return [text]
-    head = folder.strip("/")
-    return [text.replace("/", "\\"), text, head + text[len(head) :].replace("/", "\\")]
-
-
-def _end_of(path: str, count: int, section: Section) -> list[str]:
-    """The last `count` folders and names of the path, with each separator that the section uses."""
-    separators: dict[str, None] = {}
-    for folder in section.locations:
-        if folder.startswith("//"):  # a share: its files may have either
-            separators |= {"\\": None, "/": None}
-        else:
-            separators["\\" if "\\" in folder or is_case_insensitive(folder) else "/"] = None
-    names = [name for name in re.split(r"[/\\]+", path)[-count:] if name]
-    return [separator.join(["", *names]) for separator in separators or ("/",)]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plex.client import filter_text
 from plex.errors import Ambiguous
 from plex.path_map import AGREEING_FILES
+from plex.search_text import text_of_name
 from tests.support.plex_library import Library, lean, look_up
 
 if TYPE_CHECKING:
@@ -125,4 +125,4 @@ def test_a_match_settled_by_folders_alone_is_no_evidence_for_a_path_map(make: Ma
     ],
 )
 def test_the_filter_text_has_only_one_spelling_and_no_comma(name: str, text: str) -> None:
-    assert filter_text(name) == text
+    assert text_of_name(name) == text
