@@ -5,13 +5,12 @@ Every method raises a PlexError and nothing else for what the server or the netw
 
 from __future__ import annotations
 
-import unicodedata
 from http import HTTPStatus
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from plex.edit import PREFERRED_LINE_BYTES, pack, parameters_of
-from plex.errors import PlexServerError, PlexSetup, Rejected, RequestTooLong
+from plex.errors import PathsHidden, PlexServerError, PlexSetup, Rejected, RequestTooLong
 from plex.model import (
     Identity,
     LeanItem,
@@ -23,19 +22,23 @@ from plex.model import (
     parse_pictures,
     parse_sections,
 )
-from plex.paths import base_name
+from plex.paths import is_inside, respell
+from plex.search_text import text_of_name, text_of_path
 from plex.sections import choose_sections, describe_missing
-from plex.transport import Transport, query_string
+from plex.transport import FIRST_PAGE, PAGE_ITEMS, Transport, query_string
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from xml.etree.ElementTree import Element
 
     from plex.connection import PlexConnection
     from plex.edit import Change
     from plex.model import PictureKind
+    from plex.transport import Page
 
 _MOVIE_TYPE = ("type", "1")
+# A read must not make Plex check the item's files or refresh its metadata.
+_AS_IT_IS = (("skipRefresh", "1"), ("checkFiles", "0"))
 # 100 keys of 7 digits stay far below any limit for a request line; a whole item is about 10 to 50 kB.
 _KEYS_PER_READ = 100
 # With more candidates for one file name, the server ignored the filter, or the name is too common.
@@ -43,7 +46,8 @@ _MAX_CANDIDATES = 200
 _TOO_LONG = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG)
 # A 400 to a longer line may be about its length: Plex answers both that and a bad value so.
 _REFUSED_AS_BAD = PREFERRED_LINE_BYTES
-_OPERATORS = "=<>! "  # Plex's, and the blanks between them
+# Enough to tell a token that sees no paths from a file without one, little enough for a probe.
+_SAMPLE = 10
 _updated_at, _added_at = attrgetter("updated_at"), attrgetter("added_at")
 # What a listing leaves out, in python-plexapi's names (base.py, PlexPartialObject._EXCLUDES).
 _LEAN = (
@@ -66,6 +70,7 @@ class PlexClient:
         self._transport = Transport(connection)
         self._libraries = connection.libraries
         self._sections: tuple[Section, ...] | None = None
+        self._saw_path = False  # by the last answer with files; nothing is known before the first
 
     @property
     def answered_at(self) -> int | None:
@@ -74,14 +79,14 @@ class PlexClient:
 
     def identity(self) -> Identity:
         """Version and identifier of the server. Needs neither token nor database: a starting server answers too."""
-        container = self._transport.read("/identity")
+        container = self._transport.read("/identity", page=None)
         return Identity(
             version=container.get("version", ""), machine_identifier=container.get("machineIdentifier", "")
         )
 
     def all_sections(self) -> tuple[Section, ...]:
         """The libraries of all types, read from Plex on each call."""
-        return parse_sections(self._transport.read("/library/sections"))
+        return parse_sections(self._read_whole("/library/sections"))
 
     def sections(self) -> tuple[Section, ...]:
         """The configured movie libraries, read from Plex once. Raises PlexSetup if one does not exist."""
@@ -93,35 +98,51 @@ class PlexClient:
             self._sections = chosen
         return self._sections
 
-    def probe_database(self, section: Section) -> None:
-        """Request an empty page of a listing: it fails while the database is not open, and with an invalid token."""
-        self._transport.read(f"/library/sections/{section.key}/all", (_MOVIE_TYPE,), page=(0, 0))
+    def shows_paths(self, sections: Sequence[Section]) -> bool | None:
+        """Whether the token sees where files are. Reads a few items of each library until one shows a path.
+
+        None where these libraries show no files. Fails while Plex's database is not open, and with an invalid token.
+        """
+        has_files = False
+        for section in sections:
+            items = parse_lean_items(self._list(section, (_MOVIE_TYPE,), (0, _SAMPLE)), section.key)
+            self._note_paths(items)
+            if any(item.parts for item in items):
+                return True
+            has_files = has_files or any(item.has_hidden_files for item in items)
+        return False if has_files else None
+
+    def hides_paths(self) -> bool:
+        """Whether the configured libraries show files, but no path of any. Asks only if no path was seen last."""
+        return not self._saw_path and self.shows_paths(self.sections()) is False
 
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None:
         """Items that may have a file of this name; the caller compares their parts.
 
         None if the server refuses the filter or it matches too many items: sweep instead.
         """
-        return self._filtered(section, filter_text(file_name))
+        return self._filtered(section, text_of_name(file_name))
 
     def find_by_path(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
         """As `find_by_name`, but the text may be any part of a path, in the exact spelling. For common file names."""
-        *_, last = stretches = [stretch.lstrip(_OPERATORS).rstrip() for stretch in text.split(",")]
-        return self._filtered(section, last if "/" in last or "\\" in last else max(stretches, key=len))
+        return self._filtered(section, text_of_path(text))
 
     def _filtered(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
         if not text:
             return None
         try:
-            container = self._list(section, (("file", text),), (0, _MAX_CANDIDATES))
-        except (Rejected, PlexServerError):
+            container = self._list(section, (*_LEAN, ("file", text)), (0, _MAX_CANDIDATES))
+        except PlexServerError:
             return None  # some servers and library types answer 400 or 500; if Plex is failing, so will the sweep
-        items = parse_lean_items(container, section.key)
+        items = self._with_paths(container, section)
         return items if max(_total(container) or 0, len(items)) <= _MAX_CANDIDATES else None
 
-    def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
+    def sweep(
+        self, section: Section, *, page_size: int = PAGE_ITEMS, since: int | None = None
+    ) -> Iterator[LeanItem]:
         """All items of a section, page by page; with `since` (epoch seconds) those updated or added since then.
 
+        `page_size`: more than PAGE_ITEMS counts as PAGE_ITEMS.
         A deletion during the sweep may shift an item past it, so an item absent from a sweep may still exist.
         """
         if since is None:
@@ -143,10 +164,10 @@ class PlexClient:
                     break  # the server does sort, so everything that follows is older
 
     def _pages(self, section: Section, order: str, page_size: int) -> Iterator[tuple[LeanItem, ...]]:
-        start, first_total = 0, None
+        start, first_total, page_size = 0, None, min(page_size, PAGE_ITEMS)
         while True:
-            container = self._list(section, (("sort", order),), (start, page_size))
-            yield parse_lean_items(container, section.key)
+            container = self._list(section, (*_LEAN, ("sort", order)), (start, page_size))
+            yield self._with_paths(container, section)
             start += len(container)
             total = _total(container)
             first_total = total if first_total is None else first_total
@@ -157,12 +178,44 @@ class PlexClient:
                     f"{self._transport.address}: "
                     f"the listing of {section.title} ends after {start} of {first_total} items"
                 )
-            # Without a total: a page that is not exactly full is the last one, or the server does not page.
-            if not len(container) or (start >= total if total is not None else len(container) != page_size):
+            # Without a total: a page that is not exactly full is the last one, or the server does not page. One that
+            # says where it begins may be shorter than was asked, as Plex documents.
+            is_short = container.get("offset") is None and len(container) != page_size
+            if not len(container) or (start >= total if total is not None else is_short):
                 return
 
-    def _list(self, section: Section, parameters: tuple[tuple[str, str], ...], page: tuple[int, int]) -> Element:
-        return self._transport.read(f"/library/sections/{section.key}/all", (*_LEAN, *parameters), page=page)
+    def _with_paths(self, container: Element, section: Section) -> tuple[LeanItem, ...]:
+        """The items of a listing. Raises PathsHidden."""
+        items = parse_lean_items(container, section.key)
+        self._note_paths(items)
+        if any(item.has_hidden_files for item in items) and self.hides_paths():
+            raise PathsHidden
+        return items
+
+    def _note_paths(self, items: Iterable[LeanItem | PlexItem]) -> None:
+        items = tuple(items)
+        if any(item.parts or item.has_hidden_files for item in items):
+            self._saw_path = any(item.parts for item in items)
+
+    def _list(self, section: Section, parameters: tuple[tuple[str, str], ...], page: Page) -> Element:
+        try:
+            return self._transport.read(f"/library/sections/{section.key}/all", parameters, page=page)
+        except Rejected as error:
+            self._sections = None  # it may have been deleted, or made anew under another key
+            raise PlexServerError(
+                f"Plex has no library {section.title} under the number {section.key} any more; the libraries are read "
+                "again with the next try."
+            ) from error
+
+    def _read_whole(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Element:
+        """The elements of all pages in one container. A server that does not page announces no total."""
+        whole = self._transport.read(path, parameters, page=FIRST_PAGE)
+        while len(whole) < (_total(whole) or 0):
+            page = self._transport.read(path, parameters, page=(len(whole), PAGE_ITEMS))
+            if not len(page):
+                break
+            whole.extend(page)
+        return whole
 
     def read_items(self, rating_keys: Sequence[int], *, batch_size: int = _KEYS_PER_READ) -> dict[int, PlexItem]:
         """Whole items by rating key, `batch_size` of them per request. Those that Plex does not have are absent."""
@@ -173,7 +226,9 @@ class PlexClient:
 
     def scan(self, section: Section, folder: str) -> None:
         """Start a scan of one folder of the section. Plex answers before it scans."""
-        self._transport.ask(f"/library/sections/{section.key}/refresh", (("path", folder),), method="get")
+        roots = [location for location in section.locations if is_inside(folder, location)]
+        path = (respell(folder, roots[0]) or roots[0]) if roots else folder  # Plex knows its own spelling
+        self._transport.ask(f"/library/sections/{section.key}/refresh", (("path", path),), method="get")
 
     def edit(self, item: PlexItem, changes: Sequence[Change], *, line_bytes: int = PREFERRED_LINE_BYTES) -> None:
         """Send one step of a plan in one PUT, or in as few as request lines of `line_bytes` allow.
@@ -248,7 +303,7 @@ class PlexClient:
     def _read_some(self, rating_keys: Sequence[int]) -> dict[int, PlexItem]:
         path = f"/library/metadata/{','.join(map(str, rating_keys))}"
         try:
-            container = self._transport.read(path)
+            container = self._read_whole(path, _AS_IT_IS)
         except Rejected as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -256,24 +311,9 @@ class PlexClient:
                 return {}
             # At least one is gone: only requests for single items tell which.
             return dict(found for key in rating_keys for found in self._read_some([key]).items())
-        return {item.rating_key: item for item in parse_items(container)}
-
-
-def filter_text(file_name: str) -> str:
-    """The longest part of a file's name that is safe to send as `file=`; `file_name` may be a whole path.
-
-    A comma may mean "or", an accented letter may be stored in another Unicode form, and a leading `=` may be taken
-    for an operator: the part has none of these.
-    """
-    return max(_stretches(base_name(file_name)), key=len)
-
-
-def _stretches(text: str) -> list[str]:
-    plain = "".join(
-        "," if unicodedata.normalize("NFD", letter) != letter or not letter.isprintable() else letter
-        for letter in unicodedata.normalize("NFC", text)
-    )
-    return [stretch.lstrip(_OPERATORS).rstrip() for stretch in plain.split(",")]
+        items = parse_items(container)
+        self._note_paths(items)
+        return {item.rating_key: item for item in items}
 
 
 def _total(container: Element) -> int | None:

@@ -4,13 +4,14 @@
     |- ServerFailure        the whole server; retried later, by the code that watches for outages
     |  |- PlexServerDown    connection refused or dropped, name not found, unreachable, 503 during start-up
     |  |- PlexTimeout       no answer in time
-    |  `- PlexServerError   any other 5xx, an answer cut short or unreadable
+    |  `- PlexServerError   any other 5xx, an answer cut short or unreadable, a read refused
     |- PlexBusy             429
-    |- PlexAuthError        401, 403
+    |- PlexAuthError        401, 403, 498
     |- PlexSetup            a setting must change: library, certificate, address, redirect
+    |  `- PathsHidden       the token sees files, but no path of any
     |- NotInPlex            no item has the file
     |- Ambiguous            several items fit
-    `- Rejected             any other 4xx: only this request is at fault
+    `- Rejected             any other 4xx of an edit, or 404 of a read: only this request is at fault
 
 A message says what happened, to what, and what to do. It never holds the token, or a title or file name from a
 request's parameters.
@@ -52,7 +53,7 @@ class PlexTimeout(ServerFailure):
 
 
 class PlexServerError(ServerFailure):
-    """An answer came, but it was a 5xx, cut short or unreadable."""
+    """An answer came, but it was a 5xx, cut short, unreadable, or the refusal of a read: no scene is at fault."""
 
 
 class PlexBusy(PlexError):
@@ -64,11 +65,21 @@ class PlexBusy(PlexError):
 
 
 class PlexAuthError(PlexError):
-    """401 or 403."""
+    """401, 403 or 498."""
 
 
 class PlexSetup(PlexError):
     """Nothing will work until a setting, or the set-up of the server, changes."""
+
+
+class PathsHidden(PlexSetup):
+    """Plex shows this token items and their files, but not where any file is. No scene can be found then."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this token may not see the paths of the files: Plex lists the items of its libraries without saying where "
+            "any file is. plex_token is the token of a shared or home user; set it to the token of the server's owner."
+        )
 
 
 class NotInPlex(PlexError):
@@ -114,8 +125,8 @@ class RequestTooLong(Rejected):
         self.line_bytes = line_bytes
 
 
-
-_UNAUTHORIZED, _FORBIDDEN, _REQUEST_TIMEOUT, _TOO_MANY, _UNAVAILABLE = 401, 403, 408, 429, 503
+_NOT_FOUND, _REQUEST_TIMEOUT, _TOO_MANY, _UNAVAILABLE = 404, 408, 429, 503
+_TOKEN_REFUSED = (401, 403, 498)  # 498: a token of plex.tv that was valid for a short time only
 _REDIRECTS = range(300, 400)
 _REFUSALS = range(400, 500)
 COPY_AGAIN = "plex_token holds characters that no token has; copy it again."
@@ -133,28 +144,41 @@ def describe_request(method: str, address: str, path: str) -> str:
 
 
 def error_for_status(
-    status: int, request: str, *, text: str = "", retry_after: str | None = None, date: str | None = None
+    status: int,
+    request: str,
+    *,
+    is_read: bool = False,
+    text: str = "",
+    retry_after: str | None = None,
+    date: str | None = None,
 ) -> PlexError:
     """The error for an HTTP status that is not a success.
 
-    `request`: from `describe_request`. `retry_after` and `date`: the answer's headers of these names.
+    `request`: from `describe_request`. `is_read`: it holds nothing of a scene's that Plex could object to.
+    `retry_after` and `date`: the answer's headers of these names.
     """
     if status in _REDIRECTS:
         return PlexSetup(f"{request} is redirected ({status}), not followed as the token would go along; {CHECK_URL}.")
     if status == _TOO_MANY:
         return PlexBusy(f"Plex asks for a pause ({request}: 429).", retry_after_s(retry_after, date))
     if is_refusal(status):
-        return _error_for_refusal(status, request, text)
+        return _error_for_refusal(status, request, text, is_read=is_read)
     if status == _UNAVAILABLE:
         return PlexServerDown(f"Plex is starting up or under maintenance ({request}: 503); it is asked again later.")
     return PlexServerError(f"Plex failed ({request}: {status}); if it stays, see Plex's own log.")
 
 
-def _error_for_refusal(status: int, request: str, text: str) -> PlexError:
-    if status in (_UNAUTHORIZED, _FORBIDDEN):
+def _error_for_refusal(status: int, request: str, text: str, *, is_read: bool) -> PlexError:
+    if status in _TOKEN_REFUSED:
         return PlexAuthError(f"Plex rejected the token ({request}: {status}); set plex_token to a valid one.")
     if status == _REQUEST_TIMEOUT:
         return PlexTimeout(f"the request took too long to arrive ({request}: 408); it is sent again later.")
+    if is_read and status != _NOT_FOUND:
+        words = f": {text}" if text else ""
+        return PlexServerError(
+            f"Plex refused to be read ({request}: {status}{words}), whatever the scene; is plex_url that of a Plex "
+            "server? If it is, see Plex's own log."
+        )
     return Rejected(status, text, request=request)
 
 

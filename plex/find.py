@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plex.errors import Ambiguous, NotInPlex
+from plex.errors import Ambiguous, NotInPlex, PathsHidden
 from plex.index import ExpectedFile
 from plex.look_up import LookUp, expected_files
 from plex.match import holds_one_of, is_full_path, match_scene
@@ -77,6 +77,8 @@ class Finder:
     def find(self, files: Sequence[File], *, since: float) -> tuple[Match, ...]:
         """Every item that has one of the files. Raises NotInPlex for none, Ambiguous if several match equally well.
 
+        Raises PathsHidden where nothing can be found, since the token may not see the path of any file.
+
         Plex is asked unless the index has every file by its full path, or was brought up to date after `since` (epoch
         seconds) and within the last REFRESH_EVERY_S.
         """
@@ -89,6 +91,8 @@ class Finder:
             return accepted
         if found.rivals:
             raise Ambiguous([_describe(match) for match in found.rivals])
+        if self._client.hides_paths():
+            raise PathsHidden
         raise NotInPlex([self.rules.map(path) for path, _size in files])
 
     def _accepted(self, found: MatchResult) -> tuple[Match, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from plex.client import PlexClient
-from plex.errors import PlexAuthError, PlexError, PlexSetup, Rejected
+from plex.errors import PathsHidden, PlexAuthError, PlexError, PlexSetup, Rejected
 from plex.sections import choose_sections, describe_missing
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def probe(
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     read_timeout_s: float = READ_TIMEOUT_S,
 ) -> Health:
-    """Request `/identity`, the libraries and an empty listing, in this order, until one fails. Raises no PlexError."""
+    """Request `/identity`, the libraries and a few items, in this order, until one fails. Raises no PlexError."""
     health = Health()
     try:
         client = PlexClient(
@@ -67,8 +67,7 @@ def probe(
 def _check_readiness(client: PlexClient, connection: PlexConnection, health: Health) -> Health:
     found = client.all_sections()
     chosen, missing = choose_sections(found, connection.libraries)
-    for section in (chosen or found)[:1]:
-        client.probe_database(section)
+    shows_paths = client.shows_paths(chosen or found[:1])
     health = replace(
         health,
         ready=True,
@@ -78,7 +77,7 @@ def _check_readiness(client: PlexClient, connection: PlexConnection, health: Hea
     )
     if missing or not chosen:
         return _failed(health, PlexSetup(describe_missing(found, missing)))
-    return health
+    return _failed(health, PathsHidden()) if shows_paths is False else health
 
 
 def _failed(health: Health, error: PlexError) -> Health:

@@ -6,7 +6,6 @@ it, the end of the path is tried; if that does not settle it, the whole section 
 
 from __future__ import annotations
 
-import re
 import sys
 import unicodedata
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from plex.index import ExpectedFile
 from plex.match import Grade, all_found_by_path, match_file, match_scene
 from plex.paths import base_name, is_inside, normal_form, shared_tail, split_path
+from plex.search_text import spellings_below, spellings_of_end
 from plex.sweep import SweepClient
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class SearchClient(SweepClient, Protocol):
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None: ...  # noqa: D102
 
     def find_by_path(self, section: Section, text: str) -> tuple[LeanItem, ...] | None: ...  # noqa: D102
+
+    def hides_paths(self) -> bool: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,17 +130,28 @@ class LookUp:
         Searches for the whole path if the section's folders contain it, else for the end of the path. Finding nothing
         proves little: Plex may spell the path differently.
         """
-        if _contains(section, path):
-            found = self._search_path(section, path)
+        folder = next((folder for folder in section.locations if is_inside(path, folder)), None)
+        if folder is not None:
+            found = self._search_paths(section, spellings_below(folder, path))
             return (found or ()), (_NOTHING if found is None else len(split_path(path)))
-        found = self._search_path(section, _end_of(path, _TAIL, section))
+        found = self._search_paths(section, spellings_of_end(path, _TAIL, section.locations))
         if found:
             return found, _TAIL
         count = _LONGER_TAIL if found is None else _JUST_THE_NAME
-        other = self._search_path(section, _end_of(path, count, section))
+        other = self._search_paths(section, spellings_of_end(path, count, section.locations))
         if other is not None:
             return other, count
         return (), (_NOTHING if found is None else _TAIL)
+
+    def _search_paths(self, section: Section, texts: Sequence[str]) -> tuple[LeanItem, ...] | None:
+        """Items with one of these texts in a path. None: too many of them."""
+        items: dict[int, LeanItem] = {}
+        for text in texts:
+            found = self._search_path(section, text)
+            if found is None:
+                return None
+            items |= {item.rating_key: item for item in found}
+        return tuple(items.values())
 
     def _search_path(self, section: Section, text: str) -> tuple[LeanItem, ...] | None:
         """Items with this text in a path, in Stash's spelling, else in another Unicode form. None: too many of them."""
@@ -193,10 +206,3 @@ def _items_of(answers: Mapping[int, _Answer]) -> list[LeanItem]:
 
 def _contains(section: Section, path: str) -> bool:
     return any(is_inside(path, folder) for folder in section.locations)
-
-
-def _end_of(path: str, count: int, section: Section) -> str:
-    """The last `count` folders and names of the path, with the separator that the section uses."""
-    separator = "\\" if any("\\" in folder for folder in section.locations) else "/"
-    names = re.split(r"[/\\]+", path)[-count:]
-    return separator.join(["", *(name for name in names if name)])

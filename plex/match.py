@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from plex.paths import base_name, is_case_insensitive, is_same_path, map_path, normal_form, shared_tail, split_path
+from plex.paths import base_name, is_case_insensitive, is_same_path, map_path, shared_tail, split_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -135,8 +135,8 @@ def _match_twins(file: File, items: Sequence[LeanItem], *, is_complete: bool) ->
         return MatchResult()
     longest = max(tail for tail, _, _ in twins)
     best = [(item, part) for tail, item, part in twins if tail == longest]
-    is_unique = is_complete and len({_identity(part.path) for _, _, part in twins}) == 1
-    is_decided = len({_identity(part.path) for _, part in best}) == 1
+    is_unique = is_complete and _are_one_file(part for _, _, part in twins)
+    is_decided = _are_one_file(part for _, part in best)
     grade = Grade.TAIL if longest > 1 else Grade.NAME
     matches = tuple(
         Match(item=item, grade=grade, reason=_twin_reason(path, longest, is_unique=is_unique), stash_path=path,
@@ -158,8 +158,9 @@ def _name(path: str, *both: str) -> str:
     return name.casefold() if is_case_insensitive(*both) else name
 
 
-def _identity(path: str) -> str:
-    return normal_form(path).casefold() if is_case_insensitive(path) else normal_form(path)
+def _are_one_file(parts: Iterable[PartFile]) -> bool:
+    first, *others = (part.path for part in parts)
+    return all(is_same_path(first, other) for other in others)
 
 
 def _path_reason(file: File, part: PartFile, rules: PathRules) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,10 @@ PictureKind = Literal["posters", "arts"]
 
 _DATE_LENGTH = len("2004-03-01")
 _UPLOAD = "upload://"
+# A version that Plex converted for a kind of device: by its mark (python-plexapi, Media.isOptimizedVersion), or by the
+# folder beside the original that it lies in, for a library that shows it as an item of its own.
+_OPTIMIZED = "42"
+_OPTIMIZED_FOLDER = re.compile(r"[/\\]Plex Versions[/\\]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,11 @@ class PartFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeanItem:
-    """What a listing shows of an item, enough to find it by its files. Times are epoch seconds, 0 if unknown."""
+    """What a listing shows of an item, enough to find it by its files. Times are epoch seconds, 0 if unknown.
+
+    `parts`: without the versions that Plex made for devices. `has_hidden_files`: it has files, but shows the path of
+    none, as for a token that may not see them.
+    """
 
     rating_key: int
     section_key: int
@@ -37,6 +46,7 @@ class LeanItem:
     updated_at: int
     added_at: int
     rating: str = ""  # by the token's user; rating an item does not change `updated_at`
+    has_hidden_files: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +68,7 @@ class PlexItem:
     """A whole item. Texts are "" if Plex has none; `date` is YYYY-MM-DD; `rating` is by the token's user ("8", "8.5").
 
     `locked`: Plex's names of the locked fields (title, originallyAvailableAt, genre ...).
-    `roles`: the entries behind `actors`, in the same order.
+    `roles`: the entries behind `actors`, in the same order. `parts` and `has_hidden_files`: as in LeanItem.
     """
 
     rating_key: int
@@ -78,6 +88,7 @@ class PlexItem:
     thumb: str
     art: str
     roles: tuple[Role, ...] = ()
+    has_hidden_files: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +145,7 @@ def parse_lean_items(container: Element, section_key: int) -> tuple[LeanItem, ..
             updated_at=_number(video, "updatedAt"),
             added_at=_number(video, "addedAt"),
             rating=clean_rating(video.get("userRating", "")),
+            has_hidden_files=_has_hidden_files(video),
         )
         for video in _videos(container)
     )
@@ -184,6 +196,7 @@ def _item(video: Element, section_key: int) -> PlexItem:
         thumb=video.get("thumb", ""),
         art=video.get("art", ""),
         roles=roles,
+        has_hidden_files=_has_hidden_files(video),
     )
 
 
@@ -192,11 +205,19 @@ def _videos(container: Element) -> Iterator[Element]:
 
 
 def _parts(video: Element) -> tuple[PartFile, ...]:
+    """The item's own files: a scene is the original, not what Plex made of it."""
     return tuple(
-        PartFile(path=part.get("file", ""), size=_number(part, "size") or None)
-        for part in video.findall("Media/Part")
-        if part.get("file")
+        PartFile(path=path, size=_number(part, "size") or None)
+        for media in video.findall("Media")
+        if media.get("proxyType") != _OPTIMIZED
+        for part in media.findall("Part")
+        if (path := part.get("file", "")) and not _OPTIMIZED_FOLDER.search(path)
     )
+
+
+def _has_hidden_files(video: Element) -> bool:
+    parts = video.findall("Media/Part")
+    return bool(parts) and not any(part.get("file") for part in parts)
 
 
 def _tags(video: Element, name: str) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _SEPARATORS = re.compile(r"[/\\]+")
 _DRIVE = re.compile(r"[A-Za-z]:")
+# Windows' prefix for paths of more than 260 characters, before a drive or in place of a share's two separators.
+_EXTENDED = re.compile(r"[/\\]{2}\?[/\\](?:(?P<share>UNC)[/\\]|(?=[A-Za-z]:))", re.IGNORECASE)
 
 
 def map_path(path: str, rules: Sequence[tuple[str, str]]) -> str:
@@ -22,17 +24,31 @@ def map_path(path: str, rules: Sequence[tuple[str, str]]) -> str:
     for stash_prefix, plex_prefix in rules:
         rest = _after(path, stash_prefix)
         if rest is not None:
-            separator = "\\" if "\\" in plex_prefix or _DRIVE.fullmatch(plex_prefix) else "/"
-            return separator.join([plex_prefix.rstrip("/\\"), *rest])
+            return _join(plex_prefix, rest)
     return path
 
 
-def normal_form(path: str) -> str:
-    """Equal for all spellings of a path: either separator, repeated or trailing ones, NFC or NFD, "c:" or "C:".
+def respell(path: str, folder: str) -> str | None:
+    """The path with `folder` as that folder is spelled, and its separators; None if it does not lie below it."""
+    rest = _after(path, folder)
+    return _join(folder, rest) if rest else None
 
-    Case is kept: on most servers, names of different files may differ in case alone.
+
+def plain_path(path: str) -> str:
+    r"""The path without Windows' prefix for long ones: `\\?\C:\a` is `C:\a`, `\\?\UNC\server\a` is `\\server\a`."""
+    prefix = _EXTENDED.match(path)
+    if not prefix:
+        return path
+    return ("\\\\" if prefix["share"] else "") + path[prefix.end() :]
+
+
+def normal_form(path: str) -> str:
+    r"""Equal for all spellings of a path: either separator, repeated or trailing ones, NFC or NFD, "c:" or "C:".
+
+    Also with and without the prefix `\\?\`. Case is kept: on most servers, names of different files may differ in case
+    alone.
     """
-    absolute = "/" if path[:1] in ("/", "\\") else ""
+    absolute = "/" if plain_path(path)[:1] in ("/", "\\") else ""
     return absolute + "/".join(split_path(path))
 
 
@@ -44,12 +60,12 @@ def is_same_path(path: str, other: str) -> bool:
 
 def is_case_insensitive(*paths: str) -> bool:
     """Whether one of the paths has a drive letter or is a UNC path. macOS paths cannot be told from Linux paths."""
-    return any(_DRIVE.match(path) or path.startswith("\\\\") for path in paths)
+    return any(_DRIVE.match(path) or path.startswith("\\\\") for path in map(plain_path, paths))
 
 
 def split_path(path: str) -> list[str]:
     """The folders and the file name, each in its normal form."""
-    folders = [unicodedata.normalize("NFC", part) for part in _SEPARATORS.split(path) if part]
+    folders = [unicodedata.normalize("NFC", part) for part in _as_spelled(path)]
     if folders and _DRIVE.fullmatch(folders[0]):
         folders[0] = folders[0].upper()
     return folders
@@ -91,8 +107,18 @@ def file_stem(path: str) -> str:
 def _after(path: str, prefix: str) -> list[str] | None:
     """The folders and names of `path` after `prefix`, in their own spelling; None if it does not begin with it."""
     wanted, have = split_path(prefix), split_path(path)
-    if is_case_insensitive(path):
+    if is_case_insensitive(path, prefix):
         wanted, have = [part.casefold() for part in wanted], [part.casefold() for part in have]
     if have[: len(wanted)] != wanted:
         return None
-    return [part for part in _SEPARATORS.split(path) if part][len(wanted) :]
+    return _as_spelled(path)[len(wanted) :]
+
+
+def _as_spelled(path: str) -> list[str]:
+    return [part for part in _SEPARATORS.split(plain_path(path)) if part]
+
+
+def _join(folder: str, rest: Sequence[str]) -> str:
+    """Names below a folder, with the separator that the folder uses."""
+    separator = "\\" if "\\" in folder or _DRIVE.fullmatch(folder) else "/"
+    return separator.join([folder.rstrip("/\\"), *rest])

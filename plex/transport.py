@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from plex.connection import PlexConnection
 
 Method = Literal["get", "put", "post"]
+Page = tuple[int, int]  # the number of the first item, and how many items at most
+
+# Plex has announced that it will answer no more than this at once, and refuse a listing that names no page.
+PAGE_ITEMS = 1000
+FIRST_PAGE: Page = (0, PAGE_ITEMS)
 
 _REJECTION_CHARACTERS = 200
 _SUCCESSES = (200, 201, 204)  # the only ones that plexapi accepts
@@ -51,9 +56,9 @@ class Transport:
         self._session.close()
 
     def read(
-        self, path: str, parameters: Iterable[tuple[str, str]] = (), *, page: tuple[int, int] | None = None
+        self, path: str, parameters: Iterable[tuple[str, str]] = (), *, page: Page | None = FIRST_PAGE
     ) -> Element:
-        """GET a MediaContainer. `page`: (start, size), None for everything."""
+        """GET a MediaContainer. `page`: None only for what has no pages."""
         names = ("X-Plex-Container-Start", "X-Plex-Container-Size")
         headers = {} if page is None else dict(zip(names, map(str, page), strict=True))
         answer = self.ask(path, parameters, method="get", headers=headers)
@@ -113,6 +118,7 @@ class Transport:
         raise error_for_status(
             status,
             describe_request(str(response.request.method), self.address, urlsplit(response.url).path),
+            is_read=response.request.method == "GET",
             text=text,
             retry_after=response.headers.get("Retry-After"),
             date=response.headers.get("Date"),

@@ -24,7 +24,6 @@ from plex.errors import (
     PlexSetup,
     PlexTimeout,
     Rejected,
-    RequestTooLong,
 )
 from plex.fields import Field
 from tests.support.plex_items import an_item
@@ -42,8 +41,8 @@ def client_for(url: str, **options: Any) -> PlexClient:
     return PlexClient(PlexConnection(url=url, **settings))
 
 
-def error_of(url: str, **options: Any) -> PlexError:
-    """The error of a read. An edit must raise the same class, and neither may show the token."""
+def errors_of(url: str, **options: Any) -> tuple[PlexError, PlexError]:
+    """The errors of a read and of an edit. Neither may show the token."""
     client = client_for(url, **options)
     raised: list[PlexError] = []
     for ask in (client.identity, lambda: client.edit(an_item(), [SetText(field=Field.TITLE, value="A")])):
@@ -51,10 +50,15 @@ def error_of(url: str, **options: Any) -> PlexError:
             ask()
         raised.append(caught.value)
     client.close()
-    # Only of an edit the length can be changed.
-    assert type(raised[0]) is (Rejected if isinstance(raised[1], RequestTooLong) else type(raised[1]))
     assert TOKEN not in "".join("".join(traceback.format_exception(type(e), e, e.__traceback__)) for e in raised)
-    return raised[0]
+    return raised[0], raised[1]
+
+
+def error_of(url: str, **options: Any) -> PlexError:
+    """The error of a read. An edit must raise the same class."""
+    of_read, of_edit = errors_of(url, **options)
+    assert type(of_read) is type(of_edit)
+    return of_read
 
 
 def error_from(respond: Any, **options: Any) -> PlexError:
@@ -71,11 +75,10 @@ def test_a_good_answer_is_read() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        ("400 Bad Request", Rejected),
         ("401 Unauthorized", PlexAuthError),
         ("403 Forbidden", PlexAuthError),
         ("404 Not Found", Rejected),
-        ("414 Too Long", Rejected),
+        ("498 Invalid Token", PlexAuthError),
         ("429 Too Many", PlexBusy),
         ("500 Internal Server Error", PlexServerError),
         ("502 Bad Gateway", PlexServerError),
@@ -90,8 +93,18 @@ def test_each_status_becomes_its_error(status: str, kind: type[PlexError]) -> No
     assert "127.0.0.1" in str(error)
 
 
+@pytest.mark.parametrize("status", ["400 Bad Request", "405 Method Not Allowed", "414 Too Long"])
+def test_a_refused_edit_is_rejected_but_a_refused_read_is_no_scenes_fault(status: str) -> None:
+    with RawServer(answer(status)) as server:
+        of_read, of_edit = errors_of(server.url)
+    assert type(of_read) is PlexServerError
+    assert type(of_edit) is Rejected
+
+
 def test_a_refusal_contains_the_beginning_of_its_text_without_the_token() -> None:
-    error = error_from(answer("400 Bad Request", f"<html><p>no {TOKEN}</p>{'x' * 999}</html>".encode()))
+    with RawServer(answer("400 Bad Request", f"<html><p>no {TOKEN}</p>{'x' * 999}</html>".encode())) as server:
+        of_read, error = errors_of(server.url)
+    assert "no *** xxx" in str(of_read)
     assert isinstance(error, Rejected)
     assert error.status == 400
     assert error.text.startswith("no *** xxx")

@@ -245,6 +245,23 @@ def test_a_sweep_replaces_a_filter_that_fails(
     assert look_up(Finder(client, index, clock=Clock(), log=LOG), ("/media/a.mp4", 1)) == [key]
 
 
+@pytest.mark.parametrize(
+    ("location", "folder", "sent"),
+    [
+        ("//nas/films", "\\\\nas\\films\\x", "//nas/films/x"),
+        ("\\\\nas\\films", "\\\\?\\UNC\\nas\\films\\x", "\\\\nas\\films\\x"),
+        ("/media", "/media", "/media"),
+        ("/media", "/elsewhere", "/elsewhere"),
+    ],
+)
+def test_a_scan_names_the_folder_as_the_library_spells_it(
+    sim: PlexSim, client: PlexClient, location: str, folder: str, sent: str
+) -> None:
+    sim.add_section("More", locations=[location])
+    client.scan(client.sections()[1], folder)
+    assert sim.requests[-1].first("path") == sent
+
+
 @pytest.mark.parametrize("page_size", [1, 3, 7, 1000])
 def test_a_sweep_pages_through_everything_once(sim: PlexSim, client: PlexClient, page_size: int) -> None:
     keys = [sim.add_item(1, files=[(f"/media/{number}.mp4", number)]) for number in range(7)]

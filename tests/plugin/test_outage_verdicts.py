@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -41,6 +42,32 @@ def test_one_item_that_always_fails_becomes_a_dead_letter_and_holds_up_nothing(
     assert world.dead_letters() == [(poisoned, "PlexServerError", MAX_RETRIES)]
     assert world.circuit() == "closed"
     assert not world.outages()
+
+
+def test_one_item_that_plex_refuses_to_show_is_not_blamed_on_its_scene(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    poisoned, *others = world.add_scenes(7)
+    world.plex.fault(Fault.answer(400), method="GET", rating_key=world.keys[poisoned])
+    world.edit_at_once({poisoned: "never"} | dict.fromkeys(others, "edited"))
+    world.wait_for_titles(dict.fromkeys(others, "edited"))
+    world.wait_idle()
+    assert world.dead_letters() == [(poisoned, "PlexServerError", MAX_RETRIES)]
+    assert world.circuit() == "closed"
+    assert not world.outages()
+    assert "correct the scene" not in json.dumps(world.stash.operation(mode="queue_status"))
+
+
+def test_a_plex_that_refuses_to_show_any_item_costs_no_scene_its_edit(make_world: MakeWorld) -> None:
+    world = make_world(5.0)
+    scenes = world.add_scenes(6)
+    rule = world.plex.fault(Fault.answer(400), method="GET", path="/library/metadata")
+    world.edit_at_once(dict.fromkeys(scenes, "edited"))
+    world.wait_circuit("open")
+    world.plex.heal(rule)
+    world.wait_for_titles(dict.fromkeys(scenes, "edited"))
+    world.wait_idle()
+    assert not world.dead_letters()
+    assert world.circuit() == "closed"
 
 
 def test_five_scenes_failing_in_a_row_open_the_circuit_and_are_not_charged(make_world: MakeWorld) -> None:

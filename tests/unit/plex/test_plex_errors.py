@@ -37,6 +37,7 @@ REQUEST = "GET http://plex:32400/identity"
         (414, Rejected),
         (422, Rejected),
         (429, PlexBusy),
+        (498, PlexAuthError),
         (499, Rejected),
         (500, PlexServerError),
         (502, PlexServerError),
@@ -49,6 +50,21 @@ REQUEST = "GET http://plex:32400/identity"
 )
 def test_each_status_has_its_error(status: int, kind: type[PlexError]) -> None:
     assert type(error_for_status(status, REQUEST)) is kind
+
+
+@pytest.mark.parametrize("status", [400, 405, 406, 410, 413, 414, 422, 431, 499])
+def test_a_refused_read_is_a_failure_of_the_server_that_blames_no_scene(status: int) -> None:
+    error = error_for_status(status, REQUEST, is_read=True, text="why")
+    assert type(error) is PlexServerError
+    assert f"({REQUEST}: {status}: why)" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, PlexAuthError), (404, Rejected), (408, PlexTimeout), (429, PlexBusy), (503, PlexServerDown)],
+)
+def test_any_other_answer_to_a_read_has_the_error_that_an_edit_has(status: int, kind: type[PlexError]) -> None:
+    assert type(error_for_status(status, REQUEST, is_read=True)) is kind
 
 
 def test_only_failures_of_the_whole_server_are_server_failures() -> None:

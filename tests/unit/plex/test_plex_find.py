@@ -1,101 +1,26 @@
 from __future__ import annotations
 
 import logging
-import unicodedata
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from plex.client import filter_text
-from plex.errors import Ambiguous, NotInPlex, PlexServerDown
+from plex.errors import Ambiguous, NotInPlex, PathsHidden, PlexServerDown
 from plex.find import SWEEP_MIN_SCENES, Finder
 from plex.index import Index
-from plex.model import LeanItem, PartFile, Section
 from plex.path_map import AGREEING_FILES
 from plex.sweep import REFRESH_EVERY_S
 from tests.support.clocks import SetClock
+from tests.support.plex_library import NOW, Library, keys, lean, look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from plex.match import File, Match
+    from plex.match import File
+    from tests.unit.plex.conftest import MakeFinder
 
-    MakeFinder = Callable[..., Finder]
-
-NOW = SetClock().now()
 LOG = logging.getLogger("test")
 MANY = [[("/nowhere.mp4", 1)]] * SWEEP_MIN_SCENES
-
-
-def lean(rating_key: int, *paths: str, section: int = 1, updated_at: int = 5, size: int = 1) -> LeanItem:
-    parts = tuple(PartFile(path=path, size=size) for path in paths)
-    return LeanItem(
-        rating_key=rating_key, section_key=section, title="", parts=parts, updated_at=updated_at, added_at=0
-    )
-
-
-class Library:
-    """A SearchClient over items in memory; counts its requests."""
-
-    def __init__(self, *items: LeanItem, filters: bool = True, folder: str = "") -> None:
-        self.items = list(items)
-        self.locations = (folder,) if folder else ()
-        self.filters = self.narrows = filters
-        self.requests = Counter[str]()
-        self.breaks_after: int | None = None
-
-    def sections(self) -> tuple[Section, ...]:
-        return tuple(Section(key=key, title=str(key), type="movie", locations=self.locations) for key in (1, 2))
-
-    def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None:
-        self.requests["file"] += 1
-        found = [item for item in self._of(section) if any(file_name in part.path for part in item.parts)]
-        return tuple(found) if self.filters else None
-
-    def find_by_path(self, section: Section, path: str) -> tuple[LeanItem, ...] | None:
-        self.requests["path"] += 1
-        found = [item for item in self._of(section) if any(path in part.path for part in item.parts)]
-        return tuple(found) if self.narrows else None
-
-    def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
-        assert page_size
-        self.requests["sweep" if since is None else "refresh"] += 1
-        items = sorted(self._of(section), key=lambda item: item.updated_at, reverse=True)
-        for count, item in enumerate(item for item in items if since is None or item.updated_at >= since):
-            if count + 1 == self.breaks_after:
-                raise PlexServerDown("gone")
-            yield item
-
-    def _of(self, section: Section) -> list[LeanItem]:
-        return [item for item in self.items if item.section_key == section.key]
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-def make(tmp_path: Path, clock: SetClock) -> Iterator[MakeFinder]:
-    indexes: list[Index] = []
-
-    def made(library: Library, *rules: tuple[str, str], **options: Any) -> Finder:
-        indexes.append(Index(str(tmp_path), "one server"))
-        return Finder(library, indexes[-1], clock=clock, log=LOG, rules=rules, **options)
-
-    yield made
-    for index in indexes:
-        index.close()
-
-
-def keys(matches: tuple[Match, ...]) -> list[int]:
-    return [match.item.rating_key for match in matches]
-
-
-def look_up(finder: Finder, *files: File) -> list[int]:
-    return keys(finder.find(files, since=NOW))
 
 
 @pytest.mark.parametrize("count", [1, SWEEP_MIN_SCENES])
@@ -117,6 +42,18 @@ def test_a_name_alone_is_never_enough(make: MakeFinder) -> None:
     with pytest.raises(NotInPlex) as raised:
         look_up(make(Library(lean(1, "/media/y/a.mp4")), ("/data", "/media")), ("/data/x/a.mp4", 2))
     assert raised.value.paths == ("/media/x/a.mp4",)
+
+
+def test_a_file_is_not_called_missing_where_the_token_sees_no_path(make: MakeFinder) -> None:
+    library = Library(lean(1))
+    finder = make(library)
+    library.is_blind = True
+    for _ in range(2):
+        with pytest.raises(PathsHidden):
+            look_up(finder, ("/a.mp4", 1))
+    library.is_blind = False
+    with pytest.raises(NotInPlex):
+        look_up(finder, ("/a.mp4", 1))
 
 
 def test_a_scene_without_files_is_not_in_plex(make: MakeFinder) -> None:
@@ -246,67 +183,6 @@ def test_after_a_sweep_that_fails_halfway_the_next_one_misses_nothing(
     assert look_up(finder, ("/a.mp4", 1)) == [1]
 
 
-def common_name(*items: LeanItem, folder: str = "") -> Library:
-    """A library in which too many files share a name for a search by name."""
-    library = Library(*items, filters=False, folder=folder)
-    library.narrows = True
-    return library
-
-
-@pytest.mark.parametrize("folder", ["", "/media"])
-@pytest.mark.parametrize("rules", [(), (("/data", "/media"),)])
-def test_a_name_that_too_many_files_share_is_looked_up_with_its_folders(
-    make: MakeFinder, rules: tuple[tuple[str, str], ...], folder: str
-) -> None:
-    library = common_name(lean(1, "/media/a/x.mp4"), lean(2, "/media/b/x.mp4"), folder=folder)
-    assert look_up(make(library, *rules), ("/data/b/x.mp4", 1)) == [2]
-    assert library.requests["sweep"] == 0
-
-
-def test_a_common_name_at_the_root_is_looked_up_by_the_whole_name(make: MakeFinder) -> None:
-    library = common_name(lean(1, "/media/1.mp4"), lean(2, "/media/21.mp4"), lean(3, "/media/b/21.mp4", section=2))
-    assert look_up(make(library), ("/data/1.mp4", 1)) == [1]
-    assert library.requests["sweep"] == 0
-
-
-def test_a_server_with_backslashes_is_searched_for_backslashes(make: MakeFinder) -> None:
-    library = common_name(lean(1, "D:\\m\\a\\x.mp4"), lean(2, "D:\\m\\b\\x.mp4"), folder="D:\\m")
-    assert look_up(make(library), ("/data/b/x.mp4", 1)) == [2]
-    assert library.requests["sweep"] == 0
-
-
-@pytest.mark.parametrize(("stash", "plex"), [("NFC", "NFC"), ("NFC", "NFD"), ("NFD", "NFC")])
-def test_a_name_with_several_unicode_forms_costs_no_sweep(make: MakeFinder, stash: Any, plex: Any) -> None:
-    spelled = unicodedata.normalize(plex, "/media/b/비디오.mp4")
-    library = common_name(lean(1, spelled.replace("/b/", "/a/")), lean(2, spelled), folder="/media")
-    finder = make(library, ("/data", "/media"))
-    assert look_up(finder, (unicodedata.normalize(stash, "/data/b/비디오.mp4"), 1)) == [2]
-    assert library.requests["sweep"] == 0
-
-
-def test_rivals_with_the_same_end_of_the_path_in_two_libraries_are_both_seen(make: MakeFinder) -> None:
-    library = common_name(lean(1, "/media/b/x.mp4"), lean(2, "/other/b/x.mp4", section=2))
-    with pytest.raises(Ambiguous):
-        look_up(make(library), ("/data/b/x.mp4", 1))
-
-
-def test_a_common_name_that_folders_do_not_settle_is_looked_up_in_the_whole_library(make: MakeFinder) -> None:
-    library = common_name(lean(1, "/media/other/x.mp4", size=7), lean(2, "/media/a/x.mp4"))
-    assert look_up(make(library), ("/data/b/x.mp4", 7)) == [1]
-    assert library.requests["sweep"] == 0  # the search by name is complete, and only one file has the size
-    library.narrows = False
-    assert look_up(make(library), ("/data/c/x.mp4", 7)) == [1]
-    assert library.requests["sweep"] == 2
-
-
-def test_a_match_settled_by_folders_alone_is_no_evidence_for_a_path_map(make: MakeFinder) -> None:
-    items = [lean(number, f"/media/{number}/x.mp4", size=number) for number in range(AGREEING_FILES)]
-    finder = make(common_name(*items))
-    for number in range(1, AGREEING_FILES):
-        look_up(finder, (f"/data/{number}/x.mp4", number))
-    assert finder.index.evidence() == []
-
-
 def test_rivals_are_named_and_none_is_chosen_unless_the_user_wants_the_first(make: MakeFinder) -> None:
     library = Library(lean(1, "/m/a/x.mp4"), lean(2, "/m/b/x.mp4"))
     with pytest.raises(Ambiguous) as raised:
@@ -408,22 +284,3 @@ def test_a_recent_refresh_is_not_repeated(make: MakeFinder, clock: SetClock) -> 
         clock.set(now)
         finder.sweeper.refresh()
     assert library.requests == {"refresh": 2}
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("/x/plain name.mp4", "plain name.mp4"),
-        ("a,the longer part,b.mp4", "the longer part"),
-        ("C:\\x\\a.mp4", "a.mp4"),
-        ("=>odd.mp4", "odd.mp4"),
-        ("Pokémon film.mp4", "mon film.mp4"),
-        (unicodedata.normalize("NFD", "Pokémon film.mp4"), "mon film.mp4"),
-        ("日本語.mp4", "日本語.mp4"),
-        ("100% & more.mp4", "100% & more.mp4"),
-        (",,", ""),
-        ("", ""),
-    ],
-)
-def test_the_filter_text_has_only_one_spelling_and_no_comma(name: str, text: str) -> None:
-    assert filter_text(name) == text

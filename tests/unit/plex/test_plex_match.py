@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import unicodedata
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plex.match import Grade, MatchResult, PathRules, holds_one_of, match_file, match_scene
-from plex.model import LeanItem, PartFile
+from plex.model import LeanItem, PartFile, parse_lean_items
 
 NO_RULES = PathRules()
 MAPPED = PathRules(rules=(("/data", "/media"),))
@@ -86,6 +87,25 @@ def test_rivals_for_one_file_are_ignored_if_another_file_has_a_match() -> None:
     found = match_scene([("/data/c/x.mp4", 5), ("/data/y.mp4", 6)], items, NO_RULES)
     assert graded(found) == {3: 1}
     assert found.rivals == ()
+
+
+def test_one_file_of_a_share_in_two_spellings_gives_no_rivals() -> None:
+    items = [lean(1, ("//nas/Films/x.mp4", 5)), lean(2, ("\\\\?\\UNC\\nas\\films\\x.mp4", 5))]
+    assert graded(match_file(("/data/x.mp4", 5), items, NO_RULES)) == {1: Grade.NAME, 2: Grade.NAME}
+    assert graded(match_file(("\\\\nas\\films\\x.mp4", 9), items, NO_RULES)) == {1: Grade.PATH, 2: Grade.PATH}
+
+
+def test_a_version_that_plex_made_for_a_device_is_neither_a_match_nor_a_rival() -> None:
+    container = ET.fromstring(
+        """<MediaContainer>
+        <Video ratingKey="1"><Media><Part file="/media/a.mp4" size="9"/></Media>
+        <Media proxyType="42"><Part file="/media/Plex Versions/TV/a.mp4" size="9"/></Media></Video>
+        <Video ratingKey="2"><Media><Part file="/media/Plex Versions/TV/a.mp4" size="9"/></Media></Video>
+        </MediaContainer>"""
+    )
+    items = parse_lean_items(container, 1)
+    assert graded(match_file(("/data/a.mp4", 9), items, NO_RULES)) == {1: Grade.NAME}
+    assert match_file(("/media/Plex Versions/TV/a.mp4", 9), items[1:], NO_RULES) == MatchResult()
 
 
 def test_case_counts_except_in_windows_paths() -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from plex.model import PartFile, Role, parse_items, parse_lean_items, parse_sections
 
 
@@ -24,6 +26,47 @@ def test_a_whole_item_is_read() -> None:
     assert [part.path for part in item.parts] == ["/m/a.mp4", "/m/b.mp4", "/m/c.mp4"]
     assert item.parts[1].size is None
     assert (item.thumb, item.art) == ("/t", "/a")
+
+
+ORIGINAL = '<Media><Part file="I:\\V\\00000.MTS" size="9"/></Media>'
+MARKED = '<Media proxyType="42" target="Mobile"><Part file="/elsewhere/00000 (2010).mp4" size="5"/></Media>'
+IN_FOLDER = '<Media><Part file="I:\\V\\Plex Versions\\Optimized for TV\\00000 (2010).mp4" size="7"/></Media>'
+
+
+@pytest.mark.parametrize("media", [ORIGINAL + MARKED, MARKED + ORIGINAL, IN_FOLDER + ORIGINAL + MARKED])
+def test_a_version_that_plex_made_for_a_device_is_no_file_of_the_item(media: str) -> None:
+    container = ET.fromstring(f'<MediaContainer><Video ratingKey="7">{media}</Video></MediaContainer>')
+    for item in (parse_lean_items(container, 1)[0], parse_items(container)[0]):
+        assert item.parts == (PartFile(path="I:\\V\\00000.MTS", size=9),)
+
+
+@pytest.mark.parametrize("media", [MARKED, IN_FOLDER, IN_FOLDER.replace("\\", "/").replace("Plex V", "plex v")])
+def test_an_item_that_is_only_such_a_version_has_no_files(media: str) -> None:
+    container = ET.fromstring(f'<MediaContainer><Video ratingKey="7">{media}</Video></MediaContainer>')
+    assert parse_lean_items(container, 1)[0].parts == parse_items(container)[0].parts == ()
+
+
+def test_a_file_is_not_taken_for_such_a_version_because_of_its_name() -> None:
+    path = "/v/Plex Versions compared/Plex Versions"
+    media = f'<Media proxyType="1"><Part file="{path}"/></Media>'
+    container = ET.fromstring(f'<MediaContainer><Video ratingKey="7">{media}</Video></MediaContainer>')
+    assert [part.path for part in parse_items(container)[0].parts] == [path]
+
+
+@pytest.mark.parametrize(
+    ("media", "is_hidden"),
+    [
+        ('<Media><Part size="1"/><Part size="2"/></Media><Media proxyType="42"><Part/></Media>', True),
+        ('<Media><Part size="1"/><Part file="/a.mp4"/></Media>', False),
+        (MARKED, False),
+        ("<Media/>", False),
+        ("", False),
+    ],
+)
+def test_an_item_whose_files_all_lack_a_path_is_told_from_one_without_files(media: str, *, is_hidden: bool) -> None:
+    container = ET.fromstring(f'<MediaContainer><Video ratingKey="7">{media}</Video></MediaContainer>')
+    assert parse_lean_items(container, 1)[0].has_hidden_files is is_hidden
+    assert parse_items(container)[0].has_hidden_files is is_hidden
 
 
 def test_an_item_without_attributes_has_empty_values() -> None:

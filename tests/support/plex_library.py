@@ -1,0 +1,73 @@
+"""Plex libraries in memory for the finder, and what their items are found by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from plex.errors import PlexServerDown
+from plex.model import LeanItem, PartFile, Section
+from tests.support.clocks import SetClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plex.find import Finder
+    from plex.match import File, Match
+
+NOW = SetClock().now()
+
+
+def lean(rating_key: int, *paths: str, section: int = 1, updated_at: int = 5, size: int = 1) -> LeanItem:
+    parts = tuple(PartFile(path=path, size=size) for path in paths)
+    return LeanItem(
+        rating_key=rating_key, section_key=section, title="", parts=parts, updated_at=updated_at, added_at=0
+    )
+
+
+class Library:
+    """A SearchClient over items in memory; counts its requests."""
+
+    def __init__(self, *items: LeanItem, filters: bool = True, folder: str = "") -> None:
+        self.items = list(items)
+        self.locations: tuple[str, ...] = (folder,) if folder else ()
+        self.filters = self.narrows = filters
+        self.requests = Counter[str]()
+        self.breaks_after: int | None = None
+        self.is_blind = False
+
+    def hides_paths(self) -> bool:
+        return self.is_blind
+
+    def sections(self) -> tuple[Section, ...]:
+        return tuple(Section(key=key, title=str(key), type="movie", locations=self.locations) for key in (1, 2))
+
+    def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None:
+        self.requests["file"] += 1
+        found = [item for item in self._of(section) if any(file_name in part.path for part in item.parts)]
+        return tuple(found) if self.filters else None
+
+    def find_by_path(self, section: Section, path: str) -> tuple[LeanItem, ...] | None:
+        self.requests["path"] += 1
+        found = [item for item in self._of(section) if any(path in part.path for part in item.parts)]
+        return tuple(found) if self.narrows else None
+
+    def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
+        assert page_size
+        self.requests["sweep" if since is None else "refresh"] += 1
+        items = sorted(self._of(section), key=lambda item: item.updated_at, reverse=True)
+        for count, item in enumerate(item for item in items if since is None or item.updated_at >= since):
+            if count + 1 == self.breaks_after:
+                raise PlexServerDown("gone")
+            yield item
+
+    def _of(self, section: Section) -> list[LeanItem]:
+        return [item for item in self.items if item.section_key == section.key]
+
+
+def keys(matches: tuple[Match, ...]) -> list[int]:
+    return [match.item.rating_key for match in matches]
+
+
+def look_up(finder: Finder, *files: File) -> list[int]:
+    return keys(finder.find(files, since=NOW))
