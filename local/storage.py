@@ -8,6 +8,8 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from local.data_directory import STORAGE_CHECK
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -122,3 +124,21 @@ def set_aside(path: str) -> str:
         with suppress(FileNotFoundError):
             os.replace(path + ending, target + ending)
     return target
+
+
+def check_storage(directory: str) -> None:
+    """Raise LocalStorage if SQLite's write-ahead log does not work there, as on many network shares."""
+    path = os.path.join(directory, STORAGE_CHECK)
+    try:
+        database = sqlite3.connect(path, timeout=1)
+        try:
+            (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
+            database.execute("CREATE TABLE IF NOT EXISTS probe (id)")
+            database.commit()
+        finally:
+            database.close()
+        os.unlink(path)
+    except (sqlite3.Error, OSError) as error:
+        raise LocalStorage(f"SQLite cannot work there ({error})") from error
+    if mode != "wal":
+        raise LocalStorage(f"its file system cannot do SQLite's write-ahead log (it offers {mode!r})")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.support.sources import ROOT, dotted_name, imports_of, list_files, parse, read_sources, uses_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ROOT = Path(__file__).resolve().parent.parent
-SKIPPED_FOLDERS = frozenset({".venv", ".git", "data", "__pycache__"})
+    from tests.support.sources import Source
 
 # Which rooms a room may import: imports run down only. A file of the checkout's root is a room of its own.
 SERVERS: Final = ("plex", "stash", "local")
@@ -41,6 +40,18 @@ LAYERS: Final = {
 }
 # The demo is started by a word on the command line, and sets up a simulated Plex and Stash.
 LAYER_EXCEPTIONS: Final = {"tasks/command_line.py": ("demo",)}
+
+# Who knows the worker from above: who starts its process, who does background work in it, the probe that both share.
+# Everything else asks the process through tasks/worker_link.py, which imports none of it.
+KNOWS_WORKER: Final = {
+    "tasks/command_line.py": ("worker.serve",),
+    "tasks/health.py": ("worker.probe",),
+    "reconciliation/reconciler.py": ("worker.commands", "worker.parts"),
+}
+ABOVE_WORKER = ("plexsync", "tasks", "reconciliation", "demo", "bench")
+
+# Longer ones lack a name for a part of them.
+MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_FUNCTION, MOST_FILES_OF_THE_WORKER = 400, 40, 18
 
 # What a room may import beyond the standard library; rooms that are not named: nothing.
 THIRD_PARTY: Final = {
@@ -74,8 +85,7 @@ RESERVED = (
     Reserved(
         what="opens databases",
         names=("sqlite3.connect", "persistqueue"),
-        # serve.py probes the file system.
-        allowed=("local/storage.py", "store/queue.py", "store/overview.py", "worker/serve.py"),
+        allowed=("local/storage.py", "store/queue.py", "store/overview.py"),
     ),
     Reserved(what="locks state files", names=("filelock",), allowed=("store/state_file.py",)),
     Reserved(
@@ -118,85 +128,28 @@ HOOK_LOADS = frozenset({"fcntl", "msvcrt", "time"})
 HOOK_PATH = ("plexsync", "local.start")  # and every module of hooks/
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """One Python file: `path` from the checkout, with slashes."""
-
-    path: str
-    tree: ast.Module
-
-    @property
-    def room(self) -> str:
-        return self.path.partition("/")[0].removesuffix(".py")
-
-    def is_in(self, places: tuple[str, ...]) -> bool:
-        return any(self.path.startswith(place) if place.endswith("/") else self.path == place for place in places)
-
-
-def parse(path: str, text: str) -> Source:
-    return Source(path=path, tree=ast.parse(text, path))
-
-
-def read_sources() -> tuple[Source, ...]:
-    paths = [path for path in list_files() if path.endswith(".py")]
-    return tuple(parse(path, (ROOT / path).read_text(encoding="utf-8")) for path in paths)
-
-
-def list_files() -> list[str]:
-    """Every file of the checkout, from its root, with slashes."""
-    found = []
-    for folder, folders, names in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
-        found += [Path(folder, name).relative_to(ROOT).as_posix() for name in names]
-    return sorted(found)
-
-
-def imports_of(source: Source) -> Iterator[tuple[int, str]]:
-    """Line and full dotted name of everything that is imported, wherever it is and whoever it is for."""
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = source.room if node.level else node.module or ""
-            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.Call) and dotted_name(node.func) in ("__import__", "importlib.import_module"):
-            values = [argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)]
-            yield from ((node.lineno, str(value)) for value in values)
-
-
-def dotted_name(node: ast.expr) -> str:
-    """`a.b.c` for an expression that is a chain of names, else ""."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute) and (value := dotted_name(node.value)):
-        return f"{value}.{node.attr}"
-    return ""
-
-
-def uses_of(source: Source) -> Iterator[tuple[int, str]]:
-    """Imports, and what is used of imported modules by its full name, whatever the module is called here."""
-    called: dict[str, str] = {}
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Import):
-            tops = [alias.name.split(".")[0] for alias in node.names if not alias.asname]
-            called.update(zip(tops, tops, strict=True))
-            called.update({alias.asname: alias.name for alias in node.names if alias.asname})
-        elif isinstance(node, ast.ImportFrom):
-            called.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
-    yield from imports_of(source)
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Attribute):
-            first, _, rest = dotted_name(node).partition(".")
-            if first in called:
-                yield node.lineno, f"{called[first]}.{rest}"
-
-
 def imports_run_down_only(source: Source) -> Iterator[str]:
     allowed = (source.room, *LAYERS.get(source.room, ()), *LAYER_EXCEPTIONS.get(source.path, ()))
     for line, name in imports_of(source):
         room = name.split(".")[0]
         if room in LAYERS and room not in allowed:
             yield f"{source.path}:{line}: {source.room} may not import {room}"
+
+
+def few_files_know_the_worker(source: Source) -> Iterator[str]:
+    allowed = KNOWS_WORKER.get(source.path, ())
+    for line, name in imports_of(source):
+        if source.room in ABOVE_WORKER and name.split(".")[0] == "worker" and name.rpartition(".")[0] not in allowed:
+            yield f"{source.path}:{line}: may not import {name}"
+
+
+def files_and_functions_are_short(source: Source) -> Iterator[str]:
+    functions = [node for node in ast.walk(source.tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    for node in functions:
+        if (node.end_lineno or 0) - node.lineno >= MOST_LINES_OF_A_FUNCTION:
+            yield f"{source.path}:{node.lineno}: {node.name} has more than {MOST_LINES_OF_A_FUNCTION} lines"
+    if source.tree.body and (source.tree.body[-1].end_lineno or 0) > MOST_LINES_OF_A_FILE:
+        yield f"{source.path}: has more than {MOST_LINES_OF_A_FILE} lines"
 
 
 def only_some_rooms_import_packages(source: Source) -> Iterator[str]:
@@ -284,6 +237,8 @@ def class_names_are_unique(sources: tuple[Source, ...]) -> Iterator[str]:
 
 RULES: Final = (
     imports_run_down_only,
+    few_files_know_the_worker,
+    files_and_functions_are_short,
     only_some_rooms_import_packages,
     what_is_reserved_is_used_where_it_belongs,
     nothing_prints,
@@ -315,6 +270,10 @@ def test_rule_holds_everywhere(rule: Callable[[Source], Iterator[str]], sources:
         (imports_run_down_only, "tasks/a.py", "import importlib\nimportlib.import_module('sim.plex.simulator')"),
         (imports_run_down_only, "plexsync.py", "import sim.plex.simulator"),
         (imports_run_down_only, "tasks/a.py", "import plexsync"),
+        (few_files_know_the_worker, "tasks/a.py", "from worker.loop import SyncWorker"),
+        (few_files_know_the_worker, "reconciliation/reconciler.py", "from worker import loop"),
+        (files_and_functions_are_short, "plex/a.py", "def f():\n" + " x = 1\n" * 40),
+        (files_and_functions_are_short, "plex/a.py", "x = 1\n" * 401),
         (only_some_rooms_import_packages, "local/a.py", "import requests"),
         (only_some_rooms_import_packages, "hooks/a.py", "from filelock import FileLock"),
         (only_some_rooms_import_packages, "plexsync.py", "import requests"),
@@ -401,3 +360,7 @@ def test_a_hook_loads_nothing_that_a_save_would_wait_for() -> None:
 
 def test_one_manifest_ships_since_stash_takes_each_yml_for_a_plugin() -> None:
     assert [path for path in list_files() if path.endswith((".yml", ".yaml"))] == ["plexsync.yml"]
+
+
+def test_the_worker_stays_a_small_room() -> None:
+    assert len(list((ROOT / "worker").glob("*.py"))) <= MOST_FILES_OF_THE_WORKER

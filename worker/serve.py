@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import os
-import sqlite3
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from local import compiled, inbox, lock, start
-from local.data_directory import QUEUE_FOLDER, STORAGE_CHECK, WORKER_LOG
+from local.data_directory import QUEUE_FOLDER, WORKER_LOG
 from local.hide_paths import PathHider
 from local.redact import Redactor
-from local.storage import LocalStorage
+from local.storage import LocalStorage, check_storage
 from outages.resilience import Resilience
 from push.plex_link import PlexLink
 from store.ledger import Ledger
@@ -172,24 +171,6 @@ def make_missing_scenes(parts: Parts) -> MissingScenes:
         clock=parts.clock,
         log=parts.log,
     )
-
-
-def check_storage(directory: str) -> None:
-    """Raise LocalStorage if SQLite's write-ahead log does not work there, as on many network shares."""
-    path = os.path.join(directory, STORAGE_CHECK)
-    try:
-        database = sqlite3.connect(path, timeout=1)
-        try:
-            (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
-            database.execute("CREATE TABLE IF NOT EXISTS probe (id)")
-            database.commit()
-        finally:
-            database.close()
-        os.unlink(path)
-    except (sqlite3.Error, OSError) as error:
-        raise LocalStorage(f"SQLite cannot work there ({error})") from error
-    if mode != "wal":
-        raise LocalStorage(f"its file system cannot do SQLite's write-ahead log (it offers {mode!r})")
 
 
 def linger_s() -> float:
