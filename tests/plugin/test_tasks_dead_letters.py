@@ -136,3 +136,5 @@ def move_into_outage(world: PluginWorld, outage: dict[str, Any]) -> None:
     at = outage["started_at"] + outage["duration_s"] / 2
     with closing(sqlite3.connect(world.directory / "sync_state.db", timeout=10)) as database, database:
         database.execute("UPDATE dead_letter SET failed_first_at = ?, failed_last_at = ?", (at, at))
+        # Otherwise catch-up, on a slow machine, queues those once more that failed within the second of their edit.
+        database.execute("UPDATE scene SET settled_at = settled_at + 10")
