@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plex.errors import NotInPlex
-from push.read_ahead import ReadAheadItems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,6 +58,21 @@ class Located:
     items: tuple[PlexItem, ...]
     were_looked_up: bool
     has_full_path: bool
+
+
+class ReadAheadItems:
+    """Plex items that were read ahead. Each is handed out once, since the push that takes it may change it."""
+
+    def __init__(self) -> None:
+        self._items: dict[int, PlexItem] = {}  # by rating key
+
+    def fill(self, items: Mapping[int, PlexItem]) -> None:
+        """Hold these items, by rating key, instead of those before."""
+        self._items = dict(items)
+
+    def take(self, rating_keys: Iterable[int]) -> dict[int, PlexItem]:
+        """Hand out those of these items that were read ahead, by rating key."""
+        return {key: self._items.pop(key) for key in rating_keys if key in self._items}
 
 
 class Locator:

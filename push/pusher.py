@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from plex.model import PlexItem
     from plex.plan import Wanted
     from plex.scan import Scans
-    from push.locate import Located
-    from push.read_ahead import ReadAheadItems
+    from push.locate import Located, ReadAheadItems
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings

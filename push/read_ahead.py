@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from push.locate import ReadAheadItems
 from stash.errors import StashRefused, StashUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from plex.model import PlexItem
     from push.pusher import Pusher
     from stash.client import StashClient
     from stash.scene import Scene
@@ -21,21 +21,6 @@ if TYPE_CHECKING:
     from store.queue import JobQueue
 
 BATCH = 50
-
-
-class ReadAheadItems:
-    """Plex items that were read ahead. Each is handed out once, since the push that takes it may change it."""
-
-    def __init__(self) -> None:
-        self._items: dict[int, PlexItem] = {}  # by rating key
-
-    def fill(self, items: Mapping[int, PlexItem]) -> None:
-        """Hold these items, by rating key, instead of those before."""
-        self._items = dict(items)
-
-    def take(self, rating_keys: Iterable[int]) -> dict[int, PlexItem]:
-        """Hand out those of these items that were read ahead, by rating key."""
-        return {key: self._items.pop(key) for key in rating_keys if key in self._items}
 
 
 class ReadAhead:
