@@ -89,19 +89,23 @@ def test_a_reconciliation_finds_changes_that_keep_updated_at(world: RealWorld) -
     world.switch_plugin(on=False)
     world.change("performerUpdate", "PerformerUpdateInput!", {"id": renamed, "name": "Renamed"})
     world.switch_plugin(on=True)
-    world.change("performerMerge", "PerformerMergeInput!", {"source": [merged], "destination": kept})
+    can_merge = world.stash.has_mutation("performerMerge")  # newer than the release 0.30.1
+    if can_merge:
+        world.change("performerMerge", "PerformerMergeInput!", {"source": [merged], "destination": kept})
     world.plex.edit_by_hand(world.keys[7], title="by hand")
     preview = reconcile(world, "reconcile_preview")
+    of_the_merge = {5: {"actor": [["Performer 5"], ["Performer 6"]]}} if can_merge else {}
     assert {change["scene_id"]: change["fields"] for change in preview["changes"]} == {
         4: {"actor": [["Performer 4"], ["Renamed"]]},
-        5: {"actor": [["Performer 5"], ["Performer 6"]]},
+        **of_the_merge,
         7: {"title": ["by hand", "Title 7"]},
     }
     found = reconcile(world)
     assert (found["checked"], found["unclaimed"]) == (SCENES - 1, 0)
-    assert found["gaps"] == found["queued"] == {"empty": 0, "stale": 3, "missing": 0}
+    assert found["gaps"] == found["queued"] == {"empty": 0, "stale": 2 + len(of_the_merge), "missing": 0}
     world.configure()
-    world.wait_until(lambda: [world.item(4).actors, world.item(5).actors] == [("Renamed",), ("Performer 6",)])
+    actors = [("Renamed",), ("Performer 6",) if can_merge else ("Performer 5",)]
+    world.wait_until(lambda: [world.item(4).actors, world.item(5).actors] == actors)
     world.wait_until(lambda: bool(world.item(7).title == "Title 7"))
     assert reconcile(world)["gaps"] == NO_GAPS
 

@@ -194,6 +194,11 @@ class RealStash:
         query = "mutation($p: ID!, $a: Map) { runPluginOperation(plugin_id: $p, args: $a) }"
         return self.gql(query, {"p": plugin, "a": args})["runPluginOperation"]
 
+    def has_mutation(self, name: str) -> bool:
+        """Whether this version of Stash knows the mutation."""
+        known = self.gql("{ __schema { mutationType { fields { name } } } }")["__schema"]["mutationType"]["fields"]
+        return name in [each["name"] for each in known]
+
     def configure_plugin(self, plugin: str, **settings: object) -> None:
         query = "mutation($p: ID!, $i: Map!) { configurePlugin(plugin_id: $p, input: $i) }"
         self.gql(query, {"p": plugin, "i": settings})

@@ -190,7 +190,7 @@ QUESTIONS = (
     ask("performers", "{ findPerformers { count performers { id name alias_list favorite scene_count } } }"),
     ask("studios", "{ findStudios { count studios { id name child_studios { id } parent_studio { id } } } }"),
     ask("groups", "{ findGroups { count groups { id name date urls scene_count } } }"),
-    ask("version", "{ version { version hash } systemStatus { status appSchema databaseSchema } }"),
+    ask("version", "{ version { version } systemStatus { status appSchema databaseSchema } }"),
     ask("plugins", "{ plugins { id name description version enabled tasks { name description } hooks { name hooks }"
         " settings { name type } } }"),
     ask("no jobs", "{ jobQueue { id } }"),
