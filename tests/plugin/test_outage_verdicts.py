@@ -130,7 +130,7 @@ def test_a_renamed_library_stops_the_drain_until_the_setting_is_corrected(make_w
     world.configure(plex_library="Films")
     world.edit_at_once(dict.fromkeys(scenes, "edited"))
     world.wait_stopped("setup")
-    assert "Movies" in world.log_text()
+    world.wait_until(lambda: "Movies" in world.log_text(), "the message, which follows the file")
     world.configure(plex_library="Movies")
     world.wait_for_titles(dict.fromkeys(scenes, "edited"))
     assert world.log_text().count("PAUSED") == 1
