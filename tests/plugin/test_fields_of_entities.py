@@ -31,6 +31,7 @@ def test_a_renamed_performer_costs_one_put_per_item_and_edits_overtake_it(world:
     world.plex.clear_requests()
     asked_before = len(cover_requests(world))
     performer = world.stash.add_entity("performer", "Before")
+    world.plex.latency_s = 0.01  # most of them still wait when the edit comes
     world.stash.update("performer", performer, name="After")
     world.wait_until(lambda: world.item(scenes[0]).actors == ("After",), "the first of them", 60)
     world.stash.update_scene(scenes[-1], title="Edited meanwhile")

@@ -142,7 +142,7 @@ def test_run_uses_changed_settings(world: PluginWorld) -> None:
 
 def test_edit_by_a_user_does_not_wait_for_a_run(world: PluginWorld) -> None:
     edited, *_ = fill(world, 700)
-    world.plex.latency_s = 0.4
+    world.plex.latency_s = 1.5  # the run lasts longer than a hook takes on a busy machine
     job = world.stash.start_task("Preview Reconciliation")
     world.wait_until(lambda: "begins" in world.log_text(), "the run to begin")
     world.stash.update_scene(edited, title="Edited")
@@ -197,7 +197,7 @@ def test_run_is_refused_if_stash_stops_listing_scenes(world: PluginWorld) -> Non
 def test_scheduled_run_that_a_task_waits_for_is_not_replaced(world: PluginWorld) -> None:
     scenes = fill(world, 1500)  # enough pages for the worker to handle commands in between
     world.configure(reconcile_interval="weekly", reconcile_scope="all")
-    world.plex.latency_s = 0.4
+    world.plex.latency_s = 1.0  # the run lasts longer than a task takes to start on a busy machine
     world.fire_hook(scenes[0])
     world.wait_until(lambda: "by schedule" in world.log_text(), "the run to begin")
     job = world.stash.start_task("Reconcile Library (All)")

@@ -101,7 +101,7 @@ def test_stopped_and_waiting_tasks_end_cancelled(sides: tuple[Side, Side]) -> No
             side.stash.gql("mutation($id: ID!) { stopJob(job_id: $id) }", {"id": job})
         while side.stash.gql("{ jobQueue { id } }")["jobQueue"]:
             time.sleep(0.02)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30  # the task would run for 60
         ends.append([*seen, *(side.stash.gql(query, {"id": job}) for job in (running, waiting)), side.new_inputs()])
     assert ends[0] == ends[1]
 
