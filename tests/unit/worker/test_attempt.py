@@ -11,6 +11,7 @@ from outages.transitions import ProbeKind, ProbeResult
 from plex.errors import (
     Ambiguous,
     NotInPlex,
+    PathsHidden,
     PlexAuthError,
     PlexBusy,
     PlexError,
@@ -19,6 +20,8 @@ from plex.errors import (
     PlexSetup,
     PlexTimeout,
     Rejected,
+    RequestTooLong,
+    ServerFailure,
 )
 from push.pictures import PictureFailed
 from push.verdicts import Verdict
@@ -64,11 +67,19 @@ ROWS = (
         verdict=Verdict.OWN_FAILURE, error_class="PlexServerError", cover=Verdict.COVER,
     ),
     Row(
+        error=PathsHidden(), asks_probe=True,
+        verdict=Verdict.OWN_FAILURE, error_class="PlexServerError", cover=Verdict.COVER,
+    ),
+    Row(
         error=PlexAuthError("401"), asks_probe=True,
         verdict=Verdict.REJECTED, error_class="Rejected", cover=Verdict.COVER,
     ),
     Row(
         error=Rejected(400, "bad date"), asks_probe=True,
+        verdict=Verdict.REJECTED, error_class="Rejected", cover=Verdict.COVER,
+    ),
+    Row(
+        error=RequestTooLong(Rejected(414, ""), 9_000), asks_probe=True,
         verdict=Verdict.REJECTED, error_class="Rejected", cover=Verdict.COVER,
     ),
     Row(error=PlexBusy("429", 7.0), verdict=Verdict.BUSY, cover=Verdict.BUSY, retry_after_s=7.0),
@@ -91,6 +102,7 @@ FAILED_PROBES = (
     (ProbeResult(kind=ProbeKind.BUSY, text="Plex is busy", retry_after_s=20.0), Verdict.BUSY),
 )
 PASSED = ProbeResult(kind=ProbeKind.OK)
+GROUPS = (ServerFailure,)
 
 STASH_ERRORS = (StashUnavailable("no answer"), StashLoginNeeded("expired"), StashRefused("no such picture"))
 
@@ -127,9 +139,9 @@ def subclasses_of(base: type[Exception]) -> Iterator[type[Exception]]:
 
 
 def leaves_of(base: type[Exception]) -> set[type[Exception]]:
-    """The classes of the tree that have no subclass, without those that a test defined."""
+    """The classes that are raised: those of the tree without those that only group others, or that a test defined."""
     tree = {each for each in subclasses_of(base) if each.__module__ == base.__module__}
-    return {each for each in tree if not each.__subclasses__()}
+    return {each for each in tree if each not in GROUPS}
 
 
 def test_the_table_holds_every_class_of_errors() -> None:
