@@ -79,7 +79,10 @@ class Ledger:
         )
 
     def record_intent(self, scene_id: int, rating_key: int, owned: Owned, new: Iterable[Values]) -> None:
-        """Store what is about to be sent, one state after the other, keeping the open intents of earlier attempts."""
+        """Store what is about to be sent, one state after the other, keeping the open intents of earlier attempts.
+
+        From now on it is not known what Plex shows of the scene: its fingerprint is void until it is judged again.
+        """
         unknown = [intent for intent in new if intent not in owned.intents]
         if not unknown:
             return
@@ -90,6 +93,7 @@ class Ledger:
                 " ON CONFLICT DO UPDATE SET intents = excluded.intents",
                 (scene_id, rating_key, json.dumps(_to_jsonable(owned.pushed)), intents),
             )
+            _void_fingerprints(database, [scene_id])
 
     def store_pushed(self, scene_id: int, rating_key: int, pushed: Values, *, now: float) -> None:
         """Store which of the item's values are PlexSync's from now on, and close all intents."""
@@ -109,9 +113,14 @@ class Ledger:
         return {scene_id: owned_from(pushed, intents) for scene_id, pushed, intents in rows}
 
     def hand_over(self, rating_key: int, scene_id: int, owned: Owned) -> None:
-        """Make this scene the only owner of everything that was put into the item."""
+        """Make this scene the only owner of everything that was put into the item.
+
+        What Plex shows is the new owner's: the fingerprints of the others are void.
+        """
         intents = json.dumps([_to_jsonable(values) for values in owned.intents])
         with self.transaction() as database:
+            query = "SELECT scene_id FROM item WHERE rating_key = ?"
+            _void_fingerprints(database, [scene for (scene,) in database.execute(query, (rating_key,)).fetchall()])
             database.execute("DELETE FROM item WHERE rating_key = ?", (rating_key,))
             database.execute(
                 "INSERT INTO item (scene_id, rating_key, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, 0)",
@@ -206,10 +215,7 @@ class Ledger:
     def clear_fingerprints(self, scene_ids: Iterable[int]) -> None:
         """Make the next job of each scene read its items, because Plex was found to lack something."""
         with self.transaction() as database:
-            database.execute(
-                "UPDATE scene SET fingerprint = '' WHERE scene_id IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(scene_ids)),),
-            )
+            _void_fingerprints(database, scene_ids)
 
     def line_bytes(self, server: str) -> int | None:
         """The longest request line that this server has been found to take; None if no limit was met."""
@@ -254,6 +260,12 @@ def write_scene(database: sqlite3.Connection, row: tuple[int, str, float, str, s
         " VALUES (?, ?, ?, ?, ?, ?)",
         row,
     )
+
+
+def _void_fingerprints(database: sqlite3.Connection, scene_ids: Iterable[int]) -> None:
+    """The next job of each of these scenes reads its items, whatever was believed of them."""
+    query = "UPDATE scene SET fingerprint = '' WHERE scene_id IN (SELECT value FROM json_each(?))"
+    database.execute(query, (json.dumps(list(scene_ids)),))
 
 
 def _was_judged(database: sqlite3.Connection, scene_id: int, attempt: AttemptTimes | None) -> bool:
