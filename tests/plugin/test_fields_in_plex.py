@@ -109,7 +109,8 @@ def test_actors_are_in_stashs_order(world: PluginWorld) -> None:
     assert world.item(scene).actors == ("Bea", "Cleo")
     save(world, scene, performer_ids=[cleo, bea, amy])
     assert world.item(scene).actors == ("Amy", "Bea", "Cleo")
-    assert len(puts(world)) == 2
+    # Who moves is removed by one request and added by the next: in one, it is unknown which comes first.
+    assert len(puts(world)) == 3
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_a_preview_shows_the_match_the_fields_and_what_would_be_sent(world: Plug
         assert (item["rating_key"], item["grade"]) == (world.keys[scene], "path")
         assert item["reason"]
         assert (item["current"]["title"], item["wanted"]["title"]) == ("scene 1", "New")
-        assert item["send"] == {"title": "New", "genre": ["A", "By hand"]}
+        assert item["send"] == {"title": "New", "genre": ["By hand", "A"]}
     assert world.item(scene) == before
     assert not [request for request in world.plex.requests if request.method != "GET"]
 
