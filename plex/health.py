@@ -32,6 +32,7 @@ class Health:
     token_ok: bool | None = None
     latency_ms: float | None = None
     version: str = ""
+    machine_identifier: str = ""
     libraries: tuple[str, ...] = ()
     libraries_missing: tuple[str, ...] = ()
     error: PlexError | None = None
@@ -56,7 +57,12 @@ def probe(
     try:
         started = clock.monotonic()
         identity = client.identity()
-        health = Health(healthy=True, version=identity.version, latency_ms=(clock.monotonic() - started) * 1000)
+        health = Health(
+            healthy=True,
+            version=identity.version,
+            machine_identifier=identity.machine_identifier,
+            latency_ms=(clock.monotonic() - started) * 1000,
+        )
         return _check_readiness(client, connection, health)
     except PlexError as error:
         return _failed(health, error)

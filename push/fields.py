@@ -94,9 +94,25 @@ def plex_files(scene: Scene, settings: Settings) -> tuple[tuple[str, int], ...]:
 
 
 def fingerprint_of(wanted: Wanted, files: Sequence[tuple[str, int]], settings: Settings) -> str:
-    """Equal for equal pushes to the same place, apart from the bytes of the cover, which are not known here."""
-    values: Mapping[str, object] = {field.value: value for field, value in sorted(wanted.values.items())}
+    """Equal for equal pushes to the same libraries, apart from the bytes of the cover, which are not known here.
+
+    The server is not part of it: it may change its address, and another server at the address is told apart otherwise.
+    """
+    return _fingerprint_at((settings.plex_library, settings.keep_plex_edits), wanted, files, settings)
+
+
+def digests_of_version_2(
+    wanted: Wanted, files: Sequence[tuple[str, int]], settings: Settings
+) -> tuple[str, str]:
+    """Fingerprint and digest of the files as older versions stored them, with the server's address."""
     place = (settings.plex_url, settings.plex_library, settings.keep_plex_edits)
+    return _fingerprint_at(place, wanted, files, settings), digest(files, settings.plex_url, settings.plex_library)
+
+
+def _fingerprint_at(
+    place: tuple[object, ...], wanted: Wanted, files: Sequence[tuple[str, int]], settings: Settings
+) -> str:
+    values: Mapping[str, object] = {field.value: value for field, value in sorted(wanted.values.items())}
     return digest(values, wanted.file_stem, files, place, sorted(wanted.pictures.items()), picture_kinds(settings))
 
 
@@ -156,12 +172,13 @@ def compare(scenes: Iterable[Scene], settings: Settings, known: LastPushes) -> C
     for scene in scenes:
         if reason_to_skip(scene, settings, was_pushed=scene.id in known.pushed):
             skipped += 1
-        elif known.fingerprints.get(scene.id) == _fingerprint(scene, settings):
+        elif known.fingerprints.get(scene.id) in _fingerprints(scene, settings):
             unchanged += 1
         else:
             different.append(scene.id)
     return Comparison(different=tuple(different), unchanged=unchanged, skipped=skipped)
 
 
-def _fingerprint(scene: Scene, settings: Settings) -> str:
-    return fingerprint_of(wanted_of(scene, settings), plex_files(scene, settings), settings)
+def _fingerprints(scene: Scene, settings: Settings) -> tuple[str, str]:
+    wanted, files = wanted_of(scene, settings), plex_files(scene, settings)
+    return fingerprint_of(wanted, files, settings), digests_of_version_2(wanted, files, settings)[0]

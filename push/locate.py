@@ -32,19 +32,20 @@ class Target:
     files: tuple[File, ...]  # as Stash sees them
     fingerprint: str
     files_digest: str
+    of_version_2: tuple[str, str]  # the same two as older versions stored them: they stay valid until judged anew
     record: SceneRecord | None
 
     @property
     def known_keys(self) -> tuple[int, ...]:
         """The rating keys of the last push; none if the scene's files have changed since."""
-        if self.record is None or self.record.files != self.files_digest:
+        if self.record is None or self.record.files not in (self.files_digest, self.of_version_2[1]):
             return ()
-        return tuple(self.record.items)
+        return self.record.items
 
     @property
     def is_up_to_date(self) -> bool:
         """Whether the last push already sent all of this, as far as PlexSync knows."""
-        return self.record is not None and self.record.fingerprint == self.fingerprint
+        return self.record is not None and self.record.fingerprint in (self.fingerprint, self.of_version_2[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class PictureStore:
     """Stores uploads by item, not by scene, so that no picture is sent twice. Raises LocalStorage."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, server: str) -> None:
         self._ledger = ledger
+        self._server = server
 
     def cover(self, scene_id: int) -> Cover | None:
         """The scene's cover as last read; None if it never was."""
@@ -40,7 +41,8 @@ class PictureStore:
         """The state of the item's picture; an empty Upload if nothing is known of it."""
         with self._ledger.reading() as database:
             row = database.execute(
-                "SELECT state FROM upload WHERE rating_key = ? AND kind = ?", (rating_key, kind)
+                "SELECT state FROM upload WHERE server = ? AND rating_key = ? AND kind = ?",
+                (self._server, rating_key, kind),
             ).fetchone()
         return _upload(row[0]) if row else Upload()
 
@@ -48,16 +50,16 @@ class PictureStore:
         """Replace the state of the item's picture. Durable on return."""
         with self._ledger.transaction() as database:
             database.execute(
-                "INSERT OR REPLACE INTO upload (rating_key, kind, state) VALUES (?, ?, ?)",
-                (rating_key, kind, _text(upload)),
+                "INSERT OR REPLACE INTO upload (server, rating_key, kind, state) VALUES (?, ?, ?, ?)",
+                (self._server, rating_key, kind, _text(upload)),
             )
 
     def forget_items(self, rating_keys: Iterable[int]) -> None:
         """Delete the uploads of items that are gone from Plex or no longer hold the scene."""
-        keys = [(key,) for key in rating_keys]
+        keys = [(self._server, key) for key in rating_keys]
         if keys:
             with self._ledger.transaction() as database:
-                database.executemany("DELETE FROM upload WHERE rating_key = ?", keys)
+                database.executemany("DELETE FROM upload WHERE server = ? AND rating_key = ?", keys)
 
 
 def _text(upload: Upload) -> str:

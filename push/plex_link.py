@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from plex.client import PlexClient
 from plex.connection import PlexConnection
-from plex.errors import PlexSetup
+from plex.errors import PlexError, PlexSetup
 from plex.find import Finder
 from plex.health import probe
 from plex.index import Index
@@ -46,9 +46,9 @@ def client_identifier(directory: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"plexsync:{directory}"))
 
 
-def index_scope(settings: Settings) -> str:
-    """What an index covers: a change of server or libraries needs a new index."""
-    return json.dumps([settings.plex_url, *settings.plex_library])
+def index_scope(server: str, settings: Settings) -> str:
+    """What an index covers: another server or other libraries need a new index."""
+    return json.dumps([server, *settings.plex_library])
 
 
 class PlexLink:
@@ -60,18 +60,33 @@ class PlexLink:
         self._clock = clock
         self._index: Index | None = None
         self._pusher: Pusher | None = None
+        self._server = ""  # as the last probe found it at the address of the pusher
         self._log = log
 
     def pusher(self, settings: Settings) -> Pusher:
-        """The pusher for these settings; other settings replace it. Raises PlexSetup."""
-        if self._pusher is None or self._pusher.settings != settings:
-            self.close()
-            plex = PlexClient(plex_connection(settings, self._directory))
-            self._index = Index(self._directory, index_scope(settings))
-            self._pusher = self._make_pusher(plex, self._index, settings)
+        """The pusher for these settings and the server behind them; others replace it.
+
+        Raises PlexError: before anything is believed of a server, it has to say who it is.
+        """
+        if self._pusher and self._pusher.settings == settings and self._server in ("", self._pusher.server):
+            return self._pusher
+        self.close()
+        plex = PlexClient(plex_connection(settings, self._directory))
+        try:
+            server = plex.identity().machine_identifier
+        except PlexError:
+            plex.close()
+            raise
+        if self._ledger.use_server(server, now=self._clock.now()):
+            self._log.warning(
+                "Plex is another server than before: what PlexSync knows of the items there does not count, and every "
+                "scene is pushed to it when it is next due. Sync All Scenes pushes all of them."
+            )
+        self._index = Index(self._directory, index_scope(server, settings))
+        self._pusher = self._make_pusher(plex, self._index, settings, server)
         return self._pusher
 
-    def _make_pusher(self, plex: PlexClient, index: Index, settings: Settings) -> Pusher:
+    def _make_pusher(self, plex: PlexClient, index: Index, settings: Settings, server: str) -> Pusher:
         finder = Finder(
             plex,
             index,
@@ -85,15 +100,23 @@ class PlexLink:
             plex=plex,
             finder=finder,
             ledger=self._ledger,
+            server=server,
             settings=settings,
             clock=self._clock,
             log=self._log,
             scans=scans,
         )
 
+    def confirm_server(self, settings: Settings) -> None:
+        """Ask the server again who it is; of another one nothing is known. Raises PlexError."""
+        self._server = self.pusher(settings).plex.identity().machine_identifier
+        self.pusher(settings)
+
     def probe(self, settings: Settings) -> Health:
         """Probe Plex with a client and timeouts of its own. Raises PlexSetup."""
-        return probe(plex_connection(settings, self._directory), clock=self._clock)
+        health = probe(plex_connection(settings, self._directory), clock=self._clock)
+        self._server = health.machine_identifier or self._server
+        return health
 
     def close(self) -> None:
         """Close the connection and the index."""
@@ -102,3 +125,4 @@ class PlexLink:
         if self._index:
             self._index.close()
         self._pusher = self._index = None
+        self._server = ""

@@ -7,18 +7,20 @@ pushed values are stored before the job leaves the queue.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from local.words import named
 from plex.edit import LONGEST_LINE_BYTES, shorter_line, text_bytes_for
 from plex.errors import NotInPlex, Rejected, RequestTooLong
 from plex.plan import Owned, plan
-from push.fields import digest, fingerprint_of, plex_files, reason_to_skip, wanted_of
+from push.fields import digest, digests_of_version_2, fingerprint_of, plex_files, reason_to_skip, wanted_of
 from push.locate import Locator, Target
 from push.picture_store import PictureStore
 from push.pictures import PicturePusher
-from push.shared_items import SharedItems
+from push.shared_items import Claim, SharedItems, scene_is_in
 from push.verdicts import Outcome, Verdict
+from store.items import ItemStore
 from store.judgement import AttemptTimes, Judgement
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Pusher:
         plex: PlexClient,
         finder: Finder,
         ledger: Ledger,
+        server: str,
         settings: Settings,
         clock: Clock,
         log: logging.Logger,
@@ -69,15 +72,26 @@ class Pusher:
         self.plex = plex
         self.finder = finder
         self.settings = settings
-        self.shared = SharedItems(ledger, log)
+        self.server = server
+        self._items = ItemStore(ledger, server)
+        self.shared = SharedItems(ledger, self._items, log)
         self._ledger = ledger
         self._clock = clock
         self._log = log
         self._scans = scans
-        self._line_bytes = ledger.line_bytes(settings.plex_url) or LONGEST_LINE_BYTES
+        self._line_bytes = ledger.line_bytes(server) or LONGEST_LINE_BYTES
         self._locator = Locator(plex=plex, finder=finder)
-        self._picture_store = PictureStore(ledger)
+        self._picture_store = PictureStore(ledger, server)
         self._pictures = PicturePusher(plex=plex, store=self._picture_store, settings=settings)
+
+    def claim_of(self, target: Target, stash: StashClient) -> Claim:
+        """What the scene of the target brings forward for items."""
+        return Claim(
+            scene_id=target.scene.id,
+            files=target.files,
+            rules=self.finder.rules,
+            holds_scene=partial(scene_is_in, stash, self.finder),
+        )
 
     # Before Plex is asked
 
@@ -89,8 +103,9 @@ class Pusher:
             wanted=replace(wanted, text_bytes=text_bytes_for(self._line_bytes)),
             files=tuple((file.path, file.size) for file in scene.files),
             fingerprint=fingerprint_of(wanted, files, self.settings),
-            files_digest=digest(files, self.settings.plex_url, self.settings.plex_library),
-            record=self._ledger.record(scene.id),
+            files_digest=digest(files, self.settings.plex_library),
+            of_version_2=digests_of_version_2(wanted, files, self.settings),
+            record=self._ledger.record(scene.id, self.server),
         )
 
     def reason_to_skip(self, target: Target) -> str:
@@ -133,15 +148,15 @@ class Pusher:
             return self._push_to_items(push, self._locator.relocate(push.target))
 
     def _push_to_items(self, push: _Push, located: Located) -> Outcome:
-        items = self._claim(push.target, located)
+        items = self._claim(push.target, located, push.stash)
         sent = {item.rating_key: self._push_to_item(push.target, item) for item in items}
         return self._push_cover(push, tuple(sent), sent)
 
-    def _claim(self, target: Target, located: Located) -> Sequence[PlexItem]:
+    def _claim(self, target: Target, located: Located, stash: StashClient) -> Sequence[PlexItem]:
         """The items that now belong to this scene alone. Raises NotInPlex if a look-up found none."""
         if located.were_looked_up:
             self._forget_lost_items(target, located)
-        items = self.shared.claim(target.scene.id, target.files, located.items, self.finder.rules)
+        items = self.shared.claim(self.claim_of(target, stash), located.items)
         if located.were_looked_up and located.has_full_path:
             self.finder.stop_awaiting(target.scene.id)
         elif located.were_looked_up and items:
@@ -173,21 +188,22 @@ class Pusher:
 
     def _send(self, scene_id: int, item: PlexItem, wanted: Wanted, line_bytes: int) -> bool:
         key = item.rating_key
-        owned = self._ledger.owners(key).get(scene_id) or Owned(pushed={}, intents=())
+        record = self._items.record(key)
+        owned = record.owned if record else Owned(pushed={})
         edit = plan(item, wanted, owned, keep_plex_edits=self.settings.keep_plex_edits)
         if edit.intents:
-            self._ledger.record_intent(scene_id, key, owned, edit.intents)
+            self._items.record_intent(scene_id, key, owned, edit.intents)
         if edit.rating is not None:
             self.plex.rate(key, edit.rating)
         for step in edit.steps:
             self.plex.edit(item, step, line_bytes=line_bytes)
         if edit.sends or edit.pushed != owned.pushed or owned.intents:
-            self._ledger.store_pushed(scene_id, key, edit.pushed, now=self._clock.now())
+            self._items.store_pushed(scene_id, key, edit.pushed, now=self._clock.now())
         return edit.sends
 
     def _note_line_bytes(self, target: Target, line_bytes: int) -> None:
         self._line_bytes = line_bytes
-        self._ledger.store_line_bytes(self.settings.plex_url, line_bytes)
+        self._ledger.store_line_bytes(self.server, line_bytes)
         self._log.warning(
             "Plex, or a proxy before it, takes no request longer than %d bytes (seen with %s). Longer texts are cut at "
             "a word from now on. A direct Plex address, or a higher limit in the proxy, avoids that.",
@@ -215,6 +231,7 @@ class Pusher:
             judgement,
             fingerprint=fingerprint,
             files=push.target.files_digest,
+            server=self.server,
             now=self._clock.now(),
             attempt=push.attempt,
         )
@@ -224,7 +241,9 @@ class Pusher:
     def _forget_lost_items(self, target: Target, located: Located) -> None:
         if target.record:
             lost = set(target.record.items) - {item.rating_key for item in located.items}
-            self._ledger.forget_items(target.scene.id, lost)
+            gone = lost - self.plex.read_items(sorted(lost)).keys()
+            self._items.release(target.scene.id, lost - gone)
+            self._items.delete(gone)
             self._picture_store.forget_items(lost)
 
     def _note_missing(self, job: Job, target: Target) -> None:

@@ -1,11 +1,12 @@
 """Decides which scene a Plex item belongs to, for example when Plex holds two files as versions of one movie.
 
-The item belongs to the scene of its first file; if Stash has no such scene, to the first scene that was pushed to it.
-Without this rule the scenes would keep overwriting each other.
+The item belongs to the scene of its first file; if Stash has no such scene, to the scene that has it already, as long
+as that scene exists and one of its files is in the item. Without this rule the scenes would overwrite each other.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plex.match import is_full_path
@@ -13,43 +14,58 @@ from plex.plan import Owned
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from plex.find import Finder
     from plex.match import File, PathRules
     from plex.model import PlexItem
+    from stash.client import StashClient
+    from store.items import ItemRecord, ItemStore
     from store.ledger import Ledger
 
 _OWNER_WARNED_OF = "SELECT owner FROM left_to WHERE scene_id = ? AND rating_key = ?"
 
 
-class SharedItems:
-    """Decides, from the owners in the ledger, which scene may write to an item. Raises LocalStorage."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A scene that wants to write to items.
 
-    def __init__(self, ledger: Ledger, log: logging.Logger) -> None:
+    `files`: as Stash sees them; `rules` map them to Plex. `holds_scene`: see `scene_is_in`.
+    """
+
+    scene_id: int
+    files: Sequence[File]
+    rules: PathRules
+    holds_scene: Callable[[int, PlexItem], bool]
+
+
+class SharedItems:
+    """Decides, from what the ledger knows, which scene may write to an item. Raises LocalStorage."""
+
+    def __init__(self, ledger: Ledger, store: ItemStore, log: logging.Logger) -> None:
         self._ledger = ledger
+        self._store = store
         self._log = log
 
-    def claim(
-        self, scene_id: int, files: Sequence[File], items: Sequence[PlexItem], rules: PathRules
-    ) -> list[PlexItem]:
-        """The items that the scene with these files may write to; from now on they belong to it alone."""
-        return [item for item in items if self._claim_one(scene_id, files, item, rules)]
+    def claim(self, claim: Claim, items: Sequence[PlexItem]) -> list[PlexItem]:
+        """The items that the scene may write to; from now on they belong to it alone."""
+        return [item for item in items if self._claim_one(claim, item)]
 
-    def preview_claim(self, scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules) -> Owned | None:
-        """What the scene would own in the item after a claim; None if the item belongs to another scene."""
-        return owned_after_claim(self._ledger.owners(item.rating_key), scene_id, files, item, rules)
+    def preview_claim(self, claim: Claim, item: PlexItem) -> Owned | None:
+        """What the scene would own in the item after the claim; None if the item belongs to another scene."""
+        return owned_after_claim(self._store.record(item.rating_key), claim, item)
 
-    def _claim_one(self, scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules) -> bool:
-        owners = self._ledger.owners(item.rating_key)
-        others = [other for other in owners if other != scene_id]
-        owned = owned_after_claim(owners, scene_id, files, item, rules)
-        if owned is None:
-            self._warn_once(scene_id, item.rating_key, owner=min(others))
+    def _claim_one(self, claim: Claim, item: PlexItem) -> bool:
+        record = self._store.record(item.rating_key)
+        if record is None or record.scene_id == claim.scene_id:
+            return True
+        before = record.scene_id
+        if owned_after_claim(record, claim, item) is None:
+            self._warn_once(claim.scene_id, item.rating_key, owner=before or 0)
             return False
-        for other in others:
-            self._warn_once(other, item.rating_key, owner=scene_id)
-        if others:
-            self._ledger.hand_over(item.rating_key, scene_id, owned)
+        if before is not None and claim.holds_scene(before, item):
+            self._warn_once(before, item.rating_key, owner=claim.scene_id)
+        self._store.hand_over(item.rating_key, record, claim.scene_id)
         return True
 
     def _warn_once(self, scene_id: int, rating_key: int, *, owner: int) -> None:
@@ -67,27 +83,26 @@ class SharedItems:
         )  # fmt: skip
 
 
-def owned_after_claim(
-    owners: Mapping[int, Owned], scene_id: int, files: Sequence[File], item: PlexItem, rules: PathRules
-) -> Owned | None:
-    """What the scene owns in the item once it has claimed it; None if one of `owners` keeps the item. Pure."""
-    own = owners.get(scene_id)
-    others = {other: owned for other, owned in owners.items() if other != scene_id}
-    if not others:
-        return own or Owned(pushed={})
-    if own is None and not has_first_file(files, item, rules):
-        return None
-    return merge_owned(own, others)
+def owned_after_claim(record: ItemRecord | None, claim: Claim, item: PlexItem) -> Owned | None:
+    """What the scene owns in the item once it has claimed it; None if the scene that has it keeps it.
+
+    PlexSync may change and remove whatever it put there, for whichever scene.
+    """
+    if record is None:
+        return Owned(pushed={})
+    is_free = record.scene_id is None or record.scene_id == claim.scene_id
+    if is_free or has_first_file(claim, item) or not claim.holds_scene(record.scene_id or 0, item):
+        return record.owned
+    return None
 
 
-def has_first_file(files: Sequence[File], item: PlexItem, rules: PathRules) -> bool:
-    """Whether one of these files is the item's first, by full path. A weaker match never takes an item from a scene."""
-    return any(is_full_path(file, part, rules) for part in item.parts[:1] for file in files)
+def scene_is_in(stash: StashClient, finder: Finder, scene_id: int, item: PlexItem) -> bool:
+    """Whether the scene is in Stash and one of its files is in the item: ids are reused, and scenes deleted."""
+    scene = stash.read_scenes([scene_id]).get(scene_id)
+    files = [(file.path, file.size) for file in scene.files] if scene else []
+    return bool(files) and finder.holds_one_of(item.parts, files)
 
 
-def merge_owned(own: Owned | None, others: Mapping[int, Owned]) -> Owned:
-    """What a scene owns in an item that it takes over: PlexSync may change or remove what it wrote for the others."""
-    own = own or Owned(pushed={}, intents=())
-    theirs = [values for other in others.values() for values in (other.pushed, *other.intents)]
-    added = [values for values in theirs if values and values not in own.intents]
-    return Owned(pushed=own.pushed, intents=(*own.intents, *added))
+def has_first_file(claim: Claim, item: PlexItem) -> bool:
+    """Whether the item's first file is the scene's, by full path. A weaker match never takes an item from a scene."""
+    return any(is_full_path(file, part, claim.rules) for part in item.parts[:1] for file in claim.files)

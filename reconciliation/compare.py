@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from plex.plan import Owned
     from push.locate import Target
     from push.pusher import Pusher
-    from push.shared_items import SharedItems
     from reconciliation.cache import ReconciliationCache, SweptItem
     from reconciliation.gaps import Changes
     from reconciliation.library import Library
+    from stash.client import StashClient
     from stash.scene import Scene
 
 # 250 keys of 7 digits make an address of 2 kB; an item in the response has 5 to 50 kB.
@@ -56,9 +56,9 @@ class _Candidate:
 class PageComparison:
     """Compares scenes under one set of settings. The sweep must be complete."""
 
-    def __init__(self, *, pusher: Pusher, sharing: SharedItems, cache: ReconciliationCache, library: Library) -> None:
+    def __init__(self, *, pusher: Pusher, stash: StashClient, cache: ReconciliationCache, library: Library) -> None:
         self._pusher = pusher
-        self._sharing = sharing
+        self._stash = stash
         self._cache = cache
         self._library = library
 
@@ -111,7 +111,7 @@ class PageComparison:
         return Finding(target=target, gap=gap_of(target.scene.id, changes.values()))
 
     def _owned(self, target: Target, item: PlexItem) -> Owned | None:
-        return self._sharing.preview_claim(target.scene.id, target.files, item, self._pusher.finder.rules)
+        return self._pusher.shared.preview_claim(self._pusher.claim_of(target, self._stash), item)
 
     def _changes(self, target: Target, item: PlexItem, owned: Owned) -> Changes:
         return changes_of(item, target.wanted, owned, keep_plex_edits=self._pusher.settings.keep_plex_edits)

@@ -178,7 +178,7 @@ class Reconciler:
             pusher=pusher, queue=parts.queue, ledger=parts.ledger, clock=parts.clock
         )
         context = RunContext(
-            pusher=pusher, stash=parts.stash.client(), cache=self._cache, sharing=pusher.shared,
+            pusher=pusher, stash=parts.stash.client(), cache=self._cache,
             gap_closer=None if request.is_preview else gap_closer, clock=parts.clock, log=parts.log,
         )  # fmt: skip
         return Run(request, context)

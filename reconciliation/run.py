@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from plex.model import Section
     from push.pusher import Pusher
-    from push.shared_items import SharedItems
     from reconciliation.cache import ReconciliationCache
     from reconciliation.compare import Finding
     from reconciliation.gap_closer import GapCloser
@@ -49,7 +48,6 @@ class RunContext:
     pusher: Pusher
     stash: StashClient
     cache: ReconciliationCache
-    sharing: SharedItems
     gap_closer: GapCloser | None
     clock: Clock
     log: logging.Logger
@@ -163,7 +161,7 @@ class Run:
         assert self._library is not None  # noqa: S101 - set by the first step
         context = self._context
         comparison = PageComparison(
-            pusher=context.pusher, sharing=context.sharing, cache=context.cache, library=self._library
+            pusher=context.pusher, stash=context.stash, cache=context.cache, library=self._library
         )
         findings = comparison.compare(scenes)
         queued = context.gap_closer.close(findings) if context.gap_closer else GapCounts()

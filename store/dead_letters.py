@@ -72,7 +72,7 @@ class DeadLetters:
                     job.failed_first_at, now, job.outage_id, json.dumps(job_to_data(job)),
                 ),
             )  # fmt: skip
-            write_scene(database, (job.scene_id, updated_at, now, Judgement.DEAD.value, "", ""))
+            write_scene(database, (job.scene_id, updated_at, now, Judgement.DEAD.value, "", "", ""))
             if not is_repeated:
                 statistics.count(database, Judgement.DEAD, now=now)
 

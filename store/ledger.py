@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 
 from local import data_directory
 from local.storage import Database
-from plex.fields import Field
-from plex.plan import Owned
 from store import statistics
 from store.judgement import Judgement, LastJudgement
 from store.schema import create_tables
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from plex.fields import Value, Values
     from stash.scene import Scene
     from store.judgement import AttemptTimes
 
@@ -37,13 +34,16 @@ WHERE settled_at IS NOT NULL OR cleared_at IS NOT NULL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneRecord:
-    """How a scene was last judged, and the items that it was pushed to."""
+    """How a scene was last judged, and the items that it has on one server.
+
+    `fingerprint` and `files` are "" if the scene was last pushed to another server.
+    """
 
     updated_at: str
     judgement: Judgement | None  # None: not judged, or with a value that this version does not know
     fingerprint: str
     files: str
-    items: dict[int, Owned]  # by rating key
+    items: tuple[int, ...]  # rating keys
 
 
 class Ledger:
@@ -58,74 +58,47 @@ class Ledger:
         """Close the database file."""
         self._file.close()
 
-    def record(self, scene_id: int) -> SceneRecord | None:
-        """Return what is known about the scene; None if it was never judged and owns nothing in any item."""
+    def record(self, scene_id: int, server: str) -> SceneRecord | None:
+        """Return what is known about the scene; None if it was never judged and has no item on this server."""
         with self.reading() as database:
             row = database.execute(
-                "SELECT updated_at, verdict, fingerprint, files FROM scene WHERE scene_id = ?", (scene_id,)
+                "SELECT updated_at, verdict, fingerprint, files, server FROM scene WHERE scene_id = ?", (scene_id,)
             ).fetchone()
             items = database.execute(
-                "SELECT rating_key, pushed, intents FROM item WHERE scene_id = ?", (scene_id,)
+                "SELECT rating_key FROM owned WHERE scene_id = ? AND server = ? ORDER BY rating_key", (scene_id, server)
             ).fetchall()
         if row is None and not items:
             return None
-        updated_at, judgement, fingerprint, files = row or ("", "", "", "")
+        updated_at, judgement, fingerprint, files, of_server = row or ("", "", "", "", server)
         return SceneRecord(
             updated_at=updated_at,
             judgement=_judgement(judgement),
-            fingerprint=fingerprint,
-            files=files,
-            items={key: Owned(pushed=_values(pushed), intents=_intents(intents)) for key, pushed, intents in items},
+            fingerprint=fingerprint if of_server == server else "",
+            files=files if of_server == server else "",
+            items=tuple(key for (key,) in items),
         )
 
-    def record_intent(self, scene_id: int, rating_key: int, owned: Owned, new: Iterable[Values]) -> None:
-        """Store what is about to be sent, one state after the other, keeping the open intents of earlier attempts.
-
-        From now on it is not known what Plex shows of the scene: its fingerprint is void until it is judged again.
-        """
-        unknown = [intent for intent in new if intent not in owned.intents]
-        if not unknown:
-            return
-        intents = json.dumps([_to_jsonable(values) for values in (*owned.intents, *unknown)])
-        with self.transaction() as database:
-            database.execute(
-                "INSERT INTO item (scene_id, rating_key, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, 0)"
-                " ON CONFLICT DO UPDATE SET intents = excluded.intents",
-                (scene_id, rating_key, json.dumps(_to_jsonable(owned.pushed)), intents),
-            )
-            _void_fingerprints(database, [scene_id])
-
-    def store_pushed(self, scene_id: int, rating_key: int, pushed: Values, *, now: float) -> None:
-        """Store which of the item's values are PlexSync's from now on, and close all intents."""
-        with self.transaction() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO item (scene_id, rating_key, pushed, intents, pushed_at)"
-                " VALUES (?, ?, ?, '[]', ?)",
-                (scene_id, rating_key, json.dumps(_to_jsonable(pushed)), now),
-            )
-
-    def owners(self, rating_key: int) -> dict[int, Owned]:
-        """Return what was put into the item, by scene id."""
+    def judgement_of(self, scene_id: int) -> Judgement | None:
+        """How the scene was last judged; None if it never was."""
         with self.reading() as database:
-            rows = database.execute(
-                "SELECT scene_id, pushed, intents FROM item WHERE rating_key = ?", (rating_key,)
-            ).fetchall()
-        return {scene_id: owned_from(pushed, intents) for scene_id, pushed, intents in rows}
+            row = database.execute("SELECT verdict FROM scene WHERE scene_id = ?", (scene_id,)).fetchone()
+        return _judgement(row[0]) if row else None
 
-    def hand_over(self, rating_key: int, scene_id: int, owned: Owned) -> None:
-        """Make this scene the only owner of everything that was put into the item.
+    def use_server(self, server: str, *, now: float) -> bool:
+        """Note that this server is the one in use; True if it is another than those known so far.
 
-        What Plex shows is the new owner's: the fingerprints of the others are void.
+        What a version stored that knew no identities is taken for this server's: its users have one.
         """
-        intents = json.dumps([_to_jsonable(values) for values in owned.intents])
         with self.transaction() as database:
-            query = "SELECT scene_id FROM item WHERE rating_key = ?"
-            _void_fingerprints(database, [scene for (scene,) in database.execute(query, (rating_key,)).fetchall()])
-            database.execute("DELETE FROM item WHERE rating_key = ?", (rating_key,))
+            known = {name for (name,) in database.execute("SELECT name FROM server").fetchall()}
+            for table in ("scene", "owned", "upload"):
+                query = f"UPDATE OR IGNORE {table} SET server = ? WHERE server = ''"  # noqa: S608 - our own names
+                database.execute(query, (server,))
             database.execute(
-                "INSERT INTO item (scene_id, rating_key, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, 0)",
-                (scene_id, rating_key, json.dumps(_to_jsonable(owned.pushed)), intents),
+                "INSERT INTO server (name, used_at) VALUES (?, ?) ON CONFLICT DO UPDATE SET used_at = excluded.used_at",
+                (server, now),
             )
+        return bool(known) and server not in known
 
     def store_judgement(
         self,
@@ -134,6 +107,7 @@ class Ledger:
         *,
         fingerprint: str = "",
         files: str = "",
+        server: str = "",
         now: float,
         attempt: AttemptTimes | None = None,
     ) -> None:
@@ -144,7 +118,7 @@ class Ledger:
         """
         with self.transaction() as database:
             is_repeated = judgement is Judgement.UNCHANGED and _was_judged(database, scene.id, attempt)
-            write_scene(database, (scene.id, scene.updated_at, now, judgement.value, fingerprint, files))
+            write_scene(database, (scene.id, scene.updated_at, now, judgement.value, fingerprint, files, server))
             database.execute("DELETE FROM entity WHERE scene_id = ?", (scene.id,))
             database.executemany(
                 "INSERT OR IGNORE INTO entity (kind, entity_id, scene_id) VALUES (?, ?, ?)",
@@ -155,17 +129,11 @@ class Ledger:
                 took_s = max(0.0, now - attempt.began_at) if attempt else 0.0
                 statistics.count(database, judgement, now=now, took_s=took_s)
 
-    def forget_items(self, scene_id: int, rating_keys: Iterable[int]) -> None:
-        """Forget items that no longer contain a file of the scene."""
-        with self.transaction() as database:
-            database.executemany(
-                "DELETE FROM item WHERE scene_id = ? AND rating_key = ?", [(scene_id, key) for key in rating_keys]
-            )
-
     def forget_scene(self, scene_id: int) -> None:
-        """Delete everything about a scene that Stash no longer has."""
+        """Delete what is known of a scene that Stash no longer has. Its items keep what PlexSync put into them."""
         with self.transaction() as database:
-            for table in ("scene", "item", "entity", "dead_letter", "cleared"):
+            database.execute("UPDATE owned SET scene_id = NULL WHERE scene_id = ?", (scene_id,))
+            for table in ("scene", "entity", "dead_letter", "cleared"):
                 database.execute(f"DELETE FROM {table} WHERE scene_id = ?", (scene_id,))  # noqa: S608 - our own names
 
     def scene_ids_of(self, kind: str, entity_id: int, *, after: int, count: int) -> list[int]:
@@ -215,18 +183,18 @@ class Ledger:
     def clear_fingerprints(self, scene_ids: Iterable[int]) -> None:
         """Make the next job of each scene read its items, because Plex was found to lack something."""
         with self.transaction() as database:
-            _void_fingerprints(database, scene_ids)
+            void_fingerprints(database, scene_ids)
 
     def line_bytes(self, server: str) -> int | None:
         """The longest request line that this server has been found to take; None if no limit was met."""
         with self.reading() as database:
             row = database.execute("SELECT line_bytes FROM server WHERE name = ?", (server,)).fetchone()
-        return int(row[0]) if row else None
+        return row[0] if row else None
 
     def store_line_bytes(self, server: str, line_bytes: int) -> None:
         """Remember the longest request line that this server takes."""
         with self.transaction() as database:
-            database.execute("INSERT OR REPLACE INTO server (name, line_bytes) VALUES (?, ?)", (server, line_bytes))
+            database.execute("UPDATE server SET line_bytes = ? WHERE name = ?", (line_bytes, server))
 
     def timestamp(self, name: str) -> float | None:
         """Return the time stored under this name, in epoch seconds; None if there is none."""
@@ -253,17 +221,20 @@ class Ledger:
         return self._file.access("read")
 
 
-def write_scene(database: sqlite3.Connection, row: tuple[int, str, float, str, str, str]) -> None:
-    """Replace the scene's row, in a transaction. `row`: id, updated_at, settled_at, judgement, fingerprint, files."""
+def write_scene(database: sqlite3.Connection, row: tuple[int, str, float, str, str, str, str]) -> None:
+    """Replace the scene's row, in a transaction.
+
+    `row`: id, updated_at, settled_at, judgement, fingerprint, files, server.
+    """
     database.execute(
-        "INSERT OR REPLACE INTO scene (scene_id, updated_at, settled_at, verdict, fingerprint, files)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO scene (scene_id, updated_at, settled_at, verdict, fingerprint, files, server)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         row,
     )
 
 
-def _void_fingerprints(database: sqlite3.Connection, scene_ids: Iterable[int]) -> None:
-    """The next job of each of these scenes reads its items, whatever was believed of them."""
+def void_fingerprints(database: sqlite3.Connection, scene_ids: Iterable[int]) -> None:
+    """In a transaction: the next job of each of these scenes reads its items, whatever was believed of them."""
     query = "UPDATE scene SET fingerprint = '' WHERE scene_id IN (SELECT value FROM json_each(?))"
     database.execute(query, (json.dumps(list(scene_ids)),))
 
@@ -288,31 +259,5 @@ def entities_of(scene: Scene) -> list[tuple[str, int]]:
     return found
 
 
-def owned_from(pushed: str, intents: str) -> Owned:
-    """Parse the columns `pushed` and `intents` of the table `item`."""
-    return Owned(pushed=_values(pushed), intents=_intents(intents))
-
-
 def _judgement(text: str) -> Judgement | None:
     return Judgement(text) if text in {each.value for each in Judgement} else None
-
-
-def _to_jsonable(values: Values) -> dict[str, str | list[str]]:
-    return {field.value: value if isinstance(value, str) else list(value) for field, value in values.items()}
-
-
-def _values(text: str) -> dict[Field, Value]:
-    return _from_jsonable(json.loads(text))
-
-
-def _intents(text: str) -> tuple[dict[Field, Value], ...]:
-    return tuple(_from_jsonable(values) for values in json.loads(text))
-
-
-def _from_jsonable(values: dict[str, str | list[str]]) -> dict[Field, Value]:
-    known = {field.value: field for field in Field}
-    return {
-        known[name]: value if isinstance(value, str) else tuple(value)
-        for name, value in values.items()
-        if name in known
-    }

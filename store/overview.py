@@ -17,12 +17,11 @@ from local import inbox
 from local.data_directory import LEDGER, PLEX_INDEX, QUEUE
 from store import statistics
 from store.dead_letters import COLUMNS, OPEN, DeadLetter, letters_of
-from store.ledger import owned_from
+from store.items import ItemRecord, owned_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from plex.plan import Owned
 
 # persist-queue's row status: 0 and 1 are ready, 2 is in progress, 5 and above are finished.
 _UNSETTLED = """
@@ -54,9 +53,16 @@ SELECT {COLUMNS} FROM (
 WHERE place <= ? ORDER BY frequency DESC, error_class, place
 """  # noqa: S608 - our own names
 _JUDGED = "SELECT scene_id, verdict, settled_at FROM scene WHERE settled_at >= ?"
-_FINGERPRINTS = "SELECT scene_id, fingerprint FROM scene WHERE scene_id IN (SELECT value FROM json_each(?))"
-_PUSHED = "SELECT DISTINCT scene_id FROM item WHERE scene_id IN (SELECT value FROM json_each(?))"
-_OWNERS = "SELECT scene_id, pushed, intents FROM item WHERE rating_key = ?"
+_FINGERPRINTS = """
+SELECT scene_id, fingerprint FROM scene WHERE scene_id IN (SELECT value FROM json_each(?))
+    AND server = COALESCE((SELECT name FROM server ORDER BY used_at DESC LIMIT 1), '')
+"""
+_PUSHED = "SELECT DISTINCT scene_id FROM owned WHERE scene_id IN (SELECT value FROM json_each(?))"
+_ITEM = """
+SELECT pushed, intents, scene_id FROM owned
+WHERE rating_key = ? AND server = COALESCE((SELECT name FROM server ORDER BY used_at DESC LIMIT 1), '')
+"""
+_LINE_BYTES = "SELECT line_bytes FROM server ORDER BY used_at DESC LIMIT 1"
 _INFERRED = "SELECT stash, plex FROM rule ORDER BY place"
 
 
@@ -151,15 +157,15 @@ class Overview:
         """Return the inferred path map as pairs of Stash's prefix and Plex's prefix."""
         return self._rows(PLEX_INDEX, _INFERRED)
 
-    def line_bytes(self, server: str) -> int | None:
-        """The longest request line that this server has been found to take; None if no limit was met."""
-        rows = self._rows(LEDGER, "SELECT line_bytes FROM server WHERE name = ?", (server,))
-        return int(rows[0][0]) if rows else None
+    def line_bytes(self) -> int | None:
+        """The longest request line that the server in use has been found to take; None if no limit was met."""
+        rows = self._rows(LEDGER, _LINE_BYTES)
+        return rows[0][0] if rows else None
 
-    def owners(self, rating_key: int) -> dict[int, Owned]:
-        """Return what was put into the item, by scene id."""
-        rows = self._rows(LEDGER, _OWNERS, (rating_key,))
-        return {scene_id: owned_from(pushed, intents) for scene_id, pushed, intents in rows}
+    def item(self, rating_key: int) -> ItemRecord | None:
+        """Return what PlexSync put into the item; None if it never wrote to it."""
+        rows = self._rows(LEDGER, _ITEM, (rating_key,))
+        return ItemRecord(owned=owned_from(rows[0][0], rows[0][1]), scene_id=rows[0][2]) if rows else None
 
     def _in_inbox(self, now: float) -> tuple[set[int], int]:
         """Return the distinct scenes, including those in batches, and the number of entities."""

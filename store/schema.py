@@ -17,17 +17,19 @@ CREATE TABLE IF NOT EXISTS scene (
     settled_at REAL NOT NULL,      -- epoch seconds
     verdict TEXT NOT NULL,
     fingerprint TEXT NOT NULL,     -- of everything wanted in Plex; empty: read the items again
-    files TEXT NOT NULL            -- fingerprint of the paths that the items were found by
+    files TEXT NOT NULL,           -- fingerprint of the paths that the items were found by
+    server TEXT NOT NULL DEFAULT '' -- the one that the fingerprints are about
 );
-CREATE TABLE IF NOT EXISTS item (
-    scene_id INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS owned (  -- what PlexSync put into an item
+    server TEXT NOT NULL,          -- machineIdentifier; '' until the first one is known
     rating_key INTEGER NOT NULL,
+    scene_id INTEGER,              -- the scene that has the item now; NULL: none
     pushed TEXT NOT NULL,          -- JSON, field -> value
     intents TEXT NOT NULL,         -- JSON, list of field -> value: sent, result unknown
     pushed_at REAL NOT NULL,
-    PRIMARY KEY (scene_id, rating_key)
+    PRIMARY KEY (server, rating_key)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS item_by_key ON item (rating_key);
+CREATE INDEX IF NOT EXISTS owned_by_scene ON owned (scene_id);
 CREATE TABLE IF NOT EXISTS entity (
     kind TEXT NOT NULL, entity_id INTEGER NOT NULL, scene_id INTEGER NOT NULL,
     PRIMARY KEY (kind, entity_id, scene_id)
@@ -68,24 +70,63 @@ CREATE TABLE IF NOT EXISTS cover (
     etag TEXT NOT NULL, digest TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS upload (
-    rating_key INTEGER NOT NULL, kind TEXT NOT NULL,
+    server TEXT NOT NULL, rating_key INTEGER NOT NULL, kind TEXT NOT NULL,
     state TEXT NOT NULL,           -- JSON of an Upload
-    PRIMARY KEY (rating_key, kind)
+    PRIMARY KEY (server, rating_key, kind)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ways (text TEXT NOT NULL);  -- one row: configuration of the last file lookup, JSON
 CREATE TABLE IF NOT EXISTS server (
-    name TEXT PRIMARY KEY,
-    line_bytes INTEGER NOT NULL    -- the longest request line that it takes
+    name TEXT PRIMARY KEY,         -- machineIdentifier
+    used_at REAL NOT NULL,         -- epoch seconds; the latest is the one in use
+    line_bytes INTEGER             -- the longest request line that it takes; NULL: no limit was met
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS moment (
     name TEXT PRIMARY KEY, at REAL NOT NULL  -- epoch seconds
 ) WITHOUT ROWID;
 """
-_VERSION = 2
+_VERSION = 3
+# Version 2 had a row for each scene and item. Of several scenes of one item the last one pushed has it; what the others
+# put there may still be there, as after a push whose result is unknown.
+_ITEMS_OF_VERSION_2 = """
+CREATE TABLE IF NOT EXISTS scene (
+    scene_id INTEGER PRIMARY KEY, updated_at TEXT NOT NULL, settled_at REAL NOT NULL, verdict TEXT NOT NULL,
+    fingerprint TEXT NOT NULL, files TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS item (
+    scene_id INTEGER NOT NULL, rating_key INTEGER NOT NULL, pushed TEXT NOT NULL, intents TEXT NOT NULL,
+    pushed_at REAL NOT NULL, PRIMARY KEY (scene_id, rating_key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS upload (
+    rating_key INTEGER NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (rating_key, kind)
+) WITHOUT ROWID;
+CREATE TABLE owned (
+    server TEXT NOT NULL, rating_key INTEGER NOT NULL, scene_id INTEGER, pushed TEXT NOT NULL, intents TEXT NOT NULL,
+    pushed_at REAL NOT NULL, PRIMARY KEY (server, rating_key)
+) WITHOUT ROWID;
+INSERT INTO owned SELECT '', rating_key, scene_id, pushed, intents, MAX(pushed_at) FROM item GROUP BY rating_key;
+UPDATE owned SET intents = (
+    SELECT json_group_array(json(value)) FROM (
+        SELECT value FROM json_each(owned.intents)
+        UNION ALL SELECT pushed FROM item WHERE rating_key = owned.rating_key AND scene_id <> owned.scene_id
+        UNION ALL SELECT each.value FROM item, json_each(item.intents) AS each
+            WHERE item.rating_key = owned.rating_key AND item.scene_id <> owned.scene_id
+    )
+) WHERE rating_key IN (SELECT rating_key FROM item GROUP BY rating_key HAVING COUNT(*) > 1);
+DROP TABLE item;
+ALTER TABLE scene ADD COLUMN server TEXT NOT NULL DEFAULT '';
+ALTER TABLE upload RENAME TO upload_of_version_2;
+CREATE TABLE upload (
+    server TEXT NOT NULL, rating_key INTEGER NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY (server, rating_key, kind)
+) WITHOUT ROWID;
+INSERT INTO upload SELECT '', rating_key, kind, state FROM upload_of_version_2;
+DROP TABLE upload_of_version_2;
+"""
 # From each older version to the next. New tables need none: _SCHEMA creates them.
 _MIGRATIONS: Mapping[int, str] = MappingProxyType({
     1: "ALTER TABLE dead_letter ADD COLUMN recovered_at REAL;"
        "ALTER TABLE dead_letter ADD COLUMN recovered_by TEXT NOT NULL DEFAULT '';",
+    2: _ITEMS_OF_VERSION_2,
 })  # fmt: skip
 
 

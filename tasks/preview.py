@@ -6,6 +6,7 @@ The preview asks Plex itself, beside the worker. What it finds goes into a tempo
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from plex.find import Finder
 from plex.index import Index
 from plex.plan import plan
 from push.fields import reason_to_skip, wanted_of
-from push.shared_items import owned_after_claim
+from push.shared_items import Claim, owned_after_claim, scene_is_in
 from store.overview import Overview
 from tasks.answers import PreviewAnswer, PreviewItem
 from tasks.arguments import scene_id_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from plex.match import Match
     from plex.model import PlexItem
     from plex.plan import Owned, Wanted
+    from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
     from tasks.answers import FieldValue
@@ -45,18 +47,18 @@ def preview(context: Context) -> PreviewAnswer:
 
     with open_stash(context) as (stash, settings):
         scene = stash.read_scenes([scene_id]).get(scene_id)
-    if scene is None:
-        raise TaskError(f"Stash has no scene {scene_id}.")
-    try:
-        plex = PlexClient(plex_connection(settings, context.directory))
+        if scene is None:
+            raise TaskError(f"Stash has no scene {scene_id}.")
         try:
-            items, message = _items(context, plex, scene, settings), ""
-        except (NotInPlex, Ambiguous) as error:
-            items, message = (), str(error)
-        finally:
-            plex.close()
-    except PlexError as error:
-        raise TaskError(f"Plex does not show what it has: {error}") from error
+            plex = PlexClient(plex_connection(settings, context.directory))
+            try:
+                items, message = _items(context, plex, stash, scene, settings), ""
+            except (NotInPlex, Ambiguous) as error:
+                items, message = (), str(error)
+            finally:
+                plex.close()
+        except PlexError as error:
+            raise TaskError(f"Plex does not show what it has: {error}") from error
     was_pushed = scene_id in Overview(context.directory).last_pushes([scene_id]).pushed
     if reason := reason_to_skip(scene, settings, was_pushed=was_pushed):
         message = f"The scene would not be pushed: {reason}."
@@ -64,7 +66,9 @@ def preview(context: Context) -> PreviewAnswer:
     return PreviewAnswer(scene_id=scene_id, items=items, message=message)
 
 
-def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings) -> tuple[PreviewItem, ...]:
+def _items(
+    context: Context, plex: PlexClient, stash: StashClient, scene: Scene, settings: Settings
+) -> tuple[PreviewItem, ...]:
     overview = Overview(context.directory)
     files = [(file.path, file.size) for file in scene.files]
     with TemporaryDirectory(prefix="plexsync-preview-") as folder:
@@ -76,15 +80,16 @@ def _items(context: Context, plex: PlexClient, scene: Scene, settings: Settings)
                 plex, index, clock=context.clock, log=context.log, rules=rules, allow_ambiguous=settings.allow_ambiguous
             )
             matches = finder.find(files, since=context.now)
-            path_rules = finder.rules
         finally:
             index.close()
     found = plex.read_items([match.item.rating_key for match in matches])
     current = [(found[match.item.rating_key], match) for match in matches if match.item.rating_key in found]
     shown = []
+    holds_scene = partial(scene_is_in, stash, finder)
+    claim = Claim(scene_id=scene.id, files=files, rules=finder.rules, holds_scene=holds_scene)
     for item, match in current:
-        owned = owned_after_claim(overview.owners(item.rating_key), scene.id, files, item, path_rules)
-        text_bytes = text_bytes_for(overview.line_bytes(settings.plex_url) or LONGEST_LINE_BYTES)
+        owned = owned_after_claim(overview.item(item.rating_key), claim, item)
+        text_bytes = text_bytes_for(overview.line_bytes() or LONGEST_LINE_BYTES)
         wanted = replace(wanted_of(scene, settings), text_bytes=text_bytes)
         shown.append(_item(item, match, wanted, settings, owned))
     return tuple(shown)

@@ -77,6 +77,18 @@ def watch_drain(
     return _DrainWatch(context, since, queued, from_fraction).run()
 
 
+def have_worker_look(link: WorkerLink) -> DrainStop | None:
+    """Have the worker look at the settings and at Plex now; what stops the drain.
+
+    So a repair made just before counts, and so does another server behind the same address.
+    """
+    try:
+        answer = link.ask(_LookAnswer, "look")
+    except WorkerSilent:
+        return None  # busy with something long; what it does shows anyway
+    return _stop_of(answer)
+
+
 class _DrainWatch:
     def __init__(self, context: Context, since: float, queued: Iterable[int], from_fraction: float) -> None:
         self._context = context
@@ -89,7 +101,7 @@ class _DrainWatch:
         self._drain = Drain({*pending.due_at, *queued}, entities=pending.entities)
 
     def run(self) -> DrainAnswer:
-        stop = self._first_look()
+        stop = have_worker_look(self._link)
         remaining = self._note()
         if self._drain.found:
             self._context.log.info(
@@ -107,14 +119,6 @@ class _DrainWatch:
                 self._context.log.info("%s", self._drain.line(remaining))
         relay_worker_log(self._context.directory, self._context.log)
         return self._close(remaining, stop)
-
-    def _first_look(self) -> DrainStop | None:
-        """Have the worker look at the settings and at Plex now, so that a repair made just before counts."""
-        try:
-            answer = self._link.ask(_LookAnswer, "look")
-        except WorkerSilent:
-            return None  # busy with something long; what it does shows anyway
-        return _stop_of(answer)
 
     def _note(self) -> Remaining:
         """Look at queue and ledger once, then sleep in proportion to the look."""

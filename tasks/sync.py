@@ -21,8 +21,8 @@ from store.requests import batch_content
 from tasks.answers import SceneSyncAnswer, SyncAnswer
 from tasks.arguments import scene_id_of
 from tasks.prerequisites import need_packages, open_stash
-from tasks.process_queue import LINE_S, watch_drain
-from tasks.worker_link import ask_worker
+from tasks.process_queue import LINE_S, have_worker_look, watch_drain
+from tasks.worker_link import WorkerLink, ask_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,6 +81,7 @@ def _sync(context: Context, *, since_s: float | None) -> SyncAnswer:
     need_packages(context)
     began_at = context.now
     counts = SyncCounts()
+    have_worker_look(WorkerLink(context))  # the comparison goes by what was pushed to the server that is there now
     with open_stash(context) as (client, settings):
         listing = AllScenes(PAGE) if since_s is None else RecentScenes(began_at - since_s, PAGE)
         _compare_pages(context, settings, _pages(client, listing), counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from local import inbox
@@ -251,7 +252,11 @@ class SyncWorker:
             return Gate(kind=GateKind.WAIT, stopped_by="paused", message="paused is switched on in the settings")
         self._resilience.refresh(now, at_once=True)  # a Health Check may have changed them just now
         self._resilience.probe_if_due(self._parts.probe, len(self._queue))
-        return self._resilience.gate(self._clock.now())
+        gate = self._resilience.gate(self._clock.now())
+        if gate.kind is GateKind.DRAIN:
+            with suppress(PlexError):  # the next job finds out what is wrong
+                self._parts.plex.confirm_server(settings)
+        return gate
 
     def _can_push(self, due: Sequence[Job], gate: Gate) -> bool:
         return bool(due) and gate.kind is GateKind.DRAIN and not self._stash.is_paused

@@ -120,11 +120,11 @@ class MissingScenes:
             if is_waiting:
                 self._queue.change(replace(job, not_before=0.0))
             return is_waiting
-        record = self._ledger.record(scene_id)
-        if not is_dead and (record is None or record.judgement is Judgement.DEAD):
+        judgement = self._ledger.judgement_of(scene_id)
+        if not is_dead and judgement in (None, Judgement.DEAD):
             return False
         # RECOVERY always reads the item: a pushed scene went to one that only looked like its own, which only Plex can
         # tell. The next settlement of the scene removes its dead letter, whatever the outcome.
-        is_missing = record is not None and record.judgement is Judgement.MISSING
+        is_missing = judgement is Judgement.MISSING
         self._queue.add(new_job(scene_id, Reason.SYNC if is_missing and not is_dead else Reason.RECOVERY, now))
         return True

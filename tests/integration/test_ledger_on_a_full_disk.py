@@ -10,6 +10,7 @@ import pytest
 from local.storage import LocalStorage
 from plex.fields import Field
 from plex.plan import Owned
+from store.items import ItemRecord, ItemStore
 from store.ledger import Ledger
 from tests.support.full_disk import full_disk
 
@@ -23,9 +24,8 @@ def test_the_ledger_works_again_once_there_is_room(tmp_path: Path, room_bytes: i
     intent = {Field.SUMMARY: "words " * 20_000}
     with closing(Ledger(str(tmp_path))) as ledger:
         with full_disk(most_bytes=room_bytes), pytest.raises(LocalStorage, match=r"sync_state\.db could not be"):
-            ledger.record_intent(1, 10, Owned(pushed={}, intents=()), [intent])
-        ledger.record_intent(2, 20, Owned(pushed={}, intents=()), [intent])
-        assert ledger.record(1) is None
-        record = ledger.record(2)
-        assert record
-        assert record.items[20].intents == (intent,)
+            ItemStore(ledger, "here").record_intent(1, 10, Owned(pushed={}, intents=()), [intent])
+        items = ItemStore(ledger, "here")
+        items.record_intent(2, 20, Owned(pushed={}, intents=()), [intent])
+        assert items.record(10) is None
+        assert items.record(20) == ItemRecord(owned=Owned(pushed={}, intents=(intent,)), scene_id=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,9 +43,11 @@ class Bulk:
     pusher: Pusher
     queue: JobQueue
     read_ahead: ReadAhead
+    in_stash: list[Scene] = field(default_factory=list)
 
     def read(self, scenes: Sequence[Scene]) -> list[Job]:
         jobs = [Job(scene_id=scene.id, reason=Reason.SYNC, first_event_at=1, last_event_at=1) for scene in scenes]
+        self.in_stash.extend(scenes)
         for job in jobs:
             self.queue.add(job)
         self.read_ahead.fill(jobs, SceneShelf(scenes).as_client())
@@ -55,7 +57,7 @@ class Bulk:
     def push(self, job: Job) -> Outcome:
         scene = self.read_ahead.take(job)
         assert scene
-        target, stash = self.pusher.target(scene), SceneShelf([]).as_client()
+        target, stash = self.pusher.target(scene), SceneShelf(self.in_stash).as_client()
         return self.pusher.push(job, target, self.read_ahead.items, stash, began_at=1.0)
 
     def requests(self) -> list[tuple[str, str]]:
@@ -71,7 +73,9 @@ def bulk(tmp_path: Path) -> Iterator[Bulk]:
         settings, _ = parse_settings({"plex_url": sim.url, "plex_token": TOKEN}, {})
         index, log = Index(str(tmp_path), sim.url), logging.getLogger("test")
         finder = Finder(plex, index, clock=Clock(), log=log)
-        pusher = Pusher(plex=plex, finder=finder, ledger=ledger, settings=settings, clock=Clock(), log=log)
+        pusher = Pusher(
+            plex=plex, finder=finder, ledger=ledger, server="here", settings=settings, clock=Clock(), log=log
+        )
         yield Bulk(sim=sim, pusher=pusher, queue=queue, read_ahead=ReadAhead(queue))
         plex.close()
         index.close()

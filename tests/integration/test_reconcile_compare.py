@@ -17,7 +17,6 @@ from plex.errors import PlexServerError, Rejected
 from plex.find import Finder
 from plex.index import Index
 from push.pusher import Pusher
-from push.shared_items import SharedItems
 from reconciliation.cache import ReconciliationCache
 from reconciliation.compare import MAX_UNREADABLE_ITEMS, PageComparison, read_isolating_failures
 from reconciliation.library import choose_library
@@ -26,7 +25,7 @@ from sim.faults import Fault
 from sim.plex.simulator import PlexSim
 from stash.settings import parse_settings
 from store.ledger import Ledger
-from tests.support.scenes import a_scene
+from tests.support.scenes import SceneShelf, a_scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,7 +68,7 @@ class Sides:
         self.sim.clear_requests()
         library = choose_library(sections, "", self.pusher.finder.rules)
         comparison = PageComparison(
-            pusher=self.pusher, sharing=SharedItems(self.ledger, LOG), cache=cache, library=library
+            pusher=self.pusher, stash=SceneShelf(self.scenes).as_client(), cache=cache, library=library
         )
         found = comparison.compare(self.scenes if scenes is None else scenes)
         cache.close()
@@ -89,7 +88,9 @@ def sides(tmp_path: Path) -> Iterator[Sides]:
         ledger, index = Ledger(str(tmp_path)), Index(str(tmp_path), sim.url)
         settings, _ = parse_settings({"plex_url": sim.url, "plex_token": TOKEN}, {})
         finder = Finder(plex, index, clock=Clock(), log=LOG)
-        pusher = Pusher(plex=plex, finder=finder, ledger=ledger, settings=settings, clock=Clock(), log=LOG)
+        pusher = Pusher(
+            plex=plex, finder=finder, ledger=ledger, server="here", settings=settings, clock=Clock(), log=LOG
+        )
         yield Sides(sim, pusher, ledger, str(tmp_path), late)
         plex.close()
         index.close()

@@ -57,7 +57,7 @@ class Stores:
         self.ledger.store_judgement(scene, Judgement.PUSHED, fingerprint="f", files="x", now=NOW)
 
     def verdict(self, scene_id: int) -> str:
-        record = self.ledger.record(scene_id)
+        record = self.ledger.record(scene_id, "here")
         return record.judgement.value if record and record.judgement else ""
 
 
@@ -68,7 +68,9 @@ def stores(tmp_path: Path) -> Iterator[Stores]:
     settings, _ = parse_settings({"plex_url": "http://127.0.0.1:1", "plex_token": "t"}, {})
     finder = Finder(plex, index, clock=Clock(), log=LOG)
     yield Stores(
-        pusher=Pusher(plex=plex, finder=finder, ledger=ledger, settings=settings, clock=Clock(), log=LOG),
+        pusher=Pusher(
+            plex=plex, finder=finder, ledger=ledger, server="here", settings=settings, clock=Clock(), log=LOG
+        ),
         queue=queue,
         ledger=ledger,
     )
@@ -96,7 +98,7 @@ def test_job_that_is_queued_already_reads_the_item(stores: Stores) -> None:
     stores.mark_pushed(1)
     stores.queue.add(a_job(1, Reason.HOOK))
     stores.gap_closer().close([stores.finding(1, GapType.STALE)])
-    record = stores.ledger.record(1)
+    record = stores.ledger.record(1, "here")
     assert record
     assert record.fingerprint == ""
     assert [job.reason for job in stores.queue.jobs()] == [Reason.HOOK]

@@ -1,0 +1,123 @@
+"""What PlexSync put into which Plex item. It belongs to the item, whatever scene of Stash the item shows.
+
+An entry outlives its scene: whoever gets the item next may change and remove what PlexSync put there. It ends with the
+item. Methods raise LocalStorage.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plex.fields import Field
+from plex.plan import Owned
+from store.ledger import void_fingerprints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from plex.fields import Value, Values
+    from store.ledger import Ledger
+
+_ITEM = "SELECT pushed, intents, scene_id FROM owned WHERE server = ? AND rating_key = ?"
+_UPSERT = """
+INSERT INTO owned (server, rating_key, scene_id, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (server, rating_key) DO UPDATE SET scene_id = excluded.scene_id, pushed = excluded.pushed,
+    intents = excluded.intents, pushed_at = max(pushed_at, excluded.pushed_at)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRecord:
+    """What is PlexSync's in an item. `scene_id`: the scene that has the item now; None: it is nobody's."""
+
+    owned: Owned
+    scene_id: int | None
+
+
+class ItemStore:
+    """The entries of one Plex server, which is its `machineIdentifier`."""
+
+    def __init__(self, ledger: Ledger, server: str) -> None:
+        self._ledger = ledger
+        self._server = server
+
+    def record(self, rating_key: int) -> ItemRecord | None:
+        """Return what is known about the item; None if PlexSync never wrote to it."""
+        with self._ledger.reading() as database:
+            row = database.execute(_ITEM, (self._server, rating_key)).fetchone()
+        return ItemRecord(owned=owned_from(row[0], row[1]), scene_id=row[2]) if row else None
+
+    def keys_of(self, scene_id: int) -> tuple[int, ...]:
+        """Return the items that the scene has."""
+        with self._ledger.reading() as database:
+            rows = database.execute(
+                "SELECT rating_key FROM owned WHERE scene_id = ? AND server = ? ORDER BY rating_key",
+                (scene_id, self._server),
+            ).fetchall()
+        return tuple(key for (key,) in rows)
+
+    def record_intent(self, scene_id: int, rating_key: int, owned: Owned, new: Iterable[Values]) -> None:
+        """Store what is about to be sent, one state after the other, keeping the open intents of earlier attempts.
+
+        From now on it is not known what Plex shows of the scene: its fingerprint is void until it is judged again.
+        """
+        unknown = [intent for intent in new if intent not in owned.intents]
+        if unknown:
+            intents = (*owned.intents, *unknown)
+            self._store(scene_id, rating_key, Owned(pushed=owned.pushed, intents=intents), at=0.0, voids=(scene_id,))
+
+    def store_pushed(self, scene_id: int, rating_key: int, pushed: Values, *, now: float) -> None:
+        """Store which of the item's values are PlexSync's from now on, and close all intents."""
+        self._store(scene_id, rating_key, Owned(pushed=pushed), at=now)
+
+    def hand_over(self, rating_key: int, record: ItemRecord, scene_id: int) -> None:
+        """Give the item to this scene. What Plex shows is its alone: the fingerprint of the scene before is void."""
+        voids = () if record.scene_id is None else (record.scene_id,)
+        self._store(scene_id, rating_key, record.owned, at=0.0, voids=voids)
+
+    def release(self, scene_id: int, rating_keys: Iterable[int]) -> None:
+        """These items hold no file of the scene any more; what PlexSync put there stays known."""
+        with self._ledger.transaction() as database:
+            database.executemany(
+                "UPDATE owned SET scene_id = NULL WHERE server = ? AND rating_key = ? AND scene_id = ?",
+                [(self._server, key, scene_id) for key in rating_keys],
+            )
+
+    def delete(self, rating_keys: Iterable[int]) -> None:
+        """Plex has these items no more."""
+        with self._ledger.transaction() as database:
+            database.executemany(
+                "DELETE FROM owned WHERE server = ? AND rating_key = ?", [(self._server, key) for key in rating_keys]
+            )
+
+    def _store(
+        self, scene_id: int, rating_key: int, owned: Owned, *, at: float, voids: tuple[int, ...] = ()
+    ) -> None:
+        pushed = json.dumps(_to_jsonable(owned.pushed))
+        intents = json.dumps([_to_jsonable(values) for values in owned.intents])
+        with self._ledger.transaction() as database:
+            database.execute(_UPSERT, (self._server, rating_key, scene_id, pushed, intents, at))
+            void_fingerprints(database, voids)
+
+
+def owned_from(pushed: str, intents: str) -> Owned:
+    """Parse the columns `pushed` and `intents` of the table `owned`."""
+    return Owned(
+        pushed=_from_jsonable(json.loads(pushed)),
+        intents=tuple(_from_jsonable(values) for values in json.loads(intents)),
+    )
+
+
+def _to_jsonable(values: Values) -> dict[str, str | list[str]]:
+    return {field.value: value if isinstance(value, str) else list(value) for field, value in values.items()}
+
+
+def _from_jsonable(values: dict[str, str | list[str]]) -> dict[Field, Value]:
+    known = {field.value: field for field in Field}
+    return {
+        known[name]: value if isinstance(value, str) else tuple(value)
+        for name, value in values.items()
+        if name in known
+    }
