@@ -13,6 +13,7 @@ from plex.find import Finder
 from plex.health import probe
 from plex.index import Index
 from plex.scan import Scans
+from push.picture_locks import PictureLocks
 from push.pusher import Pusher
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class PlexLink:
         self._index: Index | None = None
         self._pusher: Pusher | None = None
         self._log = log
+        self.picture_locks = PictureLocks(ledger, clock)
 
     def pusher(self, settings: Settings) -> Pusher:
         """The pusher for these settings; other settings replace it. Raises PlexSetup."""
@@ -89,6 +91,7 @@ class PlexLink:
             clock=self._clock,
             log=self._log,
             scans=scans,
+            picture_locks=self.picture_locks,
         )
 
     def probe(self, settings: Settings) -> Health:

@@ -15,6 +15,7 @@ from plex.errors import NotInPlex, Rejected, RequestTooLong
 from plex.plan import Owned, plan
 from push.fields import digest, fingerprint_of, plex_files, reason_to_skip, wanted_of
 from push.locate import Locator, Target
+from push.picture_locks import PictureLocks
 from push.picture_store import PictureStore
 from push.pictures import PicturePusher
 from push.shared_items import SharedItems
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from plex.plan import Wanted
     from plex.scan import Scans
     from push.locate import Located
+    from push.pictures import LockedFields
     from push.read_ahead import ReadAheadItems
     from stash.client import StashClient
     from stash.scene import Scene
@@ -53,7 +55,7 @@ class _Push:
 class Pusher:
     """Pushes scenes with one set of settings and one connection to Plex.
 
-    `scans`: None if Plex must not be asked to scan.
+    `scans`: None if Plex must not be asked to scan. `picture_locks`: those of the worker, if it has some.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Pusher:
         clock: Clock,
         log: logging.Logger,
         scans: Scans | None = None,
+        picture_locks: PictureLocks | None = None,
     ) -> None:
         self.plex = plex
         self.finder = finder
@@ -78,7 +81,8 @@ class Pusher:
         self._line_bytes = ledger.line_bytes(settings.plex_url) or LONGEST_LINE_BYTES
         self._locator = Locator(plex=plex, finder=finder)
         self._picture_store = PictureStore(ledger)
-        self._pictures = PicturePusher(plex=plex, store=self._picture_store, settings=settings)
+        locks = PictureLocks(ledger, clock) if picture_locks is None else picture_locks
+        self._pictures = PicturePusher(plex=plex, store=self._picture_store, locks=locks, settings=settings)
 
     # Before Plex is asked
 
@@ -126,7 +130,7 @@ class Pusher:
     def _push_or_relocate(self, push: _Push, ahead: ReadAheadItems) -> Outcome:
         try:
             if not self.needs_plex(push.job, push.target):
-                return self._push_cover(push, push.target.known_keys)
+                return self._push_cover(push, dict.fromkeys(push.target.known_keys))
             located = self._locator.locate(push.target, ahead, since=push.job.last_event_at)
             return self._push_to_items(push, located)
         except Rejected:
@@ -136,7 +140,7 @@ class Pusher:
     def _push_to_items(self, push: _Push, located: Located) -> Outcome:
         items = self._claim(push.target, located)
         sent = {item.rating_key: self._push_to_item(push.target, item) for item in items}
-        return self._push_cover(push, tuple(sent), sent)
+        return self._push_cover(push, {item.rating_key: item.locked for item in items}, sent)
 
     def _claim(self, target: Target, located: Located) -> Sequence[PlexItem]:
         """The items that now belong to this scene alone. Raises NotInPlex if a look-up found none."""
@@ -195,19 +199,19 @@ class Pusher:
             line_bytes, named(target.scene.title, target.scene.id),
         )  # fmt: skip
 
-    def _push_cover(self, push: _Push, keys: tuple[int, ...], sent: Mapping[int, bool] | None = None) -> Outcome:
+    def _push_cover(self, push: _Push, items: LockedFields, sent: Mapping[int, bool] | None = None) -> Outcome:
         """Push the cover, the last step: if it fails, the scene is not judged, and the job is retried for it.
 
         `sent`: by item, whether its fields had to be sent; None if Plex was not asked about them.
         """
-        cover = self._pictures.push(push.target.scene, keys, push.stash, is_edited=not push.job.reason.is_bulk)
+        cover = self._pictures.push(push.target.scene, items, push.stash, is_edited=not push.job.reason.is_bulk)
         is_changed = cover.has_changed_plex or any((sent or {}).values())
         self._store_judgement(push, Judgement.PUSHED if is_changed else Judgement.UNCHANGED, push.target.fingerprint)
         was_asked = sent is not None or cover.has_changed_plex
         return Outcome(
             verdict=Verdict.PUSHED if is_changed else Verdict.UNCHANGED,
             text=cover.problem,
-            rating_keys=keys if was_asked else (),
+            rating_keys=tuple(items) if was_asked else (),
         )
 
     def _store_judgement(self, push: _Push, judgement: Judgement, fingerprint: str) -> None:

@@ -72,6 +72,10 @@ CREATE TABLE IF NOT EXISTS upload (
     state TEXT NOT NULL,           -- JSON of an Upload
     PRIMARY KEY (rating_key, kind)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unchecked_lock (  -- pictures whose lock was not checked since they were sent
+    rating_key INTEGER NOT NULL, kind TEXT NOT NULL,
+    PRIMARY KEY (rating_key, kind)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ways (text TEXT NOT NULL);  -- one row: configuration of the last file lookup, JSON
 CREATE TABLE IF NOT EXISTS server (
     name TEXT PRIMARY KEY,

@@ -24,6 +24,7 @@ from worker.intake import Intake
 from worker.loop import SyncWorker
 from worker.missing import MissingScenes
 from worker.parts import LeaveReason, Parts
+from worker.picture_locks import PictureLocking
 from worker.stash_link import StashLink
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _run_once(  # noqa: PLR0917 - the arguments of `serve`
                 parts,
                 linger_s=clock.interval(linger_s()),
                 plugin_change=watch_manifest(manifest, log),
-                background=(make_catch_up(parts), make_missing_scenes(parts)),
+                background=(make_picture_locking(parts), make_catch_up(parts), make_missing_scenes(parts)),
                 requested=make_requested(parts) if make_requested else None,
             )
             leave = worker.run()
@@ -171,6 +172,13 @@ def make_missing_scenes(parts: Parts) -> MissingScenes:
         plex=parts.plex,
         clock=parts.clock,
         log=parts.log,
+    )
+
+
+def make_picture_locking(parts: Parts) -> PictureLocking:
+    """Make the background work that locks pictures that were sent."""
+    return PictureLocking(
+        queue=parts.queue, stash=parts.stash, plex=parts.plex, clock=parts.clock, log=parts.log
     )
 
 
