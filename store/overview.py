@@ -156,6 +156,11 @@ class Overview:
         rows = self._rows(LEDGER, "SELECT line_bytes FROM server WHERE name = ?", (server,))
         return int(rows[0][0]) if rows else None
 
+    def picture_obstacle(self, url: str) -> str:
+        """Why Plex would get no picture of a performer from this address; "" if it would or that was never tried."""
+        rows = self._rows(LEDGER, "SELECT obstacle FROM picture_address WHERE url = ?", (url,))
+        return str(rows[0][0]) if rows else ""
+
     def owners(self, rating_key: int) -> dict[int, Owned]:
         """Return what was put into the item, by scene id."""
         rows = self._rows(LEDGER, _OWNERS, (rating_key,))

@@ -77,6 +77,12 @@ CREATE TABLE IF NOT EXISTS unchecked_lock (  -- pictures whose lock was not chec
     PRIMARY KEY (rating_key, kind)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ways (text TEXT NOT NULL);  -- one row: configuration of the last file lookup, JSON
+CREATE TABLE IF NOT EXISTS picture_address (  -- one row: the last trial of stash_url_for_plex
+    url TEXT NOT NULL,
+    obstacle TEXT NOT NULL,        -- why Plex would get no picture there; empty: it would
+    is_certain INTEGER NOT NULL,   -- 0: it may pass by itself
+    checked_at REAL NOT NULL       -- epoch seconds
+);
 CREATE TABLE IF NOT EXISTS server (
     name TEXT PRIMARY KEY,
     line_bytes INTEGER NOT NULL    -- the longest request line that it takes

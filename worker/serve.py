@@ -24,6 +24,7 @@ from worker.intake import Intake
 from worker.loop import SyncWorker
 from worker.missing import MissingScenes
 from worker.parts import LeaveReason, Parts
+from worker.picture_address import PictureAddress
 from worker.picture_locks import PictureLocking
 from worker.stash_link import StashLink
 
@@ -133,7 +134,8 @@ def _open_parts(
         os.path.join(directory, QUEUE_FOLDER), on_damage=lambda: _note_queue_damage(ledger, directory, clock, log)
     )
     open_parts.callback(queue.close)
-    stash = StashLink(directory=directory, log=log, redactor=redactor)
+    picture_address = PictureAddress(ledger=ledger, clock=clock, log=log)
+    stash = StashLink(directory=directory, picture_address=picture_address, log=log, redactor=redactor)
     open_parts.callback(stash.close)
     plex = PlexLink(directory=directory, ledger=ledger, clock=clock, log=log)
     open_parts.callback(plex.close)
