@@ -15,14 +15,18 @@ from plex.model import PICTURE_FIELDS
 from push.picture_store import PictureStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import logging
+    from collections.abc import Callable, Mapping
 
     from local.clock import Clock
     from plex.client import PlexClient
     from plex.model import PictureKind, PlexItem
+    from stash.settings import Settings
     from store.ledger import Ledger
 
 ITEMS_PER_BATCH = 100
+# The longest wait for a full batch while jobs are due, and for the next try after one that was hindered.
+WAIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,3 +99,58 @@ def _missing_locks(
         if fields:
             found.setdefault((item.section_key, tuple(sorted(fields))), []).append(rating_key)
     return found
+
+
+class PictureLocking:
+    """Background work of the worker (see worker/parts.py): a step for each batch, at once when no job is due.
+
+    `settings`: as last read, None before. `client`: the client for these settings.
+    """
+
+    def __init__(
+        self,
+        locks: PictureLocks,
+        *,
+        has_due_job: Callable[[float], bool],
+        settings: Callable[[], Settings | None],
+        client: Callable[[Settings], PlexClient],
+        clock: Clock,
+        log: logging.Logger,
+    ) -> None:
+        self._locks = locks
+        self._has_due_job = has_due_job
+        self._settings = settings
+        self._client = client
+        self._clock = clock
+        self._log = log
+        self._wait_s = clock.interval(WAIT_S)
+        self._hindered_until = 0.0
+
+    def due_at(self, now: float) -> float | None:
+        """At once for a full batch, or when no job is due; None until the settings are known."""
+        if not len(self._locks) or self._settings() is None:
+            return None
+        waits = len(self._locks) < ITEMS_PER_BATCH and self._has_due_job(now)
+        at = self._within_wait(self._locks.oldest_at + self._wait_s, now) if waits else now
+        return max(at, self._within_wait(self._hindered_until, now))
+
+    def step(self, now: float, obstacle: str | None) -> None:
+        """Check one batch. Raises PlexError, after which it is tried again, and LocalStorage."""
+        settings = self._settings()
+        if obstacle or settings is None or settings.paused:
+            self._hindered_until = now + self._wait_s
+            return
+        refused = self._locks.set_missing(self._client(settings))
+        if refused:
+            self._log.warning(
+                "the pictures that were sent stay unlocked, so Plex may replace them at its next refresh: %s", refused
+            )
+
+    def abort(self, reason: str, *, is_transient: bool = False) -> None:  # noqa: ARG002 - either way
+        """Log the reason and try again a little later."""
+        self._hindered_until = self._clock.now() + self._wait_s
+        self._log.debug("locking the pictures that were sent failed: %s", reason)
+
+    def _within_wait(self, at: float, now: float) -> float:
+        """`now` if `at` is further ahead than any wait, since then the clock was set back."""
+        return at if at - now <= self._wait_s else now

@@ -15,6 +15,8 @@ from local.hide_paths import PathHider
 from local.redact import Redactor
 from local.storage import LocalStorage
 from outages.resilience import Resilience
+from push.picture_address import PictureAddress
+from push.picture_locks import PictureLocking
 from push.plex_link import PlexLink
 from store.ledger import Ledger
 from store.queue import JobQueue
@@ -24,8 +26,6 @@ from worker.intake import Intake
 from worker.loop import SyncWorker
 from worker.missing import MissingScenes
 from worker.parts import LeaveReason, Parts
-from worker.picture_address import PictureAddress
-from worker.picture_locks import PictureLocking
 from worker.stash_link import StashLink
 
 if TYPE_CHECKING:
@@ -180,7 +180,12 @@ def make_missing_scenes(parts: Parts) -> MissingScenes:
 def make_picture_locking(parts: Parts) -> PictureLocking:
     """Make the background work that locks pictures that were sent."""
     return PictureLocking(
-        queue=parts.queue, stash=parts.stash, plex=parts.plex, clock=parts.clock, log=parts.log
+        parts.plex.picture_locks,
+        has_due_job=lambda now: bool(parts.queue.peek_due(now, 1)),
+        settings=lambda: parts.stash.settings,
+        client=lambda settings: parts.plex.pusher(settings).plex,
+        clock=parts.clock,
+        log=parts.log,
     )
 
 

@@ -21,9 +21,9 @@ from stash.settings import parse_settings
 
 if TYPE_CHECKING:
     from local.redact import Redactor
+    from push.picture_address import PictureAddress
     from stash.connection import StashConnection
     from stash.settings import Settings
-    from worker.picture_address import PictureAddress
 
 
 class StashLink:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from push.picture_address import RETRY_S, PictureAddress
 from stash.client import StashClient
 from stash.connection import StashConnection
 from stash.picture_access import find_obstacle
@@ -16,7 +17,6 @@ from store.ledger import Ledger
 from store.overview import Overview
 from tests.support.clocks import SetClock
 from tests.support.fake_stash import LOGIN_PAGE, REDIRECT, Answer, Asked, FakeStash, as_json
-from worker.picture_address import RETRY_S, PictureAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,12 @@ from local.clock import Clock
 from plex.client import PlexClient
 from plex.connection import PlexConnection
 from plex.errors import PlexServerError, Rejected
-from push.picture_locks import ITEMS_PER_BATCH, PictureLocks
+from push.picture_locks import ITEMS_PER_BATCH, WAIT_S, PictureLocking, PictureLocks
 from sim.faults import Fault
 from sim.plex.simulator import PlexSim
+from stash.settings import Settings
 from store.ledger import Ledger
+from tests.support.clocks import SetClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,3 +131,30 @@ def test_a_refused_lock_is_returned_and_not_tried_again(sim: PlexSim, client: Pl
     sim.fault(Fault.answer(400), method="PUT")
     refused = locks.set_missing(client)
     assert (refused.status if refused else None, len(locks)) == (400, 0)
+
+
+def test_locks_wait_for_a_full_batch_or_until_no_job_is_due(sim: PlexSim, client: PlexClient, ledger: Ledger) -> None:
+    clock, busy, settings = SetClock(), [True], [Settings()]
+    locks = PictureLocks(ledger, clock)
+    work = PictureLocking(
+        locks, has_due_job=lambda _: busy[0], settings=lambda: settings[0], client=lambda _: client, clock=clock,
+        log=logging.getLogger("test"),
+    )  # fmt: skip
+    began = clock.now()
+    assert work.due_at(began) is None
+    for key in add_items(sim, ITEMS_PER_BATCH):
+        locks.add(key, "posters")
+        if len(locks) < ITEMS_PER_BATCH:
+            assert work.due_at(began) == began + WAIT_S
+    assert work.due_at(began) == began
+    work.step(began, None)
+    assert work.due_at(began) is None
+    locks.add(1, "arts")
+    busy[0] = False
+    assert work.due_at(began) == began
+    for obstacle, has_pause in (("Plex is away", False), (None, True)):
+        settings[0] = Settings(paused=has_pause)
+        work.step(began, obstacle)
+        assert work.due_at(began) == began + WAIT_S
+    assert len(locks) == 1
+    assert work.due_at(began - 3600) == began - 3600  # the clock was set back
