@@ -13,6 +13,7 @@ from local.words import named
 from plex.edit import LONGEST_LINE_BYTES, shorter_line, text_bytes_for
 from plex.errors import NotInPlex, Rejected, RequestTooLong
 from plex.plan import Owned, plan
+from push.actor_pictures import ActorPictures
 from push.fields import digest, fingerprint_of, plex_files, reason_to_skip, wanted_of
 from push.locate import Locator, Target
 from push.picture_locks import PictureLocks
@@ -82,6 +83,7 @@ class Pusher:
         self._locator = Locator(plex=plex, finder=finder)
         self._picture_store = PictureStore(ledger)
         locks = PictureLocks(ledger, clock) if picture_locks is None else picture_locks
+        self._actor_pictures = ActorPictures()
         self._pictures = PicturePusher(plex=plex, store=self._picture_store, locks=locks, settings=settings)
 
     # Before Plex is asked
@@ -160,7 +162,8 @@ class Pusher:
 
         What the server refuses for its length is sent once more, shorter, and from then on nothing that long.
         """
-        wanted, line_bytes, is_sent = target.wanted, self._line_bytes, False
+        before, line_bytes, is_sent = item, self._line_bytes, False
+        wanted = self._actor_pictures.without_new_actors(item, target.wanted)
         while True:
             try:
                 is_sent = self._send(target.scene.id, item, wanted, line_bytes) or is_sent
@@ -174,7 +177,15 @@ class Pusher:
                 wanted = replace(wanted, text_bytes=text_bytes_for(shorter))
         if line_bytes != self._line_bytes:
             self._note_line_bytes(target, line_bytes)
-        return is_sent
+        return self._give_pictures(target, before, line_bytes) or is_sent
+
+    def _give_pictures(self, target: Target, before: PlexItem, line_bytes: int) -> bool:
+        """Send the pictures of actors who are new to the item and turn out to have none; whether there are any."""
+        if not self._actor_pictures.needs_look(before, target.wanted):
+            return False
+        now = self.plex.read_items([before.rating_key]).get(before.rating_key)
+        wanted = self._actor_pictures.after_look(target.wanted)
+        return now is not None and self._send(target.scene.id, now, wanted, line_bytes)
 
     def _send(self, scene_id: int, item: PlexItem, wanted: Wanted, line_bytes: int) -> bool:
         key = item.rating_key
