@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from plex.text import clean_rating
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from xml.etree.ElementTree import Element
 
 # Posters and backgrounds, by the names in Plex's URLs.
 PictureKind = Literal["posters", "arts"]
+# The field that is locked once an item's picture of this kind is chosen.
+PICTURE_FIELDS: Final[Mapping[PictureKind, str]] = {"posters": "thumb", "arts": "art"}
 
 _DATE_LENGTH = len("2004-03-01")
 _UPLOAD = "upload://"
@@ -95,7 +97,7 @@ class PlexItem:
 class Pictures:
     """Keys of an item's pictures of one kind: the uploaded ones, and the selected one ("" if none is).
 
-    Two uploads of the same bytes may have two keys. The selected one may come from the metadata agent.
+    The key of an upload is made from its bytes (see `upload_key`). The selected one may come from the metadata agent.
     """
 
     uploads: tuple[str, ...]
@@ -155,6 +157,14 @@ def parse_items(container: Element) -> tuple[PlexItem, ...]:
     """The movies in a `/library/metadata/1,2,3` answer."""
     section_key = _number(container, "librarySectionID")
     return tuple(_item(video, section_key) for video in _videos(container))
+
+
+def upload_key(kind: PictureKind, sha1: str) -> str:
+    """The key under which Plex lists an uploaded picture. `sha1`: of its bytes, in 40 hexadecimal digits.
+
+    So the same bytes are one picture of an item, however often they are uploaded.
+    """
+    return f"{_UPLOAD}{kind}/{sha1}"
 
 
 def parse_pictures(container: Element) -> Pictures:

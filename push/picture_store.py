@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from push.cover import Cover, Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from plex.model import PictureKind
     from store.ledger import Ledger
 
 
 class PictureStore:
-    """Stores uploads by item, not by scene, so that no picture is sent twice. Raises LocalStorage."""
+    """Stores uploads by item of one Plex server, not by scene: no picture is sent twice. Raises LocalStorage."""
 
     def __init__(self, ledger: Ledger, server: str) -> None:
         self._ledger = ledger
@@ -44,14 +44,14 @@ class PictureStore:
                 "SELECT state FROM upload WHERE server = ? AND rating_key = ? AND kind = ?",
                 (self._server, rating_key, kind),
             ).fetchone()
-        return _upload(row[0]) if row else Upload()
+        return upload_from(row[0]) if row else Upload()
 
     def store_upload(self, rating_key: int, kind: PictureKind, upload: Upload) -> None:
         """Replace the state of the item's picture. Durable on return."""
         with self._ledger.transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO upload (server, rating_key, kind, state) VALUES (?, ?, ?, ?)",
-                (self._server, rating_key, kind, _text(upload)),
+                (self._server, rating_key, kind, upload_to_text(upload)),
             )
 
     def forget_items(self, rating_keys: Iterable[int]) -> None:
@@ -61,23 +61,60 @@ class PictureStore:
             with self._ledger.transaction() as database:
                 database.executemany("DELETE FROM upload WHERE server = ? AND rating_key = ?", keys)
 
+    def unchecked_locks(self) -> list[tuple[int, PictureKind]]:
+        """(rating key, kind) of each picture whose lock was not checked since it was sent."""
+        with self._ledger.reading() as database:
+            return database.execute(
+                "SELECT rating_key, kind FROM unchecked_lock WHERE server = ?", (self._server,)
+            ).fetchall()
 
-def _text(upload: Upload) -> str:
+    def add_unchecked_lock(self, rating_key: int, kind: PictureKind) -> None:
+        """Note that the lock of this picture is to be checked."""
+        with self._ledger.transaction() as database:
+            database.execute(
+                "INSERT OR IGNORE INTO unchecked_lock (server, rating_key, kind) VALUES (?, ?, ?)",
+                (self._server, rating_key, kind),
+            )
+
+    def remove_unchecked_locks(self, rating_keys: Iterable[int]) -> None:
+        """Note that these items' locks were checked."""
+        keys = [(self._server, key) for key in rating_keys]
+        with self._ledger.transaction() as database:
+            database.executemany("DELETE FROM unchecked_lock WHERE server = ? AND rating_key = ?", keys)
+
+
+def upload_to_text(upload: Upload) -> str:
+    """As stored in the column `state`."""
     return json.dumps({
         "shown": upload.shown,
-        "kept_from": upload.withheld,
-        "sent": upload.unresolved,
-        "before": upload.keys_before,
-        "keys": dict(upload.keys),
+        "withheld": upload.withheld,
+        "refused": upload.refused,
+        "ours": upload.ours,
+        "keys_before": upload.keys_before,
     })
 
 
-def _upload(text: str) -> Upload:
+def upload_from(text: str) -> Upload:
+    """Parse the column `state`, also of a version that did not know the keys of uploads in advance."""
     data = json.loads(text)
+    if "ours" not in data:
+        return _from_old_form(data)
+    before = data["keys_before"]
     return Upload(
         shown=data["shown"],
+        withheld=data["withheld"],
+        refused=data["refused"],
+        ours=tuple(data["ours"]),
+        keys_before=None if before is None else tuple(before),
+    )
+
+
+def _from_old_form(data: Mapping[str, Any]) -> Upload:
+    """`sent`: the last upload, whose key was looked for later among those that were not there `before`."""
+    is_certain = data["sent"] in ("", data["shown"])
+    return Upload(
+        shown=data["shown"] if is_certain else "",
         withheld=data["kept_from"],
-        unresolved=data["sent"],
-        keys_before=tuple(data["before"]),
-        keys=data["keys"],
+        ours=tuple(data["keys"].values()),
+        keys_before=tuple(data["before"]) if data["sent"] else None,
     )

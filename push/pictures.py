@@ -1,30 +1,46 @@
-"""Makes a scene's cover the poster and background of its items, sending each picture once even if answers get lost.
+"""Makes a scene's cover the poster and background of its items, without sending a picture that Plex has already.
 
-Plex cannot tell uploads apart and never deletes any. So the keys in Plex are stored before each upload: if its answer
-is lost, the keys that are new afterwards tell whether it arrived, and under which key.
+Plex names an upload by its bytes, so the key of a cover is known before it is sent. Where the item's field is not
+locked, nobody has chosen a picture, and the cover is sent at once. Where it is locked, or may be, the item's pictures
+are listed first: one with the cover's key is kept or selected.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from plex.errors import PlexError, Rejected
-from push.cover import Cover, digest_of, is_manual_choice, reason_not_to_send, resolve_upload
+from plex.model import PICTURE_FIELDS, Pictures, upload_key
+from push.cover import (
+    Cover,
+    Upload,
+    digest_of,
+    is_manual_choice,
+    old_digest_of,
+    reason_not_to_send,
+    reason_refused,
+    resolve_key,
+)
 from push.fields import picture_kinds
 from stash.errors import StashError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from plex.client import PlexClient
     from plex.model import PictureKind
+    from push.picture_locks import PictureLocks
     from push.picture_store import PictureStore
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
 
-_NOT_FOUND = 404
+    # Plex's names of the locked fields by rating key; None for an item that was not read.
+    LockedFields = Mapping[int, frozenset[str] | None]
+
+_NO_PICTURES = Pictures(uploads=(), selected="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,69 +62,133 @@ class PictureFailed(Exception):  # noqa: N818 - named for what happened, like ou
 class PicturePusher:
     """Pushes covers with one set of settings and one connection to Plex."""
 
-    def __init__(self, *, plex: PlexClient, store: PictureStore, settings: Settings) -> None:
+    def __init__(self, *, plex: PlexClient, store: PictureStore, locks: PictureLocks, settings: Settings) -> None:
         self._plex = plex
         self._store = store
+        self._locks = locks
         self._kinds = picture_kinds(settings)
         self._keep_plex_edits = settings.keep_plex_edits
+        self._address = settings.plex_url
 
-    def push(self, scene: Scene, rating_keys: Sequence[int], stash: StashClient, *, is_edited: bool) -> CoverResult:
+    def push(self, scene: Scene, items: LockedFields, stash: StashClient, *, is_edited: bool) -> CoverResult:
         """Show the scene's cover on these items. `is_edited`: the cover may have changed even if its time did not.
 
         Raises PictureFailed; Rejected (404) for an item that is gone; LocalStorage.
         """
-        if not self._kinds or not rating_keys or not scene.screenshot_url:
+        if not self._kinds or not items or not scene.screenshot_url:
             return CoverResult()
         cover = self._store.cover(scene.id)
-        needs_update = cover is None or self._outdated(rating_keys, cover.digest)
+        needs_update = cover is None or self._outdated(items, cover.digest)
         # Two edits within one second have the same time, so an equal time does not prove that nothing changed.
         if cover and not needs_update and not is_edited and cover.updated_at == scene.updated_at:
             return CoverResult()
         try:
-            return self._push(scene, rating_keys, stash, None if needs_update else cover)
+            return self._push(scene, items, stash, None if needs_update else cover)
         except Rejected as error:
-            if error.status == _NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 raise
             raise PictureFailed(error) from error
         except (PlexError, StashError) as error:
             raise PictureFailed(error) from error
 
-    def _push(
-        self, scene: Scene, rating_keys: Sequence[int], stash: StashClient, known: Cover | None
-    ) -> CoverResult:
+    def _push(self, scene: Scene, items: LockedFields, stash: StashClient, known: Cover | None) -> CoverResult:
         """`known`: the cover that all items show. If Stash still has the same one, there is nothing to do."""
         picture = stash.fetch_picture(scene.screenshot_url, known.etag if known else "")
         if picture is None:
             if known and known.updated_at != scene.updated_at:
                 self._store.store_cover(scene.id, replace(known, updated_at=scene.updated_at))
             return CoverResult()
-        digest = digest_of(picture)
-        changed = [self._show(key, kind, digest, picture.content) for key, kind in self._outdated(rating_keys, digest)]
+        digest, problem, is_changed = digest_of(picture), reason_not_to_send(picture), False
+        if digest:
+            self._rename(items, old_digest_of(picture), digest)
+        outdated = self._outdated(items, digest)
+        try:
+            is_changed = self._show(outdated, items, digest, picture.content)
+        except Rejected as error:
+            if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                raise
+            self._note_refused(outdated, digest)
+            problem = reason_refused(picture.content)
         # Stored last: until then the cover counts as not pushed.
         self._store.store_cover(scene.id, Cover(updated_at=scene.updated_at, etag=picture.etag, digest=digest))
-        return CoverResult(has_changed_plex=any(changed), problem=reason_not_to_send(picture))
+        return CoverResult(has_changed_plex=is_changed, problem=problem)
 
-    def _outdated(self, rating_keys: Sequence[int], digest: str) -> list[tuple[int, PictureKind]]:
+    def _outdated(self, rating_keys: Iterable[int], digest: str) -> list[tuple[int, PictureKind]]:
+        uploads = ((key, kind, self._store.upload(key, kind)) for key in rating_keys for kind in self._kinds)
         return [
             (key, kind)
-            for key in rating_keys
-            for kind in self._kinds
-            if self._store.upload(key, kind).needs_update(digest, keep_plex_edits=self._keep_plex_edits)
+            for key, kind, upload in uploads
+            if upload.needs_update(digest, keep_plex_edits=self._keep_plex_edits)
+            and upload.refused != self._refusal(digest)
         ]
 
-    def _show(self, rating_key: int, kind: PictureKind, digest: str, content: bytes) -> bool:
-        """Make the item show this picture; False if a person's choice stays."""
-        current = self._plex.list_pictures(rating_key, kind)
-        upload = resolve_upload(self._store.upload(rating_key, kind), current)
-        if self._keep_plex_edits and is_manual_choice(upload, current):
-            self._store.store_upload(rating_key, kind, replace(upload, withheld=digest))
-            return False
-        known_key = upload.keys.get(digest)
-        if upload.shown != digest and known_key in current.uploads:
-            self._plex.select_picture(rating_key, kind, known_key)
-        elif upload.shown != digest:
-            upload = replace(upload, unresolved=digest, keys_before=current.uploads)
-            self._store.store_upload(rating_key, kind, upload)
+    def _rename(self, items: LockedFields, old_digest: str, digest: str) -> None:
+        """Give the picture the name of this version where an older one has stored what it did with it."""
+        for key in items:
+            for kind in self._kinds:
+                upload = self._store.upload(key, kind)
+                renamed = upload.renamed(old_digest, digest)
+                if renamed == upload:
+                    continue
+                if renamed.shown == digest and not _is_locked(items[key], kind):
+                    self._locks.add(key, kind)
+                self._store.store_upload(key, kind, renamed)
+
+    def _note_refused(self, outdated: Sequence[tuple[int, PictureKind]], digest: str) -> None:
+        for key, kind in outdated:
+            upload = replace(self._store.upload(key, kind), refused=self._refusal(digest))
+            self._store.store_upload(key, kind, upload)
+
+    def _refusal(self, digest: str) -> str:
+        return f"{digest} {self._address}"
+
+    # What Plex is asked
+
+    def _show(
+        self, outdated: Sequence[tuple[int, PictureKind]], items: LockedFields, digest: str, content: bytes
+    ) -> bool:
+        """Make the items show this picture; whether anything had to be sent."""
+        locked = {**items, **self._read_locked(outdated, items)}
+        changed = [self._show_one(key, kind, locked[key], digest, content) for key, kind in outdated]
+        return any(changed)
+
+    def _read_locked(self, outdated: Sequence[tuple[int, PictureKind]], items: LockedFields) -> LockedFields:
+        """The locked fields of items that were not read, where PlexSync has not chosen the picture either."""
+        unknown = [key for key, kind in outdated if items[key] is None and not self._store.upload(key, kind).shown]
+        read = self._plex.read_items(tuple(dict.fromkeys(unknown))) if unknown else {}
+        return {key: item.locked for key, item in read.items()}
+
+    def _show_one(
+        self, rating_key: int, kind: PictureKind, locked: frozenset[str] | None, digest: str, content: bytes
+    ) -> bool:
+        is_locked = _is_locked(locked, kind)
+        current = _NO_PICTURES if is_locked is False else self._plex.list_pictures(rating_key, kind)
+        upload, key = resolve_key(self._store.upload(rating_key, kind), current), upload_key(kind, digest)
+        if self._keep_plex_edits and is_manual_choice(upload, current, key):
+            is_locked = self._read_lock(rating_key, kind) if is_locked is None else is_locked
+            if is_locked:
+                self._store.store_upload(rating_key, kind, replace(upload, withheld=digest))
+                return False
+        is_shown = current.selected == key
+        if not is_shown:
+            self._store.store_upload(rating_key, kind, upload.sending(key))
+            self._choose(rating_key, kind, key, current, content)
+        if is_locked is False or (is_locked is None and not upload.has_seen_lock):
+            self._locks.add(rating_key, kind)  # before the picture counts as shown, lest a kill in between lose it
+        self._store.store_upload(rating_key, kind, Upload(shown=digest, ours=(key,)))
+        return not is_shown
+
+    def _read_lock(self, rating_key: int, kind: PictureKind) -> bool:
+        """Whether the field is locked: only then has somebody chosen its picture."""
+        item = self._plex.read_items([rating_key]).get(rating_key)
+        return item is not None and PICTURE_FIELDS[kind] in item.locked
+
+    def _choose(self, rating_key: int, kind: PictureKind, key: str, current: Pictures, content: bytes) -> None:
+        if key in current.uploads:
+            self._plex.select_picture(rating_key, kind, key)
+        else:
             self._plex.upload_picture(rating_key, kind, content)
-        self._store.store_upload(rating_key, kind, replace(upload, shown=digest, withheld=""))
-        return True
+
+
+def _is_locked(locked: frozenset[str] | None, kind: PictureKind) -> bool | None:
+    return None if locked is None else PICTURE_FIELDS[kind] in locked

@@ -13,6 +13,7 @@ from plex.find import Finder
 from plex.health import probe
 from plex.index import Index
 from plex.scan import Scans
+from push.picture_locks import PictureLocks
 from push.pusher import Pusher
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class PlexLink:
         self._pusher: Pusher | None = None
         self._server = ""  # as the last probe found it at the address of the pusher
         self._log = log
+        self.picture_locks = PictureLocks(ledger, clock, ledger.server_in_use())
 
     def pusher(self, settings: Settings) -> Pusher:
         """The pusher for these settings and the server behind them; others replace it.
@@ -82,6 +84,8 @@ class PlexLink:
                 "Plex is another server than before: what PlexSync knows of the items there does not count, and every "
                 "scene is pushed to it when it is next due. Sync All Scenes pushes all of them."
             )
+        if self.picture_locks.server != server:
+            self.picture_locks = PictureLocks(self._ledger, self._clock, server)
         self._index = Index(self._directory, index_scope(server, settings))
         self._pusher = self._make_pusher(plex, self._index, settings, server)
         return self._pusher
@@ -105,6 +109,7 @@ class PlexLink:
             clock=self._clock,
             log=self._log,
             scans=scans,
+            picture_locks=self.picture_locks,
         )
 
     def confirm_server(self, settings: Settings) -> None:

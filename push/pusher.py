@@ -14,8 +14,10 @@ from local.words import named
 from plex.edit import LONGEST_LINE_BYTES, shorter_line, text_bytes_for
 from plex.errors import NotInPlex, Rejected, RequestTooLong
 from plex.plan import Owned, plan
+from push.actor_pictures import ActorPictures
 from push.fields import digest, digests_of_version_2, fingerprint_of, plex_files, reason_to_skip, wanted_of
 from push.locate import Locator, Target
+from push.picture_locks import PictureLocks
 from push.picture_store import PictureStore
 from push.pictures import PicturePusher
 from push.shared_items import Claim, SharedItems, scene_is_in
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from plex.plan import Wanted
     from plex.scan import Scans
     from push.locate import Located, ReadAheadItems
+    from push.pictures import LockedFields
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
@@ -54,7 +57,7 @@ class _Push:
 class Pusher:
     """Pushes scenes with one set of settings and one connection to Plex.
 
-    `scans`: None if Plex must not be asked to scan.
+    `scans`: None if Plex must not be asked to scan. `picture_locks`: those of the worker, if it has some.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Pusher:
         clock: Clock,
         log: logging.Logger,
         scans: Scans | None = None,
+        picture_locks: PictureLocks | None = None,
     ) -> None:
         self.plex = plex
         self.finder = finder
@@ -82,7 +86,9 @@ class Pusher:
         self._line_bytes = ledger.line_bytes(server) or LONGEST_LINE_BYTES
         self._locator = Locator(plex=plex, finder=finder)
         self._picture_store = PictureStore(ledger, server)
-        self._pictures = PicturePusher(plex=plex, store=self._picture_store, settings=settings)
+        locks = PictureLocks(ledger, clock, server) if picture_locks is None else picture_locks
+        self._actor_pictures = ActorPictures()
+        self._pictures = PicturePusher(plex=plex, store=self._picture_store, locks=locks, settings=settings)
 
     def claim_of(self, target: Target, stash: StashClient) -> Claim:
         """What the scene of the target brings forward for items."""
@@ -140,7 +146,7 @@ class Pusher:
     def _push_or_relocate(self, push: _Push, ahead: ReadAheadItems) -> Outcome:
         try:
             if not self.needs_plex(push.job, push.target):
-                return self._push_cover(push, push.target.known_keys)
+                return self._push_cover(push, dict.fromkeys(push.target.known_keys))
             located = self._locator.locate(push.target, ahead, since=push.job.last_event_at)
             return self._push_to_items(push, located)
         except Rejected:
@@ -150,7 +156,7 @@ class Pusher:
     def _push_to_items(self, push: _Push, located: Located) -> Outcome:
         items = self._claim(push.target, located, push.stash)
         sent = {item.rating_key: self._push_to_item(push.target, item) for item in items}
-        return self._push_cover(push, tuple(sent), sent)
+        return self._push_cover(push, {item.rating_key: item.locked for item in items}, sent)
 
     def _claim(self, target: Target, located: Located, stash: StashClient) -> Sequence[PlexItem]:
         """The items that now belong to this scene alone. Raises NotInPlex if a look-up found none."""
@@ -170,7 +176,8 @@ class Pusher:
 
         What the server refuses for its length is sent once more, shorter, and from then on nothing that long.
         """
-        wanted, line_bytes, is_sent = target.wanted, self._line_bytes, False
+        before, line_bytes, is_sent = item, self._line_bytes, False
+        wanted = self._actor_pictures.without_new_actors(item, target.wanted)
         while True:
             try:
                 is_sent = self._send(target.scene.id, item, wanted, line_bytes) or is_sent
@@ -184,7 +191,15 @@ class Pusher:
                 wanted = replace(wanted, text_bytes=text_bytes_for(shorter))
         if line_bytes != self._line_bytes:
             self._note_line_bytes(target, line_bytes)
-        return is_sent
+        return self._give_pictures(target, before, line_bytes) or is_sent
+
+    def _give_pictures(self, target: Target, before: PlexItem, line_bytes: int) -> bool:
+        """Send the pictures of actors who are new to the item and turn out to have none; whether there are any."""
+        if not self._actor_pictures.needs_look(before, target.wanted):
+            return False
+        now = self.plex.read_items([before.rating_key]).get(before.rating_key)
+        wanted = self._actor_pictures.after_look(target.wanted)
+        return now is not None and self._send(target.scene.id, now, wanted, line_bytes)
 
     def _send(self, scene_id: int, item: PlexItem, wanted: Wanted, line_bytes: int) -> bool:
         key = item.rating_key
@@ -210,19 +225,19 @@ class Pusher:
             line_bytes, named(target.scene.title, target.scene.id),
         )  # fmt: skip
 
-    def _push_cover(self, push: _Push, keys: tuple[int, ...], sent: Mapping[int, bool] | None = None) -> Outcome:
+    def _push_cover(self, push: _Push, items: LockedFields, sent: Mapping[int, bool] | None = None) -> Outcome:
         """Push the cover, the last step: if it fails, the scene is not judged, and the job is retried for it.
 
         `sent`: by item, whether its fields had to be sent; None if Plex was not asked about them.
         """
-        cover = self._pictures.push(push.target.scene, keys, push.stash, is_edited=not push.job.reason.is_bulk)
+        cover = self._pictures.push(push.target.scene, items, push.stash, is_edited=not push.job.reason.is_bulk)
         is_changed = cover.has_changed_plex or any((sent or {}).values())
         self._store_judgement(push, Judgement.PUSHED if is_changed else Judgement.UNCHANGED, push.target.fingerprint)
         was_asked = sent is not None or cover.has_changed_plex
         return Outcome(
             verdict=Verdict.PUSHED if is_changed else Verdict.UNCHANGED,
             text=cover.problem,
-            rating_keys=keys if was_asked else (),
+            rating_keys=tuple(items) if was_asked else (),
         )
 
     def _store_judgement(self, push: _Push, judgement: Judgement, fingerprint: str) -> None:

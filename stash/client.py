@@ -32,7 +32,7 @@ PICTURE_LIMIT_BYTES = 10 * 1024 * 1024 + 1
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024  # hundreds of scenes with very long descriptions
 SHOWN_ERROR_CHARACTERS = 300
 
-CONFIGURATION = f'{{ configuration {{ general {{ apiKey }} plugins(include: ["{PLUGIN_ID}"]) }} }}'
+CONFIGURATION = f'{{ configuration {{ general {{ apiKey username }} plugins(include: ["{PLUGIN_ID}"]) }} }}'
 UPDATES = """query($page: Int!, $per_page: Int!) {
   findScenes(filter: {page: $page, per_page: $per_page, sort: "updated_at", direction: DESC}) {
     scenes { id updated_at }
@@ -46,6 +46,7 @@ SCENE_IDS = """query($filter: SceneFilterType!, $page: Int!, $per_page: Int!) {
     scenes { id }
   }
 }"""
+ANY_PERFORMER = '{ findPerformers(filter: {per_page: 1, sort: "id", direction: ASC}) { performers { id } } }'
 # The field of Stash's SceneFilterType for each kind. Scenes of a studio's direct children are included, because they
 # show its name as their parent studio.
 FILTERS: Mapping[Kind, tuple[str, Mapping[str, object]]] = {
@@ -64,10 +65,13 @@ _HEADER_VALUE = re.compile(r"[!-~]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StashConfiguration:
-    """`api_key` is empty if Stash requires no login; `plugin` holds PlexSync's settings, not validated."""
+    """`needs_login`: whether Stash has a password. `api_key`: "" if none was generated. `plugin`: PlexSync's settings,
+    not validated.
+    """
 
     api_key: str = field(repr=False)
     plugin: Mapping[str, object] = field(repr=False)  # holds the Plex token
+    needs_login: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +131,16 @@ class StashClient:
             self._session.use_key("")
             data = self._ask(CONFIGURATION)
         configuration = _member(data, "configuration")
-        api_key = _member(configuration, "general").get("apiKey") or ""
+        general = _member(configuration, "general")
+        api_key = general.get("apiKey") or ""
         if not isinstance(api_key, str) or not _HEADER_VALUE.fullmatch(api_key):
             raise StashUnavailable("Stash's API key holds characters that no key has")
         self._session.use_key(api_key)
-        return StashConfiguration(api_key=api_key, plugin=_member(configuration, "plugins", PLUGIN_ID))
+        return StashConfiguration(
+            api_key=api_key,
+            plugin=_member(configuration, "plugins", PLUGIN_ID),
+            needs_login=bool(api_key or general.get("username")),
+        )
 
     def read_scenes(self, ids: Sequence[int]) -> dict[int, Scene]:
         """These scenes by id, from one query; deleted ones are absent."""
@@ -164,6 +173,13 @@ class StashClient:
         condition = {name: {"value": [str(entity_id)], "modifier": "INCLUDES", **extra}}
         scenes = self._find(SCENE_IDS, {"filter": condition, "page": page, "per_page": per_page})
         return [_number(scene) for scene in scenes]
+
+    def any_performer_id(self) -> int | None:
+        """The id of some performer, always the same one; None if there is none."""
+        performers = _member(self._ask(ANY_PERFORMER), "findPerformers").get("performers")
+        if not isinstance(performers, list) or not all(isinstance(each, Mapping) for each in performers):
+            raise StashUnavailable("Stash's list of performers is not a list")
+        return _number(performers[0], "performer") if performers else None
 
     def fetch_picture(self, url_or_path: str, etag: str = "") -> Picture | None:
         """The picture, or None if its ETag is still `etag`. Stash's SVG placeholder is returned like any picture.
@@ -245,8 +261,8 @@ def _member(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
     return value
 
 
-def _number(scene: Mapping[str, object]) -> int:
-    value = str(scene.get("id"))
+def _number(listed: Mapping[str, object], what: str = "scene") -> int:
+    value = str(listed.get("id"))
     if not value.isdigit():
-        raise StashUnavailable(f"Stash lists a scene with the id {value[:20]!r}")
+        raise StashUnavailable(f"Stash lists a {what} with the id {value[:20]!r}")
     return int(value)

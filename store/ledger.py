@@ -84,6 +84,12 @@ class Ledger:
             row = database.execute("SELECT verdict FROM scene WHERE scene_id = ?", (scene_id,)).fetchone()
         return _judgement(row[0]) if row else None
 
+    def server_in_use(self) -> str:
+        """The server that was used last; "" if none is known."""
+        with self.reading() as database:
+            row = database.execute("SELECT name FROM server ORDER BY used_at DESC LIMIT 1").fetchone()
+        return str(row[0]) if row else ""
+
     def use_server(self, server: str, *, now: float) -> bool:
         """Note that this server is the one in use; True if it is another than those known so far.
 

@@ -162,6 +162,11 @@ class Overview:
         rows = self._rows(LEDGER, _LINE_BYTES)
         return rows[0][0] if rows else None
 
+    def picture_obstacle(self, url: str) -> str:
+        """Why Plex would get no picture of a performer from this address; "" if it would or that was never tried."""
+        rows = self._rows(LEDGER, "SELECT obstacle FROM picture_address WHERE url = ?", (url,))
+        return str(rows[0][0]) if rows else ""
+
     def item(self, rating_key: int) -> ItemRecord | None:
         """Return what PlexSync put into the item; None if it never wrote to it."""
         rows = self._rows(LEDGER, _ITEM, (rating_key,))

@@ -74,7 +74,17 @@ CREATE TABLE IF NOT EXISTS upload (
     state TEXT NOT NULL,           -- JSON of an Upload
     PRIMARY KEY (server, rating_key, kind)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unchecked_lock (  -- pictures whose lock was not checked since they were sent
+    server TEXT NOT NULL, rating_key INTEGER NOT NULL, kind TEXT NOT NULL,
+    PRIMARY KEY (server, rating_key, kind)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ways (text TEXT NOT NULL);  -- one row: configuration of the last file lookup, JSON
+CREATE TABLE IF NOT EXISTS picture_address (  -- one row: the last trial of stash_url_for_plex
+    url TEXT NOT NULL,
+    obstacle TEXT NOT NULL,        -- why Plex would get no picture there; empty: it would
+    is_certain INTEGER NOT NULL,   -- 0: it may pass by itself
+    checked_at REAL NOT NULL       -- epoch seconds
+);
 CREATE TABLE IF NOT EXISTS server (
     name TEXT PRIMARY KEY,         -- machineIdentifier
     used_at REAL NOT NULL,         -- epoch seconds; the latest is the one in use

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.data_directory import PACKAGES_NOTE
 from local.packages import PackagesMissing, ensure_packages, requirements_beside
 from stash.errors import StashError
 from stash.settings import parse_settings
+from store.overview import Overview
 from tasks.context import TaskError
 
 if TYPE_CHECKING:
@@ -61,4 +63,6 @@ def read_settings(context: Context, client: StashClient) -> Settings:
         context.log.setLevel("DEBUG")
     for problem in problems:
         context.log.warning("%s", problem)
+    if configuration.needs_login and Overview(context.directory).picture_obstacle(settings.stash_url_for_plex):
+        return replace(settings, stash_url_for_plex="")  # as the worker does, which has tried the address
     return settings

@@ -61,8 +61,8 @@ def due_time(planned_at: float, now: float, max_delay_s: float) -> float:
 class BackgroundWork(Protocol):
     """Work done in short steps between jobs, never before an edit that a user waits for.
 
-    The worker has two of its own: catch-up and the look for missing scenes. The command line passes in the rest, which
-    lies in higher layers and imports the worker.
+    The worker has three of its own: locking pictures, catch-up, and the look for missing scenes. The command line
+    passes in the rest, which lies in higher layers and imports the worker.
     """
 
     def due_at(self, now: float) -> float | None:

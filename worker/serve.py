@@ -14,6 +14,8 @@ from local.hide_paths import PathHider
 from local.redact import Redactor
 from local.storage import LocalStorage, check_storage
 from outages.resilience import Resilience
+from push.picture_address import PictureAddress
+from push.picture_locks import PictureLocking
 from push.plex_link import PlexLink
 from store.ledger import Ledger
 from store.queue import JobQueue
@@ -102,7 +104,7 @@ def _run_once(  # noqa: PLR0917 - the arguments of `serve`
                 parts,
                 linger_s=clock.interval(linger_s()),
                 plugin_change=watch_manifest(manifest, log),
-                background=(make_catch_up(parts), make_missing_scenes(parts)),
+                background=(make_picture_locking(parts), make_catch_up(parts), make_missing_scenes(parts)),
                 requested=make_requested(parts) if make_requested else None,
             )
             leave = worker.run()
@@ -131,7 +133,8 @@ def _open_parts(
         os.path.join(directory, QUEUE_FOLDER), on_damage=lambda: _note_queue_damage(ledger, directory, clock, log)
     )
     open_parts.callback(queue.close)
-    stash = StashLink(directory=directory, log=log, redactor=redactor)
+    picture_address = PictureAddress(ledger=ledger, clock=clock, log=log)
+    stash = StashLink(directory=directory, picture_address=picture_address, log=log, redactor=redactor)
     open_parts.callback(stash.close)
     plex = PlexLink(directory=directory, ledger=ledger, clock=clock, log=log)
     open_parts.callback(plex.close)
@@ -168,6 +171,18 @@ def make_missing_scenes(parts: Parts) -> MissingScenes:
         ledger=parts.ledger,
         stash=parts.stash,
         plex=parts.plex,
+        clock=parts.clock,
+        log=parts.log,
+    )
+
+
+def make_picture_locking(parts: Parts) -> PictureLocking:
+    """Make the background work that locks pictures that were sent."""
+    return PictureLocking(
+        lambda: parts.plex.picture_locks,
+        has_due_job=lambda now: bool(parts.queue.peek_due(now, 1)),
+        settings=lambda: parts.stash.settings,
+        client=lambda settings: parts.plex.pusher(settings).plex,
         clock=parts.clock,
         log=parts.log,
     )

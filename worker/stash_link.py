@@ -21,6 +21,7 @@ from stash.settings import parse_settings
 
 if TYPE_CHECKING:
     from local.redact import Redactor
+    from push.picture_address import PictureAddress
     from stash.connection import StashConnection
     from stash.settings import Settings
 
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
 class StashLink:
     """Keeps one client of Stash, for the newest connection, and the settings last read."""
 
-    def __init__(self, *, directory: str, log: logging.Logger, redactor: Redactor) -> None:
+    def __init__(
+        self, *, directory: str, picture_address: PictureAddress, log: logging.Logger, redactor: Redactor
+    ) -> None:
         self._path = os.path.join(directory, data_directory.STASH_CONNECTION)
+        self._picture_address = picture_address
         self._log = log
         self._redactor = redactor
         self._connection: StashConnection | None = None
@@ -79,7 +83,10 @@ class StashLink:
         return self._client
 
     def read_settings(self) -> Settings:
-        """Read the settings from Stash and log each problem once. Raises StashUnavailable and StashRefused."""
+        """Read the settings from Stash and log each problem once.
+
+        Raises StashUnavailable and StashRefused, and LocalStorage.
+        """
         configuration = self.client().fetch_configuration()
         self._redactor.add("api key", configuration.api_key)
         settings, problems = parse_settings(configuration.plugin, os.environ)
@@ -88,6 +95,8 @@ class StashLink:
             if problem not in self._problems:
                 self._log.warning("%s", problem)
         self._problems = problems
+        if configuration.needs_login:
+            settings = self._picture_address.without_useless(settings, self.client())
         self.settings = settings
         return settings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from plex.client import PlexClient
 from plex.connection import PlexConnection
 from plex.errors import PlexServerDown, PlexServerError, Rejected
+from plex.model import upload_key
 from sim.faults import Fault
 from sim.plex.simulator import PlexSim
 
@@ -46,6 +48,32 @@ def test_an_uploaded_picture_is_listed_selected_and_locked(
     pictures = {"posters": sim.item(1).posters, "arts": sim.item(1).arts}
     assert [picture.data for picture in pictures[kind]] == [RED]
     assert sim.item(1).locked == {lock}
+
+
+@pytest.mark.parametrize("kind", ["posters", "arts"])
+def test_the_key_of_an_upload_is_known_from_its_bytes(client: PlexClient, kind: PictureKind) -> None:
+    key = upload_key(kind, hashlib.sha1(RED, usedforsecurity=False).hexdigest())
+    for _ in range(2):
+        client.upload_picture(1, kind, RED)
+        there = client.list_pictures(1, kind)
+        assert (there.uploads, there.selected) == ((key,), key)
+
+
+def test_fields_of_many_items_are_locked_in_one_put(sim: PlexSim, client: PlexClient) -> None:
+    section = sim.item(1).section_key
+    keys = [1, *(sim.add_item(section, files=[(f"/media/{number}.mp4", number)]) for number in range(2, 101))]
+    untouched = sim.add_item(section, files=[("/media/other.mp4", 1)])
+    client.lock_fields(section, keys, ("art", "thumb"))
+    assert len(sim.requests) == 1
+    assert {sim.item(key).locked for key in keys} == {frozenset({"art", "thumb"})}
+    assert sim.item(untouched).locked == frozenset()
+
+
+def test_a_picture_that_is_too_large_for_a_proxy_is_rejected(sim: PlexSim, client: PlexClient) -> None:
+    sim.quirks.body_bytes = len(RED) - 1
+    with pytest.raises(Rejected) as caught:
+        client.upload_picture(1, "posters", RED)
+    assert caught.value.status == 413
 
 
 @pytest.mark.parametrize("kind", ["posters", "arts"])

@@ -50,7 +50,7 @@ def test_ten_saves_of_one_scene_cost_one_upload_of_each_kind_and_one_put(world: 
         save(world, scene, title="Same")
     assert (posters(world, scene), arts(world, scene)) == ([RED], [RED])
     assert sum(request.method == "PUT" for request in world.plex.requests) == 1
-    assert len([request for request in world.plex.requests if "/posters" in request.path]) == 2  # list, upload
+    assert len([request for request in world.plex.requests if "/posters" in request.path]) == 1  # upload
     assert cover_requests(world) == [200] + [304] * 9
     assert {"thumb", "art"} <= world.item(scene).locked
 
@@ -74,13 +74,37 @@ def test_stashs_placeholder_is_not_uploaded(world: PluginWorld) -> None:
     assert world.problems() == []
 
 
-@pytest.mark.parametrize("content", [b"\xff\xd8\xff" + b"x" * 10 * 1024 * 1024, b"%PDF-1.4 no picture"])
-def test_a_cover_that_plex_would_refuse_is_reported_and_not_sent(world: PluginWorld, content: bytes) -> None:
+@pytest.mark.parametrize("content", [RED.ljust(10_480_001, b"x"), b"%PDF-1.4 no picture"], ids=["large", "pdf"])
+def test_a_cover_that_plex_would_refuse_is_reported_once_and_not_sent(world: PluginWorld, content: bytes) -> None:
     (scene,) = world.add_scenes(1, cover=content)
     save(world, scene, title="A")
-    assert world.item(scene).title == "A"
+    save(world, scene, title="B")
+    assert world.item(scene).title == "B"
     assert posters(world, scene) == []
-    assert "cover" in " ".join(world.problems())
+    assert len([line for line in world.problems() if "cover" in line]) == 1
+
+
+def test_the_largest_cover_that_plex_takes_is_sent(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1, cover=RED.ljust(10_480_000, b"x"))
+    save(world, scene, title="A")
+    assert (len(posters(world, scene)), len(arts(world, scene))) == (1, 1)
+    assert world.problems() == []
+
+
+def test_a_cover_that_a_proxy_finds_too_large_is_reported_once_and_not_tried_again(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1, cover=RED)
+    world.plex.quirks.body_bytes = len(RED) - 1
+    for title in ("A", "B", "C"):
+        save(world, scene, title=title)
+    assert world.item(scene).title == "C"
+    assert [request.status for request in world.plex.requests if is_upload(request)] == [413]
+    assert len([line for line in world.problems() if "cover" in line and "(413)" in line]) == 1
+    world.stash.run_task("Sync All Scenes")
+    save(world, scene, organized=True)
+    assert len([request for request in world.plex.requests if is_upload(request)]) == 1
+    world.plex.quirks.body_bytes = None
+    save(world, scene, cover_image=data_url(BLUE))
+    assert (posters(world, scene), arts(world, scene)) == ([BLUE], [BLUE])
 
 
 def test_skipped_pictures_are_left_alone_until_the_setting_changes(world: PluginWorld) -> None:

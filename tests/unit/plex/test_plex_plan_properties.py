@@ -73,10 +73,13 @@ def test_an_applied_plan_leaves_nothing_to_plan(
 def test_an_applied_plan_whose_result_was_never_stored_is_not_sent_twice(
     item: PlexItem, want: Wanted, own: Owned, keep: bool
 ) -> None:
+    """Except for the order of actors: nothing tells whether it arrived, and sent once too often it does no harm."""
     done = plan(item, want, own, keep_plex_edits=keep)
+    after = applied(item, done)
     unsettled = Owned(pushed=own.pushed, intents=(*own.intents, *done.intents))
-    again = plan(applied(item, done), want, unsettled, keep_plex_edits=keep)
-    assert again.is_empty
+    again = plan(after, want, unsettled, keep_plex_edits=keep)
+    assert again.changes.keys() <= {Field.ACTORS}
+    assert keys_of(values_of(applied(after, again))[Field.ACTORS]) == keys_of(values_of(after)[Field.ACTORS])
     assert again.pushed == done.pushed
 
 
