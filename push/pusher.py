@@ -99,7 +99,7 @@ class Pusher:
         return reason_to_skip(target.scene, self.settings, was_pushed=was_pushed)
 
     def needs_plex(self, job: Job, target: Target) -> bool:
-        """Whether the push has to ask Plex anything, its cover aside."""
+        """Whether the push has to ask Plex anything, apart from the cover."""
         return not self.reason_to_skip(target) and (job.reason.always_reads_item or not target.is_up_to_date)
 
     # One push, from top to bottom
@@ -151,9 +151,9 @@ class Pusher:
         return items
 
     def _push_to_item(self, target: Target, item: PlexItem) -> bool:
-        """Bring one item to what is wanted; whether anything had to be sent.
+        """Make one item show what is wanted; return whether anything had to be sent.
 
-        What the server refuses for its length is sent once more, shorter, and from then on nothing that long.
+        What the server rejects as too long is sent again, shortened; from then on, nothing that long is sent.
         """
         wanted, line_bytes, is_sent = target.wanted, self._line_bytes, False
         while True:
