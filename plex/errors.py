@@ -154,7 +154,7 @@ def error_for_status(
 ) -> PlexError:
     """The error for an HTTP status that is not a success.
 
-    `request`: from `describe_request`. `is_read`: it holds nothing of a scene's that Plex could object to.
+    `request`: from `describe_request`. `is_read`: it contains nothing from a scene that Plex could object to.
     `retry_after` and `date`: the answer's headers of these names.
     """
     if status in _REDIRECTS:
