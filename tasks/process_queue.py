@@ -113,7 +113,7 @@ class _DrainWatch:
         try:
             answer = self._link.ask(_LookAnswer, "look")
         except WorkerSilent:
-            return None  # busy with something long; what it does shows anyway
+            return None  # busy with something long; its progress shows anyway
         return _stop_of(answer)
 
     def _note(self) -> Remaining:
@@ -138,7 +138,7 @@ class _DrainWatch:
             return DrainStop(by=gate.stopped_by or "circuit", message=gate.message or "", until=gate.until)
         told = read_worker_report(self._context.directory)
         if (told.heartbeat_at or 0.0) < self._since:
-            return None  # of a worker before
+            return None  # written by an earlier worker
         return stop_told(told)
 
     def _close(self, remaining: Remaining, stop: DrainStop | None) -> DrainAnswer:
@@ -171,7 +171,7 @@ class _DrainWatch:
 
 
 def stop_told(told: WorkerReport) -> DrainStop | None:
-    """What `worker.json` says of a stop that stands in no other file."""
+    """A stop that only `worker.json` reports; None if there is none."""
     words = {"paused": _PAUSED, "stash": _STASH}
     by = told.stopped_by
     return DrainStop(by=by, message=words[by]) if by in words else None

@@ -159,7 +159,7 @@ def _recovery(resilience: Resilience, now: float) -> RecoveryStatus:
 
 
 def _worker(directory: str, told: WorkerReport) -> WorkerStatus:
-    """The lock says whether a worker lives. A probe would disturb the lock on Windows: there `worker.json` decides."""
+    """The lock says whether a worker is running. On Windows, where a probe would disturb it, `worker.json` does."""
     try:
         running = not lock.is_free(directory) if os.name == "posix" else told != WorkerReport()
     except OSError:
