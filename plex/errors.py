@@ -118,7 +118,7 @@ class Rejected(PlexError):
 
 
 class RequestTooLong(Rejected):
-    """Plex, or a proxy before it, refuses a request for its length. `line_bytes`: of the request line."""
+    """Plex, or a proxy in front of it, refuses a request for its length. `line_bytes`: of the request line."""
 
     def __init__(self, refused: Rejected, line_bytes: int) -> None:
         super().__init__(refused.status, refused.text, request=f"a request of {line_bytes} bytes")
