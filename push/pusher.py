@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Push:
-    """One push of one scene: its job, its target, and when the try began."""
+    """One push of one scene: its job, its target, and when the attempt began."""
 
     job: Job
     target: Target
@@ -107,7 +107,7 @@ class Pusher:
     def push(
         self, job: Job, target: Target, ahead: ReadAheadItems, stash: StashClient, *, began_at: float
     ) -> Outcome:
-        """Push the scene. `began_at`: when the try began, in epoch seconds.
+        """Push the scene. `began_at`: when the attempt began, in epoch seconds.
 
         Raises PlexError and LocalStorage, and PictureFailed if everything but the cover is in Plex.
         """
