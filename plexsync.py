@@ -1,6 +1,6 @@
-"""The door: Stash starts this for every event and waits. See docs/architecture.md.
+"""The entry point: Stash starts this for every event and waits. See docs/architecture.md.
 
-Compiled anew at every start (Python caches imported modules only), so there is little in it.
+Keep it short: Python compiles it at every start, because only imported modules are cached.
 """
 
 import os
@@ -22,7 +22,7 @@ def main() -> None:
     directory = os.path.abspath(os.environ.get("PLEXSYNC_DATA_DIR") or os.path.join(os.path.dirname(script), "data"))
     task_input = answer_standard_input(directory=directory, script=script)
     if task_input is None:
-        os._exit(0)  # answered: 2 ms less than to take the interpreter apart
+        os._exit(0)  # answered; skipping the interpreter's shutdown saves 2 ms
     from local.packages import activate_site  # noqa: PLC0415 - not on the hook's path
 
     activate_site()  # Stash starts the script with -S

@@ -1,7 +1,7 @@
 """`python3 bench`: measures PlexSync against plain Python and a plain script, in the tests' environment.
 
-Needs Python 3.10 or newer and its venv module, nothing else. Takes two and a half minutes; a quiet machine tells
-more.
+Needs Python 3.10 or newer and its venv module, nothing else. Takes two and a half minutes; a quiet machine gives better
+figures.
 """
 
 from __future__ import annotations

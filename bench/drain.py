@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SCENES = 2000
 NAIVE_SCENES = 150
-# What a Plex on a small machine takes for an answer.
+# How long Plex on a small machine takes to answer.
 PLEX_ANSWERS_AFTER_S = 0.005
 
 
@@ -42,7 +42,7 @@ class SyncFigures:
 
 
 def measure_sync(world: World, title: str) -> SyncFigures:
-    """All scenes change while no worker lives; then the task is started."""
+    """Change all scenes while no worker is running, then run the task."""
     world.end_worker()
     change(world, world.scenes, title)
     world.plex.clear_requests()
@@ -53,20 +53,20 @@ def measure_sync(world: World, title: str) -> SyncFigures:
 
 
 def measure_unchanged_ms(world: World) -> float:
-    """Sync All once more: milliseconds of CPU that worker and task take for each scene. Linux only."""
+    """Run Sync All again; milliseconds of CPU that worker and task use for each scene. Linux only."""
     before_s = own_cpu_s(world)
     sync_all(world)
     return 1000 * (own_cpu_s(world) - before_s) / len(world.scenes)
 
 
 def sync_all(world: World) -> None:
-    """The task, until nothing is pending any more."""
+    """Run the task, and wait until nothing is pending."""
     world.stash.run_task("Sync All Scenes")
     world.wait_until_idle()
 
 
 def own_cpu_s(world: World) -> float:
-    """Of the worker as far as it has come, and of all tasks and hooks that have ended."""
+    """Seconds used by the worker so far, and by all tasks and hooks that have ended."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     fields = Path(f"/proc/{world.worker_pid()}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     worker_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -74,7 +74,7 @@ def own_cpu_s(world: World) -> float:
 
 
 def measure_naive(world: World, title: str) -> SyncFigures:
-    """The first scenes change, and the plain script runs over them."""
+    """Change the first scenes, and run the plain script over them."""
     scenes = world.scenes[:NAIVE_SCENES]
     change(world, scenes, title)
     world.plex.clear_requests()
@@ -86,7 +86,7 @@ def measure_naive(world: World, title: str) -> SyncFigures:
 
 
 def change(world: World, scenes: Sequence[int], title: str) -> None:
-    """Four fields of each scene, behind the plugin's back: no hooks, they are measured elsewhere."""
+    """Change four fields of each scene without firing hooks, which are measured elsewhere."""
     studio = world.stash.add_entity("studio", f"Studio of {title}")
     tag = world.stash.add_entity("tag", f"Tag of {title}")
     with world.stash.library.lock:
@@ -97,7 +97,7 @@ def change(world: World, scenes: Sequence[int], title: str) -> None:
 
 
 def check(world: World, scenes: Sequence[int], title: str) -> None:
-    """Raises TooSlowError when not every scene's title and genre are in Plex."""
+    """Raises TooSlowError unless every scene's title and genre are in Plex."""
     wait(
         lambda: all(
             world.plex.item(scene_id).title == f"{title} {scene_id}"

@@ -1,4 +1,4 @@
-"""From the start of a hook to the edit's arrival in Plex, and how many requests to Plex a job costs."""
+"""How long an edit takes from the start of its hook to Plex, and how many requests to Plex a job costs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Requests:
 
 
 def measure_arrival(world: World, times: int, *, is_cold: bool) -> float:
-    """Median in ms, every scene for the first time. Cold: each hook starts a worker, which ends before the next."""
+    """Median in ms; no scene was pushed before. Cold: each hook starts a worker, which ends before the next hook."""
     taken = []
     for number in range(times):
         if is_cold:
@@ -39,7 +39,7 @@ def measure_arrival(world: World, times: int, *, is_cold: bool) -> float:
 
 
 def measure_requests(world: World) -> Requests:
-    """One job after the other, title and nothing else."""
+    """One job after the other; only the title changes."""
     scenes = world.scenes[-COUNTED:]
     return Requests(
         first=_count(world, scenes, "First"),

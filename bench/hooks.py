@@ -1,6 +1,6 @@
 """How long a hook takes, against `python -c pass` of the same interpreter in an environment without packages.
 
-Pairs in turn, so that whatever else the machine does strikes both alike; medians.
+The two take turns, so that other load on the machine affects both alike. Medians are compared.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ IN_A_ROW = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """Seconds of each run; the same number of both."""
+    """Seconds of each run, as many of one kind as of the other."""
 
     plain: Sequence[float]
     hook: Sequence[float]
@@ -93,7 +93,7 @@ def clean_python() -> Iterator[Path]:
 
 
 def measure_living(runs: HookRuns, folder: str) -> Pairs:
-    """The lock is held, as it is by a worker that has nothing to do."""
+    """Measure while the lock is held, as it is by a worker that has nothing to do."""
     runs.pairs(3, folder)  # makes the data directory, and warms up
     wait(lambda: _is_over(folder), "the worker's end")
     descriptor = lock.try_take(folder)
@@ -106,7 +106,7 @@ def measure_living(runs: HookRuns, folder: str) -> Pairs:
 
 
 def measure_none(runs: HookRuns, folder: str) -> Pairs:
-    """Nobody holds the lock: each hook starts a worker, and the next pair waits for that one's end."""
+    """Measure while nobody holds the lock: each hook starts a worker, and the next pair waits until that has ended."""
     note = os.path.join(folder, PACKAGES_NOTE)
 
     def prepare() -> None:
@@ -118,7 +118,7 @@ def measure_none(runs: HookRuns, folder: str) -> Pairs:
 
 
 def measure_busy(runs: HookRuns, world: World) -> Pairs:
-    """Hooks in a row, of different scenes, while the worker pushes them; the servers share this machine too."""
+    """Measure hooks in a row, of different scenes, while the worker pushes them; the servers share this machine too."""
     world.plex.latency_s = PLEX_ANSWERS_AFTER_S
     change(world, world.scenes, "Busy")
     for scene_id in world.scenes:

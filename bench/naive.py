@@ -1,4 +1,4 @@
-"""What a plain script does: scene by scene, ask Stash, find the item in Plex by its file, send field after field.
+"""What a plain script does: for each scene, ask Stash, find the item in Plex by its file, send each field by itself.
 
 Started as a process of its own, as the worker is: `python -m bench.naive STASH_URL PLEX_URL PLEX_TOKEN SCENES`.
 """

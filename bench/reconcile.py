@@ -1,7 +1,8 @@
 """What a reconciliation costs, and how that grows: `python -m bench.reconcile 10000 100000`, in the tests' environment.
 
-Scenes and items are in step, so nothing is queued; the first run reads every item, the second finds that nothing moved.
-Memory and CPU are the worker's (Linux only); the simulated servers take time of their own, more with each scene.
+Scenes and items are in step, so nothing is queued; the first run reads every item, the second finds that nothing has
+changed. Memory and CPU are the worker's (Linux only); the simulated servers take time of their own, more with each
+scene.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ LONG_AGO = "2020-01-01T00:00:00Z"
 
 
 class UnexpectedGapsError(Exception):
-    """Both sides were filled the same, and the run sees it otherwise."""
+    """Both sides were filled with the same values, yet the run found gaps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """One run over so many scenes. `cpu_s` and `peak_mb` are the worker's; requests are those to Plex."""
+    """One run over `scenes` scenes. `cpu_s` and `peak_mb` are the worker's; requests are those to Plex."""
 
     scenes: int
     took_s: float
@@ -39,7 +40,7 @@ class Reconciliation:
 
 
 class _Watch:
-    """Looks at the worker of a world until it is told to end: its memory's peak, its CPU time."""
+    """Samples the peak memory and the CPU time of a world's worker until it is told to end."""
 
     def __init__(self, world: PluginWorld) -> None:
         self._world = world
@@ -73,14 +74,14 @@ class _Watch:
 
 
 def measure(scenes: int, runs: int = 2) -> list[Reconciliation]:
-    """So many runs in a row over a library of this size."""
+    """Make `runs` runs in a row over a library of this size."""
     with tempfile.TemporaryDirectory() as folder, PluginWorld(Path(folder), time_scale=1) as world:
         fill(world, scenes)
         return [run(world, scenes) for _ in range(runs)]
 
 
 def fill(world: PluginWorld, scenes: int) -> None:
-    """Both sides the same, with fields of a usual size."""
+    """Fill both sides with the same values, of typical size."""
     tags, performers, details = ("a", "b", "c"), ("Ann", "Bob"), "Some words about it. " * 10
     for number in range(scenes):
         file, title = (f"{MEDIA}/scene {number}.mp4", 1000 + number), f"Title {number}"
@@ -110,7 +111,7 @@ def run(world: PluginWorld, scenes: int) -> Reconciliation:
 
 
 def lines(found: list[Reconciliation]) -> list[str]:
-    """As the table shows them."""
+    """The rows of the table."""
     return [
         f"{each.scenes:>7} scenes: {each.took_s:6.1f} s, worker {each.cpu_s * 1000 / each.scenes:5.2f} ms CPU a scene, "
         f"peak {each.peak_mb:4.0f} MB, {each.requests} requests to Plex"

@@ -31,7 +31,7 @@ PATIENCE_S = 180.0
 
 
 class TooSlowError(Exception):
-    """What was measured did not come to its end."""
+    """What was measured did not end in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class World:
     data: str
 
     def wait_until_idle(self) -> None:
-        """Until nothing is pending any more."""
+        """Wait until nothing is pending."""
         wait(lambda: count_queue(self.data, time.time()).pending == 0, "the queue to drain")
 
     def end_worker(self) -> None:
@@ -54,12 +54,12 @@ class World:
             lock.release(descriptor)
 
     def worker_pid(self) -> int:
-        """The worker's process id, as it says."""
+        """The worker's process id, as `worker.json` has it."""
         with open(os.path.join(self.data, WORKER), encoding="utf-8") as file:
             return int(json.load(file)["pid"])
 
     def start_worker(self) -> None:
-        """In the environment of the tests, for hooks that run in one without packages."""
+        """Start one in the tests' environment, for hooks that run in an environment without packages."""
         entry = inbox.CONNECTION
         inbox.publish(self.data, entry, self.connection())
         command = [sys.executable, str(ROOT / "plexsync.py"), "worker", self.data]
@@ -84,7 +84,7 @@ class World:
 
 @contextmanager
 def open_world(scenes: int) -> Iterator[World]:
-    """Both servers with so many scenes; the plugin is configured, and one hook has run and been served."""
+    """Both servers with `scenes` scenes; the plugin is configured, and the worker has served one hook."""
     with tempfile.TemporaryDirectory(prefix="plexsync-bench-", ignore_cleanup_errors=True) as folder:
         data = os.path.join(folder, "data")
         env = {**environment(), "PLEXSYNC_DATA_DIR": data}
@@ -106,7 +106,7 @@ def open_world(scenes: int) -> Iterator[World]:
 
 
 def environment() -> dict[str, str]:
-    """This process's, without what would forbid Python to keep compiled modules: users do not have that."""
+    """This process's environment, without what users do not have, such as a ban on storing compiled modules."""
     dropped = ("PYTHONDONTWRITEBYTECODE", "PLEXSYNC_TIME_SCALE", "PLEXSYNC_NO_INSTALL", "PLEX_URL", "PLEX_TOKEN")
     return {name: value for name, value in os.environ.items() if name not in dropped}
 

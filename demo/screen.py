@@ -41,7 +41,7 @@ class Screen:
         _write("\n".join(["", f"  {'':10}{'before in Plex':34}now in Plex", *rows, ""]))
 
     def bar(self, seconds: float, done: int, whole: int) -> None:
-        """Write how far the drain is."""
+        """Write how far the drain has come."""
         full = BAR * done // whole
         _write(f"  {seconds:5.1f} s  [{'#' * full}{'.' * (BAR - full)}]  {done} of {whole} in Plex")
 

@@ -25,7 +25,7 @@ HTTP_STARTING = 503
 
 
 class NotArrivedError(Exception):
-    """What the demonstration waited for in vain, or what went wrong instead."""
+    """Names what the demonstration waited for in vain, or what went wrong instead."""
 
 
 class Story:

@@ -62,7 +62,7 @@ def end_worker(data: str) -> None:
     """Kill the worker of this data directory, and prevent one that is just starting from surviving.
 
     Call it when no hook is running. The lock is held until this process ends: a worker that starts late finds it taken,
-    and then no directory.
+    and later finds no directory.
     """
     if not os.path.isdir(data):
         return
@@ -72,7 +72,7 @@ def end_worker(data: str) -> None:
 
 
 def take_over(data: str) -> int | None:
-    """Kill the worker, if there is one, and take its lock; None if the lock cannot be had."""
+    """Kill the worker, if there is one, and take its lock; None if the lock cannot be taken."""
     give_up_at = time.monotonic() + WORKER_ENDS_WITHIN_S
     while (descriptor := lock.try_take(data)) is None and time.monotonic() < give_up_at:
         try:

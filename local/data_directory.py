@@ -1,7 +1,7 @@
 """The files of the data directory, each named once. docs/reference.md says what is in them and who writes them.
 
-Those of the hook's path (worker.lock, queue/inbox, queue/malformed) are named in local/lock.py and local/inbox.py: a
-hook does not load one module more for them.
+Those on the hook's path (worker.lock, queue/inbox, queue/malformed) are named in local/lock.py and local/inbox.py, so
+that a hook need not load one more module.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ QUEUE = os.path.join(QUEUE_FOLDER, "data.db")
 ANSWERS = os.path.join(QUEUE_FOLDER, "answers")
 BACKUPS = "backups"
 PACKAGES = "packages"
-# Why the worker could not install or load them, for the tasks to say; there only while it cannot.
+# Why the worker could not install or load them, for the tasks to report; exists only while that is so.
 PACKAGES_NOTE = "packages-missing.txt"
-# Made and removed at a worker's start: can this file system do what SQLite needs?
+# Created and removed when a worker starts, to check that the file system can do what SQLite needs.
 STORAGE_CHECK = ".storage-check.db"
 
 LEDGER = "sync_state.db"

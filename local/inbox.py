@@ -12,7 +12,7 @@ from local.files import write_atomically
 SCENE = "scene"
 # The worker finds the scenes that an entity's change makes dirty.
 ENTITIES = ("tag", "performer", "studio", "group")
-# Only a connection to Stash, left by whoever starts a worker without an event. It makes no job.
+# Only a connection to Stash, published by whatever starts a worker without an event. It creates no job.
 CONNECTION = "connection"
 # Any number of scenes from a task; a request from a task to the worker.
 BATCH, COMMAND = "batch", "command"

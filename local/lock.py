@@ -35,7 +35,7 @@ def _try_lock(descriptor: int, *, shared: bool) -> bool:
 
 
 def try_take(directory: str) -> int | None:
-    """Take the lock: the descriptor that holds it until it is closed, or None if another process has the lock.
+    """Take the lock and return the descriptor that holds it until closed; None if another process has the lock.
 
     Raises OSError if the file system does not support locks (some network shares).
     """

@@ -98,7 +98,7 @@ def ensure_packages(
     """Make sure that all `needed` packages can be imported; if not, install those pinned in the file `requirements`.
 
     Packages that are installed already are used. Otherwise all packages in `requirements` are installed into one
-    private folder, first on sys.path, so that their versions never mix with others. `report` is told before an
+    private folder, first on sys.path, so that their versions never mix with others'. `report` is called before an
     installation starts, which takes seconds, at most 5 minutes. Raises PackagesMissing; the caller limits how often it
     tries again (every 10 minutes: each attempt asks the package index). Call this before importing any of the packages.
     """

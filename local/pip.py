@@ -29,7 +29,7 @@ _BEHAVIOUR: Final = (
     "--progress-bar", "off", "--no-warn-script-location", "--retries", "1", "--timeout", "15",
 )  # fmt: skip
 # The user's pip settings that contradict --target. PYTHONPATH contains Stash's plugins folder, whose content must not
-# be taken for a part of pip.
+# be mistaken for part of pip.
 _UNSET_VARIABLES: Final = (
     "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_DRY_RUN", "PYTHONPATH",
 )  # fmt: skip

@@ -39,7 +39,7 @@ class Redactor(logging.Filter):
         return "Redactor()"
 
     def add(self, kind: Kind, secret: str) -> None:
-        """Hide this secret too, of its kind only the newest KEPT_PER_KIND. Blank and very short ones are ignored."""
+        """Hide this secret, and of each kind only the newest KEPT_PER_KIND; blank and very short ones are ignored."""
         secret = secret.strip()
         kept = self._secrets.get(kind, ())
         if len(secret) < SHORTEST_SECRET or secret in kept[-1:]:

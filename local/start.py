@@ -1,6 +1,6 @@
 """Starts the worker detached, so that it neither delays a Save in Stash nor ends with a stopped task.
 
-Each precaution answers a failure that was observed: a child that keeps an output open blocks the user's Save for as
+Each precaution prevents a failure that was observed: a child that keeps an output open blocks the user's Save for as
 long as it lives; signal masks and ignored signals are inherited; the caller's working directory may be deleted, and
 with a relative PYTHONPATH the interpreter then fails to start.
 """

@@ -25,7 +25,7 @@ class Database:
     """An open SQLite file that no other process writes to.
 
     `prepare` creates the tables of a new file and updates those of an old one. `on_damage` is called before a damaged
-    file is set aside, whether on opening or later. Methods raise LocalStorage for whatever SQLite or the disk refuses;
+    file is set aside, whether on opening or later. Methods raise LocalStorage for every failure of SQLite or the disk;
     after damage they raise it once, then go on with an empty file.
     """
 
@@ -66,7 +66,7 @@ class Database:
 
     @contextmanager
     def access(self, what: str) -> Iterator[sqlite3.Connection]:
-        """The connection. If SQLite refuses, LocalStorage says that the file could not be `what`, such as "read"."""
+        """The connection. If SQLite fails, LocalStorage says that the file could not be `what`, for example "read"."""
         with raise_as_local_storage(self._path, what):
             try:
                 yield self._connection

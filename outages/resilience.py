@@ -39,8 +39,8 @@ _DEFAULT_MINUTES = 5.0
 class Resilience:
     """See the module. `now` is always epoch seconds.
 
-    If the disk refuses a change, draining pauses until a probe's result can be stored; if the pause cannot be stored
-    either, it is kept in memory. Only `outages` and `figures` raise LocalStorage.
+    If a change cannot be stored, draining pauses until a probe's result can be; if the pause cannot be stored either,
+    it is kept in memory. Only `outages` and `figures` raise LocalStorage.
     """
 
     def __init__(self, directory: str, *, clock: Clock, log: logging.Logger) -> None:
@@ -72,7 +72,7 @@ class Resilience:
         self._pace = Pace(rate_per_s=_DEFAULT_RATE_PER_S, period_s=clock.interval(_DEFAULT_MINUTES * 60))
         self._state = OutageState()
         self._read_at: float | None = None
-        # A schedule that the disk refused; it counts until a schedule is stored again.
+        # A schedule that could not be stored; it applies until one can be.
         self._unsaved_schedule: RecoveryScheduler | None = None
         self._limiter: RecoveryRateLimiter | None = None
         self._logged_rate: float | None = None
@@ -240,7 +240,7 @@ class Resilience:
         return transition
 
     def _pause_in_memory(self, error: LocalStorage, now: float) -> Transition:
-        """The disk refused: pause in memory until a change can be stored."""
+        """A change could not be stored: pause in memory until one can be."""
         transition = transitions.on_pause(self._state, PauseReason.STORAGE, str(error), now, self._times)
         self._unsaved_schedule = transition.state.scheduler
         self._apply(transition, now)

@@ -133,7 +133,7 @@ def on_own_failure(state: OutageState, scene_id: int, error: str, now: float, ti
     """A job failed at the server level, but the probe after it passed."""
     change = state.breaker.job_failed(scene_id, error, now, _next_outage_id(state))
     transition = _with_circuit_change(state, change, now, times)
-    # The next trial goes first; the second probe is for the case that no other job may run.
+    # The next trial goes first; the second probe is only needed if no other job may run.
     return _postpone_second_probe(transition, now, times)
 
 
@@ -169,7 +169,7 @@ def on_pause(state: OutageState, reason: PauseReason, message: str, now: float, 
     elif not state.needs_probe:
         scheduler = scheduler.drain_stopped(now, times)
     elif scheduler.is_check_due(now, times):
-        # The disk refused even the last probe's result.
+        # Not even the last probe's result could be stored.
         scheduler = scheduler.back_off(now, times)
     after = replace(state, scheduler=scheduler)
     return Transition(state=after, events=_pause_events(state, after))
@@ -281,7 +281,7 @@ def _pause_events(before: OutageState, after: OutageState) -> tuple[Event, ...]:
 
 def _is_same_pause(one: Pause, other: Pause) -> bool:
     if one.reason is PauseReason.STORAGE:
-        # A full disk refuses a different file each time.
+        # On a full disk, a different file fails each time.
         return other.reason is PauseReason.STORAGE
     return (one.reason, one.message, one.until) == (other.reason, other.message, other.until)
 

@@ -44,7 +44,7 @@ _KEYS_PER_READ = 100
 # With more candidates for one file name, the server ignored the filter, or the name is too common.
 _MAX_CANDIDATES = 200
 _TOO_LONG = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG)
-# A 400 to a longer line may be about its length: Plex answers both that and a bad value so.
+# A 400 to a longer line may be about its length: Plex gives the same answer to that and to a bad value.
 _REFUSED_AS_BAD = PREFERRED_LINE_BYTES
 # Enough to tell a token that sees no paths from a file without one, little enough for a probe.
 _SAMPLE = 10
@@ -201,7 +201,7 @@ class PlexClient:
         try:
             return self._transport.read(f"/library/sections/{section.key}/all", parameters, page=page)
         except Rejected as error:
-            self._sections = None  # it may have been deleted, or made anew under another key
+            self._sections = None  # it may have been deleted, or recreated under another key
             raise PlexServerError(
                 f"Plex has no library {section.title} under the number {section.key} any more; the libraries are read "
                 "again with the next try."
@@ -233,7 +233,7 @@ class PlexClient:
     def edit(self, item: PlexItem, changes: Sequence[Change], *, line_bytes: int = PREFERRED_LINE_BYTES) -> None:
         """Send one step of a plan in one PUT, or in as few as request lines of `line_bytes` allow.
 
-        Raises RequestTooLong after all that is shorter has arrived. Where Plex rejects a PUT for one of its fields, the
+        Raises RequestTooLong after everything shorter has arrived. Where Plex rejects a PUT for one of its fields, the
         other fields are sent without it before Rejected is raised.
         """
         rejected: Rejected | None = None
@@ -248,7 +248,7 @@ class PlexClient:
             raise rejected
 
     def _put_field_by_field(self, item: PlexItem, part: Sequence[Change], rejected: Rejected) -> Rejected | None:
-        """Plex rejected the whole part: the error of the field that it rejects by itself, None if it takes each."""
+        """Send each field of a rejected part by itself. Return the first error, None if Plex accepts each."""
         names = dict.fromkeys(change.field for change in part)
         if len(names) == 1:
             return rejected

@@ -1,4 +1,4 @@
-"""What PUTs say: single changes to an item, and how many of them fit into one request line. Pure.
+"""The content of PUTs: single changes to an item, and how many of them fit into one request line. Pure.
 
 Adding a name to a list leaves the others, so a list may be divided over several requests. A name must not be removed
 and added in one request, since it is unknown which of the two a server does first.
@@ -63,7 +63,7 @@ def text_bytes_for(line_bytes: int) -> int:
 
 
 def shorter_line(refused_bytes: int) -> int | None:
-    """The limit to assume after a server refused a line of so many bytes for its length; None if it is too short."""
+    """The limit to try after a server refused a line of `refused_bytes` for its length; None if no limit is shorter."""
     return next((limit for limit in _SHORTER_LINES if limit < refused_bytes), None)
 
 
@@ -85,7 +85,7 @@ def parameters_of(changes: Sequence[Change]) -> Parameters:
 def pack(changes: Sequence[Change], line_bytes: int) -> Iterator[tuple[Change, ...]]:
     """The changes in as few PUTs as possible, each of at most `line_bytes`. A longer text goes last and by itself.
 
-    So whatever a server does with the long text, all else has arrived.
+    So whatever a server does with the long text, everything else has arrived.
     """
     room = line_bytes - _REST_OF_LINE_BYTES
     long = [change for change in changes if _bytes_of([change]) > room]

@@ -118,7 +118,7 @@ class Rejected(PlexError):
 
 
 class RequestTooLong(Rejected):
-    """Plex, or a proxy before it, refuses a request for its length. `line_bytes`: of the request line."""
+    """Plex, or a proxy in front of it, refuses a request for its length. `line_bytes`: of the request line."""
 
     def __init__(self, refused: Rejected, line_bytes: int) -> None:
         super().__init__(refused.status, refused.text, request=f"a request of {line_bytes} bytes")
@@ -154,7 +154,7 @@ def error_for_status(
 ) -> PlexError:
     """The error for an HTTP status that is not a success.
 
-    `request`: from `describe_request`. `is_read`: it holds nothing of a scene's that Plex could object to.
+    `request`: from `describe_request`. `is_read`: it contains nothing from a scene that Plex could object to.
     `retry_after` and `date`: the answer's headers of these names.
     """
     if status in _REDIRECTS:

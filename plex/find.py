@@ -126,7 +126,7 @@ class Finder:
         self.index.await_files(scene_id, [ExpectedFile(path=path, size=0) for path in expected])
 
     def stop_awaiting(self, scene_id: int) -> None:
-        """The scene was found by its full path: await its files no longer."""
+        """The scene was found by its full path: stop awaiting its files."""
         if self.index.awaits_any():
             self.index.stop_awaiting([scene_id])
 

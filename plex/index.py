@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS rule (place INTEGER PRIMARY KEY, stash TEXT NOT NULL,
 CREATE TABLE IF NOT EXISTS scan (folder TEXT PRIMARY KEY, asked_at REAL NOT NULL);
 PRAGMA user_version = 1;
 """
-# Those about a server: all but `awaited`, which is about Stash's scenes.
+# The tables about a server: all but `awaited`, which is about Stash's scenes.
 _TABLES = ("scope", "section", "item", "part", "evidence", "rule", "scan")
 
 _ITEMS = """

@@ -1,4 +1,4 @@
-"""Looks up the Plex items of a few files with as few requests as a certain answer takes.
+"""Looks up the Plex items of a few files with as few requests as a reliable answer takes.
 
 The server can filter a section by text in a file's path. The name of the file is tried first. If too many files share
 it, the end of the path is tried; if that does not settle it, the whole section is read.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from plex.model import LeanItem, Section
     from plex.sweep import Sweeper
 
-# Values of `complete_from`: every item with a file of this name is there, in any spelling; and none need be.
+# Values of `complete_from`: every item with a file of this name is included, in any spelling; or possibly none is.
 _ALL, _NOTHING = 0, sys.maxsize
 # How many folders and names from the end of a path are searched for if Plex has other folders at its beginning: enough
 # to tell most files with the same name apart, and rarely more than Stash's and Plex's path have in common.

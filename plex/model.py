@@ -19,8 +19,8 @@ PICTURE_FIELDS: Final[Mapping[PictureKind, str]] = {"posters": "thumb", "arts": 
 
 _DATE_LENGTH = len("2004-03-01")
 _UPLOAD = "upload://"
-# A version that Plex converted for a kind of device: by its mark (python-plexapi, Media.isOptimizedVersion), or by the
-# folder beside the original that it lies in, for a library that shows it as an item of its own.
+# How to recognize a version that Plex converted for a kind of device: by its mark (python-plexapi,
+# Media.isOptimizedVersion) or, in a library that shows it as a separate item, by its folder beside the original.
 _OPTIMIZED = "42"
 _OPTIMIZED_FOLDER = re.compile(r"[/\\]Plex Versions[/\\]", re.IGNORECASE)
 
@@ -55,8 +55,8 @@ class LeanItem:
 class Role:
     """An actor's entry; "" where there is none.
 
-    `text`: the part played. `thumb`: the address of the picture. `tag_key`: the link to the person's page, which an
-    actor has whom a metadata agent put there, and loses by being removed and added again.
+    `text`: the part played. `thumb`: the address of the picture. `tag_key`: the link to the person's page. Only an
+    actor added by a metadata agent has one, and loses it by being removed and added again.
     """
 
     name: str

@@ -29,7 +29,7 @@ def map_path(path: str, rules: Sequence[tuple[str, str]]) -> str:
 
 
 def respell(path: str, folder: str) -> str | None:
-    """The path with `folder` as that folder is spelled, and its separators; None if it does not lie below it."""
+    """The path with its beginning and separators spelled as in `folder`; None if it does not lie below that folder."""
     rest = _after(path, folder)
     return _join(folder, rest) if rest else None
 

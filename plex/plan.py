@@ -43,9 +43,9 @@ class Owned:
 class Wanted:
     """The values of a scene in Stash. A field that is absent from `values` is left alone.
 
-    `file_stem`: replaces an empty title, but only where Plex has none or one that PlexSync put there.
-    `pictures`: for an actor's name (as in `values`) the address from which Plex can fetch a picture. `text_bytes`: how
-    long a text may be for this server, percent-encoded; a longer one is cut at a word, and that is then what is wanted.
+    `file_stem`: replaces an empty title, but only where Plex has none or one that PlexSync put there. `pictures`: by
+    actor's name (as in `values`), the address from which Plex can fetch a picture. `text_bytes`: how long a text may be
+    for this server, percent-encoded; a longer one is cut at a word, and the cut text is what is wanted.
     """
 
     values: Values
@@ -86,7 +86,7 @@ class _Decision:
     """What becomes of one field.
 
     `new`: the whole value that Plex shows afterwards, None to leave it. `base`: what PlexSync owns then, None for
-    nothing. `moved`: names of a list that are removed first and added again in a second step, to stand in order.
+    nothing. `moved`: names of a list that are removed first and added again in a second step, to be in order.
     """
 
     new: Value | None
@@ -138,7 +138,7 @@ def _intents(changed: Values, pushed: Values, moved: Mapping[Field, tuple[str, .
 
 
 def _cut_values(values: Values, in_plex: Values, text_bytes: int) -> dict[Field, Value]:
-    """The texts that are too long for this server, cut; one that Plex shows whole already stays whole."""
+    """The texts that are too long for this server, cut; one that Plex already shows whole stays whole."""
     texts = {name: value for name, value in values.items() if isinstance(value, str) and value != in_plex[name]}
     return {name: cut_to_encoded(value, text_bytes) for name, value in texts.items()}
 
@@ -190,7 +190,7 @@ def _decide(name: Field, current: PlexItem, in_stash: Values, base: Values, *, k
         text_of(in_plex),
         text_of(in_stash[name]),
         None if before is None else text_of(before),
-        # Ratings have no lock, and only a person gives one.
+        # Ratings have no lock, and only a person sets one.
         is_manual=name.value in current.locked or name is Field.RATING,
         keep=keep,
     )
@@ -211,7 +211,7 @@ def _decide_text(in_plex: str, in_stash: str, base: str | None, *, is_manual: bo
 def _is_shown(in_plex: str, in_stash: str, base: str | None) -> bool:
     """Whether Plex shows the value of Stash. Plex may lose line ends and tabs.
 
-    A text that differs in nothing else counts as shown once it has been pushed: it is sent at most once too often, not
+    A text that differs in nothing else counts as shown once it has been pushed: it is sent at most one extra time, not
     at every push.
     """
     if loose_form(in_plex) != loose_form(in_stash):
@@ -229,7 +229,7 @@ def _decide_names(
     added = [name for name in in_stash if name_key(name) not in shown | removed]
     stays = [name for name in in_plex if name_key(name) in wanted or name_key(name) not in ours]
     moved: tuple[str, ...] = ()
-    # An order is sent once, since a Plex that keeps its own order would otherwise get it at every push.
+    # An order is sent only once: if Plex keeps its own order, it would otherwise be sent at every push.
     was_sent = base is not None and _in_order(names_in(base)) == _in_order(in_stash)
     if fixed is not None and not was_sent:
         spelled = {name_key(name): name for name in stays if name_key(name) in ours - fixed}
@@ -244,10 +244,9 @@ def _decide_names(
 
 
 def _names_to_move(spelled: Mapping[str, str], added: Sequence[str], in_stash: Sequence[str]) -> tuple[str, ...]:
-    """The names to remove and add again, so that PlexSync's names stand in Stash's order behind those of others.
+    """The names to remove and add again, so that PlexSync's names follow the others' names, in Stash's order.
 
-    `spelled`: its names that are in the list, in the order of the list, by key. Those before the first that is out of
-    order stay.
+    `spelled`: PlexSync's names in the list, in the list's order, by key. Those before the first one out of order stay.
     """
     now = [*spelled, *(name_key(name) for name in added)]
     wanted = [key for key in _in_order(in_stash) if key in now]
@@ -268,7 +267,7 @@ def _in_order(names: Iterable[str]) -> list[str]:
 def _steps(
     item: PlexItem, changed: Values, moved: Mapping[Field, tuple[str, ...]], wanted: Wanted
 ) -> tuple[tuple[Change, ...], ...]:
-    """First all that is removed or set, with the names that are new; then the names that are moved, and those after."""
+    """First everything set or removed, and new names; then moved names, with the new names of the same list."""
     first: list[Change] = []
     second: list[Change] = []
     in_plex = values_of(item)
@@ -289,7 +288,7 @@ def _steps(
 def _additions(
     name: Field, names: Sequence[str], roles: Sequence[Role], pictures: Mapping[str, str]
 ) -> list[AddName]:
-    """Actors with the part they played and a picture, where the person has none of their own."""
+    """Actors are added with the part they played, and with a picture if the person has none of their own."""
     if name is not Field.ACTORS:
         return [AddName(field=name, name=each) for each in names]
     played = {name_key(role.name): role for role in roles}
@@ -297,7 +296,7 @@ def _additions(
     added = []
     for each in names:
         role, thumb = played.get(name_key(each)), by_key.get(name_key(each), "")
-        if role and role.thumb:  # it belongs to the person, and is lost only if the address is all that Plex knows
+        if role and role.thumb:  # it belongs to the person, and is lost only if Plex has no more than its address
             thumb = role.thumb if role.thumb.startswith("http") else ""
         added.append(AddName(field=name, name=each, text=role.text if role else "", thumb=thumb))
     return added
@@ -306,7 +305,7 @@ def _additions(
 def _pictures_alone(
     item: PlexItem, changed: Value | None, moved: tuple[str, ...], wanted: Wanted
 ) -> list[AddName]:
-    """Actors of Stash who stay where they are in the list and have no picture: named again, with one."""
+    """Stash's actors who keep their place in the list but have no picture are added again, with one."""
     if Field.ACTORS not in wanted.values:
         return []
     pictured = _keys(clean_line(name, NAME_BYTES) for name in wanted.pictures)

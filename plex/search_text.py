@@ -40,8 +40,8 @@ def text_of_path(text: str) -> str:
 def spellings_below(folder: str, path: str) -> list[str]:
     r"""The texts to search for a path below a library's folder, spelled as the library spells that folder.
 
-    A share goes without its first separators, which also finds `\\?\UNC\server`. Where the library says `//server`, its
-    files may have backslashes everywhere, nowhere, or below the library's folder.
+    A share is searched for without its first separators, which also finds `\\?\UNC\server`. Where the library says
+    `//server`, its files may have backslashes everywhere, nowhere, or below the library's folder.
     """
     text = plain_path(respell(path, folder) or path)
     if not text.startswith(("//", "\\\\")):

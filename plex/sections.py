@@ -13,7 +13,7 @@ MOVIE = "movie"
 
 
 def choose_sections(found: Iterable[Section], names: Sequence[str]) -> tuple[tuple[Section, ...], tuple[str, ...]]:
-    """The movie libraries with these names, and the names that no movie library has. Case does not count.
+    """The movie libraries with these names, and the names that no movie library has. Case is ignored.
 
     Without names: all movie libraries.
     """

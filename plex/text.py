@@ -41,7 +41,7 @@ def clean_line(text: str, limit: int) -> str:
 
 
 def cut_to_encoded(text: str, limit: int) -> str:
-    """`text`, or as many of its words as have at most `limit` bytes when percent-encoded; part of a word if need be."""
+    """`text`, or as many of its words as fit into `limit` bytes when percent-encoded; part of a word if need be."""
     if len(quote(text, safe="")) <= limit:
         return text
     kept, used = 0, 0

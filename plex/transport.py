@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Method = Literal["get", "put", "post"]
 Page = tuple[int, int]  # the number of the first item, and how many items at most
 
-# Plex has announced that it will answer no more than this at once, and refuse a listing that names no page.
+# Plex has announced that it will return no more items than this at once, and refuse a listing without a page.
 PAGE_ITEMS = 1000
 FIRST_PAGE: Page = (0, PAGE_ITEMS)
 

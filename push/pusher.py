@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Push:
-    """One push of one scene: its job, its target, and when the try began."""
+    """One push of one scene: its job, its target, and when the attempt began."""
 
     job: Job
     target: Target
@@ -120,7 +120,7 @@ class Pusher:
         return reason_to_skip(target.scene, self.settings, was_pushed=was_pushed)
 
     def needs_plex(self, job: Job, target: Target) -> bool:
-        """Whether the push has to ask Plex anything, its cover aside."""
+        """Whether the push has to ask Plex anything, apart from the cover."""
         return not self.reason_to_skip(target) and (job.reason.always_reads_item or not target.is_up_to_date)
 
     # One push, from top to bottom
@@ -128,7 +128,7 @@ class Pusher:
     def push(
         self, job: Job, target: Target, ahead: ReadAheadItems, stash: StashClient, *, began_at: float
     ) -> Outcome:
-        """Push the scene. `began_at`: when the try began, in epoch seconds.
+        """Push the scene. `began_at`: when the attempt began, in epoch seconds.
 
         Raises PlexError and LocalStorage, and PictureFailed if everything but the cover is in Plex.
         """
@@ -172,9 +172,9 @@ class Pusher:
         return items
 
     def _push_to_item(self, target: Target, item: PlexItem) -> bool:
-        """Bring one item to what is wanted; whether anything had to be sent.
+        """Make one item show what is wanted; return whether anything had to be sent.
 
-        What the server refuses for its length is sent once more, shorter, and from then on nothing that long.
+        What the server rejects as too long is sent again, shortened; from then on, nothing that long is sent.
         """
         before, line_bytes, is_sent = item, self._line_bytes, False
         wanted = self._actor_pictures.without_new_actors(item, target.wanted)

@@ -1,4 +1,4 @@
-"""How a try at a job can end, and everything that follows from it, in one table. Pure.
+"""How an attempt at a job can end, and everything that follows from it, in one table. Pure.
 
 A new verdict needs a member of `Verdict` and a row of `ROWS`; worker/attempt.py maps errors to verdicts.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(str, Enum):
-    """How one try at a job ended."""
+    """How one attempt at a job ended."""
 
     PUSHED = "pushed"
     UNCHANGED = "unchanged"
@@ -79,13 +79,13 @@ class StopReason(str, Enum):
 class Row:
     """What one verdict means.
 
-    `tries`: with RETRY, the number of attempts before the job is a dead letter; 0: as many as the setting *Attempts*
-    allows. `judgement`: what the ledger records with FINISH; None: nothing. `error`: the error class of the dead
-    letter, unless the outcome names another one.
+    `max_attempts`: with RETRY, after how many the job is a dead letter; 0: as many as the setting *Attempts* allows.
+    `judgement`: what the ledger records with FINISH; None: nothing. `error`: the error class of the dead letter, unless
+    the outcome names another one.
     """
 
     job: JobEnd
-    tries: int = 0
+    max_attempts: int = 0
     health: HealthSignal = HealthSignal.UNKNOWN
     stops: StopReason | None = None
     judgement: Judgement | None = None
@@ -103,13 +103,13 @@ ROWS: Mapping[Verdict, Row] = MappingProxyType({
     Verdict.AUTH: Row(job=JobEnd.KEEP, stops=StopReason.AUTH),
     Verdict.SETUP: Row(job=JobEnd.KEEP, stops=StopReason.SETUP),
     Verdict.NOT_IN_PLEX: Row(job=JobEnd.AWAIT_SCAN, health=HealthSignal.GOOD, error=ErrorClass.NOT_IN_PLEX),
-    Verdict.AMBIGUOUS: Row(job=JobEnd.RETRY, tries=1, health=HealthSignal.GOOD, error=ErrorClass.AMBIGUOUS),
-    Verdict.REJECTED: Row(job=JobEnd.RETRY, tries=1, health=HealthSignal.GOOD, error=ErrorClass.REJECTED),
+    Verdict.AMBIGUOUS: Row(job=JobEnd.RETRY, max_attempts=1, health=HealthSignal.GOOD, error=ErrorClass.AMBIGUOUS),
+    Verdict.REJECTED: Row(job=JobEnd.RETRY, max_attempts=1, health=HealthSignal.GOOD, error=ErrorClass.REJECTED),
     Verdict.COVER: Row(job=JobEnd.RETRY, health=HealthSignal.GOOD, error=ErrorClass.REJECTED),
     Verdict.STASH_AWAY: Row(job=JobEnd.KEEP, stops=StopReason.STASH),
     Verdict.STORAGE: Row(job=JobEnd.KEEP, stops=StopReason.STORAGE),
-    # Waiting does not fix a bug; three tries rule out a one-time glitch.
-    Verdict.BUG: Row(job=JobEnd.RETRY, tries=3, error=ErrorClass.BUG),
+    # Waiting does not fix a bug; three attempts rule out a one-time glitch.
+    Verdict.BUG: Row(job=JobEnd.RETRY, max_attempts=3, error=ErrorClass.BUG),
 })
 
 # What the user can do about dead letters of each error class, in one sentence.
@@ -138,7 +138,7 @@ def advice_for(error_class: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A verdict with the details of one try.
+    """A verdict with the details of one attempt.
 
     `text`: the reason, in words. `error`: None for the error class of the verdict's row.
     """
@@ -151,7 +151,7 @@ class Outcome:
 
     @property
     def shows_health(self) -> bool:
-        """Whether the try proved that Plex works."""
+        """Whether the attempt proved that Plex works."""
         health = self.verdict.row.health
         return health is HealthSignal.GOOD or (health is HealthSignal.GOOD_IF_ASKED and bool(self.rating_keys))
 
@@ -228,7 +228,7 @@ def decide(
     if row.job is JobEnd.AWAIT_SCAN:
         return _await_scan(failed, rules, now)
     failed = replace(failed, attempts=job.attempts + 1)
-    if failed.attempts >= (row.tries or rules.max_retries):
+    if failed.attempts >= (row.max_attempts or rules.max_retries):
         return Decision(action=Action.BURY, job=failed)
     wait_s = back_off_s(failed.attempts, rules, jitter)
     return Decision(action=Action.RETRY, job=replace(failed, not_before=now + wait_s))

@@ -1,8 +1,8 @@
 """`reconciliation.db`: the state in which each scene and item were last found equal. Unchanged ones are not read again.
 
 It is only a cache: deleting the file costs one read of each item. Temporary tables of the same database hold what a
-run's sweep of Plex showed, so that memory use does not grow with the library. Raises LocalStorage for whatever SQLite
-or the disk refuses.
+run's sweep of Plex showed, so that memory use does not grow with the library. Raises LocalStorage if SQLite or the disk
+fails.
 """
 
 from __future__ import annotations

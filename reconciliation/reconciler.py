@@ -119,7 +119,7 @@ class Reconciler:
         self._fail(request, interruption_message(request, reason, checked=checked, total=total))
 
     def commands(self) -> Mapping[str, Handler]:
-        """The one command: start a run, or join an equivalent one."""
+        """The only command: start a run, or join an equivalent one."""
         return {COMMAND: self.start_or_join}
 
     # Called by tasks

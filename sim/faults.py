@@ -156,7 +156,7 @@ class Fault:
 
     @classmethod
     def redirect(cls, location: str, *, status: int = 302) -> Fault:
-        """To another address; a client that follows takes its token there."""
+        """A redirect to another address; a client that follows it sends its token there."""
         return cls(kind=FaultKind.ANSWER, status=status, headers=(("Location", location),))
 
 
@@ -275,7 +275,7 @@ class RequestLog:
             self._requests.clear()
 
     def wait_for(self, condition: Callable[[list[Request]], bool], timeout_s: float) -> bool:
-        """Wait until the log fulfils the condition; False on timeout."""
+        """Wait until the log satisfies the condition; False on timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(list(self._requests.values())), timeout_s)
 

@@ -112,7 +112,7 @@ def _bad_url(text: str) -> BadValue:
 
 
 def parse_token(value: object) -> str:
-    """The token. The error never shows it."""
+    """The token. Raises BadValue without the value, which may be a token with a typo."""
     if not isinstance(value, (str, int)) or not _TOKEN.fullmatch(str(value).strip()) or isinstance(value, bool):
         raise BadValue("an X-Plex-Token of letters, digits and signs, no blanks or line ends", shown="[hidden]")
     return str(value).strip()

@@ -34,7 +34,7 @@ class StashSession(requests.Session):
         super().__init__()
         self.timeout_s = timeout_s
         self.trust_env = False
-        # With https, Stash uses a certificate that its owner made; the address comes from Stash itself.
+        # With https, Stash uses a certificate from its owner, usually self-signed; the address comes from Stash itself.
         self.verify = False
         if connection.url.startswith("https:"):
             # Each request would print a warning on standard error, which would break Stash's log protocol.

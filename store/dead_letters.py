@@ -51,7 +51,7 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """The ledger's table of dead letters. Every method raises LocalStorage when the disk refuses."""
+    """The ledger's table of dead letters. Every method raises LocalStorage."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

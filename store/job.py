@@ -55,7 +55,7 @@ class Job:
     error_class: str = ""
     error_text: str = ""
     failed_first_at: float = 0.0
-    # When Plex was first found to lack the file. Its time to scan for it is counted from here.
+    # When Plex was first found to lack the file. The time that Plex gets to scan for it counts from here.
     missing_since: float = 0.0
     outage_id: int = 0
     # An outage caused the last failure, so the attempt was given back. Happens at most once per job.

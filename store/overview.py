@@ -1,6 +1,6 @@
-"""Read-only queries of queue, ledger and Plex index, for everyone but the worker. They need no installed package.
+"""Read-only queries of queue, ledger and Plex index, for everyone but the worker. They need no installed packages.
 
-They work beside a busy worker, with a hundred thousand jobs, before any file exists, and with damaged files.
+They work alongside a busy worker, with a hundred thousand jobs, before any file exists, and with damaged files.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Overview:
         return self._rows(PLEX_INDEX, _INFERRED)
 
     def line_bytes(self) -> int | None:
-        """The longest request line that the server in use has been found to take; None if no limit was met."""
+        """The longest request line that the server in use is known to accept; None if it never refused one."""
         rows = self._rows(LEDGER, _LINE_BYTES)
         return rows[0][0] if rows else None
 
@@ -185,7 +185,7 @@ class Overview:
         path = os.path.join(self._directory, name)
         if not os.path.exists(path):
             return []
-        # Even for reading, SQLite creates files beside the database, unless it is told that nobody changes it.
+        # Even to read, SQLite creates files beside the database, unless it is told that nobody changes it.
         may_write = os.access(self._directory, os.W_OK) or os.path.exists(f"{path}-wal")
         options = "mode=ro" if may_write else "mode=ro&immutable=1"
         try:

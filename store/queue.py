@@ -1,9 +1,9 @@
 """The queue of dirty scenes: the jobs on disk, and their order, delays and generations in memory.
 
-On disk it is persist-queue's SQLiteAckQueue, opened only by the holder of `worker.lock`. That has no priorities,
-delays or keys, so all jobs are loaded at the start, one per scene, and taken by the id of a ready row (persist-queue
-would hand out finished rows again). Methods that write raise LocalStorage when the disk refuses; memory changes after
-the disk, so that loses no job. A damaged file is set aside and, if it was loaded before, written again from memory.
+On disk it is persist-queue's SQLiteAckQueue, opened only by the holder of `worker.lock`. It has no priorities, delays
+or keys, so all jobs are loaded at the start, one per scene, and taken by the id of a ready row (persist-queue would
+hand out finished rows again). Methods that write raise LocalStorage if that fails; memory changes after the disk, so no
+job is lost then. A damaged file is set aside and, if it was loaded before, written again from memory.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ class JobQueue:
         self._enqueue(row)
 
     def release(self, scene_id: int) -> None:
-        """Put a taken job back unchanged, in memory only: the disk may refuse writes, so there it stays in progress."""
+        """Put a taken job back unchanged, in memory only: on disk, which may refuse writes, it stays in progress."""
         row = self._rows.get(scene_id)
         if row and row.is_taken:
             row.is_taken = False
@@ -287,7 +287,7 @@ class JobQueue:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """Open a transaction beside persist-queue, which commits each row separately; a sync queues thousands."""
+        """Open a transaction bypassing persist-queue, which commits each row separately; a sync queues thousands."""
         with closing(sqlite3.connect(self._path)) as database, database:
             yield database
 
@@ -317,8 +317,8 @@ class JobQueue:
 def _set_flush_on_write(disk: Any, *, enabled: bool) -> None:
     """Choose whether each write is flushed to disk before it returns, or only handed to the system.
 
-    Adding a job is flushed, because its inbox file is deleted next. Of the other writes a power cut may lose the last,
-    which makes a job run twice at most; a kill loses none. On a hard disk each flush costs a job 10 ms.
+    Adding a job is flushed, because its inbox file is deleted next. A power cut may lose the last of the other writes,
+    which at most makes a job run twice; a kill loses none. On a hard disk each flush costs a job 10 ms.
     """
     # persist-queue has no setting for this. Outside a transaction the pragma takes effect at once.
     disk._putter.execute(f"PRAGMA synchronous = {'FULL' if enabled else 'NORMAL'}")  # noqa: SLF001

@@ -45,7 +45,7 @@ def command_content(command_id: str, what: str, arguments: Mapping[str, object],
 
 
 class CommandStore:
-    """The ledger's table of commands. Every method raises LocalStorage when the disk refuses."""
+    """The ledger's table of commands. Every method raises LocalStorage."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -67,7 +67,7 @@ class CommandStore:
         return int(row[0])
 
     def plan(self, command: Command, decide: Callable[[], str]) -> str:
-        """Call `decide` once per command and store its result; return the stored result. The start must be recorded."""
+        """Call `decide` once per command and store its result; return the stored result. Call `record_start` first."""
         with self._ledger.transaction() as database:
             (plan,) = database.execute("SELECT plan FROM command WHERE id = ?", (command.id,)).fetchone()
             if plan is None:

@@ -51,7 +51,7 @@ class StateFile(Generic[T]):
     """A file that holds one frozen dataclass with a default for every field.
 
     `validate` gets a value whose fields are each valid. It returns the value, repaired if necessary, or raises
-    ValueError if the fields contradict each other. Every method raises LocalStorage when the system refuses.
+    ValueError if the fields contradict each other. Every method raises LocalStorage if the system reports an error.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ WAITING_FOR_STASH = "waiting: stash"
 WAITING_WHILE_PAUSED = "waiting: paused"
 WAITING_FOR_GATE = "waiting: "  # followed by what stops the drain
 HEARTBEAT_S = 60.0
-# At most one write per second: what it is doing changes with every job, and reports need not show each.
+# At most one write per second: what the worker is doing changes with every job, and reports need not show each.
 MIN_INTERVAL_S = 1.0
 _SETTINGS = ("hide_paths", "recovery_rate", "recovery_minutes")
 
@@ -53,7 +53,7 @@ def read_worker_report(directory: str) -> WorkerReport:
 
 
 class WorkerFile:
-    """Writes `worker.json`, for the worker alone. A refused write is ignored, because nothing depends on this file.
+    """Writes `worker.json`, for the worker alone. A failed write is ignored, because nothing depends on this file.
 
     `settings`: the fields of WorkerReport that are settings.
     """

@@ -105,7 +105,7 @@ class HealthAnswer(TaskAnswer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStatus:
-    """`pending` includes `waiting`, `in_progress` and the inbox; dead letters are counted apart."""
+    """`pending` includes `waiting`, `in_progress` and the inbox; dead letters are counted separately."""
 
     pending: int
     waiting: int
@@ -134,7 +134,7 @@ class DeadLetterExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitStatus:
-    """The circuit breaker; `failures` in a row."""
+    """The circuit breaker; `failures` counts those in a row."""
 
     state: str
     failures: int
@@ -144,7 +144,7 @@ class CircuitStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryStatus:
-    """Probes, and the recovery period under way; `rate_per_s` is its current limit, in jobs."""
+    """Probes, and the current recovery period; `rate_per_s` is its limit now, in jobs per second."""
 
     last_check_at: float | None
     next_check_at: float | None
@@ -187,7 +187,7 @@ class ReconciliationStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStatus:
-    """The worker; all but `running` is None while none lives."""
+    """The worker; everything except `running` is None while no worker is running."""
 
     running: bool
     pid: int | None = None
@@ -198,7 +198,7 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainStatus:
-    """What stops the drain; `until` is when that is looked at again."""
+    """What stops the drain; `until` is when that is checked again."""
 
     stopped_by: str | None
     message: str | None
@@ -207,7 +207,7 @@ class DrainStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushFigures:
-    """Scenes by what became of them; `mean_s` is the mean length of a push."""
+    """Numbers of scenes by outcome; `mean_s` is the mean duration of a push."""
 
     pushed: int
     unchanged: int
@@ -217,7 +217,7 @@ class PushFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncStatus(PushFigures):
-    """All figures since the ledger was begun, and those of the last hour."""
+    """The figures since the ledger was created, and those of the last hour."""
 
     last_hour: PushFigures
 
@@ -281,7 +281,7 @@ class ReconciliationAnswer(TaskAnswer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapEntry:
-    """One gap; `fields` holds by Plex's field name what Plex has and what it would get."""
+    """One gap; `fields`: by Plex's field name, what Plex has and what it would get."""
 
     scene_id: int
     type: str

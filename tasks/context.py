@@ -1,4 +1,4 @@
-"""What every task receives, and the error by which it ends."""
+"""What every task receives, and the error with which it can end."""
 
 from __future__ import annotations
 

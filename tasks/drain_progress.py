@@ -44,7 +44,7 @@ class Drain:
     def note(
         self, due_at: Mapping[int, float], settled: Iterable[tuple[int, str, float]], *, entities: int, now: float
     ) -> Remaining:
-        """Take in one look at queue and ledger.
+        """Record one look at queue and ledger.
 
         `due_at`: the pending scenes, read *before* `settled`; a scene in neither was deleted in Stash or cleared.
         """

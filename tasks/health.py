@@ -99,7 +99,7 @@ def _message(health: Health | None, resilience: Resilience, now: float) -> str:
 
 
 def _waiting(gate: Gate, now: float, *, reason_told: bool) -> str:
-    """What a stopped drain means for the jobs; "" while it runs. `reason_told`: the reason has been given before."""
+    """What a stopped drain means for the jobs; "" while it runs. `reason_told`: the reason has already been given."""
     if gate.kind is not GateKind.WAIT:
         return ""
     when = duration_in_words(gate.until - now) if gate.until else ""
@@ -111,7 +111,7 @@ def _waiting(gate: Gate, now: float, *, reason_told: bool) -> str:
 
 
 def _what_is_wrong(health: Health, error: PlexError) -> str:
-    """The opening words. A Plex that refuses the token or asks for a pause does answer, so it is not called down."""
+    """The opening words. A Plex that refuses the token or asks for a pause does answer, so it is not called "down"."""
     if isinstance(error, PlexBusy):
         return "Plex is busy"
     if isinstance(error, ServerFailure):

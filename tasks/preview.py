@@ -1,6 +1,6 @@
 """Preview of one scene: its items in Plex, what they hold, what Stash wants, what would be sent. Changes nothing.
 
-The preview asks Plex itself, beside the worker. What it finds goes into a temporary index of its own.
+The task asks Plex itself, independently of the worker. What it finds goes into a temporary index of its own.
 """
 
 from __future__ import annotations

@@ -140,10 +140,10 @@ class _DrainWatch:
         gate = self._resilience.gate(now)
         if gate.kind is GateKind.WAIT:
             return DrainStop(by=gate.stopped_by or "circuit", message=gate.message or "", until=gate.until)
-        told = read_worker_report(self._context.directory)
-        if (told.heartbeat_at or 0.0) < self._since:
-            return None  # of a worker before
-        return stop_told(told)
+        report = read_worker_report(self._context.directory)
+        if (report.heartbeat_at or 0.0) < self._since:
+            return None  # written by an earlier worker
+        return stop_reported_in(report)
 
     def _close(self, remaining: Remaining, stop: DrainStop | None) -> DrainAnswer:
         context, tally = self._context, self._drain.tally
@@ -174,10 +174,10 @@ class _DrainWatch:
         )
 
 
-def stop_told(told: WorkerReport) -> DrainStop | None:
-    """What `worker.json` says of a stop that stands in no other file."""
+def stop_reported_in(report: WorkerReport) -> DrainStop | None:
+    """A stop that only `worker.json` reports; None if there is none."""
     words = {"paused": _PAUSED, "stash": _STASH}
-    by = told.stopped_by
+    by = report.stopped_by
     return DrainStop(by=by, message=words[by]) if by in words else None
 
 

@@ -31,7 +31,7 @@ LOOK_S = 0.2
 LINE_S = 5.0
 # The share of the progress bar that belongs to the sweep of Plex, before the first scene is compared.
 SWEEP_SHARE = 0.05
-# A run leaves its answer before it ends. One that is neither under way nor answered for this long was lost.
+# A run leaves its answer before it ends. One that has been neither running nor answered for this long was lost.
 LOST_AFTER_S = 10.0
 # Stash may be busy for a moment; a longer absence ends the task.
 STASH_PATIENCE_S = 5.0
@@ -39,14 +39,14 @@ _WHERE = "the result of the reconciliation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _RunAsked:
+class _RequestedRun:
     """The worker's answer to the command: the id of the run that it began or joined."""
 
     run: str
 
 
 def reconcile_all(context: Context) -> ReconciliationAnswer:
-    """Reconcile Library (All). Raises TaskError if the run is refused or broken off, as the others do."""
+    """Reconcile Library (All). Raises TaskError if the run is refused or interrupted, as the others do."""
     return _reconcile(context, default_scope="all")
 
 
@@ -78,7 +78,7 @@ def _run(context: Context, *, default_scope: str, is_preview: bool) -> Mapping[s
     scope, library = scope_of(context.input.args, default_scope), library_of(context.input.args)
     need_packages(context)
     link = WorkerLink(context)
-    asked = link.ask(_RunAsked, COMMAND, {"scope": scope, "library": library, "preview": is_preview})
+    asked = link.ask(_RequestedRun, COMMAND, {"scope": scope, "library": library, "preview": is_preview})
     what = "queues nothing" if is_preview else "what it finds is queued"
     text = "Comparing Stash with Plex, scope %s; %s. The worker goes on if this task is stopped."
     context.log.info(text, scope, what)
@@ -98,7 +98,7 @@ class _RunWatch:
         self._stash_away_since: float | None = None
 
     def until_it_ends(self) -> Mapping[str, Any]:
-        """The output of the run. Raises TaskError with the reason if it was refused or broken off."""
+        """The output of the run. Raises TaskError with the reason if it was refused or interrupted."""
         while (answer := self._answer()) is None:
             self._end_while_stash_is_away()
             self._link.keep_alive()

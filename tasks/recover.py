@@ -1,4 +1,4 @@
-"""Recover Outage Jobs: has the worker queue the dead letters of an outage again, and logs what came of each."""
+"""Recover Outage Jobs: has the worker queue the dead letters of an outage again, and logs what became of each."""
 
 from __future__ import annotations
 

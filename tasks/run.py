@@ -108,7 +108,7 @@ def _run(context: Context) -> TaskAnswer:
     task = _task(context.input.mode)
     try:
         if context.input.mode not in WAKES_NO_WORKER:
-            # So that each task helps to notice that Plex is back: a new worker looks at Plex first.
+            # This way each task helps to notice that Plex is back: a new worker looks at Plex first.
             start_worker_if_none(context)
         relay_worker_log(context.directory, context.log)
     except OSError as error:

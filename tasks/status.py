@@ -29,7 +29,7 @@ from tasks.answers import (
     SyncStatus,
     WorkerStatus,
 )
-from tasks.process_queue import stop_told
+from tasks.process_queue import stop_reported_in
 from tasks.status_lines import Status, status_lines
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ EXAMPLES = 3
 def queue_status(context: Context) -> StatusAnswer:
     """View Queue Status. What cannot be read counts as empty and is logged as a warning."""
     now = context.now
-    told = read_worker_report(context.directory)
-    status = _look(context, told, now)
+    report = read_worker_report(context.directory)
+    status = _look(context, report, now)
     for line in status_lines(status, now):
         context.log.info("%s", line)
     for problem in status.problems:
@@ -53,13 +53,13 @@ def queue_status(context: Context) -> StatusAnswer:
     return _answer(status, now)
 
 
-def _look(context: Context, told: WorkerReport, now: float) -> Status:
+def _look(context: Context, report: WorkerReport, now: float) -> Status:
     overview = Overview(context.directory)
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
-    if told.recovery_rate and told.recovery_minutes:
-        resilience.set_pace(rate_per_s=told.recovery_rate, minutes=told.recovery_minutes)
+    if report.recovery_rate and report.recovery_minutes:
+        resilience.set_pace(rate_per_s=report.recovery_rate, minutes=report.recovery_minutes)
     resilience.refresh(now)
-    worker = _worker(context.directory, told)
+    worker = _worker(context.directory, report)
     counts, examples = overview.counts(now), overview.examples(EXAMPLES)
     sync = from_json(SyncStatus, overview.statistics(now), "the statistics")
     return Status(
@@ -71,7 +71,7 @@ def _look(context: Context, told: WorkerReport, now: float) -> Status:
         outages=_outages(resilience, overview.problems),
         reconciliation=_reconciliation(context, overview.problems),
         worker=worker,
-        draining=_draining(resilience, told if worker.running else WorkerReport(), now),
+        draining=_draining(resilience, report if worker.running else WorkerReport(), now),
         path_map_inferred=overview.inferred_path_map(),
         problems=[*overview.problems, *_missing_packages(context.directory)],
     )
@@ -158,24 +158,24 @@ def _recovery(resilience: Resilience, now: float) -> RecoveryStatus:
     )
 
 
-def _worker(directory: str, told: WorkerReport) -> WorkerStatus:
-    """The lock says whether a worker lives. A probe would disturb the lock on Windows: there `worker.json` decides."""
+def _worker(directory: str, report: WorkerReport) -> WorkerStatus:
+    """The lock says whether a worker is running. On Windows, where a probe would disturb it, `worker.json` does."""
     try:
-        running = not lock.is_free(directory) if os.name == "posix" else told != WorkerReport()
+        running = not lock.is_free(directory) if os.name == "posix" else report != WorkerReport()
     except OSError:
         running = False
     if not running:
         return WorkerStatus(running=False)
     return WorkerStatus(
-        running=True, pid=told.pid, since=told.started_at, doing=told.doing, jobs_done=told.jobs_done
+        running=True, pid=report.pid, since=report.started_at, doing=report.doing, jobs_done=report.jobs_done
     )
 
 
-def _draining(resilience: Resilience, told: WorkerReport, now: float) -> DrainStatus:
+def _draining(resilience: Resilience, report: WorkerReport, now: float) -> DrainStatus:
     gate = resilience.gate(now)
     if gate.stopped_by:
         return DrainStatus(stopped_by=gate.stopped_by, message=gate.message, until=gate.until)
-    stop = stop_told(told)
+    stop = stop_reported_in(report)
     return DrainStatus(stopped_by=stop.by if stop else None, message=stop.message if stop else None, until=None)
 
 

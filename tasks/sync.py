@@ -1,4 +1,4 @@
-"""Sync All Scenes and Sync Recent Scenes: queue what differs from the last push, watch the drain. And `sync_scene`.
+"""Sync All Scenes and Sync Recent Scenes: queue what differs from the last push, watch the drain. Also `sync_scene`.
 
 The comparison reads Stash and the ledger page by page and never asks Plex. The scenes of a page that differ go to the
 worker as one batch, so it pushes the first ones while later pages are compared.

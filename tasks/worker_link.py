@@ -25,9 +25,9 @@ T = TypeVar("T")
 # The worker may be waiting for a slow answer from Plex, and for the probe after that.
 ANSWER_WAIT_S = 90.0
 LOOK_S = 0.05
-# How often to check that the worker lives, and how many times to start it in all.
+# How often to check that the worker is alive, and how many times to start it in all.
 ALIVE_LOOK_S = 0.5
-MOST_STARTS = 5
+MAX_STARTS = 5
 
 
 class WorkerMissing(TaskError):  # noqa: N818 - named by what happened, as all our errors are
@@ -39,7 +39,7 @@ class WorkerSilent(TaskError):  # noqa: N818 - as above
 
 
 class WorkerLink:
-    """Keeps a worker alive while the task needs one, and gives up after `MOST_STARTS` of them."""
+    """Keeps a worker alive while the task needs one, and gives up after `MAX_STARTS` of them."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -59,7 +59,7 @@ class WorkerLink:
         # A worker that was just started has to load before it takes the lock.
         if now - self._started_at < min(2.0**self._starts, 10.0):
             return
-        if self._starts >= MOST_STARTS:
+        if self._starts >= MAX_STARTS:
             raise WorkerMissing(why_missing(self._context.directory))
         self._starts += 1
         self._started_at = now
@@ -98,7 +98,7 @@ class WorkerLink:
 
 
 def ask_worker(context: Context, kind: type[T], what: str, arguments: Mapping[str, object] | None = None) -> T:
-    """As WorkerLink.ask, once the packages are there: the worker cannot live without them. Raises TaskError."""
+    """Like WorkerLink.ask, but installs the packages first: no worker can run without them. Raises TaskError."""
     need_packages(context)
     return WorkerLink(context).ask(kind, what, arguments)
 
@@ -137,7 +137,7 @@ def _withdraw(directory: str, command_id: str) -> bool:
     """Take the command back; True if the worker had not begun with it."""
     folder, name = inbox.folder(directory), command_entry(command_id)
     was_waiting = _removed(os.path.join(folder, name))
-    # Nor may a new worker finish, unasked, what a dead one had begun.
+    # A new worker must not finish what a dead one had begun either.
     _removed(os.path.join(folder, inbox.CLAIMED + name))
     return was_waiting
 

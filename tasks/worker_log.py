@@ -16,16 +16,16 @@ from store.state_file import from_json, to_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MOST_LINES = 50
+MAX_LINES = 50
 # Enough for one whole log file (1 MB).
-MOST_BYTES = 1_100_000
+MAX_BYTES = 1_100_000
 _RECORD = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d{3} (WARNING|ERROR|CRITICAL) (.*)$")
 _LEVELS: Final[Mapping[str, int]] = {"WARNING": logging.WARNING, "ERROR": logging.ERROR, "CRITICAL": logging.ERROR}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPosition:
-    """The whole of `relayed.json`: up to which byte of which file (its inode) the log was shown."""
+    """The content of `relayed.json`: up to which byte of which file (its inode) the log was shown."""
 
     file: int = 0
     offset: int = 0
@@ -42,9 +42,9 @@ def relay_worker_log(directory: str, log: logging.Logger) -> None:
     found = [match for match in map(_RECORD.match, text.splitlines()) if match]
     if text:
         write_atomically(os.path.join(directory, RELAYED), json.dumps(to_json(position)).encode(), sync=False)
-    if len(found) > MOST_LINES:
-        log.warning("the worker's log has %d older warnings and errors: see %s", len(found) - MOST_LINES, WORKER_LOG)
-    for match in found[-MOST_LINES:]:
+    if len(found) > MAX_LINES:
+        log.warning("the worker's log has %d older warnings and errors: see %s", len(found) - MAX_LINES, WORKER_LOG)
+    for match in found[-MAX_LINES:]:
         log.log(_LEVELS[match[2]], "worker, %s: %s", match[1], match[3])
 
 
@@ -57,7 +57,7 @@ def _stored_position(directory: str) -> LogPosition:
 
 
 def _read_new(path: str, position: LogPosition) -> tuple[str, LogPosition | None]:
-    """The whole lines after `position`, those of a file rotated away since included, and the position after them."""
+    """The complete lines after `position`, also those in a file rotated since, and the position after them."""
     try:
         number = os.stat(path).st_ino
     except FileNotFoundError:
@@ -81,4 +81,4 @@ def _inode(path: str) -> int | None:
 def _read_from(path: str, offset: int) -> bytes:
     with open(path, "rb") as file:
         file.seek(offset)
-        return file.read(MOST_BYTES)
+        return file.read(MAX_BYTES)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
-# The first two are pinned by hash, as they are for users; pip takes hashes for all of a call or for none.
+# Pinned by hash, as for users; pip wants hashes for all requirements of a call or for none.
 PINNED = ("requirements.txt", "sim/requirements.txt")
 CHECKS = "tests/requirements.txt"
 
@@ -25,7 +25,7 @@ def python_of(environment: Path) -> Path:
 
 
 def wanted_environment() -> str:
-    """Changes whenever the environment has to be made anew."""
+    """Changes whenever the environment has to be recreated."""
     contents = b"".join((ROOT / name).read_bytes() for name in (*PINNED, CHECKS))
     return f"{sys.version} {hashlib.sha256(contents).hexdigest()}"
 
@@ -45,7 +45,7 @@ def make_environment() -> Path:
 
 def pytest_arguments(arguments: list[str]) -> list[str]:
     """Those given come last, so that they win over ours."""
-    # Two processes pay off from a folder on; a debugger needs the terminal to itself.
+    # Two processes pay off for a folder or more; a debugger needs the terminal to itself.
     runs_much = any((ROOT / each).is_dir() for each in arguments) and not {"--pdb", "--trace"} & set(arguments)
     processes = ["-n", "2"] if runs_much or not arguments else []
     profile = ["--hypothesis-profile", "quick"] if arguments else []

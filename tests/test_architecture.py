@@ -1,4 +1,4 @@
-"""Rules of the design that a person would forget. The tables come first; each rule is a function over one file."""
+"""Rules of the architecture that people would forget. The tables come first; each rule is a function over one file."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ LAYERS: Final = {
 # The demo is started by a word on the command line, and sets up a simulated Plex and Stash.
 LAYER_EXCEPTIONS: Final = {"tasks/command_line.py": ("demo",)}
 
-# Who knows the worker from above: who starts its process, who does background work in it, the probe that both share.
-# Everything else asks the process through tasks/worker_link.py, which imports none of it.
+# What may import the worker from above: the start of its process, background work in it, and a task that probes as it
+# does. Everything else asks the process through tasks/worker_link.py, which imports none of it.
 KNOWS_WORKER: Final = {
     "tasks/command_line.py": ("worker.serve",),
     "tasks/health.py": ("worker.probe",),
@@ -50,8 +50,8 @@ KNOWS_WORKER: Final = {
 }
 ABOVE_WORKER = ("plexsync", "tasks", "reconciliation", "demo", "bench")
 
-# Longer ones lack a name for a part of them.
-MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_FUNCTION, MOST_FILES_OF_THE_WORKER = 400, 40, 18
+# In anything longer, some part should have a name of its own.
+MAX_LINES_OF_A_FILE, MAX_LINES_OF_A_FUNCTION, MAX_FILES_OF_THE_WORKER = 400, 40, 18
 
 # What a room may import beyond the standard library; rooms that are not named: nothing.
 THIRD_PARTY: Final = {
@@ -110,7 +110,7 @@ RESERVED = (
     ),
 )  # fmt: skip
 
-# Where a class's name belongs to it alone: whoever reads or searches for it finds one thing.
+# Where no two classes share a name, so that a reader or a search finds one thing.
 CLASS_NAMES_ARE_UNIQUE_IN: Final = (*PLUGIN, "sim", "demo", "bench")
 
 # Standard output is the plugin's answer to Stash.
@@ -119,11 +119,11 @@ MAY_PRINT = ("sim/", "tests/", "bench/", "demo/")
 MUTABLE_TYPES = frozenset({
     "dict", "list", "set", "bytearray", "defaultdict", "deque", "OrderedDict", "Counter",
 })  # fmt: skip
-# mypy refuses to change a value of these types. Final alone would let a dict be changed, but its name in capitals says.
+# mypy rejects changes to values of these types. `Final` alone would allow changes to a dict; only its capitals warn.
 READ_ONLY_TYPES = frozenset({"Final", "Mapping", "Sequence", "Collection", "AbstractSet"})
 CAPITALS_SUFFICE = ("sim",)
 
-# All of the standard library that may be loaded on the way of a hook, beyond what `os` loads itself.
+# All of the standard library that may be loaded on the hook's path, beyond what `os` loads itself.
 HOOK_LOADS = frozenset({"fcntl", "msvcrt", "time"})
 HOOK_PATH = ("plexsync", "local.start")  # and every module of hooks/
 
@@ -146,10 +146,10 @@ def few_files_know_the_worker(source: Source) -> Iterator[str]:
 def files_and_functions_are_short(source: Source) -> Iterator[str]:
     functions = [node for node in ast.walk(source.tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     for node in functions:
-        if (node.end_lineno or 0) - node.lineno >= MOST_LINES_OF_A_FUNCTION:
-            yield f"{source.path}:{node.lineno}: {node.name} has more than {MOST_LINES_OF_A_FUNCTION} lines"
-    if source.tree.body and (source.tree.body[-1].end_lineno or 0) > MOST_LINES_OF_A_FILE:
-        yield f"{source.path}: has more than {MOST_LINES_OF_A_FILE} lines"
+        if (node.end_lineno or 0) - node.lineno >= MAX_LINES_OF_A_FUNCTION:
+            yield f"{source.path}:{node.lineno}: {node.name} has more than {MAX_LINES_OF_A_FUNCTION} lines"
+    if source.tree.body and (source.tree.body[-1].end_lineno or 0) > MAX_LINES_OF_A_FILE:
+        yield f"{source.path}: has more than {MAX_LINES_OF_A_FILE} lines"
 
 
 def only_some_rooms_import_packages(source: Source) -> Iterator[str]:
@@ -358,9 +358,9 @@ def test_a_hook_loads_nothing_that_a_save_would_wait_for() -> None:
     assert sorted(others - HOOK_LOADS) == []
 
 
-def test_one_manifest_ships_since_stash_takes_each_yml_for_a_plugin() -> None:
+def test_one_manifest_ships_since_stash_loads_each_yml_as_a_plugin() -> None:
     assert [path for path in list_files() if path.endswith((".yml", ".yaml"))] == ["plexsync.yml"]
 
 
 def test_the_worker_stays_a_small_room() -> None:
-    assert len(list((ROOT / "worker").glob("*.py"))) <= MOST_FILES_OF_THE_WORKER
+    assert len(list((ROOT / "worker").glob("*.py"))) <= MAX_FILES_OF_THE_WORKER

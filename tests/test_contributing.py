@@ -21,7 +21,7 @@ def section(heading: str) -> str:
 
 
 def files_named_in(text: str) -> list[str]:
-    """What stands in code marks and looks like a path: with a folder, or a name that ends as files here do."""
+    """Code spans that look like paths: with a folder, or with an extension that files here have."""
     in_code_marks = re.findall(r"`([^`\n]+)`", text)
     return [name for name in in_code_marks if re.fullmatch(r"[\w./-]+/[\w./-]*|[\w-]+\.(?:py|yml|md|txt|toml)", name)]
 

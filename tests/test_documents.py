@@ -49,7 +49,7 @@ PROGRAM: Final = ("hooks", "local", "plex", "stash", "store", "outages", "push",
 # What the table says where the default is an empty text or list.
 EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "found out by itself")
 MODES: Final = tuple(name for name, _ in TASKS)
-# Each with what it holds beside its version.
+# Each with what it holds besides its version.
 STATE_FILES: Final = (
     (data_directory.CIRCUIT_BREAKER, CircuitBreaker),
     (data_directory.RECOVERY_STATE, RecoveryScheduler),
@@ -85,7 +85,7 @@ def heading_of(mode: str) -> str:
 
 
 def default_in_words(name: str) -> tuple[str, ...]:
-    """How the table may put the default of a setting."""
+    """How the table may express the default of a setting."""
     defaults, _ = parse_settings({}, {})
     by_key = {field.name.removesuffix("_s"): getattr(defaults, field.name) for field in fields(Settings)}
     value = False if name.startswith("skip_") and name not in by_key else by_key[name]
@@ -163,7 +163,7 @@ def test_every_argument_has_a_parser_of_its_own() -> None:
     ("of", "words"),
     [
         ("circuit", {state.value for state in Circuit}),
-        # Those that are no PauseReason stand in no state file.
+        # Those that are not a PauseReason appear in no state file.
         ("stopped_by", {reason.value for reason in PauseReason} | {"circuit", "paused", "stash"}),
         ("gap", {kind.value for kind in GapType}),
         ("grade", {grade.name.lower() for grade in Grade}),
@@ -229,7 +229,7 @@ def test_every_variable_of_the_tests_is_in_the_reference() -> None:
 
 
 def anchor_of(heading: str) -> str:
-    """As GitHub makes it: lower case, signs left out."""
+    """As GitHub makes it: lower case, without punctuation."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

@@ -61,7 +61,7 @@ def values(*names: str) -> dict[Field, Value]:
 
 
 def steps_of_edits() -> Iterator[Sequence[Change]]:
-    """Of an edit that sets all fields, one that reorders and pictures the actors, and one that removes all lists."""
+    """The steps of edits: one sets all fields, one reorders the actors and adds pictures, one empties all lists."""
     wanted = Wanted(values=values("First", "Second"), file_stem="a", pictures={"First": "http://stash/1"})
     none = Wanted(values={field: () if field in LISTS else "" for field in Field}, file_stem="a")
     full = replace(ITEM, directors=("First",), genres=("First",), collections=("First",))
@@ -69,8 +69,7 @@ def steps_of_edits() -> Iterator[Sequence[Change]]:
     yield from plan(full, none, Owned(pushed=values("First")), keep_plex_edits=False).steps
 
 
-# For each parameter of a method, by its name, the values to call it with. One that has a default and is not here keeps
-# the default.
+# By parameter name, the values to call methods with. A parameter that is not here keeps its default.
 ARGUMENTS: Final[dict[str, Sequence[object]]] = {
     "changes": tuple(steps_of_edits()),
     "content": (b"\xff\xd8\xff a picture",),
@@ -106,7 +105,7 @@ def calls_of(method: str) -> Iterator[dict[str, object]]:
 
 
 def call(sim: PlexSim, method: str, arguments: dict[str, object]) -> None:
-    """With a client of its own, as if nothing were known. A request that Plex refuses was sent all the same."""
+    """Call the method of a new client, which knows nothing yet. A request that Plex refuses was sent all the same."""
     client = PlexClient(PlexConnection(url=sim.url, token=TOKEN))
     with suppress(PlexError):
         answer: Any = getattr(client, method)(**arguments)
@@ -117,7 +116,7 @@ def call(sim: PlexSim, method: str, arguments: dict[str, object]) -> None:
 
 @pytest.fixture(scope="module")
 def requests() -> list[Request]:
-    """All that the client can send."""
+    """Every request that the client can send."""
     with PlexSim(token=TOKEN) as sim:
         sim.add_section("Movies", locations=["/media"])
         for name in "ab":
@@ -154,12 +153,12 @@ def test_every_request_and_parameter_has_its_row(requests: list[Request]) -> Non
     assert not missing, f"sent, but not in {DOCUMENT.name}:\n{as_lines(missing)}"
 
 
-def test_every_row_is_of_something_that_is_sent(requests: list[Request]) -> None:
+def test_every_row_describes_something_that_is_sent(requests: list[Request]) -> None:
     unsent = set(documented()) - {row for request in requests for row in rows_of(request)}
     assert not unsent, f"in {DOCUMENT.name}, but sent by nothing:\n{as_lines(unsent)}"
 
 
-def test_no_row_is_there_twice() -> None:
+def test_no_row_occurs_twice() -> None:
     assert sorted(documented()) == sorted(set(documented()))
 
 
@@ -168,7 +167,7 @@ def test_every_header_has_its_row(requests: list[Request]) -> None:
     assert sent == {name.lower() for name, *_ in table("Headers")}
 
 
-def test_every_read_but_that_of_the_identity_names_its_page(requests: list[Request]) -> None:
+def test_every_read_except_the_identity_names_its_page(requests: list[Request]) -> None:
     named = {"x-plex-container-start", "x-plex-container-size"}
     reads = [each for each in requests if each.method == "GET" and not each.path.endswith("/refresh")]
     assert {each.path for each in reads if not named & each.headers} == {"/identity"}

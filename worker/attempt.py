@@ -1,4 +1,4 @@
-"""Runs one try at one job, from reading the scene to the verdict, and turns every error into an outcome."""
+"""Runs one attempt at a job, from reading the scene to the verdict, and turns every error into an outcome."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Clearing:
         self._clock = clock
 
     def clear_queue(self, command: Command) -> Mapping[str, object]:
-        """Back up and remove every pending job without an event since the command; the inbox is in the queue by now."""
+        """Back up and remove every pending job without an event since the command; the inbox was queued before."""
         jobs = [job for job in self._queue.jobs() if job.last_event_at < command.at]
         entries = [
             entry for entry in inbox.list_entries(self._directory, self._clock.now())[0]

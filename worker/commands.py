@@ -37,7 +37,7 @@ class CommandRefused(Exception):  # noqa: N818 - named as what the task is told
 
 
 class Commands:
-    """Serves the commands of a data directory. `handlers`: by the command's word (`Command.what`)."""
+    """Serves the commands of a data directory. `handlers`: by command name (`Command.what`)."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Commands:
             os.unlink(entry.path)  # its task was killed while it wrote the command
             return 0
         try:
-            claimed = inbox.claim(entry)  # the task may withdraw it: whoever renames or deletes it first decides
+            claimed = inbox.claim(entry)  # the task may withdraw it: the first to rename or delete it wins
         except FileNotFoundError:
             return 0
         command = self._read(claimed)

@@ -124,8 +124,8 @@ class FanOut:
         self._log = log
         self._refused_retry_s = clock.interval(REFUSED_RETRY_S)
         self._entities: list[inbox.Entry] = []
-        self._refused: dict[_Event, float] = {}  # by event whose scenes Stash failed to list: when to ask again
-        self._cursors: dict[_Event, _Cursor] = {}  # of events that are queued in part
+        self._refused: dict[_Event, float] = {}  # when to ask again, by event whose scenes Stash failed to list
+        self._cursors: dict[_Event, _Cursor] = {}  # of partly queued events
 
     @property
     def is_due(self) -> bool:

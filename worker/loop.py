@@ -37,7 +37,7 @@ INBOX_POLL_S = 0.07
 # The longest wait before everything else is checked: the circuit, which a Health Check may have changed, abandoned
 # files, the plugin's manifest.
 LONGEST_WAIT_S = 1.0
-# How often to try again while the disk refuses to store anything. Scaled.
+# How often to try again while nothing can be stored. Scaled.
 STORAGE_RETRY_S = 1.0
 
 
@@ -77,8 +77,8 @@ class SyncWorker:
             link=parts.stash, worker_file=parts.worker_file, on_new_settings=self._apply_settings, clock=parts.clock,
             log=parts.log,
         )  # fmt: skip
-        # A worker died during a job, perhaps because of another scene in its batch: so the scenes of as many jobs are
-        # read one by one, lest the next batch kills this worker too.
+        # If a worker died during a job, another scene in its batch may have been the cause. So the scenes of as many
+        # jobs are read one by one; otherwise the next batch may kill this worker too.
         self._single_reads_left = BATCH if parts.queue.had_in_flight else 0
         self._has_news = False
         self._idle_since = self._clock.monotonic()
@@ -157,14 +157,14 @@ class SyncWorker:
         try:
             outcome = self._settle(job, outcome, scene, ticket)
         finally:
-            self._queue.release(job.scene_id)  # no longer in progress, even if the disk refused the decision
+            self._queue.release(job.scene_id)  # no longer in progress, even if the decision could not be stored
         self._report.log_outcome(job, outcome, scene, took_s=self._clock.now() - began_at)
         self._idle_since = self._clock.monotonic()
         self._parts.worker_file.jobs_done += 1
         return outcome
 
     def _settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
-        """Settle the job. A bug in doing so counts as the job's, lest it crash every new worker too."""
+        """Settle the job. A bug in doing so counts as the job's, or it would crash every new worker too."""
         try:
             return self._settlement.settle(job, outcome, scene, ticket)
         except (LocalStorage, OSError):

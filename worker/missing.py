@@ -123,8 +123,8 @@ class MissingScenes:
         judgement = self._ledger.judgement_of(scene_id)
         if not is_dead and judgement in (None, Judgement.DEAD):
             return False
-        # RECOVERY always reads the item: a pushed scene went to one that only looked like its own, which only Plex can
-        # tell. The next settlement of the scene removes its dead letter, whatever the outcome.
+        # RECOVERY always reads the item: the scene may have been pushed to one that only looked like its own, and only
+        # Plex can tell. The next settlement of the scene removes its dead letter, whatever the outcome.
         is_missing = judgement is Judgement.MISSING
         self._queue.add(new_job(scene_id, Reason.SYNC if is_missing and not is_dead else Reason.RECOVERY, now))
         return True

@@ -1,4 +1,4 @@
-"""The parts of a worker, the interface of its background work, and the reasons for which it ends."""
+"""The parts of a worker, the interface of its background work, and the reasons why it ends."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Parts:
 
 
 def due_time(planned_at: float, now: float, max_delay_s: float) -> float:
-    """`planned_at`, or `now` if that is more than `max_delay_s` ahead, since then the clock was set back."""
+    """`planned_at`, or `now` if that is more than `max_delay_s` ahead: the clock must have been set back."""
     return planned_at if planned_at - now <= max_delay_s else now
 
 
@@ -62,7 +62,7 @@ class BackgroundWork(Protocol):
     """Work done in short steps between jobs, never before an edit that a user waits for.
 
     The worker has three of its own: locking pictures, catch-up, and the look for missing scenes. The command line
-    passes in the rest, which lies in higher layers and imports the worker.
+    passes in the rest, which belongs to higher layers and imports the worker.
     """
 
     def due_at(self, now: float) -> float | None:
@@ -87,7 +87,7 @@ class RequestedWork(BackgroundWork, Protocol):
 
     @property
     def is_running(self) -> bool:
-        """Whether work is left, even if only for later. The worker stays until none is."""
+        """Whether work is left, even if only for later. The worker stays until none is left."""
 
     def commands(self) -> Mapping[str, Handler]:
-        """The handlers of its commands, by the command's word (`Command.what`)."""
+        """The handlers of its commands, by command name (`Command.what`)."""

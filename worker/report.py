@@ -22,7 +22,7 @@ class Report:
         self._log = log
 
     def log_outcome(self, job: Job, outcome: Outcome, scene: Scene | None, *, took_s: float) -> None:
-        """Log how a try ended, unless it failed (see `log_decision`)."""
+        """Log how an attempt ended, unless it failed (see `log_decision`)."""
         name, items = describe(job, scene), ", ".join(map(str, outcome.rating_keys))
         if outcome.verdict is Verdict.PUSHED:
             self._log.info("%s is in Plex now (item %s, %.0f ms)", name, items, took_s * 1000)

@@ -215,7 +215,7 @@ def watch_manifest(path: str, log: logging.Logger) -> Callable[[], LeaveReason |
 
 
 def _retake_lock(leave: LeaveReason | None, directory: str, clock: Clock) -> int | None:
-    """Take the lock again if an entry came in before it was released: whoever wrote it saw the lock held.
+    """Take the lock again if an entry came in before it was released: its writer saw that a worker held the lock.
 
     Not after an error, an update or a removal, which would make it spin. It tries for a moment, since a task may hold
     the lock to probe it. None if another worker has it.

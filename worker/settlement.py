@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Settlement:
-    """Settles the jobs of one worker. Raises LocalStorage if the disk refuses a change."""
+    """Settles the jobs of one worker. Raises LocalStorage if a change cannot be stored."""
 
     def __init__(self, parts: Parts, report: Report) -> None:
         self._clock = parts.clock

@@ -68,7 +68,7 @@ class StashWatch:
 
     @property
     def is_away(self) -> bool:
-        """Whether Stash failed to answer the last request, other than for its settings."""
+        """Whether Stash failed to answer the last request, not counting those for settings."""
         return self._away_since is not None
 
     @property

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sim.faults import Request
 
-INVALID_TOKEN = 498  # of plex.tv's short-lived tokens; no status of HTTP
+INVALID_TOKEN = 498  # for plex.tv's short-lived tokens; not one of HTTP's statuses
 PAGE_START, PAGE_SIZE = "X-Plex-Container-Start", "X-Plex-Container-Size"
 
 
@@ -54,7 +54,7 @@ class PlexAnswer:
 
 
 def refusal(status: int) -> PlexAnswer:
-    """An error in Plex's form: a page of HTML, even for those who asked for XML."""
+    """An error in Plex's form: a page of HTML, even for clients that asked for XML."""
     title = "Invalid Token" if status == INVALID_TOKEN else HTTPStatus(status).phrase
     page = f"<html><head><title>{title}</title></head><body><h1>{status} {title}</h1></body></html>"
     return PlexAnswer(status=status, body=page.encode(), content_type="text/html")

@@ -101,7 +101,7 @@ def edited_facts(facts: Facts, edit: Edit, tags: TagTable, section_key: int, ord
 
 
 def _without_removed(facts: Facts, edit: Edit, tags: TagTable, section_key: int) -> Facts:
-    """Take tags off the item, and with them what it says of these people: role and tagKey."""
+    """Remove tags from the item, along with what it says about these people: role and tagKey."""
     by_kind, roles, tag_keys = dict(facts.tags), dict(facts.roles), dict(facts.tag_keys)
     for kind, names in edit.removed.items():
         gone = {tag.id for name in names if (tag := tags.find(kind, section_key, name))}
@@ -113,7 +113,7 @@ def _without_removed(facts: Facts, edit: Edit, tags: TagTable, section_key: int)
 
 
 def _with_added(facts: Facts, edit: Edit, tags: TagTable, section_key: int) -> Facts:
-    """Add tags behind those that are there; one that is there keeps its place, its role too unless one is given."""
+    """Append tags; one that is already there keeps its place, and its role unless a new one is given."""
     by_kind, roles, tag_keys = dict(facts.tags), dict(facts.roles), dict(facts.tag_keys)
     for kind, added in edit.added.items():
         ids = list(by_kind.get(kind, ()))
@@ -161,7 +161,7 @@ def refreshed(item: Item, now: int) -> Item:
 
 
 def _kept_tag_keys(item: Item, kept: Iterable[str]) -> dict[int, str]:
-    """Those of the agent, but of the tags of locked kinds those that the item has."""
+    """The agent's tagKeys, but the item's own for tags of locked kinds."""
     locked = {tag_id for kind in kept for tag_id in item.facts.tags.get(kind, ())}
     agent = {tag_id: key for tag_id, key in item.agent.tag_keys.items() if tag_id not in locked}
     return {**agent, **{tag_id: key for tag_id, key in item.facts.tag_keys.items() if tag_id in locked}}

@@ -1,4 +1,4 @@
-"""Items in the words of a test: what it specifies, and what it sees."""
+"""Items as tests write them and see them."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ class PlexLibrary:
                     self.rate(rating_key, rating_of(edit.values["userRating"]), account_id=account_id)
 
     def edit_by_hand(self, rating_key: int, edit: Edit) -> None:
-        """Apply a person's edit in Plex's own pages: whoever stays on a list keeps role and tagKey."""
+        """Apply a person's edit in Plex's own pages: people who stay on a list keep role and tagKey."""
         with self.lock:
             before = self._items[rating_key].facts
             item = edited(self._items[rating_key], edit, self.tags, self.now, TagOrder.REMOVE_FIRST)

@@ -174,7 +174,7 @@ class Credit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """The values of an item in a test's words; what is empty is not set."""
+    """The values of an item as a test writes them; what is empty is not set."""
 
     title: str = ""
     title_sort: str = ""

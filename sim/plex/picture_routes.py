@@ -1,4 +1,4 @@
-"""The posters and backgrounds of an item: what there is, uploads, the choice of one."""
+"""The posters and backgrounds of an item: listing, uploading and selecting them."""
 
 from __future__ import annotations
 

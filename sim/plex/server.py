@@ -79,7 +79,7 @@ class PlexHandler(Handler):
         except _Lost:
             self.close_connection = True
             return
-        # First, so that a client with the answer finds it in the log.
+        # Before the answer is sent, so that a client that has it finds it in the log.
         service.log.answered(number, answer.status)
         self._send(answer, share)
 

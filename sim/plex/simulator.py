@@ -1,11 +1,11 @@
-"""A simulated Plex Media Server over HTTP, including its awkward sides, for tests and the demonstration.
+"""A simulated Plex Media Server over HTTP, quirks included, for tests and the demonstration.
 
     with PlexSim(token="t0k3n") as plex:
         movies = plex.add_section("Movies", locations=["/media"])
         key = plex.add_item(movies, files=[("/media/a.mp4", 1000)], genres=("Drama",))
         plex.fault(Fault.dropped(after=True), method="PUT", times=1)
 
-The docstrings of the modules in `sim/plex/` say where Plex surprises.
+The docstrings of the modules in `sim/plex/` say where Plex behaves unexpectedly.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ class PlexSim:
 
     @property
     def port(self) -> int:
-        """Constant, also while nothing listens at it."""
+        """Constant, even while nothing listens on it."""
         return self._port.number
 
     @property
     def url(self) -> str:
-        """The base URL, without a slash at its end."""
+        """The base URL, without a trailing slash."""
         return f"http://{HOST}:{self.port}"
 
     @property

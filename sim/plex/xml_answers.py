@@ -29,8 +29,8 @@ _ESCAPES = str.maketrans(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """How items are answered: without the attributes and elements in `left_out`, without files for some accounts, and
-    with the values of these fields and tag kinds shown otherwise than they are stored.
+    """How items appear in answers: without the attributes and elements in `left_out`, without files for some accounts,
+    and with the values of the fields and tag kinds in `shown` displayed differently from how they are stored.
     """
 
     left_out: frozenset[str] = frozenset()

@@ -1,7 +1,7 @@
 """Starts a plugin's script as Stash does, writes its input, reads its output, and kills it.
 
-Standard output is read to its end, so any process that keeps it open is waited for. Standard error is read by lines of
-up to 64 KiB and closed when the script has ended. A kill hits the script only, not its children.
+Standard output is read to its end, so the host waits for any process that keeps it open. Standard error is read by
+lines of up to 64 KiB and closed when the script has ended. A kill hits the script only, not its children.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class StderrReader:
         self.has_given_up = len(self._rest) > LONGEST_LINE_BYTES
 
     def end(self) -> None:
-        """Take a last line without a line feed."""
+        """Take in a last line that has no line feed."""
         if self._rest and not self.has_given_up:
             self._line(self._rest.decode("utf-8", "replace"))
         self._rest = b""

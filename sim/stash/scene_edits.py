@@ -1,4 +1,4 @@
-"""What users do to scenes, and the hooks that this fires, none where Stash fires none."""
+"""What users do to scenes, and the hooks that this fires: none where Stash fires none."""
 
 from __future__ import annotations
 

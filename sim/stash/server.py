@@ -85,7 +85,7 @@ class _LostError(Exception):
 
 
 class StashHandler(Handler):
-    """A stop waits for no connection: a hook that runs in one may query Stash."""
+    """A stop does not wait for connections: a hook that runs in one may query Stash."""
 
     server: Server
     server_version = "Stash"
@@ -108,7 +108,7 @@ class StashHandler(Handler):
         request.status = reply.status
         self._send(reply, share)
 
-    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class names them so
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the base class's names
 
     def _read_question(self, request: StashRequest, body: bytes) -> None:
         with suppress(ValueError):
@@ -162,7 +162,7 @@ class StashHandler(Handler):
         return service.access.visitor(key, cookies[COOKIE_NAME].value if COOKIE_NAME in cookies else "")
 
     def _refusal(self, request: StashRequest, visitor: Visitor) -> Reply:
-        """A wrong key, and GraphQL, get a bare 401; everything else is redirected to the login page."""
+        """A wrong key gets a bare 401, and so does GraphQL; everything else is redirected to the login page."""
         if visitor.by == "key" or request.path == "/graphql":
             return Reply(status=401, headers=(("WWW-Authenticate", "FormBased"),))
         target = f"/login?returnURL={quote(self.path, safe='')}"

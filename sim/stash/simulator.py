@@ -198,7 +198,7 @@ class StashSim(StashUser):
         more_files: tuple[tuple[str, int], ...] = (),
         **fields: Any,
     ) -> int:
-        """Add a scene from before the plugin's time, with entities by name and other fields as in `SimulatedScene`."""
+        """Add a scene older than the plugin, with entities by name and other fields as in `SimulatedScene`."""
         files = [] if path is None else [(path, size), *more_files]
         with self.library.lock:
             on_disk = [(each, size, self._disk.put(each, size).oshash) for each, size in files]
@@ -241,11 +241,11 @@ class StashSim(StashUser):
         self._disk.remove(path)
 
     def scan(self) -> StashJob:
-        """Take in what is new on disk, several files at a time."""
+        """Add what is new on disk, several files at a time."""
         return self._run_job("mutation { job: metadataScan(input: {}) }")
 
     def clean(self) -> StashJob:
-        """Forget what is gone from disk."""
+        """Remove what is gone from disk."""
         return self._run_job("mutation { job: metadataClean(input: {dryRun: false}) }")
 
     def auto_tag(self) -> StashJob:

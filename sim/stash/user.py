@@ -24,7 +24,7 @@ class GraphQLRefusedError(Exception):
 
 
 class StashUser:
-    """The administrator, admitted by `key` and spared by faults. `port` is the simulated Stash's."""
+    """The administrator, admitted by `key` and not affected by faults. `port` is the simulated Stash's."""
 
     def __init__(self, port: int, key: str) -> None:
         self.url = f"http://{HOST}:{port}"

@@ -43,7 +43,7 @@ class FakeStash:
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """What the catch-up of one worker after another works with."""
+    """What the catch-ups of successive workers work with."""
 
     queue: JobQueue
     ledger: Ledger
@@ -93,7 +93,7 @@ def test_setting_the_clock_back_delays_no_pass(world: World, back_s: float) -> N
     world.run(catch_up)
     world.stash.times[1] = world.jump(-back_s) + 1
     world.jump(10)
-    world.run(catch_up)  # an installation in the future counts as one of now
+    world.run(catch_up)  # an installation in the future counts as happening now
     world.stash.times[2] = world.jump(60)
     world.jump(EVERY_S)
     assert 2 in world.run(catch_up)
@@ -102,7 +102,7 @@ def test_setting_the_clock_back_delays_no_pass(world: World, back_s: float) -> N
 def test_a_change_dated_in_the_future_hides_no_present_change(world: World) -> None:
     world.run(world.start())
     now = world.jump(60)
-    world.stash.times[0] = now + YEAR_S  # as an import may bring it
+    world.stash.times[0] = now + YEAR_S  # as an import may set it
     world.run(world.start())
     changed = range(1, 2 * PAGE)
     world.stash.times |= dict.fromkeys(changed, world.jump(2 * 86_400.0))

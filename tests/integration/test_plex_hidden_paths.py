@@ -59,7 +59,7 @@ def probed(hider: PathHider) -> Health:
 
 
 @pytest.mark.parametrize("path", ["/data/1.mp4", "/data/none.mp4"])
-def test_a_file_that_no_token_like_this_can_find_is_not_called_missing(finder: Finder, path: str) -> None:
+def test_a_file_that_such_a_token_cannot_find_is_not_called_missing(finder: Finder, path: str) -> None:
     with pytest.raises(PathsHidden, match="may not see the paths of the files") as raised:
         finder.find([(path, 1)], since=0)
     assert "owner" in str(raised.value)

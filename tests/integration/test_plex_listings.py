@@ -1,4 +1,4 @@
-"""Servers that page, sort or answer lists of keys differently from a usual Plex."""
+"""Servers that page, sort or answer lists of keys differently from a typical Plex."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pages(
 ) -> Callable[[bytes, socket.socket], None]:
     """A listing of items 1, 2, ... with these values of `updatedAt`, in this order for any `sort`.
 
-    `most`: the largest page that the server gives; where it is given, a page says its offset.
+    `most`: the largest page that the server returns; if given, each page states its offset.
     """
     videos = [f'<Video ratingKey="{key}" updatedAt="{time}"/>' for key, time in enumerate(times, 1)]
 

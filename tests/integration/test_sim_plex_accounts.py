@@ -1,4 +1,4 @@
-"""Who may do what at the simulated Plex: owner, shared and home users, expired tokens; and whose a rating is."""
+"""Who may do what in the simulated Plex: owner, shared and home users, expired tokens; and who owns a rating."""
 
 from __future__ import annotations
 

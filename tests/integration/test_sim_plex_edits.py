@@ -187,7 +187,7 @@ def test_people_of_an_item_are_shown_as_recorded_servers_show_them(plex: PlexSim
     assert [role.attrib for role in listed.findall("Role")] == [{"tag": "Ann"}, {"tag": "Bob"}]
 
 
-def test_values_can_be_shown_otherwise_than_they_are_stored(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_values_can_be_shown_differently_from_how_they_are_stored(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex, originally_available_at="2004-03-01", genres=("drama",), actors=("ann",), studio="s")
     plex.quirks.shown |= {"originallyAvailableAt": days_later(-1), "genre": str.title, "actor": str.upper}
     for movie in (fetch(key), connect(plex).library.section("Movies").all()[0]):

@@ -1,4 +1,4 @@
-"""What the simulated Plex, or a proxy before it, refuses for its length or its form."""
+"""What the simulated Plex, or a proxy in front of it, refuses because of its length or its form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The listings of the simulated Plex: few tags, filters, pages, scans; and that 100,000 items are no burden."""
+"""The listings of the simulated Plex: few tags, filters, pages, scans; and what a page of 100,000 items costs."""
 
 from __future__ import annotations
 

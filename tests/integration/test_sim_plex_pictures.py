@@ -50,7 +50,7 @@ def test_the_key_of_an_upload_is_the_hash_of_its_bytes_so_the_same_bytes_are_one
     assert [art.key for art in plex.item(key).arts] == [names["arts"]]
 
 
-def test_an_upload_is_selected_and_locks_and_so_does_a_choice(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_an_uploaded_or_chosen_picture_is_selected_and_locked(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex)
     fetch(key).uploadPoster(filepath=io.BytesIO(b"picture"))
     assert plex.item(key).locked == {"thumb"}
@@ -86,7 +86,7 @@ def test_an_unlocked_poster_goes_back_to_the_agents_own(plex: PlexSim, fetch: Ca
     assert [poster.selected for poster in fetch(key).posters()] == [True, False]
 
 
-def test_backgrounds_are_apart_from_posters(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
+def test_backgrounds_are_separate_from_posters(plex: PlexSim, fetch: Callable[[int], Any]) -> None:
     key = add(plex)
     fetch(key).uploadArt(filepath=io.BytesIO(b"wide"))
     item = plex.item(key)

@@ -1,4 +1,4 @@
-"""Libraries that come, go and come again at the simulated Plex, and what their agents say of an item."""
+"""Libraries that are added, deleted and recreated in the simulated Plex, and what their agents say about an item."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_deleted_library_takes_its_items_along_and_its_key_is_never_used_again
     assert plex.add_section("More") == second + 1
 
 
-def test_a_library_made_again_has_another_key_and_so_have_its_items(plex: PlexSim) -> None:
+def test_a_recreated_library_and_its_items_have_new_keys(plex: PlexSim) -> None:
     old = plex.add_section("Movies", locations=["/media"])
     key = plex.add_item(old, files=[("/media/a.mp4", 1)], studio="agent", collections=("C",))
     plex.edit_by_hand(key, title="By hand", studio="by hand")

@@ -143,7 +143,7 @@ def test_a_stop_kills_the_script_at_once_but_not_its_child(tmp_path: Path) -> No
 
 
 def test_a_client_that_leaves_kills_the_running_hook_and_prevents_the_rest(tmp_path: Path) -> None:
-    """Everything is stored nevertheless; the scenes after the killed hook get none."""
+    """Everything is stored nevertheless; the scenes after that of the killed hook get no hook."""
     with StashSim(plugin=plugin_of(tmp_path, "time.sleep(60)")) as stash:
         for path in TWO_SCENES:
             stash.add_scene(path)
@@ -174,7 +174,7 @@ def test_one_task_runs_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_scan_runs_several_hooks_at_a_time_and_a_bulk_edit_one(tmp_path: Path) -> None:
-    """A hook waits for a second one beside it: for as long as it takes in the scan, for a moment in the bulk edit."""
+    """A hook waits for another to run alongside: as long as that takes in the scan, briefly in the bulk edit."""
     (tmp_path / "started").mkdir()
     script = f"""
         folder = {str(tmp_path / "started")!r}

@@ -171,7 +171,7 @@ def test_json_round_trip_preserves_every_field() -> None:
     assert from_json(Counted, json.loads(json.dumps(to_json(FULL)))) == FULL
 
 
-def test_refusing_disk_raises_an_error_that_says_which_file_and_what_to_do(tmp_path: Path) -> None:
+def test_disk_error_says_which_file_and_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "state.json").mkdir()
     with pytest.raises(LocalStorage, match=r"cannot read .*state\.json: Is a directory\. Make room"):
         make_state_file(tmp_path).update(lambda _: FULL)

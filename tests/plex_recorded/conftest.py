@@ -1,4 +1,4 @@
-"""Tests against recorded answers of real Plex servers; `PLEXSYNC_TEST_RECORDED` names their folder, else they skip."""
+"""Tests against recorded answers of real Plex servers; skipped unless `PLEXSYNC_TEST_RECORDED` names their folder."""
 
 from __future__ import annotations
 

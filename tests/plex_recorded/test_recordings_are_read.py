@@ -1,4 +1,4 @@
-"""The plugin reads all of what real Plex servers answered."""
+"""The plugin reads everything that real Plex servers answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A token that may not see the paths of files: said to be that, everything waits, nothing is given up."""
+"""A token that may not see the paths of files: PlexSync says so, everything waits, nothing is given up."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_every_edit_waits_and_arrives_as_soon_as_paths_are_seen(world: OutageWor
     assert sum(WORDS in problem for problem in world.problems() if "PAUSED" in problem) <= 2  # in both logs
 
 
-def test_no_task_takes_the_whole_library_for_missing(world: OutageWorld, hider: PathHider) -> None:
+def test_no_task_reports_the_whole_library_as_missing(world: OutageWorld, hider: PathHider) -> None:
     assert hider.hides
     scenes = world.add_scenes(40, title="Title")
     assert WORDS in str(run_task(world, "preview").error)

@@ -1,4 +1,4 @@
-"""However little the server takes in one request line, everything arrives, and the long text as far as it can."""
+"""However short the request lines that the server accepts, everything arrives, and as much of a long text as fits."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ def test_a_field_that_a_proxy_rejects_does_not_keep_the_others_out(world: Plugin
 
 
 @pytest.mark.parametrize("order", TagOrder, ids=lambda order: order.name)
-def test_the_parts_that_others_play_survive_every_change_of_ours(world: PluginWorld, order: TagOrder) -> None:
+def test_the_roles_of_other_actors_survive_every_change_of_ours(world: PluginWorld, order: TagOrder) -> None:
     world.plex.quirks.tag_order = order
     (scene,) = world.add_scenes(1, title="t")
     others = {f"Agent {number:02d}": f"part {number}" for number in range(22)}
     cast = tuple(Credit(name=name, role=part, tag_key=f"5d{name}") for name, part in others.items())
     world.plex.edit_by_hand(world.keys[scene], actors=cast)
     people = {name: str(world.stash.add_entity("performer", name)) for name in ("Amy", "Bea", "Cid", "Dan")}
-    # Stash lists performers by name, so who comes in between has to stand in between.
+    # Stash lists performers by name, so a performer added later may belong between the others.
     for ours in (["Bea", "Dan"], ["Amy", "Bea", "Dan"], ["Bea", "Cid", "Dan"], ["Amy", "Cid"], sorted(people)):
         titled(world, scene, performer_ids=[people[name] for name in ours])
         item = world.item(scene)

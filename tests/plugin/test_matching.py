@@ -72,7 +72,7 @@ def titles(world: PluginWorld, ids: Sequence[int]) -> dict[int, str]:
 
 
 def written(world: PluginWorld) -> list[int]:
-    """Rating keys in the order of the PUTs. One that occurs twice was taken for another item's."""
+    """Rating keys in the order of the PUTs. One that occurs twice also got the edit of another scene."""
     return [key for request in world.plex.requests if request.method == "PUT" for key in request.rating_keys]
 
 

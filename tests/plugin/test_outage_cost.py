@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 MEASURED_S = 4.0
 MEASURED_TIMES = 3
-MOST_CPU = 0.01
-MOST_RSS_BYTES = 60_000_000
+MAX_CPU = 0.01
+MAX_RSS_BYTES = 60_000_000
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def cpu_share(pid: int) -> float:
         before, began = cpu_s(pid), time.monotonic()
         time.sleep(MEASURED_S)
         share = (cpu_s(pid) - before) / (time.monotonic() - began)
-        if share < MOST_CPU:
+        if share < MAX_CPU:
             break
     return share
 
@@ -64,8 +64,8 @@ def test_a_worker_that_waits_out_an_outage_costs_next_to_nothing(world: OutageWo
     state = world.state_file("recovery_state")
     world.write_state_file("recovery_state", {**state, "next_check_at": time.time() + 60})
     pid = world.wait_for_worker()
-    assert cpu_share(pid) < MOST_CPU
-    assert rss_bytes(pid) < MOST_RSS_BYTES
+    assert cpu_share(pid) < MAX_CPU
+    assert rss_bytes(pid) < MAX_RSS_BYTES
 
 
 def test_an_idle_worker_writes_nothing_and_costs_next_to_nothing(world: OutageWorld) -> None:
@@ -75,6 +75,6 @@ def test_an_idle_worker_writes_nothing_and_costs_next_to_nothing(world: OutageWo
     world.wait_until(lambda: world.state_file("worker").get("doing") == "idle", "an idle worker")
     pid = world.wait_for_worker()
     before = written_bytes(pid)
-    assert cpu_share(pid) < MOST_CPU
+    assert cpu_share(pid) < MAX_CPU
     assert written_bytes(pid) == before
-    assert rss_bytes(pid) < MOST_RSS_BYTES
+    assert rss_bytes(pid) < MAX_RSS_BYTES

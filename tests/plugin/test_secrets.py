@@ -89,9 +89,9 @@ def context_of(content: bytes, needle: bytes) -> bytes:
 
 
 def everything(world: PluginWorld) -> Iterator[tuple[str, bytes]]:
-    """Where it comes from, and content: all that PlexSync wrote or shows, but for the files that hold the connection.
+    """(source, content) of all that PlexSync wrote or shows, except the files that hold the connection.
 
-    Asserts on the way that only the owner can read each file.
+    Also asserts that only the owner can read each file.
     """
     for path in files_below(world.directory):
         with suppress(FileNotFoundError):  # the worker is alive, and replaces files

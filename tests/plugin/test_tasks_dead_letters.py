@@ -21,7 +21,7 @@ def status(world: PluginWorld) -> dict[str, Any]:
 
 
 def bury(world: PluginWorld, count: int = 1) -> list[int]:
-    """Scenes on whose items Plex always fails, once they are dead letters. Fewer than five, so there is no outage."""
+    """Make dead letters of new scenes on whose items Plex always fails. Fewer than five, so there is no outage."""
     scenes = world.add_scenes(count)
     world.configure(max_retries=1)
     for scene in scenes:
@@ -82,7 +82,7 @@ def test_dead_letters_of_an_outage_are_recovered_once(after_outage: PluginWorld)
     outage = status(world)["outages"][-1]
     assert run_task(world, "recover_outage_jobs", error_types="all").output["recovered"] == 0  # failed after it
     move_into_outage(world, outage)
-    none = run_task(world, "recover_outage_jobs")  # of PlexServerDown there is none
+    none = run_task(world, "recover_outage_jobs")  # there is none of PlexServerDown
     assert (none.output["recovered"], none.output["outage"], none.output["other_types"]) == (0, outage["id"], 2)
     assert "2 of other classes than PlexServerDown" in none.said
     first = run_task(world, "recover_outage_jobs", error_types="plexservererror", outage=str(outage["id"]))
@@ -136,5 +136,5 @@ def move_into_outage(world: PluginWorld, outage: dict[str, Any]) -> None:
     at = outage["started_at"] + outage["duration_s"] / 2
     with closing(sqlite3.connect(world.directory / "sync_state.db", timeout=10)) as database, database:
         database.execute("UPDATE dead_letter SET failed_first_at = ?, failed_last_at = ?", (at, at))
-        # Otherwise catch-up, on a slow machine, queues those once more that failed within the second of their edit.
+        # Otherwise catch-up, on a slow machine, queues again those that failed within the second of their edit.
         database.execute("UPDATE scene SET settled_at = settled_at + 10")

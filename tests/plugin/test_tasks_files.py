@@ -1,4 +1,4 @@
-"""What lies in the data directory after some work, and what is in its state files, stands in docs/reference.md."""
+"""docs/reference.md names every file that is in the data directory after some work, and every key of a state file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.task_runs import run_task
 if TYPE_CHECKING:
     from tests.support.plugin_world import PluginWorld
 
-# There for moments, for want of packages, or after much more work than here.
+# There only for a moment, only while packages are missing, or only after much more work than here.
 SELDOM: Final = (
     PACKAGES, f"{PACKAGES}/install.lock", PACKAGES_NOTE, STORAGE_CHECK, "plexsync.log.<number>",
     f"queue/inbox/{inbox.CLAIMED}<name>", f"{inbox.TEMPORARY}<name>",
@@ -28,13 +28,13 @@ def documented_names() -> list[str]:
 
 
 def fits(name: str, path: str) -> bool:
-    """Whether a documented name, which may hold `<word>` for anything, is that of a path or of its last part."""
+    """Whether a documented name, in which `<word>` stands for anything, fits the path or its last part."""
     pattern = re.sub(r"<\w+>", ".+", re.escape(name))
     return any(re.fullmatch(pattern, each) for each in (path, path.rpartition("/")[2]))
 
 
 def work(world: PluginWorld) -> None:
-    """An outage, a clear and a restore, a reconciliation, a damaged state file, and a stranger in the inbox."""
+    """An outage, a clear and a restore, a reconciliation, a damaged state file, and a foreign file in the inbox."""
     scene = world.add_scene(title="pushed")
     run_task(world, "sync_all")
     run_task(world, "reconcile_all")

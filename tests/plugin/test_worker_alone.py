@@ -134,7 +134,7 @@ def connection_of(world: PluginWorld) -> bytes:
 
 
 def test_a_new_cookie_with_each_save_costs_the_worker_no_memory(make_world: MakeWorld) -> None:
-    """Stash hands out a new session cookie each second; each of them used to cost 2 MB for good."""
+    """Stash hands out a new session cookie each second; each of them used to cost 2 MB permanently."""
     world = make_world(time_scale=1)  # on a busy machine a faster clock lets the worker exit between two saves
     (scene,) = world.add_scenes(1, title="t")
     world.stash.protect("admin", "p4ssw0rd")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.plugin_world import DOOR, ROOMS, ROOT
+from tests.support.plugin_world import ENTRY_POINT, ROOMS, ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +96,7 @@ def own_plugin(make_world: MakeWorld, tmp_path: Path) -> PluginWorld:
     for room in ROOMS:
         if (ROOT / room).is_dir():
             shutil.copytree(ROOT / room, plugin / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in DOOR:
+    for name in ENTRY_POINT:
         shutil.copy2(ROOT / name, plugin / name)
     return make_world(plugin=plugin, time_scale=1)
 

@@ -1,4 +1,4 @@
-"""The simulated Stash behaves as the real one: the same operations on both; answers and plugin inputs are compared.
+"""The simulated Stash behaves like the real one: both get the same operations; answers and plugin inputs are compared.
 
 Needs `PLEXSYNC_TEST_STASH`, the path of a Stash executable, and ffmpeg.
 """

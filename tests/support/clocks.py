@@ -9,7 +9,7 @@ from local.clock import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetClock(Clock):
-    """Tells the last of `times`; `set` appends to them."""
+    """Returns the last of `times`; `set` appends to them."""
 
     times: list[float] = field(default_factory=lambda: [1_700_000_000.0])
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def full_disk(pid: int = 0, *, most_bytes: int = 0) -> Iterator[None]:
     """Keep this process (0: our own) from writing to files beyond `most_bytes`.
 
-    The limit for file sizes does it (EFBIG instead of ENOSPC); Python ignores the signal that comes with it.
+    Uses the limit on file sizes (EFBIG instead of ENOSPC); Python ignores the signal that comes with it.
     """
     limits = resource.prlimit(pid or os.getpid(), resource.RLIMIT_FSIZE)
     resource.prlimit(pid or os.getpid(), resource.RLIMIT_FSIZE, (most_bytes, limits[1]))

@@ -1,4 +1,4 @@
-"""A simulated Plex as a token sees it that may not see the paths of files."""
+"""A simulated Plex as seen with a token that may not see the paths of files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILE = re.compile(rb' file="[^"]*"')
 
 
 class PathHider:
-    """Passes requests on to the simulated Plex. `hides`: whether it takes the paths out of the answers."""
+    """Passes requests on to the simulated Plex. `hides`: whether it removes the paths from the answers."""
 
     def __init__(self, plex: PlexSim) -> None:
         self.hides = True

@@ -1,4 +1,4 @@
-"""Plex libraries in memory for the finder, and what their items are found by."""
+"""In-memory Plex libraries for the finder, and look-ups in them."""
 
 from __future__ import annotations
 

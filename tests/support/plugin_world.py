@@ -36,7 +36,7 @@ PATIENCE_S = 40.0
 POLL_S = 0.01
 # The files of PlexSync, for a copy that a test may update or remove.
 ROOMS = ("hooks", "local", "plex", "stash", "store", "outages", "push", "tasks", "worker", "reconciliation")
-DOOR = ("plexsync.py", "plexsync.yml", "requirements.txt")
+ENTRY_POINT = ("plexsync.py", "plexsync.yml", "requirements.txt")
 _UNSETTLED = "SELECT data FROM ack_queue_default WHERE status < 5"
 
 
@@ -228,7 +228,7 @@ class PluginWorld:
 
     @contextmanager
     def no_worker(self) -> Iterator[None]:
-        """Hold the lock, so that hooks believe in a worker and their inbox files stay where they are."""
+        """Hold the lock, so that hooks believe a worker is running and their inbox files stay where they are."""
         inbox.prepare(str(self.directory))
         descriptor = lock.try_take(str(self.directory))
         assert descriptor is not None, "a worker holds the lock"
@@ -280,7 +280,7 @@ class PluginWorld:
         return own + [line.text for line in self.stash.log if line.level in {"warning", "error"}]
 
     def wait_until(self, condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
-        """Poll a condition; raises AssertionError with all that helps to diagnose the failure."""
+        """Poll a condition; raises AssertionError with everything that helps to diagnose the failure."""
         deadline = time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > deadline:

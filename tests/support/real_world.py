@@ -74,7 +74,7 @@ class RealWorld:
         self.stash.configure_plugin(PLUGIN, plex_url=self.plex.url, plex_token=TOKEN, **settings)
 
     def switch_plugin(self, *, on: bool) -> None:
-        """Enable or disable the plugin as Stash's page of plugins does."""
+        """Enable or disable the plugin as Stash's plugins page does."""
         query = "mutation($on: BoolMap!) { setPluginsEnabled(enabledMap: $on) }"
         self.stash.gql(query, {"on": {PLUGIN: on}})
 

@@ -48,7 +48,7 @@ def recorded_servers() -> dict[str, list[Path]]:
 
 
 class RecordedPlex:
-    """One server; it accepts any token. `writes` are the requests that are no GETs. They are refused with 403; with
+    """One server; it accepts any token. `writes` are the requests other than GETs. They are refused with 403; with
     `takes_edits`, edits and ratings of items are applied to the answers, in memory.
     """
 
@@ -144,7 +144,7 @@ class RecordedPlex:
         return _container(shown, {**self._containers[section], **place})
 
     def write(self, request: Request) -> int:
-        """The status of a request that is no GET."""
+        """The status of a request other than a GET."""
         self.writes.append(request)
         if not self.takes_edits or request.method != "PUT":
             return 403
@@ -175,7 +175,7 @@ class _RecordedHandler(Handler):
         request = Request(method=self.command, path=unquote(target.path), query=pairs, body_bytes=length)
         self._send(self.server.service.write(request))
 
-    do_POST = do_DELETE = do_PUT  # noqa: N815 - the base class names them so
+    do_POST = do_DELETE = do_PUT  # noqa: N815 - the base class's names
 
     def _send(self, status: int, body: bytes = b"") -> None:
         self.send_response(status)

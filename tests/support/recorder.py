@@ -1,6 +1,6 @@
 """Installs the recorder plugin: its script is in tests/stash/recorder, its manifest is written here.
 
-The manifest is not in the tree, because Stash loads every .yml below its plugins folder as a plugin, also from a
+The manifest is not in the tree, because Stash loads every .yml below its plugins folder as a plugin, even one in a
 checkout there.
 """
 

@@ -36,7 +36,7 @@ def headings_in(document: Path, section: str) -> list[str]:
 def rows_under(document: Path, heading: str, first_column: str = "") -> list[list[str]]:
     """The cells of the tables between a heading and the next one, without their heads.
 
-    `first_column`: only of the table whose first column has this name.
+    `first_column`: only the table whose first column has this name.
     """
     text = re.split(rf"^#+ {re.escape(heading)}$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
     rows: list[list[str]] = []
@@ -48,7 +48,7 @@ def rows_under(document: Path, heading: str, first_column: str = "") -> list[lis
 
 
 def keys_under(document: Path, heading: str) -> dict[str, str]:
-    """The type of each key, by its path, that a table of keys names."""
+    """By path, the type of each key in a table of keys."""
     rows = rows_under(document, heading, "key")
     found = {in_code_marks(key)[0]: kind for key, kind, *_ in rows}
     assert len(found) == len(rows), f"a key is named twice under {heading}"
@@ -56,7 +56,7 @@ def keys_under(document: Path, heading: str) -> dict[str, str]:
 
 
 def keys_of(kind: Any, path: str = "") -> dict[str, str]:
-    """The same as the program has it: of a dataclass, those of the dataclasses inside it included."""
+    """The same for a dataclass of the program, including the keys of dataclasses inside it."""
     hints, found = get_type_hints(kind), dict[str, str]()
     for each in fields(kind):
         hint, key = hints[each.name], f"{path}{each.name}"

@@ -49,7 +49,7 @@ def list_files() -> list[str]:
 
 
 def imports_of(source: Source) -> Iterator[tuple[int, str]]:
-    """Line and full dotted name of everything that is imported, wherever it is and whoever it is for."""
+    """Line and full dotted name of everything imported, even inside functions, for type checkers only, or by a call."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -71,7 +71,7 @@ def dotted_name(node: ast.expr) -> str:
 
 
 def uses_of(source: Source) -> Iterator[tuple[int, str]]:
-    """Imports, and what is used of imported modules by its full name, whatever the module is called here."""
+    """Imports, and uses of names in imported modules, by full name even if the module was imported under another."""
     called: dict[str, str] = {}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):

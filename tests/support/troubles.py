@@ -45,9 +45,7 @@ class Trouble:
         return lambda: world.plex.heal(rule)
 
     def begin_in_a_put(self, world: PluginWorld, edit: Callable[[], None]) -> Callable[[], None]:
-        """Begin with the PUT of this edit, which takes effect while its answer is lost; returns once the PUT has
-        come.
-        """
+        """Begin with the PUT of this edit, which takes effect but whose answer is lost; returns once it has arrived."""
         begun = threading.Event()
 
         def from_now_on(request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""Makes wheels of invented packages, and requirement files that pin them, so that tests of pip need no index."""
+"""Makes wheels of made-up packages, and requirements files that pin them, so that tests of pip need no index."""
 
 from __future__ import annotations
 

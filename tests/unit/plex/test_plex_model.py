@@ -63,7 +63,7 @@ def test_a_file_is_not_taken_for_such_a_version_because_of_its_name() -> None:
         ("", False),
     ],
 )
-def test_an_item_whose_files_all_lack_a_path_is_told_from_one_without_files(media: str, *, is_hidden: bool) -> None:
+def test_an_item_whose_files_all_lack_a_path_is_not_one_without_files(media: str, *, is_hidden: bool) -> None:
     container = ET.fromstring(f'<MediaContainer><Video ratingKey="7">{media}</Video></MediaContainer>')
     assert parse_lean_items(container, 1)[0].has_hidden_files is is_hidden
     assert parse_items(container)[0].has_hidden_files is is_hidden

@@ -98,7 +98,7 @@ def test_a_rule_applies_to_long_paths_in_either_spelling() -> None:
         assert map_path("/media/a.mp4", [("/media", prefix)]) == f"{prefix}{separator}a.mp4"
 
 
-def test_a_path_lies_in_a_share_that_is_spelled_otherwise() -> None:
+def test_a_path_lies_in_a_share_that_is_spelled_differently() -> None:
     assert is_inside("//nas/films/a.mp4", "\\\\NAS\\Films")
     assert is_inside("\\\\?\\UNC\\nas\\films\\a.mp4", "//nas/films")
     assert not is_inside("//nas/films/a.mp4", "//nas/other")

@@ -50,7 +50,7 @@ def test_collections_are_never_locked() -> None:
     assert sent_by(planned(an_item(), wanted(collections=("C",)))) == (("collection[0].tag.tag", "C"),)
 
 
-def test_of_a_list_only_what_is_new_and_what_is_removed_is_sent() -> None:
+def test_only_added_and_removed_names_of_a_list_are_sent() -> None:
     item = an_item(genres=("Hand made", "Old, tag", "kept"))
     done = planned(item, wanted(genres=("New", "Kept")), owned(genres=("Old, tag", "Kept")))
     assert sent_by(done) == (
@@ -188,7 +188,7 @@ def test_lost_line_ends_cost_one_extra_push_at_most() -> None:
 
 
 def test_actors_that_plexsync_did_not_put_there_are_not_touched() -> None:
-    """Sent again, they might lose the part played, and removed and added again the link to the person's page."""
+    """Sending them again might lose the part played; removing and adding them again, the link to the person's page."""
     item = an_item(
         actors=("Batman's", "Seen"),
         roles=(
@@ -257,7 +257,7 @@ def test_an_intent_with_other_line_ends_than_plex_shows_has_not_arrived() -> Non
     ids=["turned", "renamed", "beside one by hand"],
 )
 @pytest.mark.parametrize("adds_first", [True, False])
-def test_actors_get_the_order_of_stash_behind_those_by_hand(
+def test_actors_follow_those_added_by_hand_in_the_order_of_stash(
     here: tuple[str, ...], stash: tuple[str, ...], after: tuple[str, ...], *, adds_first: bool
 ) -> None:
     item = an_item(actors=here)

@@ -1,6 +1,7 @@
-"""Answers of real Plex servers, read by the parsers. They lie where PLEXSYNC_TEST_RECORDED says; without it: skipped.
+"""Answers of real Plex servers, read by the parsers. PLEXSYNC_TEST_RECORDED names their folder.
 
-A file is named after what it answers: sections-*, all-* (a listing), metadata-* or posters-*.
+Without that variable the tests are skipped. A file is named after what it answers: sections-*, all-* (a listing),
+metadata-* or posters-*.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def paths_of(items: Iterable[LeanItem | PlexItem]) -> list[str]:
 
 
 def file_names(container: ET.Element) -> list[str]:
-    """Of the files that are no versions for devices."""
+    """The names of all files except versions for devices."""
     return [
         part.get("file", "")
         for media in container.iter("Media")

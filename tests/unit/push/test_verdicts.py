@@ -73,7 +73,7 @@ def test_every_pause_is_a_stop_of_the_drain() -> None:
 
 
 @pytest.mark.parametrize("verdict", [Verdict.PUSHED, Verdict.UNCHANGED, Verdict.SKIPPED, Verdict.GONE])
-def test_a_finished_try_removes_the_job(verdict: Verdict) -> None:
+def test_a_finished_attempt_removes_the_job(verdict: Verdict) -> None:
     assert decide(Outcome(verdict=verdict), job(), RULES, now=NOW, jitter=0.5).action is Action.FINISH
 
 
@@ -90,7 +90,7 @@ def test_a_failure_that_concerns_all_jobs_leaves_the_job_unchanged(verdict: Verd
     ("verdict", "tries"),
     [(Verdict.OWN_FAILURE, 5), (Verdict.BUG, 3), (Verdict.AMBIGUOUS, 1), (Verdict.REJECTED, 1)],
 )
-def test_a_job_that_keeps_failing_is_a_dead_letter_after_its_last_try(verdict: Verdict, tries: int) -> None:
+def test_a_job_that_keeps_failing_is_a_dead_letter_after_its_last_attempt(verdict: Verdict, tries: int) -> None:
     current, actions = job(), []
     for _ in range(tries):
         decision = decide(Outcome(verdict=verdict, text="why"), current, RULES, now=NOW, jitter=0.5)

@@ -41,7 +41,7 @@ def test_scope_argument_is_normalized_or_refused(given_scope: object, scope: str
 
 
 @pytest.mark.parametrize(("scope", "days"), [("24h", 1), ("7days", 7), ("1d", 1), ("30d", 30), ("3650d", 3650)])
-def test_scope_starts_so_many_days_ago(scope: str, days: int) -> None:
+def test_scope_starts_the_given_number_of_days_ago(scope: str, days: int) -> None:
     assert scope_start(scope, NOW) == NOW - days * DAY_S
 
 

@@ -113,7 +113,7 @@ each_failed_probe = pytest.mark.parametrize(
 
 
 class Probe:
-    """Always finds the same, and counts how often it was asked."""
+    """Always gives the same result, and counts how often it was asked."""
 
     def __init__(self, result: ProbeResult = PASSED) -> None:
         self.result = result
@@ -169,7 +169,7 @@ def test_a_failed_probe_overrides_errors_that_may_concern_all_jobs(
     assert probe.count == row.asks_probe
 
 
-def test_a_probe_that_fails_without_words_leaves_those_of_the_error() -> None:
+def test_a_failed_probe_without_a_message_keeps_that_of_the_error() -> None:
     outcome = judge(PlexTimeout("no answer"), Probe(ProbeResult(kind=ProbeKind.DOWN)))
     assert details(outcome) == (Verdict.OUTAGE, "", "no answer", None)
 
