@@ -28,8 +28,16 @@ def bury(world: PluginWorld, count: int = 1) -> list[int]:
         world.plex.fault(Fault.answer(500), rating_key=world.keys[scene])
     world.edit_at_once(dict.fromkeys(scenes, "poisoned"))
     world.wait_until(lambda: status(world)["queue"]["dead_letters"] == count, "the dead letters")
+    settle_later(world)
+    world.wait_until(lambda: status(world)["queue"]["pending"] == 0, "those that catch-up had queued before")
     world.plex.heal()
     return scenes
+
+
+def settle_later(world: PluginWorld) -> None:
+    """Else catch-up queues again, two seconds after their edit, the scenes that failed within its second."""
+    with closing(sqlite3.connect(world.directory / "sync_state.db", timeout=10)) as database, database:
+        database.execute("UPDATE scene SET settled_at = settled_at + 10")
 
 
 @pytest.fixture
@@ -136,5 +144,3 @@ def move_into_outage(world: PluginWorld, outage: dict[str, Any]) -> None:
     at = outage["started_at"] + outage["duration_s"] / 2
     with closing(sqlite3.connect(world.directory / "sync_state.db", timeout=10)) as database, database:
         database.execute("UPDATE dead_letter SET failed_first_at = ?, failed_last_at = ?", (at, at))
-        # Otherwise catch-up, on a slow machine, queues again those that failed within the second of their edit.
-        database.execute("UPDATE scene SET settled_at = settled_at + 10")
