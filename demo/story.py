@@ -61,13 +61,18 @@ class Story:
             performer_ids=[self._id_of("performer", name) for name in ("Ada Lind", "Tom Berg")],
         )
         self._tell_save("somebody fills in the edit form of a scene and presses Save")
-        self._wait(lambda: self.plex.item(film.item).user_rating is not None, "the first edit")
+        self._wait(lambda: self._shows_first_edit(film), "the first edit")
         self._tell_arrival(film, "the hook had to start a worker")
         self.screen.compare(before, self.plex.item(film.item))
         self.stash.update_scene(film.scene, title="Harbour at Dawn (1989)")
         self._tell_save("the same scene gets another title")
         self._wait(lambda: self.plex.item(film.item).title.endswith("(1989)"), "the second edit")
         self._tell_arrival(film, "the worker was there already")
+
+    def _shows_first_edit(self, film: Film) -> bool:
+        """Title and rating are sent in requests of their own."""
+        item = self.plex.item(film.item)
+        return item.title == "Harbour at Dawn" and item.user_rating is not None
 
     def edit_many(self) -> None:
         """Give one tag to several scenes: one hook and one push for each."""
