@@ -130,6 +130,12 @@ def parse_list(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in found if name.strip()))
 
 
+def unquoted(text: str) -> str:
+    """The name in the double quotes that enclose the text; the text itself if none do."""
+    entry = _ENTRY.fullmatch(text)
+    return text if entry is None or entry[1] is None else _name_of(entry)
+
+
 def _name_of(entry: re.Match[str]) -> str:
     quoted, plain = entry.groups()
     return str(plain).strip() if quoted is None else quoted.replace('""', '"')
