@@ -72,7 +72,7 @@ def bulk(tmp_path: Path) -> Iterator[Bulk]:
         index, log = Index(str(tmp_path), sim.url), logging.getLogger("test")
         finder = Finder(plex, index, clock=Clock(), log=log)
         pusher = Pusher(plex=plex, finder=finder, ledger=ledger, settings=settings, clock=Clock(), log=log)
-        yield Bulk(sim=sim, pusher=pusher, queue=queue, read_ahead=ReadAhead(queue))
+        yield Bulk(sim=sim, pusher=pusher, queue=queue, read_ahead=ReadAhead(queue, Clock()))
         plex.close()
         index.close()
         queue.close()
