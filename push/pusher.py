@@ -13,6 +13,7 @@ from local.words import named
 from plex.edit import LONGEST_LINE_BYTES, shorter_line, text_bytes_for
 from plex.errors import NotInPlex, Rejected, RequestTooLong
 from plex.plan import Owned, plan
+from push.altered_values import AlteredValues
 from push.fields import digest, fingerprint_of, plex_files, reason_to_skip, wanted_of
 from push.locate import Locator, Target
 from push.picture_store import PictureStore
@@ -77,6 +78,9 @@ class Pusher:
         self._line_bytes = ledger.line_bytes(settings.plex_url) or LONGEST_LINE_BYTES
         self._locator = Locator(plex=plex, finder=finder)
         self._picture_store = PictureStore(ledger)
+        self.altered_values = AlteredValues(
+            plex=plex, ledger=ledger, keep_plex_edits=settings.keep_plex_edits, log=log
+        )
         self._pictures = PicturePusher(plex=plex, store=self._picture_store, settings=settings)
 
     # Before Plex is asked
@@ -158,7 +162,7 @@ class Pusher:
         wanted, line_bytes, is_sent = target.wanted, self._line_bytes, False
         while True:
             try:
-                is_sent = self._send(target.scene.id, item, wanted, line_bytes) or is_sent
+                is_sent = self._send(target.scene, item, wanted, line_bytes) or is_sent
                 break
             except RequestTooLong as error:
                 shorter = shorter_line(min(error.line_bytes, line_bytes))
@@ -171,18 +175,19 @@ class Pusher:
             self._note_line_bytes(target, line_bytes)
         return is_sent
 
-    def _send(self, scene_id: int, item: PlexItem, wanted: Wanted, line_bytes: int) -> bool:
-        key = item.rating_key
-        owned = self._ledger.owners(key).get(scene_id) or Owned(pushed={}, intents=())
-        edit = plan(item, wanted, owned, keep_plex_edits=self.settings.keep_plex_edits)
+    def _send(self, scene: Scene, item: PlexItem, wanted: Wanted, line_bytes: int) -> bool:
+        key, altered = item.rating_key, self.altered_values.of(item.rating_key)
+        owned = self._ledger.owners(key).get(scene.id) or Owned(pushed={}, intents=())
+        edit = plan(item, wanted, owned, keep_plex_edits=self.settings.keep_plex_edits, altered=altered)
         if edit.intents:
-            self._ledger.record_intent(scene_id, key, owned, edit.intents)
+            self._ledger.record_intent(scene.id, key, owned, edit.intents)
         if edit.rating is not None:
             self.plex.rate(key, edit.rating)
         for step in edit.steps:
             self.plex.edit(item, step, line_bytes=line_bytes)
         if edit.sends or edit.pushed != owned.pushed or owned.intents:
-            self._ledger.store_pushed(scene_id, key, edit.pushed, now=self._clock.now())
+            self._ledger.store_pushed(scene.id, key, edit.pushed, now=self._clock.now())
+        self.altered_values.update(scene, key, edit, altered)
         return edit.sends
 
     def _note_line_bytes(self, target: Target, line_bytes: int) -> None:

@@ -16,12 +16,14 @@ from urllib.request import pathname2url
 from local import inbox
 from local.data_directory import LEDGER, PLEX_INDEX, QUEUE
 from store import statistics
+from store.altered import OF_ITEM, alterations_from
 from store.dead_letters import COLUMNS, OPEN, DeadLetter, letters_of
 from store.ledger import owned_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from plex.altered import Alterations
     from plex.plan import Owned
 
 # persist-queue's row status: 0 and 1 are ready, 2 is in progress, 5 and above are finished.
@@ -160,6 +162,10 @@ class Overview:
         """Return what was put into the item, by scene id."""
         rows = self._rows(LEDGER, _OWNERS, (rating_key,))
         return {scene_id: owned_from(pushed, intents) for scene_id, pushed, intents in rows}
+
+    def altered(self, rating_key: int) -> Alterations:
+        """What Plex shows otherwise than it was sent to this item."""
+        return alterations_from(self._rows(LEDGER, OF_ITEM, (rating_key,)))
 
     def _in_inbox(self, now: float) -> tuple[set[int], int]:
         """Return the distinct scenes, including those in batches, and the number of entities."""

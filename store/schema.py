@@ -28,6 +28,14 @@ CREATE TABLE IF NOT EXISTS item (
     PRIMARY KEY (scene_id, rating_key)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS item_by_key ON item (rating_key);
+CREATE TABLE IF NOT EXISTS altered (  -- what Plex shows otherwise than it was sent
+    rating_key INTEGER NOT NULL, field TEXT NOT NULL,
+    forms TEXT NOT NULL,           -- JSON, value sent -> list of what Plex shows instead
+    PRIMARY KEY (rating_key, field)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS altered_goes_with_item AFTER DELETE ON item
+WHEN NOT EXISTS (SELECT 1 FROM item WHERE rating_key = OLD.rating_key)
+BEGIN DELETE FROM altered WHERE rating_key = OLD.rating_key; END;
 CREATE TABLE IF NOT EXISTS entity (
     kind TEXT NOT NULL, entity_id INTEGER NOT NULL, scene_id INTEGER NOT NULL,
     PRIMARY KEY (kind, entity_id, scene_id)
