@@ -198,7 +198,8 @@ def _resolve_text(in_plex: Value, pushed: Value | None, intents: tuple[Value, ..
 def _resolve_names(in_plex: Value, pushed: Value | None, intents: tuple[Value, ...]) -> tuple[str, ...]:
     """The names of any intent that Plex shows, and the names pushed.
 
-    A pushed name that Plex does not show is left out if an intent may have removed it.
+    A pushed name that Plex does not show is left out if an intent may have removed it. The names are in the order of
+    the newest intent, if it has arrived: that order need not be sent again.
     """
     shown = _keys(names_in(in_plex))
     tried = [_keys(names_in(value)) for value in intents]
@@ -208,7 +209,11 @@ def _resolve_names(in_plex: Value, pushed: Value | None, intents: tuple[Value, .
         if name_key(name) in shown or all(name_key(name) in keys for keys in tried)
     ]
     arrived = [name for value in intents for name in names_in(value) if name_key(name) in shown]
-    return clean_names([*sure, *arrived])
+    found = clean_names([*sure, *arrived])
+    newest = names_in(intents[-1]) if intents else ()
+    # Names that were not there before are proof; an order alone may have been sent or not.
+    has_arrived = _keys(newest) == _keys(found) and bool(_keys(newest) - _keys(names_in(pushed or ())))
+    return clean_names(newest) if has_arrived else found
 
 
 def _decide(
