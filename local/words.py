@@ -37,6 +37,12 @@ def named(title: str, scene_id: int) -> str:
     return f'"{title}" (scene {scene_id})' if title else f"scene {scene_id}"
 
 
+def as_list_entry(name: str) -> str:
+    """The name as a setting that is a list takes it: in double quotes if it holds a comma, quotes or outer blanks."""
+    is_plain = name == name.strip() and not set(name) & {",", '"'}
+    return name if is_plain else '"' + name.replace('"', '""') + '"'
+
+
 def sentence(text: str) -> str:
     """`text` with a full stop, unless it already ends like a sentence."""
     text = text.strip()

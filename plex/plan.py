@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from plex.altered import NOTHING_ALTERED, Alterations, as_sent, is_among, still_altered
 from plex.edit import LONGEST_TEXT_BYTES, AddName, Change, RemoveName, SetText
 from plex.fields import LISTS, Field, Value, Values, clean_value, clean_values, names_in, text_of, values_of
 from plex.text import (
@@ -62,6 +63,9 @@ class Plan:
     for `/:/rate`; "" removes it, None leaves it as it is. `intents`: to be stored before sending, the state after each
     step. `pushed`: replaces `Owned` afterwards, even if there was nothing to send. `changes`: old and new value of each
     field that changes.
+
+    `altered`: replaces the alterations afterwards. `sent`: texts and names that Plex should show afterwards and did not
+    show before. `resent`: those that had been pushed before; unless a person removed them, Plex alters them.
     """
 
     steps: tuple[tuple[Change, ...], ...] = field(repr=False)
@@ -69,6 +73,9 @@ class Plan:
     intents: tuple[Values, ...]
     pushed: Values
     changes: Mapping[Field, tuple[Value, Value]]
+    altered: Alterations = field(default_factory=dict)
+    sent: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
+    resent: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -94,21 +101,28 @@ class _Decision:
     moved: tuple[str, ...] = ()
 
 
-def plan(current: PlexItem, wanted: Wanted, owned: Owned, *, keep_plex_edits: bool) -> Plan:
+def plan(
+    current: PlexItem,
+    wanted: Wanted,
+    owned: Owned,
+    *,
+    keep_plex_edits: bool,
+    altered: Alterations = NOTHING_ALTERED,
+) -> Plan:
     """The edit that makes `current` show what is `wanted`.
 
     Planning again after applying it gives an empty plan. A value that PlexSync does not own is never emptied, a name
     that it does not own is never removed from a list. With `keep_plex_edits`, a field or name that a person changed in
-    Plex since the last push stays as it is.
+    Plex since the last push stays as it is. A value that Plex is known to alter counts as shown, see altered.py.
     """
-    in_plex = values_of(current)
+    values, shown = clean_values(wanted.values), values_of(current)
+    in_plex = as_sent(shown, values, altered)
     base = resolve_intents(in_plex, owned)
-    values = clean_values(wanted.values)
     if values.get(Field.TITLE) == "" and (base.get(Field.TITLE) or not current.title):
         values[Field.TITLE] = clean_value(Field.TITLE, wanted.file_stem)
     values |= _cut_values(values, in_plex, wanted.text_bytes)
     decisions = {
-        name: _decide(name, current, values, base, keep=keep_plex_edits) for name in Field if name in values
+        name: _decide(name, current, in_plex, values, base, keep=keep_plex_edits) for name in Field if name in values
     }
     changed = {name: decision.new for name, decision in decisions.items() if decision.new is not None}
     pushed = {name: value for name, value in base.items() if name not in decisions} | {
@@ -116,13 +130,32 @@ def plan(current: PlexItem, wanted: Wanted, owned: Owned, *, keep_plex_edits: bo
     }
     moved = {name: decision.moved for name, decision in decisions.items() if decision.moved}
     rating = changed.get(Field.RATING)
+    sent = _sent(in_plex, changed)
     return Plan(
-        steps=_steps(current, changed, moved, wanted),
+        steps=_steps(current, in_plex, changed, moved, wanted),
         rating=None if rating is None else text_of(rating),
         intents=_intents(changed, pushed, moved),
         pushed=pushed,
-        changes={name: (in_plex[name], value) for name, value in changed.items()},
+        changes={name: (shown[name], value) for name, value in changed.items()},
+        altered=still_altered(altered, shown, pushed),
+        sent=sent,
+        resent=_resent(sent, base),
     )
+
+
+def _sent(in_plex: Values, changed: Values) -> dict[Field, tuple[str, ...]]:
+    added = {
+        name: _without(names_in(value), names_in(in_plex[name])) if name in LISTS else names_in(value)
+        for name, value in changed.items()
+    }
+    return {name: values for name, values in added.items() if values}
+
+
+def _resent(sent: Mapping[Field, tuple[str, ...]], base: Values) -> dict[Field, tuple[str, ...]]:
+    """What of `sent` PlexSync owned already, so that it was sent before."""
+    owned = {name: base.get(name, ()) for name in sent}
+    found = {name: tuple(each for each in sent[name] if is_among(name, each, owned[name])) for name in sent}
+    return {name: values for name, values in found.items() if values}
 
 
 def _intents(changed: Values, pushed: Values, moved: Mapping[Field, tuple[str, ...]]) -> tuple[Values, ...]:
@@ -165,7 +198,8 @@ def _resolve_text(in_plex: Value, pushed: Value | None, intents: tuple[Value, ..
 def _resolve_names(in_plex: Value, pushed: Value | None, intents: tuple[Value, ...]) -> tuple[str, ...]:
     """The names of any intent that Plex shows, and the names pushed.
 
-    A pushed name that Plex does not show is left out if an intent may have removed it.
+    A pushed name that Plex does not show is left out if an intent may have removed it. The names are in the order of
+    the newest intent, if it has arrived: that order need not be sent again.
     """
     shown = _keys(names_in(in_plex))
     tried = [_keys(names_in(value)) for value in intents]
@@ -175,12 +209,18 @@ def _resolve_names(in_plex: Value, pushed: Value | None, intents: tuple[Value, .
         if name_key(name) in shown or all(name_key(name) in keys for keys in tried)
     ]
     arrived = [name for value in intents for name in names_in(value) if name_key(name) in shown]
-    return clean_names([*sure, *arrived])
+    found = clean_names([*sure, *arrived])
+    newest = names_in(intents[-1]) if intents else ()
+    # Names that were not there before are proof; an order alone may have been sent or not.
+    has_arrived = _keys(newest) == _keys(found) and bool(_keys(newest) - _keys(names_in(pushed or ())))
+    return clean_names(newest) if has_arrived else found
 
 
-def _decide(name: Field, current: PlexItem, in_stash: Values, base: Values, *, keep: bool) -> _Decision:
-    """`keep`: keep a person's edits in Plex."""
-    in_plex = values_of(current)[name]
+def _decide(
+    name: Field, current: PlexItem, shown: Values, in_stash: Values, base: Values, *, keep: bool
+) -> _Decision:
+    """`shown`: the values in Plex, altered ones as they were sent. `keep`: keep a person's edits in Plex."""
+    in_plex = shown[name]
     if name in LISTS:
         linked = {name_key(role.name) for role in current.roles if role.tag_key}
         fixed = frozenset(linked) if name is Field.ACTORS else None
@@ -265,12 +305,15 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 
 def _steps(
-    item: PlexItem, changed: Values, moved: Mapping[Field, tuple[str, ...]], wanted: Wanted
+    item: PlexItem, in_plex: Values, changed: Values, moved: Mapping[Field, tuple[str, ...]], wanted: Wanted
 ) -> tuple[tuple[Change, ...], ...]:
-    """First everything set or removed, and new names; then moved names, with the new names of the same list."""
+    """First everything set or removed, and new names; then moved names, with the new names of the same list.
+
+    A removed name that Plex shows in another form is removed in both: it is not known which of the two Plex has stored.
+    """
     first: list[Change] = []
     second: list[Change] = []
-    in_plex = values_of(item)
+    as_shown = values_of(item)
     for name, value in changed.items():
         if name is Field.RATING:
             continue
@@ -278,7 +321,9 @@ def _steps(
             first.append(SetText(field=name, value=text_of(value)))
             continue
         before, after = names_in(in_plex[name]), names_in(value)
-        first += [RemoveName(field=name, name=each) for each in (*_without(before, after), *moved.get(name, ()))]
+        removed = (*_without(before, after), *moved.get(name, ()))
+        forms = [form for form, each in zip(names_in(as_shown[name]), before, strict=False) if each in removed]
+        first += [RemoveName(field=name, name=each) for each in dict.fromkeys((*removed, *forms))]
         added = [each for each in after if name_key(each) not in _keys(_without(before, moved.get(name, ())))]
         (second if name in moved else first).extend(_additions(name, added, item.roles, wanted.pictures))
     first += _pictures_alone(item, changed.get(Field.ACTORS), moved.get(Field.ACTORS, ()), wanted)

@@ -1,8 +1,14 @@
-"""Selects the libraries named in the setting plex_library. Pure."""
+"""Selects the libraries named in the setting plex_library. Pure.
+
+Two libraries whose names differ at all are two: a name means the library that bears exactly this name. Case and blanks
+are overlooked only if no library bears it and the name can mean no other one.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from local.words import as_list_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -13,21 +19,35 @@ MOVIE = "movie"
 
 
 def choose_sections(found: Iterable[Section], names: Sequence[str]) -> tuple[tuple[Section, ...], tuple[str, ...]]:
-    """The movie libraries with these names, and the names that no movie library has. Case is ignored.
-
-    Without names: all movie libraries.
-    """
+    """The movie libraries with these names, and the names that mean none of them. Without names: all of them."""
     movies = [section for section in found if section.type == MOVIE]
     if not names:
         return tuple(movies), ()
-    wanted = {name.strip().casefold() for name in names}
-    titles = {section.title.strip().casefold() for section in movies}
-    chosen = tuple(section for section in movies if section.title.strip().casefold() in wanted)
-    return chosen, tuple(name for name in names if name.strip().casefold() not in titles)
+    meant = {name: sections_named(name, movies) for name in names}
+    keys = {section.key for sections in meant.values() for section in sections}
+    return tuple(section for section in movies if section.key in keys), tuple(name for name in names if not meant[name])
+
+
+def sections_named(name: str, sections: Iterable[Section]) -> tuple[Section, ...]:
+    """The sections that the name means; none if several names differ from it in nothing but case and blanks."""
+    alike = _sections_alike(name, sections)
+    exact = tuple(section for section in alike if section.title == name)
+    return exact or (alike if len({section.title for section in alike}) == 1 else ())
+
+
+def _sections_alike(name: str, sections: Iterable[Section]) -> tuple[Section, ...]:
+    return tuple(section for section in sections if _loose(section.title) == _loose(name))
+
+
+def _loose(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def describe_missing(found: Iterable[Section], missing: Sequence[str]) -> str:
     """The message for missing libraries; it also names the existing ones."""
-    names = ", ".join(section.title for section in found if section.type == MOVIE) or "none"
-    what = f"no movie library named {' or '.join(missing)}" if missing else "no movie library"
+    movies = [section for section in found if section.type == MOVIE]
+    names = ", ".join(as_list_entry(section.title) for section in movies) or "none"
+    several = " exactly, but several that differ in case or blanks"
+    words = [as_list_entry(name) + (several if _sections_alike(name, movies) else "") for name in missing]
+    what = f"no movie library named {' or '.join(words)}" if missing else "no movie library"
     return f"Plex has {what}; its movie libraries: {names}. Correct plex_library, or check what the token may see."

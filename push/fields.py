@@ -52,7 +52,7 @@ def wanted_of(scene: Scene, settings: Settings) -> Wanted:
         Field.STUDIO: scene.studio.name if scene.studio else "",
         Field.RATING: plex_rating(scene.rating100),
         Field.DIRECTORS: (scene.director,) if scene.director else (),
-        Field.ACTORS: tuple(performer.name for performer in scene.performers),
+        Field.ACTORS: tuple(performer.distinct_name for performer in scene.performers),
         Field.GENRES: _genres(scene, settings),
         Field.COLLECTIONS: _collections(scene),
     }
@@ -148,7 +148,7 @@ def _actor_pictures(scene: Scene, settings: Settings) -> dict[str, str]:
     base = settings.stash_url_for_plex.rstrip("/")
     if not base or "performers" in settings.skip:
         return {}
-    paths = ((performer.name, _picture_path(performer)) for performer in scene.performers)
+    paths = ((performer.distinct_name, _picture_path(performer)) for performer in scene.performers)
     return {name: base + path for name, path in paths if path}
 
 

@@ -15,6 +15,7 @@ from plex.edit import LONGEST_LINE_BYTES, shorter_line, text_bytes_for
 from plex.errors import NotInPlex, Rejected, RequestTooLong
 from plex.plan import Owned, plan
 from push.actor_pictures import ActorPictures
+from push.altered_values import AlteredValues
 from push.fields import digest, digests_of_version_2, fingerprint_of, plex_files, reason_to_skip, wanted_of
 from push.locate import Locator, Target
 from push.picture_locks import PictureLocks
@@ -22,6 +23,7 @@ from push.picture_store import PictureStore
 from push.pictures import PicturePusher
 from push.shared_items import Claim, SharedItems, scene_is_in
 from push.verdicts import Outcome, Verdict
+from store.altered import AlterationStore
 from store.items import ItemStore
 from store.judgement import AttemptTimes, Judgement
 
@@ -87,6 +89,9 @@ class Pusher:
         self._locator = Locator(plex=plex, finder=finder)
         self._picture_store = PictureStore(ledger, server)
         locks = PictureLocks(ledger, clock, server) if picture_locks is None else picture_locks
+        self.altered_values = AlteredValues(
+            plex=plex, store=AlterationStore(ledger, server), keep_plex_edits=settings.keep_plex_edits, log=log
+        )
         self._actor_pictures = ActorPictures()
         self._pictures = PicturePusher(plex=plex, store=self._picture_store, locks=locks, settings=settings)
 
@@ -180,7 +185,7 @@ class Pusher:
         wanted = self._actor_pictures.without_new_actors(item, target.wanted)
         while True:
             try:
-                is_sent = self._send(target.scene.id, item, wanted, line_bytes) or is_sent
+                is_sent = self._send(target.scene, item, wanted, line_bytes) or is_sent
                 break
             except RequestTooLong as error:
                 shorter = shorter_line(min(error.line_bytes, line_bytes))
@@ -199,21 +204,22 @@ class Pusher:
             return False
         now = self.plex.read_items([before.rating_key]).get(before.rating_key)
         wanted = self._actor_pictures.after_look(target.wanted)
-        return now is not None and self._send(target.scene.id, now, wanted, line_bytes)
+        return now is not None and self._send(target.scene, now, wanted, line_bytes)
 
-    def _send(self, scene_id: int, item: PlexItem, wanted: Wanted, line_bytes: int) -> bool:
-        key = item.rating_key
+    def _send(self, scene: Scene, item: PlexItem, wanted: Wanted, line_bytes: int) -> bool:
+        key, altered = item.rating_key, self.altered_values.of(item.rating_key)
         record = self._items.record(key)
         owned = record.owned if record else Owned(pushed={})
-        edit = plan(item, wanted, owned, keep_plex_edits=self.settings.keep_plex_edits)
+        edit = plan(item, wanted, owned, keep_plex_edits=self.settings.keep_plex_edits, altered=altered)
         if edit.intents:
-            self._items.record_intent(scene_id, key, owned, edit.intents)
+            self._items.record_intent(scene.id, key, owned, edit.intents)
         if edit.rating is not None:
             self.plex.rate(key, edit.rating)
         for step in edit.steps:
             self.plex.edit(item, step, line_bytes=line_bytes)
         if edit.sends or edit.pushed != owned.pushed or owned.intents:
-            self._items.store_pushed(scene_id, key, edit.pushed, now=self._clock.now())
+            self._items.store_pushed(scene.id, key, edit.pushed, now=self._clock.now())
+        self.altered_values.update(scene, key, edit, altered)
         return edit.sends
 
     def _note_line_bytes(self, target: Target, line_bytes: int) -> None:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from push.locate import ReadAheadItems
 from stash.errors import StashRefused, StashUnavailable
+from stash.namesakes import KEPT_S, Namesakes
+from store.job import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from local.clock import Clock
     from push.pusher import Pusher
     from stash.client import StashClient
     from stash.scene import Scene
@@ -26,8 +29,9 @@ BATCH = 50
 class ReadAhead:
     """The scenes and items of the next jobs, at most one batch."""
 
-    def __init__(self, queue: JobQueue) -> None:
+    def __init__(self, queue: JobQueue, clock: Clock) -> None:
         self._queue = queue
+        self.namesakes = Namesakes(monotonic=clock.monotonic, kept_s=clock.interval(KEPT_S))
         self._scenes: dict[int, tuple[int, Scene | None]] = {}  # by scene id; None: gone from Stash
         self.items = ReadAheadItems()
 
@@ -51,12 +55,14 @@ class ReadAhead:
         Raises StashUnavailable, and StashRefused if Stash fails on the first scene alone.
         """
         self.forget()
+        if any(job.reason is not Reason.HOOK for job in jobs):
+            self.namesakes.forget()  # the cause of the job may be that a performer's name is another one's too
         generations = {job.scene_id: self._queue.generation(job.scene_id) for job in jobs}
         try:
-            scenes = stash.read_scenes(list(generations))
+            scenes = stash.read_scenes(list(generations), self.namesakes)
         except (StashRefused, StashUnavailable):
             first = jobs[0].scene_id
-            generations, scenes = {first: generations[first]}, read_single(first, stash)
+            generations, scenes = {first: generations[first]}, read_single(first, stash, self.namesakes)
         for scene_id, generation in generations.items():
             self._scenes[scene_id] = (generation, scenes.get(scene_id))
 
@@ -77,7 +83,7 @@ class ReadAhead:
         return [(job, entry[1]) for job, entry in found if entry and entry[1]]
 
 
-def read_single(scene_id: int, stash: StashClient) -> dict[int, Scene]:
+def read_single(scene_id: int, stash: StashClient, namesakes: Namesakes) -> dict[int, Scene]:
     """Read one scene after its batch failed.
 
     Raises StashUnavailable if Stash does not answer another question either, which stops all jobs. Raises StashRefused
@@ -85,6 +91,6 @@ def read_single(scene_id: int, stash: StashClient) -> dict[int, Scene]:
     """
     stash.fetch_configuration()
     try:
-        return stash.read_scenes([scene_id])
+        return stash.read_scenes([scene_id], namesakes)
     except StashUnavailable as error:
         raise StashRefused(f"Stash answers, but not about scene {scene_id}: {error}") from error

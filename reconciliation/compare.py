@@ -114,7 +114,13 @@ class PageComparison:
         return self._pusher.shared.preview_claim(self._pusher.claim_of(target, self._stash), item)
 
     def _changes(self, target: Target, item: PlexItem, owned: Owned) -> Changes:
-        return changes_of(item, target.wanted, owned, keep_plex_edits=self._pusher.settings.keep_plex_edits)
+        return changes_of(
+            item,
+            target.wanted,
+            owned,
+            keep_plex_edits=self._pusher.settings.keep_plex_edits,
+            altered=self._pusher.altered_values.of(item.rating_key),
+        )
 
     def _cache_equal(self, target: Target, items: Sequence[PlexItem], asked_at: int | None) -> None:
         """Cache those items whose last change was before `asked_at`: Plex's clock just before they were read.

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from plex.altered import NOTHING_ALTERED
 from plex.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from plex.altered import Alterations
     from plex.fields import Field, Value
     from plex.model import PlexItem
     from plex.plan import Owned, Wanted
@@ -37,13 +39,20 @@ class Gap:
     changes: Changes = field(default_factory=dict)
 
 
-def changes_of(item: PlexItem, wanted: Wanted, owned: Owned, *, keep_plex_edits: bool) -> Changes:
+def changes_of(
+    item: PlexItem,
+    wanted: Wanted,
+    owned: Owned,
+    *,
+    keep_plex_edits: bool,
+    altered: Alterations = NOTHING_ALTERED,
+) -> Changes:
     """The changes that a push would make to the item. `owned`: what PlexSync wrote to it.
 
-    Values that a person added in Plex, and those that `keep_plex_edits` preserves, are not part of the plan and so are
-    no gap.
+    Values that a person added in Plex, those that `keep_plex_edits` preserves, and those that Plex is known to alter
+    are not part of the plan and so are no gap.
     """
-    return plan(item, wanted, owned, keep_plex_edits=keep_plex_edits).changes
+    return plan(item, wanted, owned, keep_plex_edits=keep_plex_edits, altered=altered).changes
 
 
 def gap_of(scene_id: int, changes_by_item: Iterable[Changes]) -> Gap | None:

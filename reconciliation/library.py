@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local.words import as_list_entry
 from plex.paths import is_inside
+from plex.sections import sections_named
 from reconciliation.errors import RunRefused
+from stash.setting_values import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,11 +49,12 @@ class Library:
 
 
 def choose_library(configured: tuple[Section, ...], name: str, rules: PathRules) -> Library:
-    """The library with this name, ignoring case; all configured ones for "". Raises RunRefused."""
-    wanted = name.strip().casefold()
-    chosen = tuple(section for section in configured if wanted in ("", section.title.strip().casefold()))
+    """The library that this name means, in double quotes or not; all configured ones for "". Raises RunRefused."""
+    chosen = configured
+    if name.strip():
+        chosen = sections_named(name, configured) or sections_named(unquoted(name), configured)
     if not chosen:
-        names = ", ".join(section.title for section in configured)
+        names = ", ".join(as_list_entry(section.title) for section in configured)
         raise RunRefused(
             f"Plex has no library {name[:80]!r} among those that PlexSync may use: {names}. Correct the argument, or "
             "plex_library in the settings."

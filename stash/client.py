@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stashapi.classes import GQLWrapper
 
 from stash.errors import StashLoginNeeded, StashRefused, StashUnavailable
+from stash.namesakes import NAMES_PER_QUERY, names_in_doubt, parse_bearers, query_for, with_namesakes
 from stash.scene import SCENE_FRAGMENT, parse_scene
 from stash.transport import StashSession, check_login, read_body, translated
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import requests
 
     from stash.connection import StashConnection
+    from stash.namesakes import Bearers, Namesakes
     from stash.scene import Scene
 
     Kind = Literal["tag", "performer", "studio", "group"]
@@ -47,6 +49,7 @@ SCENE_IDS = """query($filter: SceneFilterType!, $page: Int!, $per_page: Int!) {
   }
 }"""
 ANY_PERFORMER = '{ findPerformers(filter: {per_page: 1, sort: "id", direction: ASC}) { performers { id } } }'
+PERFORMER_NAME = "query($id: ID!) { findPerformer(id: $id) { name } }"
 # The field of Stash's SceneFilterType for each kind. Scenes of a studio's direct children are included, because they
 # show its name as their parent studio.
 FILTERS: Mapping[Kind, tuple[str, Mapping[str, object]]] = {
@@ -142,8 +145,11 @@ class StashClient:
             needs_login=bool(api_key or general.get("username")),
         )
 
-    def read_scenes(self, ids: Sequence[int]) -> dict[int, Scene]:
-        """These scenes by id, from one query; deleted ones are absent."""
+    def read_scenes(self, ids: Sequence[int], namesakes: Namesakes | None = None) -> dict[int, Scene]:
+        """These scenes by id, from one query; deleted ones are absent.
+
+        `namesakes`: what is believed about performers of one name. Another query asks for what is not.
+        """
         if not ids:
             return {}
         # Not findScenes(ids:), which fails completely if one of them was deleted.
@@ -151,7 +157,25 @@ class StashClient:
         fields = " ".join(f"s{number}: findScene(id: {number:d}) {{ ...PlexSyncScene }}" for number in wanted)
         data = self._ask(f"{{ {fields} }}{SCENE_FRAGMENT}")
         found = ((number, data.get(f"s{number}")) for number in wanted)
-        return {number: parse_scene(scene) for number, scene in found if scene is not None}
+        scenes = {number: parse_scene(scene) for number, scene in found if scene is not None}
+        bearers = self._bearers(names_in_doubt(scenes.values()), namesakes)
+        return {number: with_namesakes(scene, bearers) for number, scene in scenes.items()}
+
+    def _bearers(self, names: Sequence[str], namesakes: Namesakes | None) -> Bearers:
+        known = dict(namesakes.known()) if namesakes else {}
+        unknown = [name for name in names if name not in known]
+        for first in range(0, len(unknown), NAMES_PER_QUERY):
+            part = unknown[first : first + NAMES_PER_QUERY]
+            known |= parse_bearers(part, self._ask(*query_for(part)))
+        if namesakes and unknown:
+            namesakes.store({name: known[name] for name in unknown})
+        return known
+
+    def namesakes_of(self, performer_id: int) -> tuple[int, ...]:
+        """The performers whose disambiguation is shown because this one bears their name; none if it is gone."""
+        name = _member(self._ask(PERFORMER_NAME, {"id": str(performer_id)}), "findPerformer").get("name")
+        bearers = self._bearers([name], None)[name] if isinstance(name, str) else {}
+        return tuple(each for each, is_told_apart in bearers.items() if is_told_apart and each != performer_id)
 
     def list_updates(self, *, page: int, per_page: int) -> list[tuple[int, str]]:
         """(id, updated_at) of all scenes, newest first. Pages start at 1; the page after the last is empty."""
@@ -167,10 +191,11 @@ class StashClient:
             raise StashUnavailable("Stash's list of scenes is not a list")
         return [_number(scene) for scene in scenes], count
 
-    def scene_ids_of(self, kind: Kind, entity_id: int, *, page: int, per_page: int) -> list[int]:
-        """Ids of the scenes that show this entity's name, ascending; pages as in `list_updates`."""
+    def scene_ids_of(self, kind: Kind, entity_id: int, *others: int, page: int, per_page: int) -> list[int]:
+        """Ids of the scenes that show the name of one of these entities, ascending; pages as in `list_updates`."""
         name, extra = FILTERS[kind]
-        condition = {name: {"value": [str(entity_id)], "modifier": "INCLUDES", **extra}}
+        value = [str(each) for each in (entity_id, *others)]
+        condition = {name: {"value": value, "modifier": "INCLUDES", **extra}}
         scenes = self._find(SCENE_IDS, {"filter": condition, "page": page, "per_page": per_page})
         return [_number(scene) for scene in scenes]
 

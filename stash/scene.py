@@ -18,7 +18,7 @@ fragment PlexSyncScene on Scene {
   id title details date director rating100 organized updated_at
   paths { screenshot }
   studio { id name parent_studio { id name } }
-  performers { id name image_path }
+  performers { id name disambiguation image_path }
   tags { id name }
   groups { group { id name } }
   files { path size }
@@ -44,11 +44,21 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performer:
-    """`image_path` is a URL of Stash; it contains `default=true` if the picture is only Stash's placeholder."""
+    """`image_path` is a URL of Stash; it contains `default=true` if the picture is only Stash's placeholder.
+
+    `namesakes`: ids of the other performers of this name, known only for one with a disambiguation (see namesakes.py).
+    """
 
     id: int
     name: str
     image_path: str
+    disambiguation: str = ""
+    namesakes: tuple[int, ...] = ()
+
+    @property
+    def distinct_name(self) -> str:
+        """`Ann Lee (CZ)` if another performer is called Ann Lee, else `Ann Lee`."""
+        return f"{self.name} ({self.disambiguation})" if self.disambiguation and self.namesakes else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +137,12 @@ def _studio(data: Mapping[str, object]) -> Studio:
 
 
 def _performer(data: Mapping[str, object]) -> Performer:
-    return Performer(id=_integer(data, "id"), name=_text(data, "name"), image_path=_text(data, "image_path"))
+    return Performer(
+        id=_integer(data, "id"),
+        name=_text(data, "name"),
+        image_path=_text(data, "image_path"),
+        disambiguation=_text(data, "disambiguation").strip(),
+    )
 
 
 def _named(data: Mapping[str, object]) -> Named:

@@ -19,6 +19,8 @@ _WEB_PAGE = re.compile(r"(?<!/)/web(/.*)?$", re.DOTALL)  # what the browser's ad
 _TOKEN = re.compile(r"[!-~]+")  # safe in an HTTP header
 _DAYS = re.compile(r"([0-9]{1,4})d")
 _ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:[\\/]")
+# One entry of a list: in double quotes, where two of them stand for one; or else anything up to the next comma.
+_ENTRY = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)|([^,]*)(?:,|$)')
 _ON = frozenset({"true", "on", "yes", "1"})
 _OFF = frozenset({"", "false", "off", "no", "0"})
 
@@ -119,9 +121,24 @@ def parse_token(value: object) -> str:
 
 
 def parse_list(value: object) -> tuple[str, ...]:
-    """The comma-separated names in order, without duplicates."""
-    names = (name.strip() for name in parse_text(value).split(","))
-    return tuple(dict.fromkeys(name for name in names if name))
+    """The comma-separated names in order, without duplicates.
+
+    A name in double quotes may hold commas and keeps its outer blanks. Quotes that do not enclose a whole name are part
+    of it.
+    """
+    found = (_name_of(entry) for entry in _ENTRY.finditer(parse_text(value)))
+    return tuple(dict.fromkeys(name for name in found if name.strip()))
+
+
+def unquoted(text: str) -> str:
+    """The name in the double quotes that enclose the text; the text itself if none do."""
+    entry = _ENTRY.fullmatch(text)
+    return text if entry is None or entry[1] is None else _name_of(entry)
+
+
+def _name_of(entry: re.Match[str]) -> str:
+    quoted, plain = entry.groups()
+    return str(plain).strip() if quoted is None else quoted.replace('""', '"')
 
 
 def parse_path_map(value: object) -> tuple[tuple[PathRule, ...], tuple[str, ...]]:

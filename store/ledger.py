@@ -256,7 +256,7 @@ def _was_judged(database: sqlite3.Connection, scene_id: int, attempt: AttemptTim
 def entities_of(scene: Scene) -> list[tuple[str, int]]:
     """Return (kind, id) of everything whose change affects what Plex should show for the scene."""
     found = [("tag", tag.id) for tag in scene.tags]
-    found += [("performer", performer.id) for performer in scene.performers]
+    found += [("performer", each) for performer in scene.performers for each in (performer.id, *performer.namesakes)]
     found += [("group", group.id) for group in scene.groups]
     if scene.studio:
         found.append(("studio", scene.studio.id))

@@ -16,12 +16,14 @@ from urllib.request import pathname2url
 from local import inbox
 from local.data_directory import LEDGER, PLEX_INDEX, QUEUE
 from store import statistics
+from store.altered import alterations_from
 from store.dead_letters import COLUMNS, OPEN, DeadLetter, letters_of
 from store.items import ItemRecord, owned_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from plex.altered import Alterations
 
 # persist-queue's row status: 0 and 1 are ready, 2 is in progress, 5 and above are finished.
 _UNSETTLED = """
@@ -60,6 +62,10 @@ SELECT scene_id, fingerprint FROM scene WHERE scene_id IN (SELECT value FROM jso
 _PUSHED = "SELECT DISTINCT scene_id FROM owned WHERE scene_id IN (SELECT value FROM json_each(?))"
 _ITEM = """
 SELECT pushed, intents, scene_id FROM owned
+WHERE rating_key = ? AND server = COALESCE((SELECT name FROM server ORDER BY used_at DESC LIMIT 1), '')
+"""
+_ALTERED = """
+SELECT field, forms FROM altered
 WHERE rating_key = ? AND server = COALESCE((SELECT name FROM server ORDER BY used_at DESC LIMIT 1), '')
 """
 _LINE_BYTES = "SELECT line_bytes FROM server ORDER BY used_at DESC LIMIT 1"
@@ -171,6 +177,10 @@ class Overview:
         """Return what PlexSync put into the item; None if it never wrote to it."""
         rows = self._rows(LEDGER, _ITEM, (rating_key,))
         return ItemRecord(owned=owned_from(rows[0][0], rows[0][1]), scene_id=rows[0][2]) if rows else None
+
+    def altered(self, rating_key: int) -> Alterations:
+        """What Plex shows otherwise than it was sent to this item."""
+        return alterations_from(self._rows(LEDGER, _ALTERED, (rating_key,)))
 
     def _in_inbox(self, now: float) -> tuple[set[int], int]:
         """Return the distinct scenes, including those in batches, and the number of entities."""

@@ -30,6 +30,13 @@ CREATE TABLE IF NOT EXISTS owned (  -- what PlexSync put into an item
     PRIMARY KEY (server, rating_key)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS owned_by_scene ON owned (scene_id);
+CREATE TABLE IF NOT EXISTS altered (  -- what Plex shows otherwise than it was sent
+    server TEXT NOT NULL, rating_key INTEGER NOT NULL, field TEXT NOT NULL,
+    forms TEXT NOT NULL,           -- JSON, value sent -> list of what Plex shows instead
+    PRIMARY KEY (server, rating_key, field)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS altered_goes_with_item AFTER DELETE ON owned
+BEGIN DELETE FROM altered WHERE server = OLD.server AND rating_key = OLD.rating_key; END;
 CREATE TABLE IF NOT EXISTS entity (
     kind TEXT NOT NULL, entity_id INTEGER NOT NULL, scene_id INTEGER NOT NULL,
     PRIMARY KEY (kind, entity_id, scene_id)

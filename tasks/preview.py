@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from plex.fields import Values
     from plex.match import Match
     from plex.model import PlexItem
-    from plex.plan import Owned, Wanted
+    from plex.plan import Plan, Wanted
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
@@ -91,13 +91,14 @@ def _items(
         owned = owned_after_claim(overview.item(item.rating_key), claim, item)
         text_bytes = text_bytes_for(overview.line_bytes() or LONGEST_LINE_BYTES)
         wanted = replace(wanted_of(scene, settings), text_bytes=text_bytes)
-        shown.append(_item(item, match, wanted, settings, owned))
+        altered, keep = overview.altered(item.rating_key), settings.keep_plex_edits
+        edit = plan(item, wanted, owned, keep_plex_edits=keep, altered=altered) if owned else None
+        shown.append(_item(item, match, wanted, edit))
     return tuple(shown)
 
 
-def _item(item: PlexItem, match: Match, wanted: Wanted, settings: Settings, owned: Owned | None) -> PreviewItem:
-    """`owned`: None if the item belongs to another scene, so that nothing would be sent."""
-    edit = plan(item, wanted, owned, keep_plex_edits=settings.keep_plex_edits) if owned else None
+def _item(item: PlexItem, match: Match, wanted: Wanted, edit: Plan | None) -> PreviewItem:
+    """`edit`: None if the item belongs to another scene, so that nothing would be sent."""
     return PreviewItem(
         rating_key=item.rating_key,
         grade=match.grade.name.lower(),

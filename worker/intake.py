@@ -46,10 +46,12 @@ class _Cursor:
     """The progress of a fan-out.
 
     `after`: the last scene id read from the ledger. `page`: the next page to ask Stash for, 0 while the ledger is read.
+    `namesakes`: performers whose scenes are listed too, because they bear the name of the changed one.
     """
 
     after: int = 0
     page: int = 0
+    namesakes: tuple[int, ...] = ()
 
 
 class Intake:
@@ -188,10 +190,13 @@ class FanOut:
             known = self._ledger.scene_ids_of(kind, entity_id, after=cursor.after, count=ENTITY_PAGE)
             return known, _Cursor(after=known[-1]) if len(known) == ENTITY_PAGE else _Cursor(page=1)
         client = self._stash.client()
-        found = client.scene_ids_of(cast("Kind", kind), entity_id, page=cursor.page, per_page=ENTITY_PAGE)
+        namesakes = cursor.namesakes
+        if cursor.page == 1 and kind == "performer":
+            namesakes = client.namesakes_of(entity_id)
+        found = client.scene_ids_of(cast("Kind", kind), entity_id, *namesakes, page=cursor.page, per_page=ENTITY_PAGE)
         queued = self._ledger.filter_by_entity(kind, entity_id, found)
         rest = [scene_id for scene_id in found if scene_id not in queued]
-        return rest, _Cursor(page=cursor.page + 1) if len(found) == ENTITY_PAGE else None
+        return rest, _Cursor(page=cursor.page + 1, namesakes=namesakes) if len(found) == ENTITY_PAGE else None
 
 
 def _event_of(entity: inbox.Entry) -> _Event:

@@ -65,7 +65,7 @@ class SyncWorker:
         self._plugin_change = plugin_change
         self._report = Report(parts.log)
         self._settlement = Settlement(parts, self._report)
-        self._read_ahead = ReadAhead(parts.queue)
+        self._read_ahead = ReadAhead(parts.queue, parts.clock)
         self._attempt = Attempt(
             read_ahead=self._read_ahead, stash=parts.stash, plex=parts.plex, probe=parts.probe, log=parts.log
         )
@@ -228,6 +228,8 @@ class SyncWorker:
             self._commands.serve(claimed.commands)
             claimed = self._parts.intake.claim()  # a command may have removed entries
         self._fan_out.update(claimed.entities)
+        if claimed.entities:
+            self._read_ahead.namesakes.forget()
         self._has_news = claimed.count > len(claimed.entities)
         if self._has_news:
             self._idle_since = self._clock.monotonic()

@@ -11,7 +11,7 @@ import pytest
 
 from local import inbox
 from local.clock import Clock
-from stash.scene import Named
+from stash.scene import Named, Performer
 from store.judgement import Judgement
 from store.ledger import Ledger
 from store.queue import JobQueue
@@ -24,20 +24,27 @@ if TYPE_CHECKING:
     from worker.stash_link import StashLink
 
 TAG = 7
+ANN, NAMESAKES = 8, (9, 12)
 
 
 class PagedStash:
-    """A link to a Stash that lists the scenes of one tag."""
+    """A link to a Stash that lists the scenes of one tag, or of a performer and its namesakes."""
 
     def __init__(self) -> None:
         self.scene_ids: list[int] = []
         self.pages: list[int] = []
+        self.asked_for_namesakes = 0
 
     def client(self) -> PagedStash:
         return self
 
-    def scene_ids_of(self, kind: str, entity_id: int, *, page: int, per_page: int) -> list[int]:
-        assert (kind, entity_id) == ("tag", TAG)
+    def namesakes_of(self, performer_id: int) -> tuple[int, ...]:
+        assert performer_id == ANN
+        self.asked_for_namesakes += 1
+        return NAMESAKES
+
+    def scene_ids_of(self, kind: str, *ids: int, page: int, per_page: int) -> list[int]:
+        assert (kind, ids) in (("tag", (TAG,)), ("performer", (ANN, *NAMESAKES)))
         self.pages.append(page)
         return self.scene_ids[(page - 1) * per_page : page * per_page]
 
@@ -66,10 +73,10 @@ def fan_out(ledger: Ledger, queue: JobQueue, stash: PagedStash) -> FanOut:
     )
 
 
-def an_event(tmp_path: Path) -> inbox.Entry:
-    path = tmp_path / "claimed-tag"
+def an_event(tmp_path: Path, kind: str = "tag", key: int = TAG) -> inbox.Entry:
+    path = tmp_path / f"claimed-{kind}"
     path.touch()
-    return inbox.Entry(kind="tag", key=str(TAG), path=str(path), at=1.0)
+    return inbox.Entry(kind=kind, key=str(key), path=str(path), at=1.0)
 
 
 def settle(ledger: Ledger, scene_id: int) -> None:
@@ -115,6 +122,27 @@ def test_a_later_event_of_the_same_entity_starts_over(
     while not fan_out.queue_page(again):
         pass
     assert stash.pages == [1, 1, 2]
+
+
+def test_the_scenes_of_performers_of_the_same_name_are_queued_too(
+    tmp_path: Path, fan_out: FanOut, queue: JobQueue, stash: PagedStash
+) -> None:
+    stash.scene_ids = list(range(1, ENTITY_PAGE + 2))
+    event = an_event(tmp_path, "performer", ANN)
+    while not fan_out.queue_page(event):
+        pass
+    assert len(queue) == ENTITY_PAGE + 1
+    assert stash.asked_for_namesakes == 1
+
+
+def test_the_scenes_of_a_performer_are_found_by_a_former_namesake(
+    tmp_path: Path, fan_out: FanOut, queue: JobQueue, ledger: Ledger
+) -> None:
+    """It may be destroyed or have another name by now, so Stash cannot tell."""
+    ann_cz = Performer(id=20, name="Ann", image_path="", disambiguation="CZ", namesakes=(ANN,))
+    ledger.store_judgement(a_scene(3, performers=(ann_cz,)), Judgement.PUSHED, fingerprint="f", now=1.0)
+    fan_out.queue_page(an_event(tmp_path, "performer", ANN))
+    assert [job.scene_id for job in queue.jobs()] == [3]
 
 
 def test_all_pages_of_the_ledger_are_read(

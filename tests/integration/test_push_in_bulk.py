@@ -76,7 +76,7 @@ def bulk(tmp_path: Path) -> Iterator[Bulk]:
         pusher = Pusher(
             plex=plex, finder=finder, ledger=ledger, server="here", settings=settings, clock=Clock(), log=log
         )
-        yield Bulk(sim=sim, pusher=pusher, queue=queue, read_ahead=ReadAhead(queue))
+        yield Bulk(sim=sim, pusher=pusher, queue=queue, read_ahead=ReadAhead(queue, Clock()))
         plex.close()
         index.close()
         queue.close()

@@ -21,6 +21,7 @@ import urllib3
 from stash.client import StashClient
 from stash.connection import StashConnection
 from stash.errors import StashLoginNeeded, StashRefused, StashUnavailable
+from stash.namesakes import Namesakes
 from stash.transport import translated
 from tests.support.fake_stash import COOKIE, LOGIN_PAGE, REDIRECT, Answer, Asked, FakeStash, as_json, client_of
 
@@ -160,6 +161,37 @@ def test_scenes_of_an_entity_are_listed_by_page(kind: Any, condition: dict[str, 
         assert client.scene_ids_of(kind, 7, page=3, per_page=50) == [3, 12]
     assert fake.asked[0].body["variables"] == {"filter": condition, "page": 2, "per_page": 50}
     assert fake.asked[1].body["variables"] == {"filter": condition, "page": 3, "per_page": 50}
+
+
+def performers_named(asked: Asked) -> Answer:
+    """A Stash with 101 performers, each with a disambiguation, and as many namesakes."""
+    if "findPerformers" not in asked.body["query"]:
+        performers = [
+            {"id": str(number), "name": f"P{number}", "disambiguation": "x", "image_path": ""} for number in range(101)
+        ]
+        return as_json({"data": {"s1": {**SCENE, "performers": performers}, "findPerformer": {"name": "P7"}}})
+    found = {}
+    for key, name in asked.body["variables"].items():
+        bearers = [{"id": name[1:], "name": name, "disambiguation": "x"}, {"id": f"9{name[1:]}", "name": name}]
+        found[key] = {"performers": bearers}
+    return as_json({"data": found})
+
+
+def test_namesakes_are_asked_for_by_the_hundred_and_only_where_nothing_is_believed() -> None:
+    namesakes = Namesakes(monotonic=lambda: 0.0, kept_s=1.0)
+    with client_of(performers_named) as (fake, client):
+        for _ in range(2):
+            scene = client.read_scenes([1], namesakes)[1]
+            assert {performer.distinct_name for performer in scene.performers} == {f"P{at} (x)" for at in range(101)}
+        assert [len(asked.body.get("variables", ())) for asked in fake.asked] == [0, 100, 1, 0]
+        assert client.read_scenes([1]) == {1: scene}
+    assert len(fake.asked) == 4 + 3
+
+
+def test_namesakes_of_a_performer_are_those_with_a_disambiguation() -> None:
+    with client_of(performers_named) as (_, client):
+        assert client.namesakes_of(97) == (7,)
+        assert client.namesakes_of(7) == ()
 
 
 def test_updated_scenes_are_listed_with_their_times() -> None:

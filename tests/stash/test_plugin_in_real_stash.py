@@ -138,6 +138,20 @@ def test_a_renamed_tag_is_renamed_in_every_item(world: RealWorld) -> None:
     world.wait_until(lambda: all(world.item(scene_id).genres == ("New",) for scene_id in (5, 6, 7)))
 
 
+def test_performers_of_one_name_are_two_actors_while_there_are_two(world: RealWorld) -> None:
+    def create(name: str, disambiguation: str) -> str:
+        form = {"name": name, "disambiguation": disambiguation}
+        return str(world.change("performerCreate", "PerformerCreateInput!", form)["id"])
+
+    us, cz = create("Ann Lee", "US"), create("Ann Lee", "CZ")
+    world.stash.update_scene(6, performer_ids=[us, cz])
+    world.stash.update_scene(7, performer_ids=[cz])
+    world.wait_until(lambda: set(world.item(6).actors) == {"Ann Lee (US)", "Ann Lee (CZ)"})
+    world.change("performerUpdate", "PerformerUpdateInput!", {"id": us, "name": "Bea Ray"})
+    world.wait_until(lambda: set(world.item(6).actors) == {"Bea Ray", "Ann Lee"})
+    world.wait_until(lambda: world.item(7).actors == ("Ann Lee",))
+
+
 def test_the_status_reaches_the_caller_as_json_and_the_log_as_lines(world: RealWorld) -> None:
     world.wait_until(lambda: world.stash.operation(PLUGIN, mode="queue_status")["queue"]["pending"] == 0)
     job = world.stash.run_task(PLUGIN, "View Queue Status")

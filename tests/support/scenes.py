@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from stash.client import StashClient
+    from stash.namesakes import Namesakes
 
 
 def a_scene(scene_id: int, *files: tuple[str, int], **values: Any) -> Scene:
@@ -40,7 +41,7 @@ class SceneShelf:
     def __init__(self, scenes: Iterable[Scene]) -> None:
         self.scenes = {scene.id: scene for scene in scenes}
 
-    def read_scenes(self, ids: Sequence[int]) -> dict[int, Scene]:
+    def read_scenes(self, ids: Sequence[int], _namesakes: Namesakes | None = None) -> dict[int, Scene]:
         return {scene_id: self.scenes[scene_id] for scene_id in ids if scene_id in self.scenes}
 
     def as_client(self) -> StashClient:

@@ -144,6 +144,10 @@ QUESTIONS = (
     find("by studio and below", "studios: {value: [1], modifier: INCLUDES, depth: 1}"),
     find("by group", "groups: {value: [1], modifier: INCLUDES}"),
     find("not organized", "organized: false"),
+    ask("performers of a name", '{ findPerformers(performer_filter: {name: {value: "p ALPHA", modifier: EQUALS}}, '
+        "filter: {per_page: 100}) { performers { id name disambiguation } } }"),
+    ask("a performer's name", '{ findPerformer(id: "2") { name } }'),
+    ask("no performer's name", '{ findPerformer(id: "99") { name } }'),
     find("by title", 'title: {value: "A", modifier: EQUALS}'),
     find("untitled", 'title: {value: "", modifier: IS_NULL}'),
     find("by path", 'path: {value: "scene 0", modifier: INCLUDES}'),

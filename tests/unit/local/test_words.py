@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.words import counted, duration_in_words, named
+from local.words import as_list_entry, counted, duration_in_words, named
+from stash.setting_values import parse_list
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,13 @@ def test_title_keeps_letters_of_all_scripts_and_joined_emoji() -> None:
 @pytest.mark.parametrize("title", ["", " ", "\n"])
 def test_scene_without_a_title_is_named_by_its_id(title: str) -> None:
     assert named(title, 12) == "scene 12"
+
+
+@given(st.lists(st.text('ab ,"'), max_size=4))
+def test_a_list_setting_reads_its_entries_back(names: list[str]) -> None:
+    entries = ", ".join(as_list_entry(name) for name in names)
+    assert parse_list(entries) == tuple(dict.fromkeys(name for name in names if name.strip()))
+
+
+def test_a_plain_name_needs_no_quotes_in_a_list() -> None:
+    assert as_list_entry("Home movies") == "Home movies"

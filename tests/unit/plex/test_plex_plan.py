@@ -283,6 +283,22 @@ def test_the_order_of_genres_is_left_to_plex() -> None:
     assert planned(an_item(genres=("A", "B")), wanted(genres=("B", "A")), owned(genres=("A", "B"))).is_empty
 
 
+def test_an_order_that_arrived_before_a_crash_is_not_sent_again() -> None:
+    item = an_item(actors=("c",))
+    first = planned(item, wanted(actors=("a", "b", "c")), owned(actors=("b",)))
+    own = Owned(pushed={Field.ACTORS: ("b",)}, intents=first.intents)
+    again = planned(applied(item, first), wanted(actors=("a", "b", "c")), own)
+    assert again.is_empty
+    assert again.pushed == first.pushed
+
+
+def test_an_order_that_may_not_have_arrived_before_a_crash_is_sent_again() -> None:
+    item = an_item(actors=("a", "b"))
+    first = planned(item, wanted(actors=("b", "a")), owned(actors=("a", "b")))
+    own = Owned(pushed={Field.ACTORS: ("a", "b")}, intents=first.intents)
+    assert applied(item, planned(item, wanted(actors=("b", "a")), own)).actors == ("b", "a")
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_kill_between_removing_and_adding_again_loses_nobody(*, keep: bool) -> None:
     item = an_item(actors=("A", "B"))

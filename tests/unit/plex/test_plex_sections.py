@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from plex.model import Section
 from plex.sections import choose_sections, describe_missing
 
@@ -15,6 +17,37 @@ def test_without_names_all_movie_libraries_are_chosen() -> None:
 
 def test_names_match_in_any_case_and_those_without_a_library_are_returned() -> None:
     assert choose_sections([MOVIES, SHOWS, CLIPS], ["clips ", "Shows", "Gone"]) == ((CLIPS,), ("Shows", "Gone"))
+
+
+def libraries(*titles: str) -> list[Section]:
+    return [Section(key=key, title=title, type="movie", locations=()) for key, title in enumerate(titles, 1)]
+
+
+@pytest.mark.parametrize(
+    ("titles", "names", "chosen", "missing"),
+    [
+        (["Movies", " Movies"], ["Movies"], ["Movies"], []),
+        (["Movies", " Movies"], [" Movies"], [" Movies"], []),
+        (["movies", "Movies", "MOVIES"], ["Movies"], ["Movies"], []),
+        (["Movies", " Movies"], ["movies"], [], ["movies"]),
+        ([" Movies "], ["movies"], [" Movies "], []),
+        (["Home  movies"], ["home movies"], ["Home  movies"], []),
+        (["Movies", "Movies"], ["movies"], ["Movies", "Movies"], []),
+        (["Films, old", "Films"], ["Films, old"], ["Films, old"], []),
+        (["Movies", " Movies", "Clips"], ["CLIPS", "MOVIES"], ["Clips"], ["MOVIES"]),
+    ],
+)
+def test_an_exact_name_goes_first_and_a_name_that_fits_several_means_none(
+    titles: list[str], names: list[str], chosen: list[str], missing: list[str]
+) -> None:
+    found, unmet = choose_sections(libraries(*titles), names)
+    assert ([section.title for section in found], list(unmet)) == (chosen, missing)
+
+
+def test_the_message_for_a_name_that_fits_several_says_so_and_shows_how_to_write_them() -> None:
+    words = describe_missing(libraries("Movies", " Movies", "Films, old"), ["MOVIES"])
+    assert "no movie library named MOVIES exactly, but several that differ in case or blanks" in words
+    assert 'libraries: Movies, " Movies", "Films, old".' in words
 
 
 def test_the_message_for_a_missing_library_names_the_existing_ones() -> None:

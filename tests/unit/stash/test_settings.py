@@ -221,6 +221,24 @@ def test_lists_are_split_at_commas_without_duplicates() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('"Films, old"', ("Films, old",)),
+        (' "Films, old" , Clips,"a, b*" ', ("Films, old", "Clips", "a, b*")),
+        ('" Movies", Movies, "Movies"', (" Movies", "Movies")),
+        ('"say ""hello"", twice"', ('say "hello", twice',)),
+        ('12" singles, 7"', ('12" singles', '7"')),
+        ('"Best of" films, "open, end', ('"Best of" films', '"open', "end")),
+        ('"", " ", x', ("x",)),
+    ],
+    ids=["comma", "between others", "outer blanks", "quotes inside", "inches", "not the whole name", "empty"],
+)
+def test_a_name_in_double_quotes_may_hold_commas_and_blanks(text: str, names: tuple[str, ...]) -> None:
+    assert parsed(plex_library=text).plex_library == names
+    assert parsed(exclude_tags=text).exclude_tags == names
+
+
+@pytest.mark.parametrize(
     ("value", "kept"),
     [("Verify", "verify"), ("INSECURE", "insecure"), ("/etc/ca.pem", "/etc/ca.pem"), (r"C:\ca.pem", r"C:\ca.pem")],
 )
