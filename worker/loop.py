@@ -117,7 +117,7 @@ class SyncWorker:
         """Do what comes next, if anything. Return the seconds to wait."""
         if wait_s := self._stash.retry_in_s(now):
             return wait_s
-        due = self._queue.peek_due(now, 1)
+        due = self._queue.peek_due(1)
         gate = self._resilience.gate(now)
         is_edit_next = self._can_push(due, gate) and not due[0].reason.is_bulk
         if self._fan_out.is_due and not is_edit_next:
@@ -140,13 +140,13 @@ class SyncWorker:
     def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
         """Try the next due job, or that of `scene_id`, and settle it. Nothing else takes jobs from the queue."""
         began_at = self._clock.now()
-        job = self._queue.take(began_at) if scene_id is None else self._queue.take_scene(scene_id)
+        job = self._queue.take() if scene_id is None else self._queue.take_scene(scene_id)
         if job is None:
             return None
         ticket = self._resilience.ticket()
         self._parts.worker_file.report(PUSHING, began_at)
         # A trial asks Plex only for its own job.
-        next_jobs = [] if is_trial or self._single_reads_left else self._queue.peek_due(began_at, BATCH - 1)
+        next_jobs = [] if is_trial or self._single_reads_left else self._queue.peek_due(BATCH - 1)
         self._single_reads_left = max(0, self._single_reads_left - 1)
         outcome, scene = self._attempt.run(job, next_jobs, began_at)
         if outcome.verdict is Verdict.STASH_AWAY:
@@ -299,7 +299,8 @@ class SyncWorker:
         if self._stash.is_away and len(self._queue):
             self._stash.read_settings(now)  # no job is due to find out whether Stash is back
             self._stash.note_back()
-        return self._seconds_until(self._queue.next_due_at(), now)
+        due_in_s = self._queue.due_in_s()
+        return LONGEST_WAIT_S if due_in_s is None else due_in_s
 
     def _until_next_check(self, seconds: float, now: float) -> float:
         return min(seconds, self._seconds_until(self._resilience.next_check_at(), now))

@@ -116,7 +116,7 @@ class MissingScenes:
         """Make the scene's job due or queue a new one. False if neither is called for."""
         job = self._queue.job(scene_id)
         if job:
-            is_waiting = job.error_class == ErrorClass.NOT_IN_PLEX.value and job.not_before > now
+            is_waiting = job.error_class == ErrorClass.NOT_IN_PLEX.value and self._queue.is_waiting(scene_id)
             if is_waiting:
                 self._queue.change(replace(job, not_before=0.0))
             return is_waiting

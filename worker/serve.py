@@ -128,7 +128,9 @@ def _open_parts(
     ledger = Ledger(directory, on_damage=lambda: log.error(LEDGER_DAMAGED, directory))
     open_parts.callback(ledger.close)
     queue = JobQueue(
-        os.path.join(directory, QUEUE_FOLDER), on_damage=lambda: _note_queue_damage(ledger, directory, clock, log)
+        os.path.join(directory, QUEUE_FOLDER),
+        clock=clock,
+        on_damage=lambda: _note_queue_damage(ledger, directory, clock, log),
     )
     open_parts.callback(queue.close)
     stash = StashLink(directory=directory, log=log, redactor=redactor)
