@@ -35,12 +35,32 @@ class Clock:
         """Sleep for real seconds; pass an `interval` to apply the scale."""
         time.sleep(seconds)
 
+    def moment(self) -> Moment:
+        """This moment."""
+        return Moment(at=self.now(), monotonic=self.monotonic())
+
     def interval(self, seconds: float) -> float:
         """Real seconds for a back-off, probe delay, period or time limit.
 
         HTTP timeouts, rates per second and the age of temporary files are never scaled.
         """
         return seconds / self.scale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """A moment within this process, by both clocks: epoch seconds and monotonic seconds."""
+
+    at: float
+    monotonic: float
+
+    def age_s(self, clock: Clock) -> float:
+        """The real seconds since then."""
+        return clock.monotonic() - self.monotonic
+
+    def was_clock_set(self, clock: Clock) -> bool:
+        """Whether the system's clock was set since then, by a second or more: then no other time compares with it."""
+        return abs(clock.now() - self.at - self.age_s(clock)) >= 1.0
 
 
 class Countdown:
@@ -84,6 +104,10 @@ class Stopwatch:
         """Measure from now on, unless it runs already."""
         if self._began_at is None:
             self._began_at = self._clock.monotonic()
+
+    def restart(self) -> None:
+        """Measure from now on."""
+        self._began_at = self._clock.monotonic()
 
     def stop(self) -> None:
         """Forget the beginning."""

@@ -8,6 +8,8 @@ Deleting the file costs a sweep. Raises LocalStorage if SQLite or the disk fails
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 from dataclasses import dataclass
 from itertools import groupby
@@ -35,7 +37,8 @@ CREATE TABLE IF NOT EXISTS section (
 );
 CREATE TABLE IF NOT EXISTS item (
     rating_key INTEGER PRIMARY KEY, section_key INTEGER NOT NULL, title TEXT NOT NULL,
-    updated_at INTEGER NOT NULL, added_at INTEGER NOT NULL, seen_at REAL NOT NULL
+    updated_at INTEGER NOT NULL, added_at INTEGER NOT NULL,
+    seen_at REAL NOT NULL          -- epoch seconds, but greater than in any row stored before: see `next_stamp`
 );
 CREATE INDEX IF NOT EXISTS item_of_section ON item (section_key, seen_at);
 CREATE TABLE IF NOT EXISTS part (
@@ -67,6 +70,7 @@ WHERE i.rating_key IN (
     SELECT rating_key FROM part WHERE name_hash = :name AND size = :size
 ) ORDER BY i.rating_key, p.place
 """
+_TIMES = "SELECT rating_key, updated_at, added_at FROM item WHERE rating_key IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,7 @@ class Index:
 
     def __init__(self, directory: str, scope: str) -> None:
         self._file = Database(os.path.join(directory, PLEX_INDEX), lambda database: _prepare(database, scope))
+        self._last_stamp: float | None = None
 
     def close(self) -> None:
         """Close the file."""
@@ -118,14 +123,30 @@ class Index:
                 )  # fmt: skip
         return tuple(items.values())
 
+    def next_stamp(self, now: float) -> float:
+        """A mark of what is stored from now on: greater than every mark before, even if the clock was set back."""
+        if self._last_stamp is None:
+            with self._file.access("read") as database:
+                (self._last_stamp,) = database.execute("SELECT COALESCE(MAX(seen_at), 0) FROM item").fetchone()
+        self._last_stamp = max(now, math.nextafter(self._last_stamp, math.inf))
+        return self._last_stamp
+
+    def changed(self, items: Sequence[LeanItem]) -> list[LeanItem]:
+        """Those of the items that are not stored as they are, going by their times."""
+        keys = json.dumps([item.rating_key for item in items])
+        with self._file.access("read") as database:
+            rows = database.execute(_TIMES, (keys,)).fetchall()
+        known = set(rows)
+        return [item for item in items if (item.rating_key, item.updated_at, item.added_at) not in known]
+
     def store_items(self, items: Sequence[LeanItem], *, now: float) -> None:
         """Insert or replace the items, and mark the awaited files that they have as seen."""
-        keys = [(item.rating_key,) for item in items]
+        keys, stamp = [(item.rating_key,) for item in items], self.next_stamp(now)
         with self._file.transaction() as database:
             database.executemany("DELETE FROM part WHERE rating_key = ?", keys)
             database.executemany(
                 "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?)",
-                [(i.rating_key, i.section_key, i.title, i.updated_at, i.added_at, now) for i in items],
+                [(i.rating_key, i.section_key, i.title, i.updated_at, i.added_at, stamp) for i in items],
             )
             database.executemany(
                 "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)",
@@ -151,7 +172,7 @@ class Index:
             _drop(database, [(rating_key,)])
 
     def drop_unseen(self, section_key: int, since: float) -> None:
-        """Delete the section's items that were not stored since `since` (epoch seconds), when a whole sweep began."""
+        """Delete the section's items that were not stored since `since`, a mark taken when a whole sweep began."""
         with self._file.transaction() as database:
             gone = database.execute(
                 "SELECT rating_key FROM item WHERE section_key = ? AND seen_at < ?", (section_key, since)

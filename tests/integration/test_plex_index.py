@@ -47,10 +47,14 @@ class Movies:
     def sections(self) -> tuple[Section, ...]:
         return (Section(key=1, title="Movies", type="movie", locations=("/media", "C:\\Films")),)
 
-    def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
+    answered_at = None
+
+    def changes(self, section: Section, *, since: int | None = None) -> Iterator[LeanItem]:
+        raise NotImplementedError
+
+    def sweep(self, section: Section, *, page_size: int = 1000) -> Iterator[LeanItem]:
         assert section.key
         assert page_size
-        assert since is None
         return (lean(key, f"/media/folder {key % 100}/file {key}.mp4") for key in range(1, self.count + 1))
 
     def scan(self, section: Section, folder: str) -> None:

@@ -45,6 +45,7 @@ class VirtualClock(SetClock):
     on_sleep: list[Callable[[], object]] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
-        self.set(self.hands.now + seconds)
+        self.hands.monotonic += seconds
+        self.hands.now += seconds
         for call in self.on_sleep:
             call()
