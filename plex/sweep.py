@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from local.clock import Clock, Moment
     from plex.index import Index, SectionState
@@ -146,17 +146,11 @@ class Sweeper:
         return age_s if state.refreshed_at and age_s >= 0 else UNKNOWN_AGE_S
 
     def _store_changes(self, section: Section, since: int | None) -> int:
-        """Store what changed since then, and what the index lacks; return the time of the newest change."""
-        newest, items = 0, iter(self._client.changes(section, since=since))
-        while chunk := list(islice(items, _CHUNK)):
-            times = {item.rating_key: max(item.updated_at, item.added_at) for item in chunk}
-            recent = {key for key, at in times.items() if since is not None and at >= since}
-            unknown = {item.rating_key for item in self._index.changed(chunk)}
-            self._index.store_items(
-                [item for item in chunk if item.rating_key in recent | unknown], now=self._clock.now()
-            )
-            newest = max(newest, *times.values())
-        return newest
+        """Store what changed since then; return the time of the newest change.
+
+        Items that the index has exactly so are not stored again, lest an awaited file seem to appear once more.
+        """
+        return self._store(self._client.changes(section, since=since), self._index.changed)
 
     def is_complete(self) -> bool:
         """Whether every section has been swept, so that a file that is unique in the index is unique in Plex."""
@@ -179,8 +173,11 @@ class Sweeper:
 
     def store_items(self, items: Iterable[LeanItem]) -> int:
         """Store the items; return the time of the last change among them, 0 if there are none."""
+        return self._store(items, lambda chunk: chunk)
+
+    def _store(self, items: Iterable[LeanItem], choose: Callable[[list[LeanItem]], list[LeanItem]]) -> int:
         newest, items = 0, iter(items)
         while chunk := list(islice(items, _CHUNK)):
-            self._index.store_items(chunk, now=self._clock.now())
+            self._index.store_items(choose(chunk), now=self._clock.now())
             newest = max(newest, *(max(item.updated_at, item.added_at) for item in chunk))
         return newest
