@@ -133,9 +133,10 @@ class Overview:
 
     def statistics(self, now: float) -> Mapping[str, object]:
         """Return the sums of `statistics.as_json`: the total, and under `last_hour` those of the last hour."""
-        last_hour = statistics.minute_of(now) - statistics.HOUR_MINUTES
+        minute = statistics.minute_of(now)
         in_all, recent = (
-            next(iter(self._rows(LEDGER, statistics.SUMS, (first,))), (0, 0, 0, 0.0)) for first in (0, last_hour)
+            next(iter(self._rows(LEDGER, statistics.SUMS, period)), (0, 0, 0, 0.0))
+            for period in (statistics.ALWAYS, (minute - statistics.HOUR_MINUTES, minute))
         )
         return {**statistics.as_json(in_all), "last_hour": statistics.as_json(recent)}
 

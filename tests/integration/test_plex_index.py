@@ -135,6 +135,20 @@ def test_a_file_gets_exactly_one_scan_after_its_event(tmp_path: Path) -> None:
     index.close()
 
 
+@pytest.mark.parametrize("ahead_s", [3600.0, 365 * 86_400.0])
+def test_a_scan_recorded_in_the_future_keeps_no_folder_from_being_scanned(tmp_path: Path, ahead_s: float) -> None:
+    movies, index, clock = Movies(), Index(str(tmp_path), "one"), SetClock()
+    scans = Scans(movies, index, clock=clock, log=logging.getLogger("test"))
+    clock.jump(ahead_s)
+    scans.request(["/media/a/x.mp4"], since=0)
+    clock.jump(-ahead_s)
+    for after_s in (0.0, 1.0, SCAN_AGAIN_S):
+        clock.set(SetClock().now() + after_s)
+        scans.request(["/media/a/x.mp4"], since=clock.now() - 1)
+    assert movies.scanned == [(1, "/media/a")] * 3
+    index.close()
+
+
 def test_a_folder_outside_every_library_is_not_scanned(tmp_path: Path) -> None:
     movies, index = Movies(), Index(str(tmp_path), "one")
     Scans(movies, index, clock=SetClock(), log=logging.getLogger("test")).request(["/elsewhere/x.mp4"], since=0)
