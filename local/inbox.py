@@ -80,7 +80,7 @@ def list_entries(directory: str, now: float) -> tuple[list[Entry], list[str]]:
         if at is None:
             continue
         if name.startswith(TEMPORARY):
-            if now - at < ABANDONED_AFTER_S:
+            if abs(now - at) < ABANDONED_AFTER_S:  # further in the future: the clock was set back since
                 continue
             name = name[len(TEMPORARY) :].rsplit("-", 2)[0]
         # A folder or a pipe with such a name cannot be read or removed like an entry.

@@ -96,7 +96,7 @@ class Resilience:
 
     def gate(self, now: float) -> Gate:
         """Decide whether jobs may go out. After TRIAL, run one job, record its result, and ask again."""
-        return transitions.decide_gate(self._state, now, self._times)
+        return transitions.decide_gate(self._state, now)
 
     def ticket(self) -> int:
         """Return a ticket. Get one before a job or probe begins, and pass it with the result.

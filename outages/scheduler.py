@@ -16,6 +16,8 @@ BUSY_DEFAULT_S = 30.0
 BUSY_MAX_S = 600.0
 BUSY_MIN_S = 1.0
 _MAX_MESSAGE_LENGTH = 500
+# A clock that is corrected all the time goes back by fractions of a second.
+_ROUNDING_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +41,9 @@ class ProbeTimes:
         return 2 * PROBE_DELAYS_S[-1] / self.scale
 
     @property
-    def max_ahead_s(self) -> float:
-        """How far ahead a stored time can be: the longest Retry-After, plus leeway for rounding and clock changes."""
-        return 1.1 * BUSY_MAX_S / self.scale
+    def longest_delay_s(self) -> float:
+        """The longest delay before a probe."""
+        return PROBE_DELAYS_S[-1] / self.scale
 
     def busy_s(self, retry_after_s: float | None) -> float:
         """How long to leave a busy Plex alone: as long as it asks, but 1 to 600 s; 30 s if it does not say."""
@@ -93,16 +95,22 @@ class RecoveryScheduler:
         """Whether there is a pause that only a probe or new settings can end."""
         return any(pause.reason is not PauseReason.BUSY for pause in self.pauses)
 
-    def pause_at(self, now: float, times: ProbeTimes) -> Pause | None:
-        """Return the active pause whose reason comes first. A BUSY pause that ends impossibly late is ignored."""
+    def pause_at(self, now: float) -> Pause | None:
+        """Return the active pause whose reason comes first.
+
+        A BUSY pause is ignored if more is left of it than it was long: the clock was set back since it began.
+        """
         for pause in self.pauses:
-            if pause.until is None or 0 < pause.until - now <= times.max_ahead_s:
+            if pause.until is None or _is_ahead(pause.until, now, pause.until - pause.since):
                 return pause
         return None
 
     def is_check_due(self, now: float, times: ProbeTimes) -> bool:
-        """Whether a check is due, if draining is stopped. One impossibly far ahead (the clock was set back) is due."""
-        return self.next_check_at is None or not 0 < self.next_check_at - now <= times.max_ahead_s
+        """Whether a check is due, if draining is stopped. One further ahead than any delay is: the clock was set."""
+        if self.next_check_at is None:
+            return True
+        busy_s = [each.until - each.since for each in self.pauses if each.until and each.until == self.next_check_at]
+        return not _is_ahead(self.next_check_at, now, max([times.longest_delay_s, *busy_s]))
 
     def with_check(self, now: float, *, passed: bool | None) -> RecoveryScheduler:
         """Record a probe's result; `passed` None: inconclusive."""
@@ -161,6 +169,11 @@ class RecoveryScheduler:
             period=RecoveryPeriod(outage_id=outage_id, started_at=now),
             step=0,
         )
+
+
+def _is_ahead(at: float, now: float, longest_s: float) -> bool:
+    """Whether a stored time is still to come. Not if it is further ahead than it can mean, rounding aside."""
+    return 0.0 < at - now <= 1.1 * longest_s + _ROUNDING_S
 
 
 def validated(scheduler: RecoveryScheduler) -> RecoveryScheduler:

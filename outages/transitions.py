@@ -106,10 +106,10 @@ class Transition:
         return opened[0].refunded if opened else ()
 
 
-def decide_gate(state: OutageState, now: float, times: ProbeTimes) -> Gate:
+def decide_gate(state: OutageState, now: float) -> Gate:
     """Decide whether jobs may go out. An open circuit is named before any pause."""
     next_check_at = state.scheduler.next_check_at
-    pause = state.scheduler.pause_at(now, times)
+    pause = state.scheduler.pause_at(now)
     if state.breaker.state is Circuit.OPEN:
         error = state.breaker.last_error or "unknown"
         return Gate(kind=GateKind.WAIT, stopped_by="circuit", message=f"Plex is down: {error}", until=next_check_at)

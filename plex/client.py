@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 _MOVIE_TYPE = ("type", "1")
 # A read must not make Plex check the item's files or refresh its metadata.
 _AS_IT_IS = (("skipRefresh", "1"), ("checkFiles", "0"))
+# Usually nothing has changed.
+CHANGES_PAGE_ITEMS = 100
+_RECENT_S = 3600
 # 100 keys of 7 digits stay far below any limit for a request line; a whole item is about 10 to 50 kB.
 _KEYS_PER_READ = 100
 # With more candidates for one file name, the server ignored the filter, or the name is too common.
@@ -137,30 +140,36 @@ class PlexClient:
         items = self._with_paths(container, section)
         return items if max(_total(container) or 0, len(items)) <= _MAX_CANDIDATES else None
 
-    def sweep(
-        self, section: Section, *, page_size: int = PAGE_ITEMS, since: int | None = None
-    ) -> Iterator[LeanItem]:
-        """All items of a section, page by page; with `since` (epoch seconds) those updated or added since then.
+    def sweep(self, section: Section, *, page_size: int = PAGE_ITEMS) -> Iterator[LeanItem]:
+        """All items of a section, page by page. `page_size`: more than PAGE_ITEMS counts as PAGE_ITEMS.
 
-        `page_size`: more than PAGE_ITEMS counts as PAGE_ITEMS.
         A deletion during the sweep may shift an item past it, so an item absent from a sweep may still exist.
         """
-        if since is None:
-            for page in self._pages(section, "addedAt:asc", page_size):
-                yield from page
-            return
+        for page in self._pages(section, "addedAt:asc", page_size):
+            yield from page
+
+    def changes(
+        self, section: Section, *, since: int | None = None, page_size: int = CHANGES_PAGE_ITEMS
+    ) -> Iterator[LeanItem]:
+        """The items updated or added since then, by Plex's clock, and at least the first page of either.
+
+        `since` None: what changed within the hour before the newest change. The first pages come whole, since after
+        Plex's clock was set back what is new looks older than what was seen before.
+        """
         seen = set[int]()
         # Sorted, not filtered: filter operators differ between servers. The second order is for items without
         # updatedAt, which were never refreshed.
         for order, changed_at in (("updatedAt:desc", _updated_at), ("addedAt:desc", _added_at)):
-            times, is_sorted = list[int](), True
-            for page in self._pages(section, order, page_size):
-                new = [item for item in page if changed_at(item) >= since and item.rating_key not in seen]
+            times, is_sorted, oldest = list[int](), True, since
+            for number, page in enumerate(self._pages(section, order, page_size)):
+                if oldest is None:
+                    oldest = max(map(changed_at, page), default=0) - _RECENT_S
+                new = [item for item in page if not number or changed_at(item) >= oldest]
+                yield from (item for item in new if item.rating_key not in seen)
                 seen.update(item.rating_key for item in new)
-                yield from new
                 times = [*times[-1:], *(changed_at(item) for item in page)]
                 is_sorted = is_sorted and times == sorted(times, reverse=True)
-                if is_sorted and times[-1:] < [since]:
+                if is_sorted and times[-1:] < [oldest]:
                     break  # the server does sort, so everything that follows is older
 
     def _pages(self, section: Section, order: str, page_size: int) -> Iterator[tuple[LeanItem, ...]]:

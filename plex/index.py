@@ -8,10 +8,12 @@ Deleting the file costs a sweep. Raises LocalStorage if SQLite or the disk fails
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.data_directory import PLEX_INDEX
 from local.storage import Database
@@ -20,7 +22,7 @@ from plex.paths import base_name, normal_form
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 # Files kept as evidence for inferred rules: enough to see whether they agree, few enough to compare all of them.
 _MAX_EVIDENCE = 200
@@ -35,7 +37,8 @@ CREATE TABLE IF NOT EXISTS section (
 );
 CREATE TABLE IF NOT EXISTS item (
     rating_key INTEGER PRIMARY KEY, section_key INTEGER NOT NULL, title TEXT NOT NULL,
-    updated_at INTEGER NOT NULL, added_at INTEGER NOT NULL, seen_at REAL NOT NULL
+    updated_at INTEGER NOT NULL, added_at INTEGER NOT NULL,
+    seen_at REAL NOT NULL          -- epoch seconds, but greater than in any row stored before: see `next_stamp`
 );
 CREATE INDEX IF NOT EXISTS item_of_section ON item (section_key, seen_at);
 CREATE TABLE IF NOT EXISTS part (
@@ -67,6 +70,11 @@ WHERE i.rating_key IN (
     SELECT rating_key FROM part WHERE name_hash = :name AND size = :size
 ) ORDER BY i.rating_key, p.place
 """
+_ITEMS_BY_KEY = """
+SELECT i.rating_key, i.section_key, i.title, i.updated_at, i.added_at, p.path, p.size
+FROM item i LEFT JOIN part p USING (rating_key)
+WHERE i.rating_key IN (SELECT value FROM json_each(?)) ORDER BY i.rating_key, p.place
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +102,7 @@ class Index:
 
     def __init__(self, directory: str, scope: str) -> None:
         self._file = Database(os.path.join(directory, PLEX_INDEX), lambda database: _prepare(database, scope))
+        self._last_stamp: float | None = None
 
     def close(self) -> None:
         """Close the file."""
@@ -110,22 +119,32 @@ class Index:
         for file in files:
             hashes = {"path": path_hash(file.path), "name": name_hash(file.path), "size": file.size}
             with self._file.access("read") as database:
-                rows = database.execute(_ITEMS, hashes).fetchall()
-            for head, group in groupby(rows, key=lambda row: row[:5]):
-                items[head[0]] = LeanItem(
-                    rating_key=head[0], section_key=head[1], title=head[2], updated_at=head[3], added_at=head[4],
-                    parts=tuple(PartFile(path=row[5], size=row[6]) for row in group),
-                )  # fmt: skip
+                items |= {item.rating_key: item for item in _items_of(database.execute(_ITEMS, hashes))}
         return tuple(items.values())
+
+    def next_stamp(self, now: float) -> float:
+        """A mark of what is stored from now on: greater than every mark before, even if the clock was set back."""
+        if self._last_stamp is None:
+            with self._file.access("read") as database:
+                (self._last_stamp,) = database.execute("SELECT COALESCE(MAX(seen_at), 0) FROM item").fetchone()
+        self._last_stamp = max(now, math.nextafter(self._last_stamp, math.inf))
+        return self._last_stamp
+
+    def changed(self, items: Sequence[LeanItem]) -> list[LeanItem]:
+        """Those of the items that are not stored exactly as they are."""
+        keys = json.dumps([item.rating_key for item in items])
+        with self._file.access("read") as database:
+            known = {_content(item) for item in _items_of(database.execute(_ITEMS_BY_KEY, (keys,)))}
+        return [item for item in items if _content(item) not in known]
 
     def store_items(self, items: Sequence[LeanItem], *, now: float) -> None:
         """Insert or replace the items, and mark the awaited files that they have as seen."""
-        keys = [(item.rating_key,) for item in items]
+        keys, stamp = [(item.rating_key,) for item in items], self.next_stamp(now)
         with self._file.transaction() as database:
             database.executemany("DELETE FROM part WHERE rating_key = ?", keys)
             database.executemany(
                 "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?)",
-                [(i.rating_key, i.section_key, i.title, i.updated_at, i.added_at, now) for i in items],
+                [(i.rating_key, i.section_key, i.title, i.updated_at, i.added_at, stamp) for i in items],
             )
             database.executemany(
                 "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)",
@@ -151,7 +170,7 @@ class Index:
             _drop(database, [(rating_key,)])
 
     def drop_unseen(self, section_key: int, since: float) -> None:
-        """Delete the section's items that were not stored since `since` (epoch seconds), when a whole sweep began."""
+        """Delete the section's items that were not stored since `since`, a mark taken when a whole sweep began."""
         with self._file.transaction() as database:
             gone = database.execute(
                 "SELECT rating_key FROM item WHERE section_key = ? AND seen_at < ?", (section_key, since)
@@ -255,6 +274,20 @@ def _prepare(database: sqlite3.Connection, scope: str) -> None:
         database.executescript(f"BEGIN IMMEDIATE; {clear} COMMIT")
         # Inserted last: after a kill in between, the next start clears everything again.
         database.execute("INSERT INTO scope VALUES (?)", (scope,))
+
+
+def _items_of(rows: Iterable[tuple[Any, ...]]) -> Iterator[LeanItem]:
+    """The items of rows with one part each, in the order of the items; an item without parts has one without a path."""
+    for head, group in groupby(rows, key=lambda row: row[:5]):
+        parts = tuple(PartFile(path=row[5], size=row[6]) for row in group if row[5] is not None)
+        yield LeanItem(
+            rating_key=head[0], section_key=head[1], title=head[2], updated_at=head[3], added_at=head[4], parts=parts
+        )
+
+
+def _content(item: LeanItem) -> tuple[object, ...]:
+    """What is stored of an item."""
+    return item.rating_key, item.section_key, item.title, item.updated_at, item.added_at, item.parts
 
 
 def _drop(database: sqlite3.Connection, keys: Sequence[tuple[int]]) -> None:

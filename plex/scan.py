@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from local.clock import is_plausible
 from plex.errors import PlexError
 from plex.paths import ancestor, is_inside, normal_form
 
@@ -44,7 +45,8 @@ class Scans:
         """Have the folders of these files (paths as Plex sees them) scanned by the libraries that contain them.
 
         A folder whose scan was requested after `since` (epoch seconds), when the files existed already, is not scanned
-        again. A PlexError is only logged: the files are looked up later in any case.
+        again, unless that time lies in the future: the clock was wrong then, or is now. A PlexError is only logged: the
+        files are looked up later in any case.
         """
         for folder in dict.fromkeys(ancestor(path, 1) for path in paths):
             sections = [section for section in self._client.sections() if _belongs(folder, section)]
@@ -56,7 +58,8 @@ class Scans:
     def _request(self, section: Section, folder: str, since: float) -> None:
         now, name = self._clock.now(), f"{section.key}:{normal_form(folder)}"
         requested_at = self._index.scan_requested_at(name)
-        if requested_at > since or now - requested_at < self._scan_again_s:
+        is_believed = is_plausible(requested_at, now)
+        if is_believed and (requested_at > since or now - requested_at < self._scan_again_s):
             return
         self._index.record_scan(name, now, forget_before=now - self._remember_s)
         try:

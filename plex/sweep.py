@@ -1,23 +1,27 @@
-"""Keeps the index up to date, by a sweep (read a whole section) or a refresh (read only what changed)."""
+"""Keeps the index up to date, by a sweep (read a whole section) or a refresh (read only what changed).
+
+What the index shows is believed for as long as its last sweep and refresh are recent. Their age is measured within
+this process; a refresh of an earlier process never counts as recent, a sweep only if its time can be true.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from local.clock import Clock
+    from local.clock import Clock, Moment
     from plex.index import Index, SectionState
     from plex.model import LeanItem, Section
 
 # A refresh starts this much before the newest change seen: Plex's times are whole seconds, and an item may be stored
 # some time after its own timestamp.
 OVERLAP_S = 10
-# A refresh of a section that was never swept reads only the changes of the last hour.
-_FIRST_REFRESH_S = 3600
+# How far back a refresh goes if nothing tells how long ago the last one was.
+UNKNOWN_AGE_S = 3600.0
 # A refresh does not show deletions, which are otherwise noticed item by item; a daily sweep removes all of them.
 SWEEP_EVERY_S = 24 * 3600.0
 # Everything that needs fresh data within this time shares one refresh.
@@ -29,11 +33,22 @@ _CHUNK = 500
 class SweepClient(Protocol):
     """The methods of PlexClient that are used here."""
 
-    def sections(self) -> tuple[Section, ...]: ...  # noqa: D102 - see PlexClient
+    @property
+    def answered_at(self) -> int | None: ...  # noqa: D102 - see PlexClient
 
-    def sweep(  # noqa: D102
-        self, section: Section, *, page_size: int = ..., since: int | None = None
-    ) -> Iterator[LeanItem]: ...
+    def sections(self) -> tuple[Section, ...]: ...  # noqa: D102
+
+    def sweep(self, section: Section, *, page_size: int = ...) -> Iterator[LeanItem]: ...  # noqa: D102
+
+    def changes(self, section: Section, *, since: int | None = ...) -> Iterator[LeanItem]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """When a sweep began. `stamp`: of the index; everything that the sweep stores has a greater one."""
+
+    moment: Moment
+    stamp: float
 
 
 class Sweeper:
@@ -45,72 +60,124 @@ class Sweeper:
         self._clock = clock
         self._sweep_every_s = clock.interval(SWEEP_EVERY_S)
         self._refresh_every_s = clock.interval(REFRESH_EVERY_S)
+        # When the last sweep, and the last sweep or refresh, of each section began in this process.
+        self._swept: dict[int, Moment] = {}
+        self._refreshed: dict[int, Moment] = {}
 
     def sweep_all(self) -> None:
         """Sweep each section whose last sweep is at least SWEEP_EVERY_S old; refresh the others if that is due."""
-        now = self._clock.now()
         for section in self._client.sections():
-            if now - self._index.section(section.key).swept_at >= self._sweep_every_s:
+            if self._is_sweep_due(section):
                 self.sweep(section)
         self.refresh()
 
+    def _is_sweep_due(self, section: Section) -> bool:
+        if swept := self._swept.get(section.key):
+            return swept.age_s(self._clock) >= self._sweep_every_s
+        age_s = self._clock.now() - self._index.section(section.key).swept_at
+        return not 0.0 <= age_s < self._sweep_every_s
+
     def sweep(self, section: Section) -> None:
         """Read the whole section into the index, and drop items that it no longer shows."""
-        began_at = self._clock.now()
-        self.record_sweep(section, self.store_items(self._client.sweep(section)), began_at)
+        beginning = self.begin()
+        self.record_sweep(section, self.store_items(self._client.sweep(section)), beginning)
 
-    def record_sweep(self, section: Section, newest: int, began_at: float) -> None:
-        """Note that all items of the section were stored since `began_at`, and drop those that were not.
+    def begin(self) -> Beginning:
+        """A sweep begins: call it before the first page is read."""
+        return Beginning(moment=self._clock.moment(), stamp=self._index.next_stamp(self._clock.now()))
+
+    def record_sweep(self, section: Section, newest: int, beginning: Beginning) -> None:
+        """Note that all items of the section were stored since the beginning, and drop those that were not.
 
         `newest`: the time of the last change among them, 0 if there were none.
         """
-        self._index.drop_unseen(section.key, began_at)
-        state = self._index.section(section.key)
+        self._index.drop_unseen(section.key, beginning.stamp)
+        state, at = self._index.section(section.key), beginning.moment.at
         # A library that is suddenly empty keeps its `newest`: it is still known to have had items.
         self._index.store_section(
-            section.key, replace(state, newest=newest or state.newest, swept_at=began_at, refreshed_at=began_at)
+            section.key, replace(state, newest=newest or state.newest, swept_at=at, refreshed_at=at)
         )
+        self._swept[section.key] = self._refreshed[section.key] = beginning.moment
 
     def refresh(self) -> bool:
         """Refresh each section whose last sweep or refresh is at least REFRESH_EVERY_S old; whether there was one."""
         sections = self._client.sections()
-        due = [each for each in sections if self._age_s(each) >= self._refresh_every_s]
+        due = [each for each in sections if not self._is_recent(each)]
         for section in due:
             self.refresh_section(section)
         return bool(due)
 
-    def _age_s(self, section: Section) -> float:
-        return self._clock.now() - self._index.section(section.key).refreshed_at
+    def _is_recent(self, section: Section) -> bool:
+        refreshed = self._refreshed.get(section.key)
+        return refreshed is not None and refreshed.age_s(self._clock) < self._refresh_every_s
 
     def refresh_section(self, section: Section) -> None:
         """Read what changed in the section since its last sweep or refresh, however recent that was."""
-        began_at = self._clock.now()
+        began = self._clock.moment()
         state = self._index.section(section.key)
-        is_known = state.newest or state.swept_at
-        since = (state.newest if is_known else int(began_at) - _FIRST_REFRESH_S) - OVERLAP_S
-        # Small pages: usually nothing has changed.
-        newest = self.store_items(self._client.sweep(section, page_size=100, since=since))
+        if not state.newest and not state.swept_at:
+            newest = self._store_changes(section, None)
+        else:
+            since = self._since(section, state)
+            newest = self._store_changes(section, since)
+            if (earlier := self._since(section, state)) < since:  # the answer shows that Plex's clock was set back
+                newest = max(newest, self._store_changes(section, earlier))
         # Stored last: the newest items come first, so a refresh that fails halfway must start over.
-        self._index.store_section(section.key, _refreshed(state, newest, began_at))
+        self._index.store_section(
+            section.key, replace(state, newest=max(state.newest, newest), refreshed_at=began.at)
+        )
+        self._refreshed[section.key] = began
+
+    def _since(self, section: Section, state: SectionState) -> int:
+        """From which time of Plex's on the section may have changed: after the newest change seen.
+
+        By Plex's clock alone, and no later than it showed at the last refresh: it may have been set back since, and
+        items may be dated in the future.
+        """
+        plex_now = self._client.answered_at
+        if plex_now is None:
+            return state.newest - OVERLAP_S
+        return int(min(state.newest, plex_now - self._seconds_since_refresh(section, state))) - OVERLAP_S
+
+    def _seconds_since_refresh(self, section: Section, state: SectionState) -> float:
+        if refreshed := self._refreshed.get(section.key):
+            return refreshed.age_s(self._clock)
+        age_s = self._clock.now() - state.refreshed_at
+        return age_s if state.refreshed_at and age_s >= 0 else UNKNOWN_AGE_S
+
+    def _store_changes(self, section: Section, since: int | None) -> int:
+        """Store what changed since then; return the time of the newest change.
+
+        Items that the index has exactly so are not stored again, lest an awaited file seem to appear once more.
+        """
+        return self._store(self._client.changes(section, since=since), self._index.changed)
 
     def is_complete(self) -> bool:
         """Whether every section has been swept, so that a file that is unique in the index is unique in Plex."""
         return all(self._index.section(section.key).swept_at for section in self._client.sections())
 
     def is_fresh(self, since: float) -> bool:
-        """Whether a file missing from the index was also missing from Plex, both after `since` and a moment ago."""
-        oldest = max(since, self._clock.now() - self._refresh_every_s)
-        states = [self._index.section(section.key) for section in self._client.sections()]
-        return all(state.swept_at and state.refreshed_at >= oldest for state in states)
+        """Whether a file missing from the index was also missing from Plex, both after `since` and a moment ago.
+
+        `since`: epoch seconds. Not if the clock was set meanwhile, since it cannot be compared then.
+        """
+        return all(self._is_fresh(section, since) for section in self._client.sections())
+
+    def _is_fresh(self, section: Section, since: float) -> bool:
+        refreshed = self._refreshed.get(section.key)
+        if refreshed is None or not self._index.section(section.key).swept_at:
+            return False
+        if refreshed.age_s(self._clock) > self._refresh_every_s or refreshed.was_clock_set(self._clock):
+            return False
+        return refreshed.at >= since
 
     def store_items(self, items: Iterable[LeanItem]) -> int:
         """Store the items; return the time of the last change among them, 0 if there are none."""
+        return self._store(items, lambda chunk: chunk)
+
+    def _store(self, items: Iterable[LeanItem], choose: Callable[[list[LeanItem]], list[LeanItem]]) -> int:
         newest, items = 0, iter(items)
         while chunk := list(islice(items, _CHUNK)):
-            self._index.store_items(chunk, now=self._clock.now())
+            self._index.store_items(choose(chunk), now=self._clock.now())
             newest = max(newest, *(max(item.updated_at, item.added_at) for item in chunk))
         return newest
-
-
-def _refreshed(state: SectionState, newest: int, began_at: float) -> SectionState:
-    return replace(state, newest=max(state.newest, newest), refreshed_at=began_at)

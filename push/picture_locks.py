@@ -114,7 +114,7 @@ class PictureLocking:
         self,
         locks: Callable[[], PictureLocks],
         *,
-        has_due_job: Callable[[float], bool],
+        has_due_job: Callable[[], bool],
         settings: Callable[[], Settings | None],
         client: Callable[[Settings], PlexClient],
         clock: Clock,
@@ -134,7 +134,7 @@ class PictureLocking:
         locks = self._locks()
         if not len(locks) or self._settings() is None:
             return None
-        waits = len(locks) < ITEMS_PER_BATCH and self._has_due_job(now)
+        waits = len(locks) < ITEMS_PER_BATCH and self._has_due_job()
         at = self._within_wait(locks.oldest_at + self._wait_s, now) if waits else now
         return max(at, self._within_wait(self._hindered_until, now))
 

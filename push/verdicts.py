@@ -10,6 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from store.job import LONGEST_WAIT_S
 from store.judgement import ErrorClass, Judgement
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def retry_rules(clock: Clock, *, max_retries: int, skip_missing: bool) -> RetryR
         back_off_base_s=clock.interval(5),
         back_off_cap_s=clock.interval(80),
         missing_base_s=clock.interval(30),
-        missing_cap_s=clock.interval(30 * 60),
+        missing_cap_s=clock.interval(LONGEST_WAIT_S),
         missing_limit_s=clock.interval(48 * 3600),
     )
 
@@ -223,6 +224,8 @@ def decide(
         error_class=outcome.error_class,
         error_text=outcome.text,
         failed_first_at=job.failed_first_at or now,
+        failed_at=now,
+        missing_s=_waited_for_scan_s(job, rules, now),
         outage_id=outage_id or job.outage_id,
     )
     if row.job is JobEnd.AWAIT_SCAN:
@@ -243,9 +246,22 @@ def _await_scan(failed: Job, rules: RetryRules, now: float) -> Decision:
     """Retry until the limit, since Plex may take days to scan; then the job is a dead letter."""
     if rules.skip_missing or failed.reason.gets_one_try:
         return Decision(action=Action.MISSING, job=failed)
-    since = failed.missing_since or now
-    if now - since >= rules.missing_limit_s:
+    if failed.missing_s >= rules.missing_limit_s:
         return Decision(action=Action.BURY, job=failed)
     # Waiting as long as the file has been missing doubles the wait each time, without a counter.
-    wait_s = min(rules.missing_cap_s, rules.missing_base_s + (now - since))
+    wait_s = min(rules.missing_cap_s, rules.missing_base_s + failed.missing_s)
+    since = failed.missing_since or now
     return Decision(action=Action.RETRY, job=replace(failed, missing_since=since, not_before=now + wait_s))
+
+
+def _waited_for_scan_s(job: Job, rules: RetryRules, now: float) -> float:
+    """For how long Plex has been given time to scan for the job's file.
+
+    Since the last try that is at most as long as the longest wait: neither a clock that was set meanwhile nor a machine
+    that was off has given Plex any time.
+    """
+    if not job.missing_since:
+        return 0.0
+    if not job.failed_at:  # stored by a version that did not count
+        return max(0.0, now - job.missing_since)
+    return job.missing_s + min(max(0.0, now - job.failed_at), rules.missing_cap_s)

@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from local.clock import Countdown, Stopwatch
 from local.files import write_atomically
 from reconciliation.cache import ReconciliationCache
 from reconciliation.errors import RunRefused
@@ -18,7 +19,6 @@ from reconciliation.schedule import MAX_STEP_RETRIES, STEP_RETRY_S, delays, next
 from reconciliation.state import COMMAND, RunProgress, RunRequest, interruption_message, result_path, state_file
 from stash.errors import StashRefused, StashUnavailable
 from worker.commands import CommandRefused
-from worker.parts import due_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +43,11 @@ class Reconciler:
         self._state = self._file.read()
         self._cache: ReconciliationCache | None = None
         self._run: Run | None = None
-        self._reported_at = 0.0
-        self._blocked_until = 0.0
-        self._retry_at = 0.0
+        self._until_report = Countdown(parts.clock)
+        self._until_unblocked = Countdown(parts.clock)
+        self._until_retry = Countdown(parts.clock)
         self._step_retries = 0
-        self._stash_away_since: float | None = None
+        self._stash_absence = Stopwatch(parts.clock)
         # Left by a worker that was killed or that was replaced in an update of the plugin.
         self._request = self._state.running.request if self._state.running else None
 
@@ -63,7 +63,7 @@ class Reconciler:
         if not self._parts.stash.is_known:
             return None
         if self._request:
-            return due_time(self._retry_at, now, self._delays.longest_step_retry_s)
+            return now + self._until_retry.left_s
         settings = self._parts.stash.settings
         if settings is None:
             return None
@@ -74,13 +74,12 @@ class Reconciler:
             last_run_at=self._state.last_run_at,
             failed_at=self._state.failed_at,
         )
-        blocked_until = due_time(self._blocked_until, now, self._delays.blocked_retry_s)
-        return None if at is None else max(at, blocked_until)
+        return None if at is None else max(at, now + self._until_unblocked.left_s)
 
     def step(self, now: float, obstacle: str | None) -> None:
         """Process one page of the run, or start the run that is due. An obstacle ends a run that is in progress."""
         if obstacle:
-            self._blocked_until = now + self._delays.blocked_retry_s
+            self._until_unblocked.start(self._delays.blocked_retry_s)
             if self._request:
                 self.abort(obstacle)
             return
@@ -93,13 +92,13 @@ class Reconciler:
             else:
                 self._step_run(self._run, request)
         except (StashUnavailable, StashRefused) as error:
-            self._note_stash_away(str(error), now)
+            self._note_stash_away(str(error))
             raise
-        self._stash_away_since = None
+        self._stash_absence.stop()
 
-    def _note_stash_away(self, text: str, now: float) -> None:
-        self._stash_away_since = self._stash_away_since or now
-        if now - self._stash_away_since >= self._delays.stash_timeout_s:
+    def _note_stash_away(self, text: str) -> None:
+        self._stash_absence.start()
+        if self._stash_absence.passed_s >= self._delays.stash_timeout_s:
             self.abort(f"Stash does not answer: {text}")
 
     def abort(self, reason: str, *, is_transient: bool = False) -> None:
@@ -110,7 +109,7 @@ class Reconciler:
         if run and is_transient and self._step_retries < MAX_STEP_RETRIES:
             factor = 2.0**self._step_retries
             self._step_retries += 1
-            self._retry_at = self._clock.now() + self._delays.step_retry_s * factor
+            self._until_retry.start(self._delays.step_retry_s * factor)
             # The log shows the unscaled delay.
             text = "the reconciliation waits %.0f s and tries again: %s"
             self._parts.log.info(text, STEP_RETRY_S * factor, reason)
@@ -198,11 +197,11 @@ class Reconciler:
             self._step_retries = 0  # not before a page was compared: a sweep may fail at the same page each time
         if result:
             self._finish(request, run, with_duration(result, request.started_at, now))
-        elif abs(now - self._reported_at) >= REPORT_EVERY_S:
+        elif self._until_report.is_over:
             self._report(RunProgress(request=request, checked=run.checked, total=run.total), now)
 
     def _report(self, progress: RunProgress, now: float) -> None:
-        self._reported_at = now
+        self._until_report.start(REPORT_EVERY_S)
         self._state = self._file.update(lambda state: state.progressed(progress))
         self._parts.worker_file.report(f"reconciling: {progress.checked} of {progress.total} scenes", now)
 
@@ -229,8 +228,10 @@ class Reconciler:
         write_atomically(result_path(self._parts.directory, request.id), json.dumps(answer).encode())
 
     def _discard_run(self) -> None:
-        self._request = self._run = self._stash_away_since = None
-        self._step_retries, self._retry_at = 0, 0.0
+        self._request = self._run = None
+        self._stash_absence.stop()
+        self._until_retry.stop()
+        self._step_retries = 0
         self._close_cache()
 
     def _close_cache(self) -> None:

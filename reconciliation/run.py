@@ -121,9 +121,8 @@ class Run:
         self._library = choose_library(configured, self._request.library, pusher.finder.rules)
         # Every configured section, even if the run covers one: a scene whose item is in another library is not missing.
         self._sweep = Sweep(
-            configured, plex=pusher.plex, sweeper=pusher.finder.sweeper, cache=self._context.cache,
-            clock=self._context.clock,
-        )  # fmt: skip
+            configured, plex=pusher.plex, sweeper=pusher.finder.sweeper, cache=self._context.cache
+        )
 
     def _configured_sections(self) -> tuple[Section, ...]:
         """Read from Plex each time: a library may have been renamed since the worker started. Raises PlexSetup."""

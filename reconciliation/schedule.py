@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from local.clock import is_plausible
 from stash.setting_values import BadValue, parse_scope
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ MAX_STEP_RETRIES = 3
 STEP_RETRY_S = 5.0
 # Long enough for Stash to restart; the task that requested the run should not wait indefinitely.
 STASH_TIMEOUT_S = 60.0
-# Clocks are routinely corrected by seconds. A run that is further in the future was recorded while the clock was wrong.
-_CLOCK_CORRECTION_S = 60.0
 
 ALL = "all"
 _ALIASES: Final[Mapping[str, str]] = {"recent": "24h", "7d": "7days", "1d": "24h"}
@@ -43,11 +42,6 @@ class Delays:
     blocked_retry_s: float
     step_retry_s: float
     stash_timeout_s: float
-
-    @property
-    def longest_step_retry_s(self) -> float:
-        """An upper bound on the doubling delay between retries of a step."""
-        return self.step_retry_s * 2.0**MAX_STEP_RETRIES
 
 
 def delays(clock: Clock) -> Delays:
@@ -98,4 +92,4 @@ def next_run_at(
     if period_s is None:
         return None
     waits = ((last_run_at, period_s), (failed_at, delays.failed_run_retry_s))
-    return max((at + wait_s for at, wait_s in waits if at is not None and at <= now + _CLOCK_CORRECTION_S), default=0.0)
+    return max((at + wait_s for at, wait_s in waits if at is not None and is_plausible(at, now)), default=0.0)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from local.clock import Clock
     from plex.model import LeanItem, Section
-    from plex.sweep import SweepClient, Sweeper
+    from plex.sweep import Beginning, SweepClient, Sweeper
     from reconciliation.cache import ReconciliationCache
 
 # Items in one page of PlexClient.sweep.
@@ -27,15 +26,13 @@ class Sweep:
         plex: SweepClient,
         sweeper: Sweeper,
         cache: ReconciliationCache,
-        clock: Clock,
     ) -> None:
         self._left = list(sections)
         self._plex = plex
         self._sweeper = sweeper
         self._cache = cache
-        self._clock = clock
         self._pages: Iterator[LeanItem] | None = None
-        self._began_at = 0.0
+        self._beginning: Beginning | None = None
         self._newest = 0
         self._count = 0
         self.empty_sections: list[Section] = []
@@ -51,8 +48,6 @@ class Sweep:
         # Restored only when the page is stored: after a failed page the iterator has lost its place.
         pages, self._pages = self._pages or self._begin(section), None
         items = list(islice(pages, PAGE_SIZE))
-        # At the end, the index drops items last seen before this time; so it must follow a clock that is set back.
-        self._began_at = min(self._began_at, self._clock.now())
         self._newest = max(self._newest, self._sweeper.store_items(items))
         self._cache.add_swept(items)
         self._count += len(items)
@@ -63,12 +58,12 @@ class Sweep:
         return not self._left
 
     def _begin(self, section: Section) -> Iterator[LeanItem]:
-        self._began_at, self._newest, self._count = self._clock.now(), 0, 0
+        self._beginning, self._newest, self._count = self._sweeper.begin(), 0, 0
         return iter(self._plex.sweep(section, page_size=PAGE_SIZE))
 
     def _end(self, section: Section) -> None:
-        if self._count:
-            self._sweeper.record_sweep(section, self._newest, self._began_at)
+        if self._count and self._beginning:
+            self._sweeper.record_sweep(section, self._newest, self._beginning)
         else:  # its disk may be unmounted: the index keeps what it knows of the section
             self.empty_sections.append(section)
         self._left.pop(0)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# No wait of a job is longer: how often it is tried to find a file that Plex lacks. Scaled.
+LONGEST_WAIT_S = 1800.0
+
 
 class Reason(str, Enum):
     """Why a scene is dirty."""
@@ -52,14 +55,26 @@ class Job:
     last_event_at: float
     attempts: int = 0
     not_before: float = 0.0
+    # When the last try failed. A wait until `not_before` began then.
+    failed_at: float = 0.0
     error_class: str = ""
     error_text: str = ""
     failed_first_at: float = 0.0
-    # When Plex was first found to lack the file. The time that Plex gets to scan for it counts from here.
+    # When Plex was first found to lack the file, and for how many seconds it has been given time to scan for it since.
     missing_since: float = 0.0
+    missing_s: float = 0.0
     outage_id: int = 0
     # An outage caused the last failure, so the attempt was given back. Happens at most once per job.
     is_refunded: bool = False
+
+    def wait_s(self, now: float, longest_s: float) -> float:
+        """Seconds until the job is due, at most as long as its wait was when it began.
+
+        So a clock that was set back since delays no job further. `longest_s`: of any wait, for a job of a version that
+        did not store when its wait began.
+        """
+        whole_s = self.not_before - self.failed_at if self.failed_at else longest_s
+        return max(0.0, min(self.not_before - now, whole_s))
 
     def merged_with(self, later: Job) -> Job:
         """Merge a later event into this job: due at once, with no attempts used, urgent if either is."""

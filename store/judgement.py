@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+
+from local.clock import is_plausible
 
 
 class Judgement(str, Enum):
@@ -45,6 +47,14 @@ class LastJudgement:
     updated_at: str = ""
     settled_at: float = 0.0
     cleared_at: float = 0.0
+
+    def as_believed(self, now: float) -> LastJudgement:
+        """Without times in the future, which the clock was wrong to tell: they would hide every change up to then."""
+        return replace(
+            self,
+            settled_at=self.settled_at if is_plausible(self.settled_at, now) else 0.0,
+            cleared_at=self.cleared_at if is_plausible(self.cleared_at, now) else 0.0,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

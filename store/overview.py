@@ -19,24 +19,28 @@ from store import statistics
 from store.altered import alterations_from
 from store.dead_letters import COLUMNS, OPEN, DeadLetter, letters_of
 from store.items import ItemRecord, owned_from
+from store.job import LONGEST_WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from plex.altered import Alterations
 
+# When a job is due: never later than its wait was long, since the clock may have been set back (see `Job.wait_s`).
+_DUE_AT = """
+MIN(json_extract(data, '$.not_before'), :now + CASE WHEN json_extract(data, '$.failed_at') > 0
+    THEN json_extract(data, '$.not_before') - json_extract(data, '$.failed_at') ELSE :longest_s END)
+"""
 # persist-queue's row status: 0 and 1 are ready, 2 is in progress, 5 and above are finished.
-_UNSETTLED = """
-SELECT json_extract(data, '$.scene_id'), json_extract(data, '$.not_before') FROM ack_queue_default WHERE status < 5
-"""
+_UNSETTLED = f"SELECT json_extract(data, '$.scene_id'), {_DUE_AT} FROM ack_queue_default WHERE status < 5"  # noqa: S608
 # One query, because fetching a hundred thousand rows into Python takes most of a second.
-_COUNTS = """
+_COUNTS = f"""
 SELECT COUNT(DISTINCT scene_id), COALESCE(SUM(status = 2), 0),
-       COALESCE(SUM(status <> 2 AND not_before > :now), 0),
-       MIN(CASE WHEN status <> 2 AND not_before > :now THEN not_before END)
-FROM (SELECT json_extract(data, '$.scene_id') AS scene_id, json_extract(data, '$.not_before') AS not_before, status
+       COALESCE(SUM(status <> 2 AND due_at > :now), 0),
+       MIN(CASE WHEN status <> 2 AND due_at > :now THEN due_at END)
+FROM (SELECT json_extract(data, '$.scene_id') AS scene_id, {_DUE_AT} AS due_at, status
       FROM ack_queue_default WHERE status < 5)
-"""
+"""  # noqa: S608 - our own names
 _WAITING = """
 SELECT json_extract(data, '$.error_class') AS error_class, COUNT(*) FROM ack_queue_default
 WHERE status < 2 AND json_extract(data, '$.not_before') > ? AND error_class <> '' GROUP BY 1 ORDER BY 2 DESC, 1
@@ -110,7 +114,7 @@ class Overview:
         """Count pending jobs and dead letters. `now`: epoch seconds."""
         scenes, entities = self._in_inbox(now)
         nothing = (0, 0, 0, None)
-        queued, in_progress, waiting, next_due_at = next(iter(self._rows(QUEUE, _COUNTS, {"now": now})), nothing)
+        queued, in_progress, waiting, next_due_at = next(iter(self._rows(QUEUE, _COUNTS, _times(now))), nothing)
         both = self._rows(QUEUE, _QUEUED_AMONG, (json.dumps(list(scenes)),)) if scenes and queued else [(0,)]
         return QueueCounts(
             pending=queued + len(scenes) - sum(count for (count,) in both) + entities,
@@ -127,7 +131,7 @@ class Overview:
     def pending(self, now: float) -> Pending:
         """Return all pending work. Reads the inbox before the queue, so a job moving between them is not missed."""
         scenes, entities = self._in_inbox(now)
-        rows = self._rows(QUEUE, _UNSETTLED)
+        rows = self._rows(QUEUE, _UNSETTLED, _times(now))
         due_at = {scene_id: float(due or 0) for scene_id, due in rows}
         return Pending(due_at={**due_at, **dict.fromkeys(scenes, 0.0)}, entities=entities)
 
@@ -141,9 +145,10 @@ class Overview:
 
     def statistics(self, now: float) -> Mapping[str, object]:
         """Return the sums of `statistics.as_json`: the total, and under `last_hour` those of the last hour."""
-        last_hour = statistics.minute_of(now) - statistics.HOUR_MINUTES
+        minute = statistics.minute_of(now)
         in_all, recent = (
-            next(iter(self._rows(LEDGER, statistics.SUMS, (first,))), (0, 0, 0, 0.0)) for first in (0, last_hour)
+            next(iter(self._rows(LEDGER, statistics.SUMS, period)), (0, 0, 0, 0.0))
+            for period in (statistics.ALWAYS, (minute - statistics.HOUR_MINUTES, minute))
         )
         return {**statistics.as_json(in_all), "last_hour": statistics.as_json(recent)}
 
@@ -212,6 +217,11 @@ class Overview:
 def count_queue(directory: str, now: float) -> QueueCounts:
     """Count pending jobs, for callers that need nothing else from an Overview."""
     return Overview(directory).counts(now)
+
+
+def _times(now: float) -> Mapping[str, float]:
+    """The values for `_DUE_AT`. The longest wait is not scaled: it only matters for jobs of an earlier version."""
+    return {"now": now, "longest_s": LONGEST_WAIT_S}
 
 
 def _scenes_of_batch(path: str) -> set[int]:

@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 from persistqueue import AckStatus, SQLiteAckQueue
 
 from local.storage import is_damage, raise_as_local_storage, set_aside
-from store.job import Job, job_from_data, job_to_data
+from store.job import LONGEST_WAIT_S, Job, job_from_data, job_to_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from local.clock import Clock
 
 # Finished rows stay in persist-queue's table until they are cleared.
 CLEAR_AFTER_FINISHED = 1000
@@ -37,27 +39,35 @@ class _Row:
     """A job and its row on disk.
 
     `generation` rises with each event. `sequence` identifies the job's valid entry in a ready queue; -1: it has none.
+    `due_at`: when the job is due, by the monotonic clock; None if it does not wait.
     """
 
     row_id: int
     job: Job
     generation: int
     sequence: int = -1
+    due_at: float | None = None
     is_taken: bool = False
 
 
 class JobQueue:
-    """At most one job per scene; user edits first, otherwise first come, first served."""
+    """At most one job per scene; user edits first, otherwise first come, first served.
 
-    def __init__(self, folder: str, *, on_damage: Callable[[], object] = lambda: None) -> None:
+    A wait runs on the monotonic clock from the moment when its job is put back or loaded, so setting the system's clock
+    neither prolongs nor ends it.
+    """
+
+    def __init__(self, folder: str, *, clock: Clock, on_damage: Callable[[], object] = lambda: None) -> None:
         """`on_damage` is called before jobs are lost because a damaged file cannot be loaded."""
         self._folder = folder
         self._path = os.path.join(folder, "data.db")
+        self._clock = clock
+        self._longest_wait_s = clock.interval(LONGEST_WAIT_S)
         self._rows: dict[int, _Row] = {}
         # Queues of (sequence, scene id). Entries whose job has moved are skipped.
         self._user_ready: deque[tuple[int, int]] = deque()
         self._bulk_ready: deque[tuple[int, int]] = deque()
-        self._waiting: list[tuple[float, int]] = []  # heap of (not before, scene id); some are outdated
+        self._waiting: list[tuple[float, int]] = []  # heap of (due at, scene id); some are outdated
         self._sequence = itertools.count()
         # Never reused, so that data read for a finished job is not mistaken for the latest of a new job.
         self._generations = itertools.count(1)
@@ -155,9 +165,9 @@ class JobQueue:
         row = self._rows.get(scene_id)
         return row.generation if row else -1
 
-    def peek_due(self, now: float, count: int) -> list[Job]:
+    def peek_due(self, count: int) -> list[Job]:
         """Return the next `count` due jobs, in the order in which `take` returns them."""
-        self._enqueue_due(now)
+        self._enqueue_due()
         jobs: list[Job] = []
         for ready in (self._user_ready, self._bulk_ready):
             for sequence, scene_id in ready:
@@ -168,9 +178,9 @@ class JobQueue:
                     jobs.append(row.job)
         return jobs
 
-    def take(self, now: float) -> Job | None:
+    def take(self) -> Job | None:
         """Mark the next due job as in progress on disk and return it; None if no job is due."""
-        self._enqueue_due(now)
+        self._enqueue_due()
         for ready in (self._user_ready, self._bulk_ready):
             while ready:
                 sequence, scene_id = ready[0]
@@ -227,15 +237,20 @@ class JobQueue:
         if row:
             self._save(row, job)
 
-    def next_due_at(self) -> float | None:
-        """Return when the first waiting job is due, in epoch seconds; None if none is waiting."""
+    def due_in_s(self) -> float | None:
+        """Return the seconds until the first waiting job is due; None if none is waiting."""
         while self._waiting:
-            not_before, scene_id = self._waiting[0]
+            due_at, scene_id = self._waiting[0]
             row = self._rows.get(scene_id)
-            if row and not row.is_taken and row.job.not_before == not_before:
-                return not_before
+            if row and not row.is_taken and row.due_at == due_at:
+                return max(0.0, due_at - self._clock.monotonic())
             heapq.heappop(self._waiting)
         return None
+
+    def is_waiting(self, scene_id: int) -> bool:
+        """Whether the scene has a job that is not due yet."""
+        row = self._rows.get(scene_id)
+        return row is not None and not row.is_taken and (row.due_at or 0.0) > self._clock.monotonic()
 
     def jobs(self) -> Iterator[Job]:
         """Iterate over all pending jobs, in no particular order."""
@@ -269,19 +284,22 @@ class JobQueue:
             self._enqueue(row)
 
     def _enqueue(self, row: _Row) -> None:
+        row.due_at = None
         if row.job.not_before > 0:
             row.sequence = -1
-            heapq.heappush(self._waiting, (row.job.not_before, row.job.scene_id))
+            row.due_at = self._clock.monotonic() + row.job.wait_s(self._clock.now(), self._longest_wait_s)
+            heapq.heappush(self._waiting, (row.due_at, row.job.scene_id))
         else:
             row.sequence = next(self._sequence)
             ready = self._bulk_ready if row.job.reason.is_bulk else self._user_ready
             ready.append((row.sequence, row.job.scene_id))
 
-    def _enqueue_due(self, now: float) -> None:
+    def _enqueue_due(self) -> None:
+        now = self._clock.monotonic()
         while self._waiting and self._waiting[0][0] <= now:
-            not_before, scene_id = heapq.heappop(self._waiting)
+            due_at, scene_id = heapq.heappop(self._waiting)
             row = self._rows.get(scene_id)
-            if row and not row.is_taken and row.job.not_before == not_before:
+            if row and not row.is_taken and row.due_at == due_at:
                 row.job = replace(row.job, not_before=0.0)
                 self._enqueue(row)
 

@@ -25,8 +25,10 @@ COLUMNS: Final[Mapping[Judgement, str]] = {
 
 SUMS = """
 SELECT COALESCE(SUM(pushed), 0), COALESCE(SUM(unchanged), 0), COALESCE(SUM(failed), 0), COALESCE(SUM(pushed_s), 0)
-FROM statistic WHERE minute >= ?
+FROM statistic WHERE minute BETWEEN ? AND ?
 """
+# The first and the last minute of all.
+ALWAYS = (0, 2**62)
 _ADD = """
 INSERT INTO statistic (minute, pushed, unchanged, failed, pushed_s) VALUES (0, ?, ?, ?, ?)
 ON CONFLICT (minute) DO UPDATE SET pushed = pushed + excluded.pushed, unchanged = unchanged + excluded.unchanged,

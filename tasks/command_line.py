@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from local import lock
-from local.clock import clock_from_environment
+from local.clock import clock_from_environment, is_plausible
 from local.data_directory import PACKAGES_NOTE
 from local.packages import PackagesMissing, ensure_packages, missing_packages, requirements_beside
 from local.start import WORKER_ARGUMENT
@@ -70,8 +70,7 @@ def _take_lock(directory: str) -> int | None:
 def _has_packages(directory: str, script: str) -> bool:
     """True if every package can be imported now; if not, the reason is left where the tasks look for it."""
     note = os.path.join(directory, PACKAGES_NOTE)
-    is_recent = os.path.exists(note) and clock_from_environment().now() - os.stat(note).st_mtime < INSTALL_AGAIN_AFTER_S
-    if is_recent and missing_packages():
+    if os.path.exists(note) and was_tried_recently(os.stat(note).st_mtime) and missing_packages():
         return False
     try:
         ensure_packages(requirements_beside(script), directory, lambda _: None)
@@ -81,6 +80,12 @@ def _has_packages(directory: str, script: str) -> bool:
     if os.path.exists(note):
         os.unlink(note)
     return True
+
+
+def was_tried_recently(noted_at: float) -> bool:
+    """Whether it is too early to install the packages again. A time in the future says nothing: the clock was set."""
+    now = clock_from_environment().now()
+    return is_plausible(noted_at, now) and now - noted_at < INSTALL_AGAIN_AFTER_S
 
 
 def _leave_note(directory: str, why: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local.clock import Stopwatch
 from local.words import counted, duration_in_words, sentence
 from outages.resilience import Resilience
 from outages.transitions import GateKind
@@ -96,6 +97,9 @@ class _DrainWatch:
         self._from = from_fraction
         self._overview = Overview(context.directory)
         self._link = WorkerLink(context)
+        self._took = Stopwatch(context.clock)
+        self._took.start()
+        self._heartbeat_before = read_worker_report(context.directory).heartbeat_at
         self._resilience = Resilience(context.directory, clock=context.clock, log=context.log)
         pending = self._overview.pending(context.now)
         self._drain = Drain({*pending.due_at, *queued}, entities=pending.entities)
@@ -141,7 +145,7 @@ class _DrainWatch:
         if gate.kind is GateKind.WAIT:
             return DrainStop(by=gate.stopped_by or "circuit", message=gate.message or "", until=gate.until)
         report = read_worker_report(self._context.directory)
-        if (report.heartbeat_at or 0.0) < self._since:
+        if report.heartbeat_at == self._heartbeat_before:
             return None  # written by an earlier worker
         return stop_reported_in(report)
 
@@ -153,7 +157,7 @@ class _DrainWatch:
         if waiting:
             when = f" (the next in {duration_in_words(next_due_at - context.now)})" if next_due_at else ""
             parts.append(f"{waiting} waiting{when}")
-        took = duration_in_words(context.now - self._since)
+        took = duration_in_words(self._took.passed_s)
         if stop is not None:
             why = f"{sentence(stop.message)} {_next(stop, context.now)}"
             context.log.warning("Draining is stopped: %s So far, in %s: %s.", why, took, ", ".join(parts))

@@ -134,6 +134,7 @@ def is_unjudged(updated_at: str, judged: LastJudgement | None, *, installed_at: 
         return False
     if judged is None:
         return True
+    judged = judged.as_believed(now)
     if at <= judged.cleared_at:
         return False
     if not judged.updated_at:  # never read: it was cleared, or Stash failed on it

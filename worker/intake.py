@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from local import inbox
+from local.clock import Countdown
 from stash.errors import StashRefused, StashUnavailable
 from store.job import Reason, new_job
 
@@ -126,7 +127,7 @@ class FanOut:
         self._log = log
         self._refused_retry_s = clock.interval(REFUSED_RETRY_S)
         self._entities: list[inbox.Entry] = []
-        self._refused: dict[_Event, float] = {}  # when to ask again, by event whose scenes Stash failed to list
+        self._refused: dict[_Event, Countdown] = {}  # until asked again, by event whose scenes Stash failed to list
         self._cursors: dict[_Event, _Cursor] = {}  # of partly queued events
 
     @property
@@ -141,9 +142,10 @@ class FanOut:
 
     def update(self, entities: Iterable[inbox.Entry]) -> None:
         """Take the entities now in the inbox, and forget refusals of entries that were replaced or cleared."""
-        now, by_event = self._clock.now(), {_event_of(each): each for each in entities}
-        self._refused = {event: retry_at for event, retry_at in self._refused.items() if event in by_event}
-        self._entities = [each for event, each in by_event.items() if self._refused.get(event, 0.0) <= now]
+        by_event = {_event_of(each): each for each in entities}
+        self._refused = {event: wait for event, wait in self._refused.items() if event in by_event}
+        waiting = {event for event, wait in self._refused.items() if not wait.is_over}
+        self._entities = [each for event, each in by_event.items() if event not in waiting]
 
     def step(self, check_stash: Callable[[], object]) -> bool:
         """Queue the next page. False if Stash fails to list the scenes of this entity, which is retried later.
@@ -156,7 +158,8 @@ class FanOut:
         except (StashUnavailable, StashRefused) as error:
             check_stash()
             self._entities.pop(0)
-            self._refused[_event_of(entity)] = self._clock.now() + self._refused_retry_s
+            self._refused[_event_of(entity)] = wait = Countdown(self._clock)
+            wait.start(self._refused_retry_s)
             self._log.warning(
                 "%s %s changed, but Stash fails to name its scenes (%s). Those that PlexSync knows of are queued; the "
                 "others are asked for again later.", entity.kind, entity.key, error,

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from local import inbox
+from local.clock import Stopwatch
 from local.storage import LocalStorage
 from outages.breaker import Circuit
 from outages.scheduler import PauseReason
@@ -103,7 +104,7 @@ class SyncWorker:
         try:
             self._claim()
             self._resilience.refresh(now)
-            if self._parts.stash.settings or not self._stash.retry_in_s(now):
+            if self._parts.stash.settings or not self._stash.retry_in_s():
                 self._resilience.probe_if_due(self._parts.probe, len(self._queue))
             return self._until_next_check(self._drain_step(now), now)
         except (StashUnavailable, StashRefused) as error:
@@ -116,13 +117,13 @@ class SyncWorker:
 
     def _drain_step(self, now: float) -> float:  # noqa: PLR0911 - one return for each kind of step
         """Do what comes next, if anything. Return the seconds to wait."""
-        if wait_s := self._stash.retry_in_s(now):
+        if wait_s := self._stash.retry_in_s():
             return wait_s
-        due = self._queue.peek_due(now, 1)
+        due = self._queue.peek_due(1)
         gate = self._resilience.gate(now)
         is_edit_next = self._can_push(due, gate) and not due[0].reason.is_bulk
         if self._fan_out.is_due and not is_edit_next:
-            self._fan_out_page(now)
+            self._fan_out_page()
             return 0.0
         if self._is_background_next(due, gate) and self._step_background(gate, now):
             return 0.0
@@ -130,7 +131,7 @@ class SyncWorker:
             return self._wait_at_gate(gate, now)
         if not due:
             return self._wait_for_due(now)
-        if self._is_paused(due[0], now):
+        if self._is_paused(due[0]):
             self._parts.worker_file.report(WAITING_WHILE_PAUSED, now, stopped_by="paused")
             return LONGEST_WAIT_S
         wait_s = self._resilience.take_token(now)
@@ -140,14 +141,15 @@ class SyncWorker:
 
     def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
         """Try the next due job, or that of `scene_id`, and settle it. Nothing else takes jobs from the queue."""
-        began_at = self._clock.now()
-        job = self._queue.take(began_at) if scene_id is None else self._queue.take_scene(scene_id)
+        began_at, took = self._clock.now(), Stopwatch(self._clock)
+        took.start()
+        job = self._queue.take() if scene_id is None else self._queue.take_scene(scene_id)
         if job is None:
             return None
         ticket = self._resilience.ticket()
         self._parts.worker_file.report(PUSHING, began_at)
         # A trial asks Plex only for its own job.
-        next_jobs = [] if is_trial or self._single_reads_left else self._queue.peek_due(began_at, BATCH - 1)
+        next_jobs = [] if is_trial or self._single_reads_left else self._queue.peek_due(BATCH - 1)
         self._single_reads_left = max(0, self._single_reads_left - 1)
         outcome, scene = self._attempt.run(job, next_jobs, began_at)
         if outcome.verdict is Verdict.STASH_AWAY:
@@ -158,7 +160,7 @@ class SyncWorker:
             outcome = self._settle(job, outcome, scene, ticket)
         finally:
             self._queue.release(job.scene_id)  # no longer in progress, even if the decision could not be stored
-        self._report.log_outcome(job, outcome, scene, took_s=self._clock.now() - began_at)
+        self._report.log_outcome(job, outcome, scene, took_s=took.passed_s)
         self._idle_since = self._clock.monotonic()
         self._parts.worker_file.jobs_done += 1
         return outcome
@@ -191,8 +193,8 @@ class SyncWorker:
         for work in self._background:
             due_at = work.due_at(now)
             if due_at is not None and due_at <= now:
-                if self._stash.are_settings_stale(now, after_event=self._has_news):
-                    self._stash.read_settings(now)
+                if self._stash.are_settings_stale(after_event=self._has_news):
+                    self._stash.read_settings()
                 self._background_had_turn = True
                 self._run_step(work, gate.message if gate.kind is GateKind.WAIT else None, now)
                 return True
@@ -234,9 +236,9 @@ class SyncWorker:
         if self._has_news:
             self._idle_since = self._clock.monotonic()
 
-    def _fan_out_page(self, now: float) -> None:
+    def _fan_out_page(self) -> None:
         """Queue one page only, so that edits and commands are served between pages."""
-        if self._fan_out.step(check_stash=lambda: self._stash.read_settings(now)):
+        if self._fan_out.step(check_stash=self._stash.read_settings):
             self._stash.note_back()
             self._idle_since = self._clock.monotonic()
 
@@ -246,7 +248,7 @@ class SyncWorker:
         """Read the settings, probe Plex if a probe is due, and return what stops the drain now."""
         now = self._clock.now()
         try:
-            settings = self._stash.read_settings(now)
+            settings = self._stash.read_settings()
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
             return Gate(kind=GateKind.WAIT, stopped_by="stash", message=f"Stash does not answer: {error}")
@@ -263,11 +265,11 @@ class SyncWorker:
     def _can_push(self, due: Sequence[Job], gate: Gate) -> bool:
         return bool(due) and gate.kind is GateKind.DRAIN and not self._stash.is_paused
 
-    def _is_paused(self, job: Job, now: float) -> bool:
+    def _is_paused(self, job: Job) -> bool:
         """Whether *Pause* is on. The settings are read when a batch starts, and again during a long one."""
-        settings, is_stale = self._parts.stash.settings, self._stash.are_settings_stale(now, after_event=self._has_news)
+        settings, is_stale = self._parts.stash.settings, self._stash.are_settings_stale(after_event=self._has_news)
         if settings is None or is_stale or not (settings.paused or self._read_ahead.has(job)):
-            settings = self._stash.read_settings(now)
+            settings = self._stash.read_settings()
         return settings.paused
 
     def _note_stash_away(self, text: str, now: float) -> None:
@@ -292,9 +294,9 @@ class SyncWorker:
     def _wait_at_gate(self, gate: Gate, now: float) -> float:
         """Wait for a probe, and notice new settings, since the user may have fixed what stops the drain."""
         self._parts.worker_file.report(f"{WAITING_FOR_GATE}{gate.stopped_by}", now, stopped_by=gate.stopped_by)
-        if self._stash.is_away or self._stash.are_settings_stale(now, after_event=self._has_news):
+        if self._stash.is_away or self._stash.are_settings_stale(after_event=self._has_news):
             before = self._parts.stash.settings
-            if self._stash.read_settings(now) != before:
+            if self._stash.read_settings() != before:
                 return 0.0
             self._stash.note_back()
         return self._seconds_until(gate.until, now)
@@ -304,9 +306,10 @@ class SyncWorker:
             self._resilience.store_counts(now)
         self._parts.worker_file.report(WAITING_FOR_DUE if len(self._queue) else IDLE, now)
         if self._stash.is_away and len(self._queue):
-            self._stash.read_settings(now)  # no job is due to find out whether Stash is back
+            self._stash.read_settings()  # no job is due to find out whether Stash is back
             self._stash.note_back()
-        return self._seconds_until(self._queue.next_due_at(), now)
+        due_in_s = self._queue.due_in_s()
+        return LONGEST_WAIT_S if due_in_s is None else due_in_s
 
     def _until_next_check(self, seconds: float, now: float) -> float:
         return min(seconds, self._seconds_until(self._resilience.next_check_at(), now))
@@ -326,7 +329,7 @@ class SyncWorker:
         change = self._plugin_change()
         if change:
             return change
-        if self._stash.is_away_too_long(self._clock.now()):
+        if self._stash.is_away_too_long():
             return LeaveReason.STASH_AWAY
         if self._is_idle() and self._clock.monotonic() - self._idle_since >= self._linger_s:
             return LeaveReason.IDLE

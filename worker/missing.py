@@ -10,12 +10,12 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from local.clock import Countdown
 from local.words import counted
 from plex.sweep import REFRESH_EVERY_S
 from store.dead_letters import DeadLetters
 from store.job import Reason, new_job
 from store.judgement import ErrorClass, Judgement
-from worker.parts import due_time
 
 if TYPE_CHECKING:
     import logging
@@ -47,17 +47,17 @@ class MissingScenes:
         self._log = log
         self._look_every_s = clock.interval(REFRESH_EVERY_S)
         self._missing_every_s = clock.interval(MISSING_EVERY_S)
-        self._next_at = 0.0
-        self._next_for_missing_at = 0.0
+        self._until_next = Countdown(clock)
+        self._until_next_for_missing = Countdown(clock)
         self._matching: str | None = None  # as stored in the ledger; None: not read yet
 
     def due_at(self, now: float) -> float | None:
         """Due at once when the worker starts, then every REFRESH_EVERY_S; None until the settings are known."""
-        return due_time(self._next_at, now, self._look_every_s) if self._stash.settings else None
+        return now + self._until_next.left_s if self._stash.settings else None
 
     def step(self, now: float, obstacle: str | None) -> None:
         """Look at what changed in Plex if a scene is missing there. Raises PlexError and LocalStorage."""
-        self._next_at = now + self._look_every_s
+        self._until_next.start(self._look_every_s)
         settings = self._stash.last_settings()
         if obstacle or settings.paused:
             return
@@ -74,12 +74,11 @@ class MissingScenes:
         if not finder.index.awaits_any():
             return
         has_waiting_job = any(job.error_class == ErrorClass.NOT_IN_PLEX.value for job in self._queue.jobs())
-        every_s = self._missing_every_s
-        is_due = has_waiting_job or now >= due_time(self._next_for_missing_at, now, every_s)
+        is_due = has_waiting_job or self._until_next_for_missing.is_over
         # `refresh` does nothing right after a refresh by something else. The next step tries again then, so that files
         # added since do not wait for MISSING_EVERY_S.
         if is_due and finder.sweeper.refresh():
-            self._next_for_missing_at = now + every_s
+            self._until_next_for_missing.start(self._missing_every_s)
         seen = finder.index.seen_scenes()
         if seen:
             count = self._retry_seen(seen, now)
@@ -116,7 +115,7 @@ class MissingScenes:
         """Make the scene's job due or queue a new one. False if neither is called for."""
         job = self._queue.job(scene_id)
         if job:
-            is_waiting = job.error_class == ErrorClass.NOT_IN_PLEX.value and job.not_before > now
+            is_waiting = job.error_class == ErrorClass.NOT_IN_PLEX.value and self._queue.is_waiting(scene_id)
             if is_waiting:
                 self._queue.change(replace(job, not_before=0.0))
             return is_waiting

@@ -130,7 +130,9 @@ def _open_parts(
     ledger = Ledger(directory, on_damage=lambda: log.error(LEDGER_DAMAGED, directory))
     open_parts.callback(ledger.close)
     queue = JobQueue(
-        os.path.join(directory, QUEUE_FOLDER), on_damage=lambda: _note_queue_damage(ledger, directory, clock, log)
+        os.path.join(directory, QUEUE_FOLDER),
+        clock=clock,
+        on_damage=lambda: _note_queue_damage(ledger, directory, clock, log),
     )
     open_parts.callback(queue.close)
     picture_address = PictureAddress(ledger=ledger, clock=clock, log=log)
@@ -180,7 +182,7 @@ def make_picture_locking(parts: Parts) -> PictureLocking:
     """Make the background work that locks pictures that were sent."""
     return PictureLocking(
         lambda: parts.plex.picture_locks,
-        has_due_job=lambda now: bool(parts.queue.peek_due(now, 1)),
+        has_due_job=lambda: bool(parts.queue.peek_due(1)),
         settings=lambda: parts.stash.settings,
         client=lambda settings: parts.plex.pusher(settings).plex,
         clock=parts.clock,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local.clock import Countdown, Stopwatch
 from store.worker_file import WAITING_FOR_STASH
 
 if TYPE_CHECKING:
@@ -42,10 +43,7 @@ def stash_times(clock: Clock) -> StashTimes:
 
 
 class StashWatch:
-    """`on_new_settings`: called with new settings, and whether this worker has read others before.
-
-    Times are epoch seconds.
-    """
+    """`on_new_settings`: called with new settings, and whether this worker has read others before."""
 
     def __init__(
         self,
@@ -62,14 +60,14 @@ class StashWatch:
         self._times = stash_times(clock)
         self._log = log
         self._applied: Settings | None = None  # as last passed on; the link may have read newer ones
-        self._read_at = 0.0
-        self._away_since: float | None = None
-        self._retry_at = 0.0
+        self._since_read = Stopwatch(clock)
+        self._absence = Stopwatch(clock)
+        self._until_retry = Countdown(clock)
 
     @property
     def is_away(self) -> bool:
         """Whether Stash failed to answer the last request, not counting those for settings."""
-        return self._away_since is not None
+        return self._absence.is_running
 
     @property
     def is_paused(self) -> bool:
@@ -77,38 +75,39 @@ class StashWatch:
         settings = self._link.settings
         return bool(settings and settings.paused)
 
-    def retry_in_s(self, now: float) -> float:
+    def retry_in_s(self) -> float:
         """How long to wait before asking an absent Stash again; 0 if it may be asked now."""
-        return max(0.0, self._retry_at - now) if self.is_away else 0.0
+        return self._until_retry.left_s if self.is_away else 0.0
 
-    def is_away_too_long(self, now: float) -> bool:
+    def is_away_too_long(self) -> bool:
         """Whether Stash has been away so long that the worker leaves."""
-        return self._away_since is not None and now - self._away_since >= self._times.away_limit_s
+        return self._absence.passed_s >= self._times.away_limit_s
 
-    def are_settings_stale(self, now: float, *, after_event: bool) -> bool:
+    def are_settings_stale(self, *, after_event: bool) -> bool:
         """Whether to read the settings again even though no batch starts; True if they were never read."""
         limit_s = self._times.settings_after_event_s if after_event else self._times.settings_s
-        return self._applied is None or abs(now - self._read_at) >= limit_s
+        return self._applied is None or self._since_read.passed_s >= limit_s
 
-    def read_settings(self, now: float) -> Settings:
+    def read_settings(self) -> Settings:
         """Read the settings and pass on new ones. This does not end an absence: Stash may still fail for scenes.
 
         Raises StashUnavailable and StashRefused.
         """
         before, settings = self._applied, self._link.read_settings()
-        self._applied, self._read_at = settings, now
+        self._applied = settings
+        self._since_read.restart()
         if settings != before:
             self._on_new_settings(settings, before is not None)
         return settings
 
     def note_away(self, text: str, now: float) -> None:
-        """Stash failed and would fail for the next scene too. Logged once for each absence."""
+        """Stash failed and would fail for the next scene too. Logged once for each absence. `now`: epoch seconds."""
         self._worker_file.report(WAITING_FOR_STASH, now, stopped_by="stash")
-        if self._away_since is None:
-            self._away_since = now
+        if not self._absence.is_running:
+            self._absence.start()
             self._log.warning("Stash does not answer: %s. Pending scenes wait for it.", text)
-        self._retry_at = now + self._times.retry_s
+        self._until_retry.start(self._times.retry_s)
 
     def note_back(self) -> None:
         """Stash answered a request like the one that failed."""
-        self._away_since = None
+        self._absence.stop()

@@ -83,6 +83,10 @@ class PlexHandler(Handler):
         service.log.answered(number, answer.status)
         self._send(answer, share)
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The server's own time, for the header Date."""
+        return super().date_time_string(self.server.service.clock() if timestamp is None else timestamp)
+
     def _read_call(self) -> PlexCall:
         target = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -72,8 +72,9 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    ledger, queue = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue"))
-    yield World(queue=queue, ledger=ledger)
+    clock = SetClock()
+    ledger, queue = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue"), clock=clock)
+    yield World(queue=queue, ledger=ledger, clock=clock)
     queue.close()
     ledger.close()
 

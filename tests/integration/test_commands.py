@@ -41,7 +41,7 @@ class CommandWorker:
         inbox.prepare(self.directory)
         self.clock = Clock()
         self.ledger = Ledger(self.directory)
-        self.queue = JobQueue(os.path.join(self.directory, "queue"))
+        self.queue = JobQueue(os.path.join(self.directory, "queue"), clock=Clock())
         self.store = CommandStore(self.ledger)
         clearing = Clearing(
             directory=self.directory, queue=self.queue, ledger=self.ledger, store=self.store, clock=self.clock

@@ -62,7 +62,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[JobQueue]:
-    with closing(JobQueue(str(tmp_path / "queue"))) as opened:
+    with closing(JobQueue(str(tmp_path / "queue"), clock=Clock())) as opened:
         yield opened
 
 

@@ -77,7 +77,8 @@ def world(tmp_path: Path) -> Iterator[World]:
     with PlexSim() as sim:
         sim.add_section("Movies", locations=["/media"])
         settings, _ = parse_settings({"plex_url": sim.url, "plex_token": sim.token}, {})
-        ledger, queue, clock = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue")), SetClock()
+        clock = SetClock()
+        ledger, queue = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue"), clock=clock)
         plex, stash = PlexLink(directory=str(tmp_path), ledger=ledger, clock=clock, log=LOG), FixedSettings(settings)
         missing = MissingScenes(queue=queue, ledger=ledger, stash=stash, plex=plex, clock=clock, log=LOG)  # type: ignore[arg-type]
         yield World(sim=sim, queue=queue, ledger=ledger, plex=plex, stash=stash, missing=missing, clock=clock)
@@ -90,10 +91,10 @@ def test_a_waiting_job_is_due_as_soon_as_its_file_is_seen(world: World) -> None:
     world.queue.add(WAITING)
     world.await_file(7)
     world.step(REFRESH_EVERY_S)
-    assert world.queue.peek_due(world.clock.now(), 1) == []
+    assert world.queue.peek_due(1) == []
     world.add_file()
     world.step(2 * REFRESH_EVERY_S)
-    (job,) = world.queue.peek_due(world.clock.now(), 1)
+    (job,) = world.queue.peek_due(1)
     assert (job.scene_id, job.missing_since) == (7, NOW)
 
 
@@ -125,12 +126,12 @@ def test_scenes_that_were_not_found_are_retried_with_a_new_path_map(world: World
     DeadLetters(world.ledger).bury(replace(WAITING, scene_id=8, error_class="Ambiguous"), a_scene(8, *FILES), now=NOW)
     DeadLetters(world.ledger).bury(replace(WAITING, scene_id=9, error_class="Rejected"), a_scene(9, *FILES), now=NOW)
     world.step(30)
-    assert world.queue.peek_due(world.clock.now(), 3) == []
+    assert world.queue.peek_due(3) == []
     assert world.stash.settings
     rules = (PathRule(stash="/data", plex="/media"),)
     world.stash.settings = replace(world.stash.settings, path_map=rules)
     world.step(60)
-    assert sorted(job.scene_id for job in world.queue.peek_due(world.clock.now(), 3)) == [7, 8]
+    assert sorted(job.scene_id for job in world.queue.peek_due(3)) == [7, 8]
     for scene_id in (7, 8):
         world.queue.finish(scene_id)
     world.step(90)

@@ -6,7 +6,8 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from store.job import Reason, new_job
+from local.clock import Clock
+from store.job import LONGEST_WAIT_S, Reason, new_job
 from store.overview import Overview
 from store.queue import JobQueue
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_a_queue_in_a_read_only_folder_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = JobQueue(str(tmp_path / "queue"))
+    queue = JobQueue(str(tmp_path / "queue"), clock=Clock())
     queue.add(new_job(7, Reason.HOOK, 1.0))
     queue.close()
     folders = (tmp_path, tmp_path / "queue")
@@ -43,10 +44,28 @@ def test_a_damaged_database_is_reported_once(tmp_path: Path) -> None:
 
 
 def test_waiting_jobs_are_counted_by_the_error_of_their_last_attempt(tmp_path: Path) -> None:
-    queue = JobQueue(str(tmp_path / "queue"))
+    queue = JobQueue(str(tmp_path / "queue"), clock=Clock())
     jobs = [(1, "NotInPlex", 9.0), (2, "PlexTimeout", 9.0), (3, "NotInPlex", 9.0), (4, "NotInPlex", 2.0), (5, "", 9.0)]
     for scene_id, error_class, not_before in jobs:
         job = new_job(scene_id, Reason.HOOK, 1.0)
         queue.add(replace(job, error_class=error_class, not_before=not_before))
     queue.close()
     assert list(Overview(str(tmp_path)).waiting_by_error(3.0).items()) == [("NotInPlex", 2), ("PlexTimeout", 1)]
+
+
+def test_a_job_is_never_shown_as_due_later_than_its_wait_was_long(tmp_path: Path) -> None:
+    """The clock was set back by an hour after job 1 had failed; job 2 was stored by a version without `failed_at`."""
+    failed_at, now = 10_000.0, 6_400.0
+    queue = JobQueue(str(tmp_path / "queue"), clock=Clock())
+    queue.add(replace(new_job(1, Reason.HOOK, 1.0), failed_at=failed_at, not_before=failed_at + 20))
+    queue.close()
+    overview = Overview(str(tmp_path))
+    assert overview.counts(now).next_due_at == now + 20
+    assert overview.counts(failed_at + 5).next_due_at == failed_at + 20
+    assert overview.pending(now).due_at == {1: now + 20}
+    queue = JobQueue(str(tmp_path / "queue"), clock=Clock())
+    queue.finish(1)
+    queue.add(replace(new_job(2, Reason.HOOK, 1.0), not_before=failed_at + 20))
+    queue.close()
+    assert overview.counts(now).next_due_at == now + LONGEST_WAIT_S
+    assert overview.counts(failed_at + 21).waiting == 0

@@ -148,7 +148,7 @@ def test_locks_wait_for_a_full_batch_or_until_no_job_is_due(sim: PlexSim, client
     clock, busy, settings = SetClock(), [True], [Settings()]
     locks = PictureLocks(ledger, clock, SERVER)
     work = PictureLocking(
-        lambda: locks, has_due_job=lambda _: busy[0], settings=lambda: settings[0], client=lambda _: client,
+        lambda: locks, has_due_job=lambda: busy[0], settings=lambda: settings[0], client=lambda _: client,
         clock=clock, log=logging.getLogger("test"),
     )  # fmt: skip
     began = clock.now()

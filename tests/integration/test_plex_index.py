@@ -47,10 +47,14 @@ class Movies:
     def sections(self) -> tuple[Section, ...]:
         return (Section(key=1, title="Movies", type="movie", locations=("/media", "C:\\Films")),)
 
-    def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
+    answered_at = None
+
+    def changes(self, section: Section, *, since: int | None = None) -> Iterator[LeanItem]:
+        raise NotImplementedError
+
+    def sweep(self, section: Section, *, page_size: int = 1000) -> Iterator[LeanItem]:
         assert section.key
         assert page_size
-        assert since is None
         return (lean(key, f"/media/folder {key % 100}/file {key}.mp4") for key in range(1, self.count + 1))
 
     def scan(self, section: Section, folder: str) -> None:
@@ -128,6 +132,20 @@ def test_a_file_gets_exactly_one_scan_after_its_event(tmp_path: Path) -> None:
         scans.request(["/media/a/late.mp4"], since=began_at + 50)
         scans.request(["/media/b/other.mp4"], since=began_at - 1)  # records a scan, and deletes old records
     assert movies.scanned == [(1, "/media/a"), (1, "/media/b"), (1, "/media/a")]
+    index.close()
+
+
+@pytest.mark.parametrize("ahead_s", [3600.0, 365 * 86_400.0])
+def test_a_scan_recorded_in_the_future_keeps_no_folder_from_being_scanned(tmp_path: Path, ahead_s: float) -> None:
+    movies, index, clock = Movies(), Index(str(tmp_path), "one"), SetClock()
+    scans = Scans(movies, index, clock=clock, log=logging.getLogger("test"))
+    clock.jump(ahead_s)
+    scans.request(["/media/a/x.mp4"], since=0)
+    clock.jump(-ahead_s)
+    for after_s in (0.0, 1.0, SCAN_AGAIN_S):
+        clock.set(SetClock().now() + after_s)
+        scans.request(["/media/a/x.mp4"], since=clock.now() - 1)
+    assert movies.scanned == [(1, "/media/a")] * 3
     index.close()
 
 

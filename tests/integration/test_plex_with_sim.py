@@ -282,6 +282,7 @@ def test_a_refresh_stops_at_older_items() -> None:
         client = PlexClient(PlexConnection(url=sim.url, token=TOKEN))
         (section,) = client.sections()
         sim.clear_requests()
-        changed = [item.rating_key for item in client.sweep(section, page_size=5, since=2000)]
+        items = list(client.changes(section, page_size=5, since=2000))
+        changed = [item.rating_key for item in items if item.updated_at >= 2000]
         assert sorted(changed) == sorted([old[3], new])
         assert len(sim.requests) == 2

@@ -69,7 +69,7 @@ def bulk(tmp_path: Path) -> Iterator[Bulk]:
     with PlexSim(token=TOKEN) as sim:
         sim.add_section("Movies", locations=["/media"])
         plex = PlexClient(PlexConnection(url=sim.url, token=TOKEN, connect_timeout_s=2, read_timeout_s=5))
-        ledger, queue = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue"))
+        ledger, queue = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue"), clock=Clock())
         settings, _ = parse_settings({"plex_url": sim.url, "plex_token": TOKEN}, {})
         index, log = Index(str(tmp_path), sim.url), logging.getLogger("test")
         finder = Finder(plex, index, clock=Clock(), log=log)

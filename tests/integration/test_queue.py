@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from local.storage import LocalStorage
-from store.job import Job, Reason
+from store.job import LONGEST_WAIT_S, Job, Reason
 from store.queue import CLEAR_AFTER_FINISHED, JobQueue
+from tests.support.clocks import SetClock
 from tests.support.full_disk import full_disk
 
-NOW = 1_700_000_000.0
+NOW = SetClock().now()
+YEAR_S, LONGEST_DELAY_S = 365 * 86_400.0, 50.0
 
 
 def job(scene_id: int, reason: Reason = Reason.HOOK, at: float = NOW) -> Job:
@@ -24,14 +26,14 @@ def job(scene_id: int, reason: Reason = Reason.HOOK, at: float = NOW) -> Job:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[JobQueue]:
-    with closing(JobQueue(str(folder))) as queue:
+def opened(folder: Path, clock: SetClock | None = None) -> Iterator[JobQueue]:
+    with closing(JobQueue(str(folder), clock=clock or SetClock())) as queue:
         yield queue
 
 
-def drain(queue: JobQueue, now: float = NOW) -> list[int]:
+def drain(queue: JobQueue) -> list[int]:
     order = []
-    while taken := queue.take(now):
+    while taken := queue.take():
         order.append(taken.scene_id)
         queue.finish(taken.scene_id)
     return order
@@ -53,7 +55,7 @@ def test_user_edits_go_before_bulk_work_and_make_a_bulk_job_urgent(tmp_path: Pat
             queue.add(job(scene_id, Reason.SYNC))
         queue.add(job(4))
         queue.add(job(3))
-        assert [found.scene_id for found in queue.peek_due(NOW, 9)] == [4, 3, 1, 2]
+        assert [found.scene_id for found in queue.peek_due(9)] == [4, 3, 1, 2]
         assert drain(queue) == [4, 3, 1, 2]
 
 
@@ -84,38 +86,86 @@ def test_the_generation_of_a_finished_job_is_never_reused(tmp_path: Path) -> Non
 
 
 def test_a_waiting_job_is_due_at_its_time_and_at_once_after_another_event(tmp_path: Path) -> None:
-    with opened(tmp_path) as queue:
+    clock = SetClock()
+    with opened(tmp_path, clock) as queue:
         for scene_id in (1, 2):
             queue.add(job(scene_id))
-            taken = queue.take(NOW)
+            taken = queue.take()
             assert taken
             queue.put_back(replace(taken, attempts=2, not_before=NOW + 10 * scene_id))
-        assert queue.take(NOW) is None
-        assert queue.next_due_at() == NOW + 10
+        assert queue.take() is None
+        assert queue.due_in_s() == 10
+        assert queue.is_waiting(1)
         queue.add(job(2))
         assert queue.job(2) == replace(job(2), attempts=0)
         assert drain(queue) == [2]
-        assert drain(queue, NOW + 10) == [1]
-        assert queue.next_due_at() is None
+        clock.set(NOW + 10)
+        assert not queue.is_waiting(1)
+        assert drain(queue) == [1]
+        assert queue.due_in_s() is None
 
 
 def test_delays_and_attempts_survive_a_restart(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         queue.add(job(1))
-        taken = queue.take(NOW)
+        taken = queue.take()
         assert taken
         queue.put_back(replace(taken, attempts=2, not_before=NOW + 10, error_text="why"))
-    with opened(tmp_path) as queue:
-        assert queue.take(NOW) is None
+    clock = SetClock()
+    with opened(tmp_path, clock) as queue:
+        assert queue.take() is None
         assert queue.job(1) == replace(job(1), attempts=2, not_before=NOW + 10, error_text="why")
-        assert drain(queue, NOW + 10) == [1]
+        clock.set(NOW + 10)
+        assert drain(queue) == [1]
+
+
+def put_back_waiting(queue: JobQueue, wait_s: float) -> None:
+    """Put back job 1 so that it waits from NOW on."""
+    queue.add(job(1))
+    taken = queue.take()
+    assert taken
+    queue.put_back(replace(taken, failed_at=NOW, not_before=NOW + wait_s))
+
+
+@pytest.mark.parametrize("jump_s", [-3600.0, -YEAR_S, -3.0, 3.0, 3600.0, YEAR_S])
+def test_setting_the_clock_neither_prolongs_nor_ends_a_wait(tmp_path: Path, jump_s: float) -> None:
+    clock = SetClock()
+    with opened(tmp_path, clock) as queue:
+        put_back_waiting(queue, 10)
+        clock.set(NOW + 4)
+        clock.jump(jump_s)
+        assert queue.due_in_s() == 6
+        assert queue.take() is None
+        clock.set(clock.now() + 6)
+        assert drain(queue) == [1]
+
+
+@pytest.mark.parametrize(("jump_s", "left_s"), [(0.0, 6), (-3600.0, 10), (-YEAR_S, 10), (3600.0, 0), (YEAR_S, 0)])
+def test_after_a_restart_a_job_waits_at_most_as_long_as_its_wait_was(
+    tmp_path: Path, jump_s: float, left_s: float
+) -> None:
+    clock = SetClock()
+    with opened(tmp_path, clock) as queue:
+        put_back_waiting(queue, 10)
+    clock.set(NOW + 4)
+    clock.jump(jump_s)
+    with opened(tmp_path, clock) as queue:
+        assert queue.due_in_s() == left_s
+        clock.set(clock.now() + left_s)
+        assert drain(queue) == [1]
+
+
+def test_a_wait_stored_by_an_earlier_version_lasts_no_longer_than_the_longest(tmp_path: Path) -> None:
+    with opened(tmp_path) as queue:
+        queue.add(replace(job(1), not_before=NOW + YEAR_S))
+        assert queue.due_in_s() == LONGEST_WAIT_S
 
 
 def test_a_job_in_flight_when_the_worker_died_goes_last(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         for scene_id in (1, 2, 3):
             queue.add(job(scene_id))
-        taken = queue.take(NOW)
+        taken = queue.take()
         assert taken
         assert taken.scene_id == 1
     with opened(tmp_path) as queue:
@@ -131,7 +181,7 @@ def test_a_finished_job_never_comes_back(tmp_path: Path) -> None:
         assert drain(queue) == [1]
     with opened(tmp_path) as queue:
         assert len(queue) == 0
-        assert queue.take(NOW) is None
+        assert queue.take() is None
 
 
 def test_finished_rows_do_not_pile_up(tmp_path: Path) -> None:
@@ -162,22 +212,23 @@ class QueueAgainstModel(RuleBasedStateMachine):
         import tempfile  # noqa: PLC0415
 
         self.folder = tempfile.TemporaryDirectory()
-        self.queue = JobQueue(self.folder.name)
-        self.now = NOW
-        self.pending: dict[int, float] = {}  # scene id -> not before
+        self.clock = SetClock()
+        self.queue = JobQueue(self.folder.name, clock=self.clock)
+        self.pending: dict[int, float] = {}  # scene id -> the monotonic time until which it waits
         self.taken: set[int] = set()
 
     @rule(scene_id=st.integers(1, 6), reason=st.sampled_from(list(Reason)))
     def add(self, scene_id: int, reason: Reason) -> None:
-        self.queue.add(job(scene_id, reason, self.now))
+        self.queue.add(job(scene_id, reason, self.clock.now()))
         self.pending[scene_id] = 0.0
 
-    @rule(delay_s=st.sampled_from([0.0, 5.0, 50.0]), finish=st.booleans())
+    @rule(delay_s=st.sampled_from([0.0, 5.0, LONGEST_DELAY_S]), finish=st.booleans())
     def work(self, delay_s: float, *, finish: bool) -> None:
-        due = {scene_id for scene_id, not_before in self.pending.items() if not_before <= self.now}
-        peeked = self.queue.peek_due(self.now, 10)
+        now = self.clock.monotonic()
+        due = {scene_id for scene_id, waits_until in self.pending.items() if waits_until <= now}
+        peeked = self.queue.peek_due(10)
         assert {found.scene_id for found in peeked} == due
-        taken = self.queue.take(self.now)
+        taken = self.queue.take()
         assert (taken.scene_id if taken else None) == (peeked[0].scene_id if peeked else None)
         if taken is None:
             return
@@ -185,28 +236,38 @@ class QueueAgainstModel(RuleBasedStateMachine):
             self.queue.finish(taken.scene_id)
             del self.pending[taken.scene_id]
         else:
-            not_before = self.now + delay_s if delay_s else 0.0
-            self.queue.put_back(replace(taken, not_before=not_before))
-            self.pending[taken.scene_id] = not_before
+            at = self.clock.now()
+            self.queue.put_back(replace(taken, failed_at=at, not_before=at + delay_s if delay_s else 0.0))
+            self.pending[taken.scene_id] = now + delay_s
 
     @rule(seconds=st.sampled_from([1.0, 10.0, 100.0]))
     def wait(self, seconds: float) -> None:
-        self.now += seconds
+        self.clock.set(self.clock.now() + seconds)
+
+    @rule(seconds=st.sampled_from([-YEAR_S, -3600.0, -20.0, 20.0, 3600.0]))
+    def set_the_clock(self, seconds: float) -> None:
+        self.clock.jump(seconds)
 
     @rule(in_flight=st.booleans())
     def restart(self, *, in_flight: bool) -> None:
         if in_flight:
-            self.queue.take(self.now)
+            self.queue.take()
         self.queue.close()
-        self.queue = JobQueue(self.folder.name)
+        self.queue = JobQueue(self.folder.name, clock=self.clock)
+        for scene_id, waits_until in self.pending.items():
+            left = self.queue.job(scene_id)
+            assert left
+            left_s = left.wait_s(self.clock.now(), LONGEST_WAIT_S)
+            assert left_s <= LONGEST_DELAY_S, "after a restart, the clock decides, but never beyond the wait"
+            self.pending[scene_id] = self.clock.monotonic() + left_s if waits_until and left.not_before else 0.0
 
     @invariant()
     def counts_agree(self) -> None:
         assert len(self.queue) == len(self.pending)
-        waiting = [not_before for not_before in self.pending.values() if not_before > self.now]
-        assert self.queue.next_due_at() is None or self.queue.next_due_at() in self.pending.values()
-        if waiting:
-            assert self.queue.next_due_at() is not None
+        now = self.clock.monotonic()
+        waits_s = [waits_until - now for waits_until in self.pending.values() if waits_until > now]
+        if waits_s:
+            assert self.queue.due_in_s() in (0.0, min(waits_s))  # 0: one whose wait is over was not handed out yet
 
     def teardown(self) -> None:
         self.queue.close()
@@ -221,14 +282,14 @@ def test_a_full_disk_leaves_every_job_where_it_was(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         for scene_id in (1, 2, 3):
             queue.add(job(scene_id))
-        taken = queue.take(NOW)
+        taken = queue.take()
         assert taken
         with full_disk():
             writes: tuple[Callable[[], object], ...] = (
                 lambda: queue.add(job(4)),
                 lambda: queue.finish(1),
                 lambda: queue.put_back(taken),
-                lambda: queue.take(NOW),
+                queue.take,
                 lambda: queue.change(replace(job(3), attempts=1)),
             )
             for refused in writes:

@@ -41,13 +41,13 @@ HOUR_S = 3600.0
 
 @dataclass(slots=True)
 class Sides:
-    """Both sides and what compares them. Plex's clock is `plex_late_s` behind ours."""
+    """Both sides and what compares them. Plex's clock stands at `plex_now`."""
 
     sim: PlexSim
     pusher: Pusher
     ledger: Ledger
     folder: str
-    plex_late_s: list[float]
+    plex_now: list[float]
     scenes: list[Scene] = field(default_factory=list)
 
     def add(self, **values: str) -> int:
@@ -56,13 +56,12 @@ class Sides:
         self.scenes.append(a_scene(number, file, **values))
         return self.sim.add_item(1, files=[file], title=f"Title {number}")
 
-    def compare(self, scenes: Sequence[Scene] | None = None) -> list[Finding]:
-        """A run's sweep and one page; reopens the cache."""
+    def compare(self, scenes: Sequence[Scene] | None = None, *, after_s: float = 10.0) -> list[Finding]:
+        """A run's sweep and one page, so long after whatever was before; reopens the cache."""
+        self.plex_now[0] += after_s
         cache, plex = ReconciliationCache(self.folder), self.pusher.plex
         sections = plex.all_sections()
-        sweep = Sweep(
-            sections, plex=plex, sweeper=self.pusher.finder.sweeper, cache=cache, clock=Clock()
-        )
+        sweep = Sweep(sections, plex=plex, sweeper=self.pusher.finder.sweeper, cache=cache)
         while not sweep.step():
             pass
         self.sim.clear_requests()
@@ -81,8 +80,8 @@ class Sides:
 
 @pytest.fixture
 def sides(tmp_path: Path) -> Iterator[Sides]:
-    late = [HOUR_S]
-    with PlexSim(token=TOKEN, clock=lambda: time.time() - late[0]) as sim:
+    plex_now = [time.time() - HOUR_S]
+    with PlexSim(token=TOKEN, clock=lambda: plex_now[0]) as sim:
         sim.add_section("Movies", locations=["/media"])
         plex = PlexClient(PlexConnection(url=sim.url, token=TOKEN, connect_timeout_s=2, read_timeout_s=5))
         ledger, index = Ledger(str(tmp_path)), Index(str(tmp_path), sim.url)
@@ -91,7 +90,7 @@ def sides(tmp_path: Path) -> Iterator[Sides]:
         pusher = Pusher(
             plex=plex, finder=finder, ledger=ledger, server="here", settings=settings, clock=Clock(), log=LOG
         )
-        yield Sides(sim, pusher, ledger, str(tmp_path), late)
+        yield Sides(sim, pusher, ledger, str(tmp_path), plex_now)
         plex.close()
         index.close()
         ledger.close()
@@ -115,7 +114,7 @@ def test_item_with_a_gap_is_read_until_it_is_closed(sides: Sides) -> None:
 def test_changes_on_either_side_are_noticed(sides: Sides) -> None:
     edited, rated, changed, _untouched = (sides.add() for _ in range(4))
     sides.compare()
-    sides.plex_late_s[0] = HOUR_S / 2
+    sides.plex_now[0] += HOUR_S / 2
     sides.sim.edit_by_hand(edited, title="by hand")
     sides.sim.rate_by_hand(rated, 5)
     sides.scenes[2] = replace(sides.scenes[2], title="Changed")
@@ -125,10 +124,9 @@ def test_changes_on_either_side_are_noticed(sides: Sides) -> None:
 
 
 def test_item_that_changed_within_the_current_second_is_not_cached(sides: Sides) -> None:
-    sides.plex_late_s[0] = -2.0  # by the clock of Plex's responses, the second of its last change is not over
     key = sides.add()
     for _ in range(2):
-        assert sides.compare()[0].gap is None
+        assert sides.compare(after_s=0.0)[0].gap is None
         assert sides.read() == [key]
 
 

@@ -64,7 +64,8 @@ class Stores:
 @pytest.fixture
 def stores(tmp_path: Path) -> Iterator[Stores]:
     plex = PlexClient(PlexConnection(url="http://127.0.0.1:1", token="t", connect_timeout_s=1, read_timeout_s=1))
-    ledger, index, queue = Ledger(str(tmp_path)), Index(str(tmp_path), "x"), JobQueue(str(tmp_path / "queue"))
+    ledger, index = Ledger(str(tmp_path)), Index(str(tmp_path), "x")
+    queue = JobQueue(str(tmp_path / "queue"), clock=Clock())
     settings, _ = parse_settings({"plex_url": "http://127.0.0.1:1", "plex_token": "t"}, {})
     finder = Finder(plex, index, clock=Clock(), log=LOG)
     yield Stores(

@@ -35,8 +35,13 @@ class FakePlex:
     def sections(self) -> tuple[Section, ...]:
         return (FILMS, OTHER)
 
-    def sweep(self, section: Section, *, page_size: int = PAGE_SIZE, since: int | None = None) -> Iterator[LeanItem]:
-        assert (page_size, since) == (PAGE_SIZE, None)
+    answered_at = None
+
+    def changes(self, section: Section, *, since: int | None = None) -> Iterator[LeanItem]:
+        raise NotImplementedError
+
+    def sweep(self, section: Section, *, page_size: int = PAGE_SIZE) -> Iterator[LeanItem]:
+        assert page_size == PAGE_SIZE
         self.sweeps.append(section.key)
         for number in range(self.counts[section.key]):
             if number == self.fails_at:
@@ -61,7 +66,7 @@ class Stores:
 
     def sweep(self, plex: FakePlex) -> Sweep:
         sweeper = Sweeper(plex, self.index, self.clock)
-        return Sweep(plex.sections(), plex=plex, sweeper=sweeper, cache=self.cache, clock=self.clock)
+        return Sweep(plex.sections(), plex=plex, sweeper=sweeper, cache=self.cache)
 
     def indexed(self) -> int:
         with sqlite3.connect(self.folder / PLEX_INDEX) as database:

@@ -11,6 +11,7 @@ from store.dead_letters import DeadLetters
 from store.job import Job, Reason
 from store.judgement import AttemptTimes, Judgement
 from store.ledger import Ledger
+from store.overview import Overview
 from tests.support.scenes import a_scene
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ NOW = 1_800_000_000.0
 SUMS = statistics.SUMS
 
 
-def sums(directory: Path, minute: int = 0) -> tuple[object, ...]:
+def sums(directory: Path, minute: int = 0, last: int = 0) -> tuple[object, ...]:
     with closing(sqlite3.connect(directory / "sync_state.db")) as database:
-        row: tuple[object, ...] = database.execute(SUMS, (minute,)).fetchone()
+        row: tuple[object, ...] = database.execute(SUMS, (minute, last or statistics.ALWAYS[1])).fetchone()
         return row
 
 
@@ -96,3 +97,13 @@ def test_a_ledger_of_the_first_version_is_migrated(tmp_path: Path) -> None:
     Ledger(str(tmp_path)).close()
     ledger = Ledger(str(tmp_path))
     assert [(letter.scene_id, letter.recovered_at) for letter in DeadLetters(ledger).all()] == [(7, None)]
+
+
+def test_what_was_counted_in_the_future_is_none_of_the_last_hour(tmp_path: Path) -> None:
+    """The clock was a day ahead."""
+    with closing(Ledger(str(tmp_path))) as ledger:
+        judge(ledger, 1, Judgement.PUSHED, NOW + 86_400)
+        judge(ledger, 2, Judgement.PUSHED, NOW)
+    overview = Overview(str(tmp_path))
+    assert overview.statistics(NOW)["pushed"] == 2
+    assert overview.statistics(NOW)["last_hour"] == {**statistics.as_json((1, 0, 0, 0.0)), "mean_s": 0.0}

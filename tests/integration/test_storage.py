@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.clock import Clock
 from local.storage import Database, LocalStorage
 from store.job import Reason, new_job
 from store.queue import JobQueue
@@ -74,16 +75,16 @@ def test_temporary_error_sets_no_file_aside(tmp_path: Path) -> None:
 def test_queue_that_is_damaged_while_open_is_rewritten_from_memory(tmp_path: Path) -> None:
     jobs = [new_job(scene_id, Reason.SYNC, 1.0) for scene_id in range(1, 500)]
     lost: list[bool] = []
-    with closing(JobQueue(str(tmp_path), on_damage=lambda: lost.append(True))) as queue:
+    with closing(JobQueue(str(tmp_path), clock=Clock(), on_damage=lambda: lost.append(True))) as queue:
         queue.add_all(jobs)
-        assert queue.take(now=2.0)
+        assert queue.take()
         damage(tmp_path / "data.db", first_byte=4_096)
         with pytest.raises(LocalStorage, match=r"data\.db could not be read or written: .* begun anew"):
             queue.finish_all(range(2, 500))
         queue.finish(1)
         left = {job.scene_id for job in queue.jobs()}
         assert len(left) > 400
-    with closing(JobQueue(str(tmp_path))) as queue:
+    with closing(JobQueue(str(tmp_path), clock=Clock())) as queue:
         assert {job.scene_id for job in queue.jobs()} == left
         assert not queue.had_in_flight
     assert lost == []
@@ -91,13 +92,13 @@ def test_queue_that_is_damaged_while_open_is_rewritten_from_memory(tmp_path: Pat
 
 @pytest.mark.parametrize("first_byte", [0, 4_096])
 def test_queue_that_cannot_be_loaded_reports_it_and_is_recreated(tmp_path: Path, first_byte: int) -> None:
-    with closing(JobQueue(str(tmp_path))) as queue:
+    with closing(JobQueue(str(tmp_path), clock=Clock())) as queue:
         queue.add_all(new_job(scene_id, Reason.SYNC, 1.0) for scene_id in range(1, 500))
     damage(tmp_path / "data.db", first_byte=first_byte)
     lost: list[bool] = []
-    with closing(JobQueue(str(tmp_path), on_damage=lambda: lost.append(True))) as queue:
+    with closing(JobQueue(str(tmp_path), clock=Clock(), on_damage=lambda: lost.append(True))) as queue:
         assert len(queue) == 0
         queue.add(new_job(7, Reason.HOOK, 2.0))
-    with closing(JobQueue(str(tmp_path))) as queue:
+    with closing(JobQueue(str(tmp_path), clock=Clock())) as queue:
         assert [job.scene_id for job in queue.jobs()] == [7]
     assert lost == [True]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.clock import Clock
 from sim.plex.simulator import Fault
 from store.job import Reason, new_job
 from store.queue import JobQueue
@@ -153,7 +154,7 @@ def test_status_shows_the_recovery_rate_of_the_settings(world: PluginWorld) -> N
 def test_status_of_a_hundred_thousand_jobs_takes_less_than_a_second(world: PluginWorld) -> None:
     world.configure(paused=True)
     os.makedirs(world.directory / "queue", mode=0o700)
-    queue = JobQueue(str(world.directory / "queue"))
+    queue = JobQueue(str(world.directory / "queue"), clock=Clock())
     queue.add_all(new_job(scene_id, Reason.SYNC, 1.0) for scene_id in range(1, 100_001))
     queue.close()
     with world.no_worker():

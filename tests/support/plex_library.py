@@ -35,6 +35,7 @@ class Library:
         self.requests = Counter[str]()
         self.breaks_after: int | None = None
         self.is_blind = False
+        self.answered_at: int | None = None
 
     def hides_paths(self) -> bool:
         return self.is_blind
@@ -52,11 +53,18 @@ class Library:
         found = [item for item in self._of(section) if any(path in part.path for part in item.parts)]
         return tuple(found) if self.narrows else None
 
-    def sweep(self, section: Section, *, page_size: int = 1000, since: int | None = None) -> Iterator[LeanItem]:
+    def sweep(self, section: Section, *, page_size: int = 1000) -> Iterator[LeanItem]:
         assert page_size
-        self.requests["sweep" if since is None else "refresh"] += 1
+        self.requests["sweep"] += 1
+        yield from self._listed(section)
+
+    def changes(self, section: Section, *, since: int | None = None) -> Iterator[LeanItem]:
+        self.requests["refresh"] += 1
+        yield from (item for item in self._listed(section) if since is None or item.updated_at >= since)
+
+    def _listed(self, section: Section) -> Iterator[LeanItem]:
         items = sorted(self._of(section), key=lambda item: item.updated_at, reverse=True)
-        for count, item in enumerate(item for item in items if since is None or item.updated_at >= since):
+        for count, item in enumerate(items):
             if count + 1 == self.breaks_after:
                 raise PlexServerDown("gone")
             yield item

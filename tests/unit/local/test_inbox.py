@@ -40,6 +40,13 @@ def test_temporary_file_of_a_killed_hook_counts_as_an_entry_after_a_minute(tmp_p
     assert names(tmp_path) == [("scene", "12")]
 
 
+def test_a_clock_set_back_delays_no_temporary_file_of_a_killed_hook(tmp_path: Path) -> None:
+    leave(tmp_path, ".tmp-scene-12-400-17000000", age_s=-59)
+    assert names(tmp_path) == []
+    leave(tmp_path, ".tmp-scene-12-400-17000000", age_s=-3600)
+    assert names(tmp_path) == [("scene", "12")]
+
+
 def test_files_that_no_hook_writes_are_listed_separately(tmp_path: Path) -> None:
     for name in ("scene-x", "scene-", "scene", "notes.txt", "scene-\u0661"):
         leave(tmp_path, name)

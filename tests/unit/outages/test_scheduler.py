@@ -60,19 +60,19 @@ def test_clock_set_back_does_not_postpone_checks_forever() -> None:
 )
 def test_retry_after_is_honoured_within_bounds(retry_after_s: float | None, wait_s: float) -> None:
     scheduler = RecoveryScheduler().paused_while_busy(retry_after_s, "busy", NOW, REAL)
-    pause = scheduler.pause_at(NOW, REAL)
+    pause = scheduler.pause_at(NOW)
     assert pause is not None
     assert pause.until == NOW + wait_s
-    assert scheduler.pause_at(NOW + wait_s, REAL) is None
+    assert scheduler.pause_at(NOW + wait_s) is None
 
 
 def test_longest_retry_after_survives_rounding() -> None:
-    assert RecoveryScheduler().paused_while_busy(600, "busy", NOW + 0.1, FAST).pause_at(NOW + 0.1, FAST)
+    assert RecoveryScheduler().paused_while_busy(600, "busy", NOW + 0.1, FAST).pause_at(NOW + 0.1)
 
 
 def test_clock_set_back_does_not_keep_plex_busy_forever() -> None:
     scheduler = RecoveryScheduler().paused_while_busy(30, "busy", NOW + 86_400, REAL)
-    assert scheduler.pause_at(NOW, REAL) is None
+    assert scheduler.pause_at(NOW) is None
 
 
 def test_setup_and_auth_pauses_replace_each_other_but_no_other_pause() -> None:
@@ -122,3 +122,17 @@ def test_there_is_one_pause_per_reason_in_a_fixed_order(reasons: list[PauseReaso
 def test_contradictory_fields_are_rejected(scheduler: RecoveryScheduler) -> None:
     with pytest.raises(ValueError, match=r"below zero|an end|rate_scale"):
         validated(scheduler)
+
+
+@pytest.mark.parametrize(("back_s", "is_due"), [(0.0, False), (1.0, False), (20.0, True), (3600.0, True)])
+def test_a_check_is_never_further_ahead_than_its_delay(back_s: float, *, is_due: bool) -> None:
+    """60 s is the longest delay, even though a busy Plex may ask for ten minutes."""
+    scheduler = replace(RecoveryScheduler(), step=9).back_off(NOW, REAL)
+    assert scheduler.is_check_due(NOW - back_s, REAL) is is_due
+
+
+@pytest.mark.parametrize(("back_s", "is_due"), [(0.0, False), (20.0, False), (90.0, True)])
+def test_a_check_at_the_end_of_a_busy_pause_is_believed_as_long_as_the_pause(back_s: float, *, is_due: bool) -> None:
+    scheduler = RecoveryScheduler().paused_while_busy(300, "busy", NOW, REAL).check_at(NOW + 300)
+    assert scheduler.is_check_due(NOW - back_s, REAL) is is_due
+    assert (scheduler.pause_at(NOW - back_s) is None) is is_due

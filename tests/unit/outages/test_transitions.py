@@ -33,7 +33,7 @@ def test_outage_opens_the_circuit_and_schedules_a_probe_in_five_seconds() -> Non
     assert state.breaker.state is Circuit.OPEN
     assert state.scheduler.next_check_at == NOW + 5
     assert state.scheduler.consecutive_failures == 1
-    gate = transitions.decide_gate(state, NOW, REAL)
+    gate = transitions.decide_gate(state, NOW)
     assert (gate.kind, gate.stopped_by, gate.until) == (GateKind.WAIT, "circuit", NOW + 5)
 
 
@@ -51,10 +51,10 @@ def test_probes_come_at_growing_intervals_while_plex_is_down() -> None:
 
 def test_passed_probe_lets_one_job_try_and_its_success_ends_the_outage() -> None:
     half_open = probed(open_since(NOW), ProbeKind.OK, NOW + 5, jobs_waiting=12).state
-    assert transitions.decide_gate(half_open, NOW + 5, REAL).kind is GateKind.TRIAL
+    assert transitions.decide_gate(half_open, NOW + 5).kind is GateKind.TRIAL
     done = transitions.on_success(half_open, NOW + 5.5, REAL)
     assert kinds(done) == [CircuitClosed]
-    assert transitions.decide_gate(done.state, NOW + 6, REAL).kind is GateKind.DRAIN
+    assert transitions.decide_gate(done.state, NOW + 6).kind is GateKind.DRAIN
     (outage,) = done.state.history.outages
     assert (outage.id, outage.duration_s, outage.jobs_affected, outage.probes) == (1, 5.5, 12, 2)
     assert done.state.scheduler.recovery_count == 1
@@ -72,7 +72,7 @@ def test_without_a_trial_a_second_probe_closes_the_circuit_a_second_later() -> N
 def test_failed_trial_with_a_passed_probe_postpones_the_second_probe() -> None:
     half_open = probed(open_since(NOW), ProbeKind.OK, NOW + 5).state
     failed = transitions.on_own_failure(half_open, 1, "PlexTimeout", NOW + 40, REAL).state
-    assert transitions.decide_gate(failed, NOW + 40, REAL).kind is GateKind.TRIAL
+    assert transitions.decide_gate(failed, NOW + 40).kind is GateKind.TRIAL
     assert not transitions.is_probe_due(failed, NOW + 40.5, REAL)
     assert transitions.is_probe_due(failed, NOW + 41, REAL)
 
@@ -115,13 +115,13 @@ def test_worker_start_during_an_outage_keeps_the_schedule() -> None:
 def test_server_that_refuses_us_is_up_so_the_circuit_closes_but_the_pause_stays(kind: ProbeKind) -> None:
     first = probed(open_since(NOW), kind, NOW + 5)
     assert first.state.breaker.state is Circuit.HALF_OPEN
-    assert transitions.decide_gate(first.state, NOW + 5, REAL).stopped_by == kind.value
+    assert transitions.decide_gate(first.state, NOW + 5).stopped_by == kind.value
     second = probed(first.state, kind, NOW + 6)
     assert second.state.breaker.state is Circuit.CLOSED
-    gate = transitions.decide_gate(second.state, NOW + 6, REAL)
+    gate = transitions.decide_gate(second.state, NOW + 6)
     assert (gate.kind, gate.stopped_by, gate.until) == (GateKind.WAIT, kind.value, NOW + 11)
     well = probed(second.state, ProbeKind.OK, NOW + 11)
-    assert transitions.decide_gate(well.state, NOW + 11, REAL).kind is GateKind.DRAIN
+    assert transitions.decide_gate(well.state, NOW + 11).kind is GateKind.DRAIN
     assert PauseEnded in kinds(well)
 
 
@@ -144,17 +144,17 @@ def test_auth_pause_is_probed_on_schedule() -> None:
 def test_new_settings_end_pauses_and_probe_an_open_circuit_at_once() -> None:
     paused = transitions.on_pause(OutageState(), PauseReason.AUTH, "auth", NOW, REAL).state
     resumed = transitions.on_new_settings(paused, NOW + 1)
-    assert transitions.decide_gate(resumed.state, NOW + 1, REAL).kind is GateKind.DRAIN
+    assert transitions.decide_gate(resumed.state, NOW + 1).kind is GateKind.DRAIN
     assert transitions.is_probe_due(transitions.on_new_settings(open_since(NOW), NOW + 1).state, NOW + 1, REAL)
     assert transitions.on_new_settings(OutageState(), NOW) == Transition(state=OutageState())
 
 
 def test_busy_plex_pauses_the_drain_and_ends_by_itself() -> None:
     state = transitions.on_busy(OutageState(), 45, "busy", NOW, REAL).state
-    gate = transitions.decide_gate(state, NOW, REAL)
+    gate = transitions.decide_gate(state, NOW)
     assert (gate.kind, gate.stopped_by, gate.until) == (GateKind.WAIT, "busy", NOW + 45)
     assert not transitions.is_probe_due(state, NOW + 10, REAL)
-    assert transitions.decide_gate(state, NOW + 45, REAL).kind is GateKind.DRAIN
+    assert transitions.decide_gate(state, NOW + 45).kind is GateKind.DRAIN
 
 
 def test_busy_probe_postpones_the_next_one_and_is_inconclusive() -> None:
@@ -192,7 +192,7 @@ def test_outage_ids_continue_if_either_file_is_lost() -> None:
 def test_storing_a_probe_result_ends_the_storage_pause() -> None:
     paused = transitions.on_pause(OutageState(), PauseReason.STORAGE, "disk full", NOW, REAL).state
     outcome = probed(paused, ProbeKind.DOWN, NOW + 5)
-    assert transitions.decide_gate(outcome.state, NOW + 5, REAL).stopped_by == "circuit"
+    assert transitions.decide_gate(outcome.state, NOW + 5).stopped_by == "circuit"
     assert PauseEnded in kinds(outcome)
 
 
@@ -225,12 +225,12 @@ class OutageMachine(RuleBasedStateMachine):
 
     @rule()
     def job_succeeds(self) -> None:
-        if transitions.decide_gate(self.state, self.now, REAL).kind is not GateKind.WAIT:
+        if transitions.decide_gate(self.state, self.now).kind is not GateKind.WAIT:
             self.apply(transitions.on_success(self.state, self.now, REAL))
 
     @rule(scene_id=st.integers(1, 9))
     def job_fails_but_probe_passes(self, scene_id: int) -> None:
-        if transitions.decide_gate(self.state, self.now, REAL).kind is not GateKind.WAIT:
+        if transitions.decide_gate(self.state, self.now).kind is not GateKind.WAIT:
             self.apply(transitions.on_own_failure(self.state, scene_id, "PlexTimeout", self.now, REAL))
 
     @rule()
@@ -276,7 +276,7 @@ class OutageMachine(RuleBasedStateMachine):
         """Probes made when they are due lead back to DRAIN, within Retry-After and three probes."""
         state, now = self.state, self.now
         for _ in range(8):
-            gate = transitions.decide_gate(state, now, REAL)
+            gate = transitions.decide_gate(state, now)
             if gate.kind is GateKind.DRAIN:
                 return
             if not transitions.is_probe_due(state, now, REAL):

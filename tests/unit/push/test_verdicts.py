@@ -1,6 +1,7 @@
 """The table from verdict to decision."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from plex import errors
 from push.verdicts import (
     ROWS,
     Action,
+    Decision,
     JobEnd,
     Outcome,
     StopReason,
@@ -20,7 +22,7 @@ from push.verdicts import (
     decide,
     retry_rules,
 )
-from store.job import Job, Reason
+from store.job import LONGEST_WAIT_S, Job, Reason
 from store.judgement import ErrorClass
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference.md"
@@ -125,6 +127,49 @@ def test_a_file_missing_in_plex_is_retried_at_growing_intervals_for_48_hours() -
     assert decision.action is Action.BURY
     assert 48 * HOUR_S <= now - NOW < 48.5 * HOUR_S
     assert decision.job.attempts == 0
+
+
+def misses(*gaps_s: float, first: Job | None = None) -> Decision:
+    """The last decision of tries that found no file, the first at NOW and each so long after the one before."""
+    decision, now = decide(Outcome(verdict=Verdict.NOT_IN_PLEX), first or job(), RULES, now=NOW, jitter=0.5), NOW
+    for gap_s in gaps_s:
+        now += gap_s
+        decision = decide(Outcome(verdict=Verdict.NOT_IN_PLEX), decision.job, RULES, now=now, jitter=0.5)
+    return decision
+
+
+@pytest.mark.parametrize("jump_s", [-HOUR_S, -365 * 24 * HOUR_S, -31.0])
+def test_a_clock_set_back_makes_no_wait_shorter_than_the_first(jump_s: float) -> None:
+    decision = misses(30, jump_s, 30)
+    assert decision.action is Action.RETRY
+    assert decision.job.not_before == NOW + 30 + jump_s + 30 + 90
+
+
+@pytest.mark.parametrize("jump_s", [49 * HOUR_S, 365 * 24 * HOUR_S])
+def test_a_clock_set_forward_gives_up_no_job(jump_s: float) -> None:
+    """As on a small machine that starts with the time of its last end and is corrected by the network."""
+    decision = misses(30, jump_s, 1800)
+    assert decision.action is Action.RETRY
+    assert decision.job.missing_s == 30 + 1800 + 1800
+
+
+def test_a_failure_of_another_kind_in_between_counts_as_time_to_scan() -> None:
+    missing = misses(30).job
+    failed = decide(Outcome(verdict=Verdict.OWN_FAILURE), missing, RULES, now=NOW + 90, jitter=0.5).job
+    assert misses(first=replace(failed, failed_at=NOW - 10)).job.missing_s == 30 + 60 + 10
+
+
+def test_a_job_of_a_version_that_did_not_count_is_judged_by_when_it_was_first_missing() -> None:
+    old = replace(job(), missing_since=NOW - 47 * HOUR_S)
+    assert misses(first=old).action is Action.RETRY
+    assert misses(1800, 1800, first=old).action is Action.BURY
+    assert misses(first=replace(old, missing_since=NOW - 49 * HOUR_S)).action is Action.BURY
+    assert misses(first=replace(old, missing_since=NOW + HOUR_S)).job.missing_s == 0
+
+
+def test_no_wait_is_longer_than_the_queue_believes() -> None:
+    assert RULES.missing_cap_s <= LONGEST_WAIT_S
+    assert RULES.back_off_cap_s <= LONGEST_WAIT_S
 
 
 def test_a_job_is_not_buried_before_another_look() -> None:

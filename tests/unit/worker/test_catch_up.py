@@ -74,3 +74,14 @@ def test_an_unreadable_time_is_compared_as_text() -> None:
     assert is_due("soon", LastJudgement(updated_at="later", settled_at=1))
     assert not is_due("soon", LastJudgement(updated_at="soon", settled_at=1))
     assert not is_due("soon", None)
+
+
+@pytest.mark.parametrize("ahead_s", [3600.0, 365 * 86_400.0])
+def test_a_time_in_the_future_hides_no_change(ahead_s: float) -> None:
+    """The scene was cleared, or judged, while the clock was ahead."""
+    now = EDIT + 5000
+    cleared = LastJudgement(cleared_at=now + ahead_s)
+    assert is_due(text_of(EDIT), cleared, now=now)
+    assert is_due(text_of(EDIT), LastJudgement(settled_at=now + ahead_s), now=now)
+    assert not is_due(text_of(EDIT), LastJudgement(cleared_at=now + 5), now=now)
+    assert not is_due(text_of(EDIT), LastJudgement(updated_at=text_of(EDIT), settled_at=now + 5), now=now)
