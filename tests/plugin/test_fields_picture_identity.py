@@ -44,7 +44,15 @@ def start_over(world: PluginWorld) -> None:
 
 
 def wait_for_locks(world: PluginWorld, *scenes: int) -> None:
+    """Until they are set and PlexSync has nothing more to check, which would lock again what a test unlocks."""
     world.wait_until(lambda: all({"thumb", "art"} <= world.item(scene).locked for scene in scenes), "the locks")
+    world.wait_until(lambda: not unchecked_locks(world), "the check of the locks")
+
+
+def unchecked_locks(world: PluginWorld) -> int:
+    with closing(sqlite3.connect(world.directory / "sync_state.db", timeout=10)) as database:
+        (count,) = database.execute("SELECT COUNT(*) FROM unchecked_lock").fetchone()
+    return int(count)
 
 
 def write_old_ledger(world: PluginWorld, content: bytes, *, keys: dict[str, str] | None = None) -> None:
@@ -123,6 +131,7 @@ def test_an_unlocked_picture_is_nobodys_choice(world: PluginWorld) -> None:
     world.configure(keep_plex_edits=True)
     (scene,) = world.add_scenes(1, cover=RED)
     save(world, scene, title="A")
+    wait_for_locks(world, scene)
     world.plex.choose_picture_by_hand(world.keys[scene], "posters", GREEN)
     world.plex.unlock_by_hand(world.keys[scene], ["thumb"])
     save(world, scene, cover_image=data_url(BLUE))
