@@ -53,6 +53,10 @@ def failed_checks(world: OutageWorld) -> int:
 def test_kills_and_edits_do_not_change_the_schedule_of_probes(make_world: MakeWorld) -> None:
     world = make_world(20.0)
     scenes = world.add_scenes(4)
+    world.stash.update_scene(scenes[0], title="first")  # with it, the worker asks which server Plex is: not a probe
+    world.wait_for_titles({scenes[0]: "first"})
+    world.wait_idle()
+    world.plex.clear_requests()
     world.plex.fault(Fault.starting(identity=False))
     world.stash.update_scene(scenes[0], title="edited")
     world.wait_circuit("open")
