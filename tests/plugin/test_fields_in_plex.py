@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from sim.plex.quirks import TagOrder
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,6 +24,11 @@ GOOD: Final[Mapping[str, Any]] = {
     "actors": ("Someone",),
     "collections": ("Shelf",),
 }
+
+@pytest.fixture(autouse=True, params=list(TagOrder), ids=str)
+def _tag_order(request: pytest.FixtureRequest, world: PluginWorld) -> None:
+    """Nobody knows which order is Plex's, so all of this is true under both."""
+    world.plex.quirks.tag_order = request.param
 
 
 def save(world: PluginWorld, scene: int, **fields: object) -> None:

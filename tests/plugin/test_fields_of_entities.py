@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
+from sim.plex.quirks import TagOrder
+
 if TYPE_CHECKING:
     from sim.plex.simulator import ItemView
     from tests.support.plugin_world import PluginWorld
 
 SCENES = 500
+
+
+@pytest.fixture(autouse=True, params=list(TagOrder), ids=str)
+def _tag_order(request: pytest.FixtureRequest, world: PluginWorld) -> None:
+    """Nobody knows which order is Plex's, so all of this is true under both."""
+    world.plex.quirks.tag_order = request.param
 
 
 def add_scenes(world: PluginWorld, count: int, **fields: object) -> list[int]:
