@@ -96,7 +96,8 @@ def everything(world: PluginWorld) -> Iterator[tuple[str, bytes]]:
     for path in files_below(world.directory):
         with suppress(FileNotFoundError):  # the worker is alive, and replaces files
             assert path.stat().st_mode & 0o777 == 0o600, path
-            if path.parent.name != "inbox" and path.name != STASH_CONNECTION:
+            # A file that is about to replace the connection's has its name in it.
+            if path.parent.name != "inbox" and STASH_CONNECTION not in path.name:
                 yield str(path), path.read_bytes()
     for each in world.stash.invocations:
         yield f"stdout of {each.why}", each.stdout
