@@ -14,7 +14,7 @@ from stashapi.classes import GQLWrapper
 
 from stash.errors import StashLoginNeeded, StashRefused, StashUnavailable
 from stash.namesakes import NAMES_PER_QUERY, names_in_doubt, parse_bearers, query_for, with_namesakes
-from stash.scene import SCENE_FRAGMENT, parse_scene
+from stash.scene import SCENE_FRAGMENT, parse_files, parse_scene
 from stash.transport import StashSession, check_login, read_body, translated
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from stash.connection import StashConnection
     from stash.namesakes import Bearers, Namesakes
-    from stash.scene import Scene
+    from stash.scene import Scene, SceneFile
 
     Kind = Literal["tag", "performer", "studio", "group"]
 
@@ -50,6 +50,10 @@ SCENE_IDS = """query($filter: SceneFilterType!, $page: Int!, $per_page: Int!) {
 }"""
 ANY_PERFORMER = '{ findPerformers(filter: {per_page: 1, sort: "id", direction: ASC}) { performers { id } } }'
 PERFORMER_NAME = "query($id: ID!) { findPerformer(id: $id) { name } }"
+# With the name in double quotes, Stash searches for all of it, not for each of its words.
+FILES_BY_NAME = """scene_filter: {{path: {{value: ${name}, modifier: INCLUDES}}}},
+  filter: {{page: $page, per_page: $per_page, sort: "id", direction: ASC}}"""
+FILES_PAGE, FILE_NAMES_PER_QUERY = 1000, 25
 # The field of Stash's SceneFilterType for each kind. Scenes of a studio's direct children are included, because they
 # show its name as their parent studio.
 FILTERS: Mapping[Kind, tuple[str, Mapping[str, object]]] = {
@@ -206,6 +210,34 @@ class StashClient:
             raise StashUnavailable("Stash's list of performers is not a list")
         return _number(performers[0], "performer") if performers else None
 
+    def files_by_name(self, names: Sequence[str]) -> dict[int, tuple[SceneFile, ...]]:
+        """The files of all scenes that have a file of one of these names; by scene id.
+
+        Scenes with similar names may be among them, since Stash takes `%` and `_` for wildcards.
+        """
+        found: dict[int, tuple[SceneFile, ...]] = {}
+        for first in range(0, len(names), FILE_NAMES_PER_QUERY):
+            some, page = names[first : first + FILE_NAMES_PER_QUERY], 1
+            while some:
+                listed = self._list_files(some, page)
+                found |= {scene_id: files for scenes in listed for scene_id, files in scenes}
+                some = [name for name, scenes in zip(some, listed, strict=True) if len(scenes) == FILES_PAGE]
+                page += 1
+        return found
+
+    def _list_files(self, names: Sequence[str], page: int) -> list[list[tuple[int, tuple[SceneFile, ...]]]]:
+        """One page of scenes for each name."""
+        keys = [f"n{number}" for number in range(len(names))]
+        declared = ", ".join(f"${key}: String!" for key in keys)
+        fields = " ".join(
+            f"{key}: findScenes({FILES_BY_NAME.format(name=key)}) {{ scenes {{ id files {{ path size }} }} }}"
+            for key in keys
+        )
+        values = {key: f'"{name}"' for key, name in zip(keys, names, strict=True)}
+        query = f"query({declared}, $page: Int!, $per_page: Int!) {{ {fields} }}"
+        data = self._ask(query, {**values, "page": page, "per_page": FILES_PAGE})
+        return [[(_number(scene), parse_files(scene)) for scene in _scenes(_member(data, key))] for key in keys]
+
     def fetch_picture(self, url_or_path: str, etag: str = "") -> Picture | None:
         """The picture, or None if its ETag is still `etag`. Stash's SVG placeholder is returned like any picture.
 
@@ -232,10 +264,7 @@ class StashClient:
             return data
 
     def _find(self, query: str, variables: Mapping[str, object]) -> list[Mapping[str, object]]:
-        scenes = _member(self._ask(query, variables), "findScenes").get("scenes")
-        if not isinstance(scenes, list) or not all(isinstance(scene, Mapping) for scene in scenes):
-            raise StashUnavailable("Stash's list of scenes is not a list")
-        return scenes
+        return _scenes(_member(self._ask(query, variables), "findScenes"))
 
 
 def _picture(response: requests.Response, path: str) -> Picture | None:
@@ -284,6 +313,13 @@ def _member(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise StashUnavailable(f"Stash's answer has an unknown shape at {keys[-1]}")
     return value
+
+
+def _scenes(found: Mapping[str, Any]) -> list[Mapping[str, object]]:
+    scenes = found.get("scenes")
+    if not isinstance(scenes, list) or not all(isinstance(scene, Mapping) for scene in scenes):
+        raise StashUnavailable("Stash's list of scenes is not a list")
+    return scenes
 
 
 def _number(listed: Mapping[str, object], what: str = "scene") -> int:

@@ -106,6 +106,18 @@ def parse_scene(data: object) -> Scene:
         raise StashRefused(f"Stash describes scene {str(number)[:20]} in an unknown way: {error}") from error
 
 
+def parse_files(data: Mapping[str, object]) -> tuple[SceneFile, ...]:
+    """The files in the response for one scene. Raises StashRefused if they have another shape."""
+    try:
+        return _files(data)
+    except _ShapeError as error:
+        raise StashRefused(f"Stash lists the files of a scene in an unknown way: {error}") from error
+
+
+def _files(data: Mapping[str, object]) -> tuple[SceneFile, ...]:
+    return _each(data, "files", lambda file: SceneFile(path=_text(file, "path"), size=_integer(file, "size")))
+
+
 def _scene(data: Mapping[str, object]) -> Scene:
     rating = data.get("rating100")
     studio = data.get("studio")
@@ -122,7 +134,7 @@ def _scene(data: Mapping[str, object]) -> Scene:
         performers=_each(data, "performers", _performer),
         tags=_each(data, "tags", _named),
         groups=_each(data, "groups", lambda entry: _named(_mapping(entry.get("group")))),
-        files=_each(data, "files", lambda file: SceneFile(path=_text(file, "path"), size=_integer(file, "size"))),
+        files=_files(data),
         screenshot_url=_text(_mapping(data.get("paths") or {}), "screenshot"),
     )
 

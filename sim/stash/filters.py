@@ -104,6 +104,28 @@ def compare_time(actual: str, criterion: dict[str, Any]) -> bool:
     return compare(actual, {**criterion, "value": value, "value2": second})
 
 
+def compare_path(actual: str, criterion: dict[str, Any]) -> bool:
+    """Compare a path as Stash does (criterion_handlers.go): by LIKE, so that `%` and `_` in the value are wildcards.
+
+    INCLUDES finds any of the value's words, unless the value is in double quotes.
+    """
+    modifier, value = criterion["modifier"], criterion["value"]
+    if modifier == "EQUALS":
+        return _is_like(actual, value)
+    if modifier != "INCLUDES":
+        return compare(actual, criterion)
+    trimmed = value.strip()
+    quoted = trimmed.strip('"')
+    words = [quoted] if quoted != trimmed else re.split(r"\s+", trimmed)
+    return any(_is_like(actual, f"%{word}%") for word in words)
+
+
+def _is_like(text: str, pattern: str) -> bool:
+    """SQLite's LIKE: case counts except in ASCII."""
+    shape = "".join({"%": ".*", "_": "."}.get(character, re.escape(character)) for character in pattern)
+    return re.fullmatch(shape, text, re.DOTALL | re.IGNORECASE | re.ASCII) is not None
+
+
 def _folded(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
@@ -161,7 +183,7 @@ class SceneFilter:
         if key == "file_count":
             return lambda scene: compare(len(scene.files), criterion)
         if key == "path":
-            return lambda scene: any(compare(file.path, criterion) for file in scene.files)
+            return lambda scene: any(compare_path(file.path, criterion) for file in scene.files)
         test = compare_time if key in TIMES else compare
         return lambda scene: test(getattr(scene, key), criterion)
 
