@@ -83,14 +83,21 @@ class PathsHidden(PlexSetup):
 
 
 class NotInPlex(PlexError):
-    """No item has any of the files `paths`, spelled as Plex would see them."""
+    """No item has any of the files `paths`, spelled as Plex would see them.
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    `near_misses`: items whose file has the same name and size but is another scene's, each as "rating key: title (path)
+    of scene 7".
+    """
+
+    def __init__(self, paths: Sequence[str], near_misses: Sequence[str] = ()) -> None:
+        near = f" A file of the same name and size is that of another scene: {'; '.join(near_misses)}."
         super().__init__(
             f"Plex has no item with the file {' or '.join(paths) or '(the scene has none)'}; "
-            "scan the library in Plex, or set path_map if Plex sees the file under another path."
+            f"scan the library in Plex, or set path_map if Plex sees the file under another path."
+            f"{near if near_misses else ''}"
         )
         self.paths = tuple(paths)
+        self.near_misses = tuple(near_misses)
 
 
 class Ambiguous(PlexError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from plex.errors import Ambiguous, NotInPlex, PathsHidden
 from plex.index import ExpectedFile
 from plex.look_up import LookUp, expected_files
-from plex.match import holds_one_of, is_full_path, match_scene
+from plex.match import Grade, holds_one_of, is_full_path, match_scene, nobody_owns, without
 from plex.path_map import PathMap
 from plex.paths import is_inside
 from plex.sweep import Sweeper
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from plex.index import Index
     from plex.look_up import SearchClient
-    from plex.match import File, Match, MatchResult, PathRules
+    from plex.match import File, FindOwners, Match, MatchResult, PathRules
     from plex.model import LeanItem, PartFile
 
 # Per look-up, the server compares every path of the section (tens of milliseconds); per page of a sweep, it writes
@@ -57,25 +57,40 @@ class Finder:
         """The path rules in use; inferred ones change as files are matched."""
         return self._paths.rules
 
-    def prepare(self, scenes: Sequence[Sequence[File]]) -> None:
+    def prepare(self, scenes: Sequence[Sequence[File]], find_owners: FindOwners = nobody_owns) -> None:
         """Announce which scenes, given by their files, will be looked up next.
 
         For at least SWEEP_MIN_SCENES of them, libraries that were not swept within a day are swept. Swept libraries
-        are refreshed if that is due.
+        are refreshed if that is due. `find_owners`: as for `find`.
         """
         if len(scenes) >= SWEEP_MIN_SCENES:
             self.sweeper.sweep_all()
         elif len(scenes) > 1 and self.sweeper.is_complete():
             self.sweeper.refresh()
         if len(scenes) > 1 and self.sweeper.is_complete():
-            self._paths.learn(match for files in scenes for match in self._match_known(files).matches)
+            self._learn([match for files in scenes for match in self._match_known(files).matches], find_owners)
+
+    def _learn(self, matches: Sequence[Match], find_owners: FindOwners) -> None:
+        """Take matches as evidence for a path map, unless the file is another scene's."""
+        if new := self._paths.news(matches):
+            owners = find_owners(new, self.rules)
+            self._paths.learn(match for match in new if match not in owners)
 
     def known_keys(self, files: Sequence[File]) -> tuple[int, ...]:
         """The rating keys that the index has for these files, without a request. None does not mean none in Plex."""
-        return tuple(match.item.rating_key for match in self._accepted(self._match_known(files)))
+        return tuple(match.item.rating_key for match in self.known_matches(files))
 
-    def find(self, files: Sequence[File], *, since: float) -> tuple[Match, ...]:
+    def known_matches(self, files: Sequence[File]) -> tuple[Match, ...]:
+        """The matches for these files in the index, without a request. A weak one may be another scene's."""
+        return self._accepted(self._match_known(files))
+
+    def find(
+        self, files: Sequence[File], *, since: float, find_owners: FindOwners = nobody_owns
+    ) -> tuple[Match, ...]:
         """Every item that has one of the files. Raises NotInPlex for none, Ambiguous if several match equally well.
+
+        `find_owners`: asked about matches by name and size. One of a file that is another scene's is none: a file that
+        is certainly not in Plex is missing there, whatever else looks like it.
 
         Raises PathsHidden where nothing can be found, since the token may not see the path of any file.
 
@@ -86,14 +101,18 @@ class Finder:
         found = match_scene(files, items, self.rules)
         if not self._is_certain(files, items, found, since):
             found = self._look_up.search(files, self.rules)
+        weak = [match for match in (*found.matches, *found.rivals) if match.grade is not Grade.PATH]
+        owners = find_owners(weak, self.rules) if weak else {}
+        found = without(found, owners)
         self._paths.learn(found.matches)
         if accepted := self._accepted(found):
             return accepted
         if found.rivals:
             raise Ambiguous([_describe(match) for match in found.rivals])
-        if self._client.hides_paths():
+        if not owners and self._client.hides_paths():
             raise PathsHidden
-        raise NotInPlex([self.rules.map(path) for path, _size in files])
+        near = [f"{_describe(match)} of scene {scene_id}" for match, scene_id in owners.items()]
+        raise NotInPlex([self.rules.map(path) for path, _size in files], near)
 
     def _accepted(self, found: MatchResult) -> tuple[Match, ...]:
         return found.matches or (found.rivals[:1] if self._allow_ambiguous else ())
@@ -124,6 +143,11 @@ class Finder:
         expected = [path for path in paths if any(is_inside(path, folder) for folder in folders)]
         # No file has 0 bytes, so only the path can match.
         self.index.await_files(scene_id, [ExpectedFile(path=path, size=0) for path in expected])
+
+    def await_exactly(self, scene_id: int, files: Sequence[File]) -> None:
+        """Plex lacks the scene, and what looks like its files is another's: have the index note its own paths only."""
+        paths = [self.rules.map(path) for path, _size in files]
+        self.index.await_files(scene_id, [ExpectedFile(path=path, size=0) for path in paths])
 
     def stop_awaiting(self, scene_id: int) -> None:
         """The scene was found by its full path: stop awaiting its files."""

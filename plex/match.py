@@ -6,6 +6,7 @@ The same name alone is never enough: one wrong match costs more trust than ten m
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from plex.paths import base_name, is_case_insensitive, is_same_path, map_path, shared_tail, split_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Container, Iterable
 
     from plex.model import LeanItem, PartFile
 
@@ -59,6 +60,16 @@ class Match:
     is_unique: bool = False
 
 
+# Which of these matches by name and size are of a file that is another scene's by its full path, with that scene's id.
+# Only whoever knows all scenes can tell.
+FindOwners = Callable[[Sequence[Match], PathRules], Mapping[Match, int]]
+
+
+def nobody_owns(_matches: Sequence[Match], _rules: PathRules) -> Mapping[Match, int]:
+    """A FindOwners that knows no other scene."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchResult:
     """The items that match a scene or file, each once.
@@ -68,6 +79,15 @@ class MatchResult:
 
     matches: tuple[Match, ...] = ()
     rivals: tuple[Match, ...] = ()
+
+
+def without(found: MatchResult, refused: Container[Match]) -> MatchResult:
+    """The result without these matches. A rival that is left alone, or only with others of the same file, matches."""
+    matches = tuple(match for match in found.matches if match not in refused)
+    rivals = tuple(match for match in found.rivals if match not in refused)
+    if not matches and len(rivals) < len(found.rivals) and rivals and _is_one_path(match.plex_path for match in rivals):
+        return MatchResult(matches=rivals)
+    return MatchResult(matches=matches, rivals=rivals)
 
 
 def match_scene(
@@ -159,7 +179,11 @@ def _name(path: str, *both: str) -> str:
 
 
 def _are_one_file(parts: Iterable[PartFile]) -> bool:
-    first, *others = (part.path for part in parts)
+    return _is_one_path(part.path for part in parts)
+
+
+def _is_one_path(paths: Iterable[str]) -> bool:
+    first, *others = paths
     return all(is_same_path(first, other) for other in others)
 
 

@@ -33,6 +33,12 @@ class PathMap:
         if not configured:
             self.rules = PathRules(rules=index.rules(), are_inferred=True)
 
+    def news(self, matches: Iterable[Match]) -> list[Match]:
+        """Those of the matches that would be new evidence."""
+        unique = [] if self._configured else [match for match in matches if match.is_unique]
+        known = set(self._index.evidence()) if unique else set()
+        return [match for match in unique if (match.stash_path, match.plex_path) not in known]
+
     def learn(self, matches: Iterable[Match]) -> None:
         """Take unique matches as evidence for or against inferred rules. Logs each rule added or contradicted."""
         if self._configured:

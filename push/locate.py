@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plex.errors import NotInPlex
+from push.other_scenes import owners_in_stash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from plex.match import File
     from plex.model import PlexItem
     from plex.plan import Wanted
+    from stash.client import StashClient
     from stash.scene import Scene
     from store.ledger import SceneRecord
 
@@ -83,11 +85,12 @@ class Locator:
         self._plex = plex
         self._finder = finder
 
-    def locate(self, target: Target, ahead: ReadAheadItems, *, since: float) -> Located:
+    def locate(self, target: Target, ahead: ReadAheadItems, stash: StashClient, *, since: float) -> Located:
         """The items of the last push if they are still right, else those that the finder finds.
 
-        `since` (epoch seconds): what Plex answered before this time does not prove that a file is missing. Raises
-        NotInPlex, Ambiguous and other PlexErrors.
+        `stash`: asked whose files they are that only look like the scene's. `since` (epoch seconds): what Plex answered
+        before this time does not prove that a file is missing. Raises NotInPlex, Ambiguous and other PlexErrors, and
+        StashUnavailable.
         """
         keys = (*target.known_keys, *(self._finder.known_keys(target.files) if target.known_keys else ()))
         keys = tuple(dict.fromkeys(keys))
@@ -98,21 +101,29 @@ class Locator:
         # The right item may have been added after another one was mistaken for it. If the known items are wrong, only
         # a new answer of Plex counts.
         already_read = {item.rating_key: item for item in current}
-        return self._look_up(target, ahead, already_read, since=since if is_right else math.inf)
+        return self._look_up(target, ahead, stash, already_read, since=since if is_right else math.inf)
 
-    def relocate(self, target: Target) -> Located:
+    def relocate(self, target: Target, stash: StashClient) -> Located:
         """Locate the scene again after Plex rejected an edit: the item may have been replaced."""
         for key in (*target.known_keys, *self._finder.known_keys(target.files)):
             self._finder.forget(key)
-        return self._look_up(target, ReadAheadItems(), {}, since=math.inf)
+        return self._look_up(target, ReadAheadItems(), stash, {}, since=math.inf)
 
     def _look_up(
-        self, target: Target, ahead: ReadAheadItems, already_read: Mapping[int, PlexItem], *, since: float
+        self,
+        target: Target,
+        ahead: ReadAheadItems,
+        stash: StashClient,
+        already_read: Mapping[int, PlexItem],
+        *,
+        since: float,
     ) -> Located:
         """Find the items and read them. If an item shows that the finder's index is stale, ask the finder once more."""
         current: tuple[PlexItem, ...] = ()
+        find_owners = owners_in_stash([target.scene], stash)
         for after, read in ((since, already_read), (math.inf, {})):
-            found = [match.item.rating_key for match in self._finder.find(target.files, since=after)]
+            matches = self._finder.find(target.files, since=after, find_owners=find_owners)
+            found = [match.item.rating_key for match in matches]
             current = self._read(target, found, ahead, read)
             if len(current) == len(found):
                 break

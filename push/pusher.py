@@ -144,19 +144,19 @@ class Pusher:
             return Outcome(verdict=Verdict.SKIPPED, text=reason)
         try:
             return self._push_or_relocate(push, ahead)
-        except NotInPlex:
-            self._note_missing(job, target)
+        except NotInPlex as error:
+            self._note_missing(job, target, error)
             raise
 
     def _push_or_relocate(self, push: _Push, ahead: ReadAheadItems) -> Outcome:
         try:
             if not self.needs_plex(push.job, push.target):
                 return self._push_cover(push, dict.fromkeys(push.target.known_keys))
-            located = self._locator.locate(push.target, ahead, since=push.job.last_event_at)
+            located = self._locator.locate(push.target, ahead, push.stash, since=push.job.last_event_at)
             return self._push_to_items(push, located)
         except Rejected:
             # The item may have been replaced since it was found: locate it again, once.
-            return self._push_to_items(push, self._locator.relocate(push.target))
+            return self._push_to_items(push, self._locator.relocate(push.target, push.stash))
 
     def _push_to_items(self, push: _Push, located: Located) -> Outcome:
         items = self._claim(push.target, located, push.stash)
@@ -267,8 +267,9 @@ class Pusher:
             self._items.delete(gone)
             self._picture_store.forget_items(lost)
 
-    def _note_missing(self, job: Job, target: Target) -> None:
-        self.finder.await_files(target.scene.id, target.files)
+    def _note_missing(self, job: Job, target: Target, error: NotInPlex) -> None:
+        await_files = self.finder.await_exactly if error.near_misses else self.finder.await_files
+        await_files(target.scene.id, target.files)
         if self._scans:  # a recent scan may have started before the file was there: a later try asks again
             self._scans.request(self._paths_in_plex(target), since=job.first_event_at)
 

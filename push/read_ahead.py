@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from push.locate import ReadAheadItems
+from push.other_scenes import owners_in_stash
 from stash.errors import StashRefused, StashUnavailable
 from stash.namesakes import KEPT_S, Namesakes
 from store.job import Reason
@@ -66,14 +67,17 @@ class ReadAhead:
         for scene_id, generation in generations.items():
             self._scenes[scene_id] = (generation, scenes.get(scene_id))
 
-    def read_items(self, jobs: Sequence[Job], pusher: Pusher) -> None:
+    def read_items(self, jobs: Sequence[Job], pusher: Pusher, stash: StashClient) -> None:
         """Read the items of these jobs' scenes in one request: those of the last push, else those of the last sweep.
 
-        Raises PlexError. Whatever was not read here is read with its own job.
+        Raises PlexError and StashUnavailable. Whatever was not read here is read with its own job.
         """
         targets = [(job, pusher.target(scene)) for job, scene in self._scenes_of(jobs)]
         needed = [target for job, target in targets if pusher.needs_plex(job, target)]
-        pusher.finder.prepare([target.files for target in needed if not target.known_keys])
+        unknown = [target for target in needed if not target.known_keys]
+        pusher.finder.prepare(
+            [target.files for target in unknown], owners_in_stash([target.scene for target in unknown], stash)
+        )
         keys = {key: None for target in needed for key in target.known_keys or pusher.finder.known_keys(target.files)}
         if len(needed) > 1 and keys:
             self.items.fill(pusher.plex.read_items(tuple(keys)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from plex.errors import PlexServerError, Rejected
+from push.other_scenes import owners_in_stash
 from reconciliation.gaps import Gap, GapType, changes_of, gap_of
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class PageComparison:
         self._library = library
 
     def compare(self, scenes: Iterable[Scene]) -> list[Finding]:
-        """One finding for each scene that belongs to the library. Raises PlexError and LocalStorage."""
+        """One finding for each scene that belongs to the library. Raises PlexError, StashUnavailable, LocalStorage."""
         candidates = [self._candidate(self._pusher.target(scene)) for scene in scenes]
         swept = self._cache.swept({key for candidate in candidates for key in candidate.keys})
         self._cache.claim(swept)
@@ -81,7 +82,23 @@ class PageComparison:
         asked_at = self._pusher.plex.answered_at
         unread = dict.fromkeys(key for candidate in candidates for key in candidate.unread)
         items, unreadable = read_isolating_failures(self._pusher.plex, tuple(unread))
-        return [self._finding(candidate, items, unreadable, asked_at) for candidate in candidates]
+        findings = [self._finding(candidate, items, unreadable, asked_at) for candidate in candidates]
+        stale = [number for number, finding in enumerate(findings) if _is_in_an_item(finding.gap)]
+        self._drop_items_of_others([candidates[number] for number in stale])
+        for number in stale:
+            findings[number] = self._finding(candidates[number], items, unreadable, asked_at)
+        return findings
+
+    def _drop_items_of_others(self, candidates: Sequence[_Candidate]) -> None:
+        """Drop items whose file is another scene's. Asks Stash, so it is only worth it for scenes with a gap."""
+        finder = self._pusher.finder
+        matches = [finder.known_matches(candidate.target.files) for candidate in candidates]
+        find_owners = owners_in_stash([candidate.target.scene for candidate in candidates], self._stash)
+        owners = find_owners([match for found in matches for match in found], finder.rules)
+        for candidate, found in zip(candidates, matches, strict=True):
+            of_others = {match.item.rating_key for match in found if match in owners}
+            candidate.keys = tuple(key for key in candidate.keys if key not in of_others)
+            candidate.unread = [key for key in candidate.unread if key not in of_others]
 
     def _candidate(self, target: Target) -> _Candidate:
         keys = dict.fromkeys((*target.known_keys, *self._pusher.finder.known_keys(target.files)))
@@ -134,6 +151,10 @@ class PageComparison:
         ]
         if states:
             self._cache.store_equal_states(states)
+
+
+def _is_in_an_item(gap: Gap | None) -> bool:
+    return gap is not None and gap.type is not GapType.MISSING
 
 
 def _is_unchanged(target: Target, key: int, swept: SweptItem, known: dict[tuple[int, int], str]) -> bool:

@@ -18,6 +18,7 @@ from plex.find import Finder
 from plex.index import Index
 from plex.plan import plan
 from push.fields import reason_to_skip, wanted_of
+from push.other_scenes import owners_in_stash
 from push.shared_items import Claim, owned_after_claim, scene_is_in
 from store.overview import Overview
 from tasks.answers import PreviewAnswer, PreviewItem
@@ -79,7 +80,7 @@ def _items(
             finder = Finder(
                 plex, index, clock=context.clock, log=context.log, rules=rules, allow_ambiguous=settings.allow_ambiguous
             )
-            matches = finder.find(files, since=context.now)
+            matches = finder.find(files, since=context.now, find_owners=owners_in_stash([scene], stash))
         finally:
             index.close()
     found = plex.read_items([match.item.rating_key for match in matches])

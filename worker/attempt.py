@@ -99,10 +99,12 @@ class Attempt:
 
     def _read_items(self, batch: Sequence[Job]) -> None:
         try:
-            self._read_ahead.read_items(batch, self._plex.pusher(self._stash.last_settings()))
+            self._read_ahead.read_items(
+                batch, self._plex.pusher(self._stash.last_settings()), self._stash.client()
+            )
         except PlexBusy:
             raise  # Plex asked for a pause: send no second request
-        except PlexError as error:
+        except (PlexError, StashRefused) as error:
             # A single item may have failed the batch, so only the read of a single item leads to a verdict.
             self._log.debug("the items of %d scenes could not be read at once: %s", len(batch), error)
 

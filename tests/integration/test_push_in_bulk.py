@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,21 +43,21 @@ class Bulk:
     pusher: Pusher
     queue: JobQueue
     read_ahead: ReadAhead
-    in_stash: list[Scene] = field(default_factory=list)
+    shelf: SceneShelf
 
     def read(self, scenes: Sequence[Scene]) -> list[Job]:
         jobs = [Job(scene_id=scene.id, reason=Reason.SYNC, first_event_at=1, last_event_at=1) for scene in scenes]
-        self.in_stash.extend(scenes)
         for job in jobs:
             self.queue.add(job)
-        self.read_ahead.fill(jobs, SceneShelf(scenes).as_client())
-        self.read_ahead.read_items(jobs, self.pusher)
+        self.shelf.scenes |= SceneShelf(scenes).scenes
+        self.read_ahead.fill(jobs, self.shelf.as_client())
+        self.read_ahead.read_items(jobs, self.pusher, self.shelf.as_client())
         return jobs
 
     def push(self, job: Job) -> Outcome:
         scene = self.read_ahead.take(job)
         assert scene
-        target, stash = self.pusher.target(scene), SceneShelf(self.in_stash).as_client()
+        target, stash = self.pusher.target(scene), self.shelf.as_client()
         return self.pusher.push(job, target, self.read_ahead.items, stash, began_at=1.0)
 
     def requests(self) -> list[tuple[str, str]]:
@@ -76,7 +76,7 @@ def bulk(tmp_path: Path) -> Iterator[Bulk]:
         pusher = Pusher(
             plex=plex, finder=finder, ledger=ledger, server="here", settings=settings, clock=Clock(), log=log
         )
-        yield Bulk(sim=sim, pusher=pusher, queue=queue, read_ahead=ReadAhead(queue, Clock()))
+        yield Bulk(sim=sim, pusher=pusher, queue=queue, read_ahead=ReadAhead(queue, Clock()), shelf=SceneShelf([]))
         plex.close()
         index.close()
         queue.close()

@@ -19,6 +19,7 @@ from plex.index import Index
 from push.pusher import Pusher
 from reconciliation.cache import ReconciliationCache
 from reconciliation.compare import MAX_UNREADABLE_ITEMS, PageComparison, read_isolating_failures
+from reconciliation.gaps import GapType
 from reconciliation.library import choose_library
 from reconciliation.sweep import Sweep
 from sim.faults import Fault
@@ -202,3 +203,15 @@ def test_items_that_plex_no_longer_has_are_dropped_from_the_cache(sides: Sides) 
     cache.drop_unswept()  # after a sweep that showed nothing
     assert not cache.equal_states([1])
     cache.close()
+
+
+def test_a_gap_in_an_item_of_another_scene_is_none_of_this_scene(sides: Sides) -> None:
+    """Nor does it come back with the next run."""
+    key = sides.add(details="not in Plex")
+    sides.scenes.append(a_scene(2, ("/elsewhere/1.mp4", 1001)))
+    for _ in range(2):
+        gaps = [finding.gap for finding in sides.compare()]
+        assert [gap and gap.type for gap in gaps] == [GapType.EMPTY, GapType.MISSING]
+    sides.scenes.pop(0)  # then only Plex knows the item
+    assert [finding.gap and finding.gap.type for finding in sides.compare()] == [GapType.STALE]
+    assert sides.read() == [key]

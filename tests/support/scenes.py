@@ -44,5 +44,12 @@ class SceneShelf:
     def read_scenes(self, ids: Sequence[int], _namesakes: Namesakes | None = None) -> dict[int, Scene]:
         return {scene_id: self.scenes[scene_id] for scene_id in ids if scene_id in self.scenes}
 
+    def files_by_name(self, names: Sequence[str]) -> dict[int, tuple[SceneFile, ...]]:
+        return {
+            scene.id: scene.files
+            for scene in self.scenes.values()
+            if any(name.casefold() in file.path.casefold() for file in scene.files for name in names)
+        }
+
     def as_client(self) -> StashClient:
         return cast("StashClient", self)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plex.match import Grade, MatchResult, PathRules, holds_one_of, match_file, match_scene
+from plex.match import Grade, MatchResult, PathRules, holds_one_of, match_file, match_scene, without
 from plex.model import LeanItem, PartFile, parse_lean_items
 
 NO_RULES = PathRules()
@@ -144,3 +144,28 @@ def test_if_plex_has_every_file_under_another_root_no_file_matches_the_item_of_a
     file = (f"/data/{ends[own]}", tree[own][2])
     assert set(graded(match_file(file, items, NO_RULES))) <= {own}
     assert graded(match_file(file, items, PathRules(rules=(("/data", "/media/films"),)))) == {own: 1}
+
+
+def twins(*numbers: int) -> MatchResult:
+    """What a file of the name x.mp4 finds: items with these numbers, each with a file of its own."""
+    return match_file(("/data/x.mp4", 5), [lean(number, (f"/media/{number}/x.mp4", 5)) for number in numbers], NO_RULES)
+
+
+def test_a_refused_match_is_none() -> None:
+    found = twins(1)
+    assert without(found, ()) == found
+    assert without(found, found.matches) == MatchResult()
+
+
+def test_the_last_rival_that_is_left_matches() -> None:
+    found = twins(1, 2, 3)
+    assert without(found, found.rivals[:1]).rivals == found.rivals[1:]
+    assert graded(without(found, found.rivals[:2])) == {3: Grade.NAME}
+    assert without(found, found.rivals) == MatchResult()
+    assert without(found, ()) == found
+
+
+def test_rivals_that_are_left_with_one_file_in_two_libraries_all_match() -> None:
+    items = [lean(1, ("/media/a/x.mp4", 5)), lean(2, ("/media/b/x.mp4", 5)), lean(3, ("/media/b/x.mp4", 5))]
+    found = match_file(("/data/x.mp4", 5), items, NO_RULES)
+    assert graded(without(found, found.rivals[:1])) == {2: Grade.NAME, 3: Grade.NAME}
