@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from typing import Final
 
 # Clocks are routinely corrected by seconds, and a file server's differs from this machine's. Further in the future lies
 # only what was stored while the clock was wrong.
@@ -45,6 +46,10 @@ class Clock:
         HTTP timeouts, rates per second and the age of temporary files are never scaled.
         """
         return seconds / self.scale
+
+
+# For whoever is given no other.
+SYSTEM: Final = Clock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,10 @@ from http import HTTPStatus
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from local.clock import SYSTEM
 from plex.edit import PREFERRED_LINE_BYTES, pack, parameters_of
-from plex.errors import PathsHidden, PlexServerError, PlexSetup, Rejected, RequestTooLong
+from plex.errors import LibraryGone, PathsHidden, PlexServerError, Rejected, RequestTooLong
+from plex.libraries import Libraries
 from plex.model import (
     Identity,
     LeanItem,
@@ -24,13 +26,13 @@ from plex.model import (
 )
 from plex.paths import is_inside, respell
 from plex.search_text import text_of_name, text_of_path
-from plex.sections import choose_sections, describe_missing
 from plex.transport import FIRST_PAGE, PAGE_ITEMS, Transport, query_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from xml.etree.ElementTree import Element
 
+    from local.clock import Clock
     from plex.connection import PlexConnection
     from plex.edit import Change
     from plex.model import PictureKind
@@ -66,13 +68,13 @@ _LEAN = (
 class PlexClient:
     """One server, one session; for one thread at a time.
 
-    Making a client sends nothing, but raises PlexSetup for an unusable connection.
+    `libraries`: the configured ones, as last read. Making a client sends nothing, but raises PlexSetup for an unusable
+    connection.
     """
 
-    def __init__(self, connection: PlexConnection) -> None:
+    def __init__(self, connection: PlexConnection, *, clock: Clock = SYSTEM) -> None:
         self._transport = Transport(connection)
-        self._libraries = connection.libraries
-        self._sections: tuple[Section, ...] | None = None
+        self.libraries = Libraries(self.all_sections, connection.libraries, clock)
         self._saw_path = False  # by the last answer with files; nothing is known before the first
 
     @property
@@ -89,17 +91,17 @@ class PlexClient:
 
     def all_sections(self) -> tuple[Section, ...]:
         """The libraries of all types, read from Plex on each call."""
-        return parse_sections(self._read_whole("/library/sections"))
+        try:
+            return parse_sections(self._read_whole("/library/sections"))
+        except Rejected as error:  # a proxy's: no scene is at fault
+            raise PlexServerError(
+                f"{self._transport.address} answers {error.status} when asked for its libraries; is plex_url that of a "
+                "Plex server?"
+            ) from error
 
     def sections(self) -> tuple[Section, ...]:
-        """The configured movie libraries, read from Plex once. Raises PlexSetup if one does not exist."""
-        if self._sections is None:
-            found = self.all_sections()
-            chosen, missing = choose_sections(found, self._libraries)
-            if missing or not chosen:
-                raise PlexSetup(describe_missing(found, missing))
-            self._sections = chosen
-        return self._sections
+        """The configured movie libraries, read from Plex if no list is believed. Raises PlexSetup if one is missing."""
+        return self.libraries.current()
 
     def shows_paths(self, sections: Sequence[Section]) -> bool | None:
         """Whether the token sees where files are. Reads a few items of each library until one shows a path.
@@ -135,6 +137,8 @@ class PlexClient:
             return None
         try:
             container = self._list(section, (*_LEAN, ("file", text)), (0, _MAX_CANDIDATES))
+        except LibraryGone:
+            raise
         except PlexServerError:
             return None  # some servers and library types answer 400 or 500; if Plex is failing, so will the sweep
         items = self._with_paths(container, section)
@@ -210,10 +214,15 @@ class PlexClient:
         try:
             return self._transport.read(f"/library/sections/{section.key}/all", parameters, page=page)
         except Rejected as error:
-            self._sections = None  # it may have been deleted, or recreated under another key
+            self.libraries.reread()
+            if all(section.key != each.key for each in self.sections()):  # deleted, or made anew under another key
+                raise LibraryGone(
+                    f"Plex has no library {section.title} under the number {section.key} any more; those that it has "
+                    "now are used."
+                ) from error
             raise PlexServerError(
-                f"Plex has no library {section.title} under the number {section.key} any more; the libraries are read "
-                "again with the next try."
+                f"Plex lists the library {section.title} and answers that there is none with its number {section.key}; "
+                "if it stays, see Plex's own log."
             ) from error
 
     def _read_whole(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Element:
@@ -237,7 +246,11 @@ class PlexClient:
         """Start a scan of one folder of the section. Plex answers before it scans."""
         roots = [location for location in section.locations if is_inside(folder, location)]
         path = (respell(folder, roots[0]) or roots[0]) if roots else folder  # Plex knows its own spelling
-        self._transport.ask(f"/library/sections/{section.key}/refresh", (("path", path),), method="get")
+        try:
+            self._transport.ask(f"/library/sections/{section.key}/refresh", (("path", path),), method="get")
+        except Rejected:
+            self.libraries.forget()
+            raise
 
     def edit(self, item: PlexItem, changes: Sequence[Change], *, line_bytes: int = PREFERRED_LINE_BYTES) -> None:
         """Send one step of a plan in one PUT, or in as few as request lines of `line_bytes` allow.

@@ -5,6 +5,7 @@
     |  |- PlexServerDown    connection refused or dropped, name not found, unreachable, 503 during start-up
     |  |- PlexTimeout       no answer in time
     |  `- PlexServerError   any other 5xx, an answer cut short or unreadable, a read refused
+    |     `- LibraryGone    a library that was there is not any more: the others are looked at instead
     |- PlexBusy             429
     |- PlexAuthError        401, 403, 498
     |- PlexSetup            a setting must change: library, certificate, address, redirect
@@ -54,6 +55,15 @@ class PlexTimeout(ServerFailure):
 
 class PlexServerError(ServerFailure):
     """An answer came, but it was a 5xx, cut short, unreadable, or the refusal of a read: no scene is at fault."""
+
+
+class LibraryGone(PlexServerError):
+    """A library is not there any more; the list of libraries was read anew. Whoever meets it looks again, once."""
+
+    @property
+    def name(self) -> str:
+        """That of its base class: no report shows this one."""
+        return PlexServerError.__name__
 
 
 class PlexBusy(PlexError):

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from plex.errors import Ambiguous, NotInPlex, PathsHidden
+from plex.errors import Ambiguous, LibraryGone, NotInPlex, PathsHidden
 from plex.index import ExpectedFile
 from plex.look_up import LookUp, expected_files
 from plex.match import Grade, holds_one_of, is_full_path, match_scene, nobody_owns, without
 from plex.path_map import PathMap
-from plex.paths import is_inside
+from plex.paths import is_inside, is_same_path
 from plex.sweep import Sweeper
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from local.clock import Clock
     from plex.index import Index
     from plex.look_up import SearchClient
     from plex.match import File, FindOwners, Match, MatchResult, PathRules
-    from plex.model import LeanItem, PartFile
+    from plex.model import LeanItem, PartFile, PlexItem, Section
 
 # Per look-up, the server compares every path of the section (tens of milliseconds); per page of a sweep, it writes
 # 1,000 items (about a second). From about 30 look-ups on, sweeping a library of usual size is cheaper.
@@ -46,6 +47,8 @@ class Finder:
         allow_ambiguous: bool = False,
     ) -> None:
         self._client = client
+        self._log = log
+        self._noted: tuple[Section, ...] | None = None  # the list of libraries that the index knows
         self.index = index
         self._allow_ambiguous = allow_ambiguous
         self._paths = PathMap(rules, index, log)
@@ -63,12 +66,19 @@ class Finder:
         For at least SWEEP_MIN_SCENES of them, libraries that were not swept within a day are swept. Swept libraries
         are refreshed if that is due. `find_owners`: as for `find`.
         """
-        if len(scenes) >= SWEEP_MIN_SCENES:
-            self.sweeper.sweep_all()
-        elif len(scenes) > 1 and self.sweeper.is_complete():
-            self.sweeper.refresh()
+        try:
+            self._prepare(len(scenes))
+        except LibraryGone:
+            self._prepare(len(scenes))
+        self.note_libraries()
         if len(scenes) > 1 and self.sweeper.is_complete():
             self._learn([match for files in scenes for match in self._match_known(files).matches], find_owners)
+
+    def _prepare(self, count: int) -> None:
+        if count >= SWEEP_MIN_SCENES:
+            self.sweeper.sweep_all()
+        elif count > 1 and self.sweeper.is_complete():
+            self.sweeper.refresh()
 
     def _learn(self, matches: Sequence[Match], find_owners: FindOwners) -> None:
         """Take matches as evidence for a path map, unless the file is another scene's."""
@@ -97,13 +107,13 @@ class Finder:
         Plex is asked unless the index has every file by its full path, or was brought up to date after `since` (epoch
         seconds) and within the last REFRESH_EVERY_S.
         """
-        items = self._candidates(files)
-        found = match_scene(files, items, self.rules)
-        if not self._is_certain(files, items, found, since):
-            found = self._look_up.search(files, self.rules)
-        weak = [match for match in (*found.matches, *found.rivals) if match.grade is not Grade.PATH]
-        owners = find_owners(weak, self.rules) if weak else {}
-        found = without(found, owners)
+        try:
+            found, owners = self._search(files, since, find_owners)
+            if not self._accepted(found) and self._have_libraries_changed(since):
+                found, owners = self._search(files, math.inf, find_owners)
+        except LibraryGone:
+            found, owners = self._search(files, math.inf, find_owners)
+        self.note_libraries()
         self._paths.learn(found.matches)
         if accepted := self._accepted(found):
             return accepted
@@ -113,6 +123,49 @@ class Finder:
             raise PathsHidden
         near = [f"{_describe(match)} of scene {scene_id}" for match, scene_id in owners.items()]
         raise NotInPlex([self.rules.map(path) for path, _size in files], near)
+
+    def _search(
+        self, files: Sequence[File], since: float, find_owners: FindOwners
+    ) -> tuple[MatchResult, Mapping[Match, int]]:
+        """What Plex has for the files, without the items of other scenes, and those with their owners."""
+        items = self._candidates(files)
+        found = match_scene(files, items, self.rules)
+        if not self._is_certain(files, items, found, since):
+            found = self._look_up.search(files, self.rules)
+        weak = [match for match in (*found.matches, *found.rivals) if match.grade is not Grade.PATH]
+        owners = find_owners(weak, self.rules) if weak else {}
+        return without(found, owners), owners
+
+    # Libraries
+
+    def _have_libraries_changed(self, since: float) -> bool:
+        """Whether a list of the libraries that was read after `since` differs from the one that was believed."""
+        if self._client.libraries.is_newer_than(since) or not self._client.libraries.reread():
+            return False
+        self.note_libraries()
+        return True
+
+    def forget_libraries(self) -> None:
+        """Something speaks against the list of libraries: read it again when it is needed next."""
+        self._client.libraries.forget()
+
+    def note_libraries(self) -> None:
+        """Take in which libraries there are: what was known of those that are gone, or of other folders, is void.
+
+        Asks Plex nothing: it is about the list that is believed.
+        """
+        sections = self._client.libraries.believed
+        if sections is None or sections is self._noted:
+            return
+        new, gone = self.index.note_libraries(sections)
+        self._noted = sections
+        if not new and not gone:
+            return
+        titles = ", ".join(section.title for section in sections if section.key in new)
+        self._log.info(
+            "the libraries of Plex have changed: %s", f"{titles} will be looked through" if new else "one is gone"
+        )
+        self._paths.keep_within([folder for section in sections for folder in section.locations])
 
     def _accepted(self, found: MatchResult) -> tuple[Match, ...]:
         return found.matches or (found.rivals[:1] if self._allow_ambiguous else ())
@@ -153,6 +206,28 @@ class Finder:
         """The scene was found by its full path: stop awaiting its files."""
         if self.index.awaits_any():
             self.index.stop_awaiting([scene_id])
+
+    def await_elsewhere(
+        self, scene_id: int, files: Sequence[File], items: Sequence[LeanItem] | Sequence[PlexItem]
+    ) -> None:
+        """The scene was found by its full path in these items: await its files only in libraries that lack them.
+
+        Such a library has the file's folder and may not have scanned it yet.
+        """
+        self.stop_awaiting(scene_id)
+        paths = [self.rules.map(path) for path, _size in files]
+        expected = [
+            (section.key, path)
+            for section in self._client.sections()
+            for path in paths
+            if any(is_inside(path, folder) for folder in section.locations)
+            and not any(
+                item.section_key == section.key and any(is_same_path(path, part.path) for part in item.parts)
+                for item in items
+            )
+        ]
+        if expected:
+            self.index.expect_files(scene_id, expected)
 
     def _candidates(self, files: Sequence[File]) -> tuple[LeanItem, ...]:
         return self.index.candidates(expected_files(files, self.rules))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
+    from plex.model import Section
+
 # Files kept as evidence for inferred rules: enough to see whether they agree, few enough to compare all of them.
 _MAX_EVIDENCE = 200
 
@@ -34,6 +36,11 @@ CREATE TABLE IF NOT EXISTS section (
     newest INTEGER NOT NULL,       -- time of the last change seen, by Plex's clock
     swept_at REAL NOT NULL,        -- when the last sweep began, epoch seconds; 0: never
     refreshed_at REAL NOT NULL     -- when the last sweep or refresh began
+);
+CREATE TABLE IF NOT EXISTS library (
+    section_key INTEGER PRIMARY KEY,
+    locations TEXT NOT NULL,       -- JSON
+    is_new INTEGER NOT NULL        -- it came later, or got other folders: its scenes are still to be looked for
 );
 CREATE TABLE IF NOT EXISTS item (
     rating_key INTEGER PRIMARY KEY, section_key INTEGER NOT NULL, title TEXT NOT NULL,
@@ -54,13 +61,17 @@ CREATE TABLE IF NOT EXISTS awaited (
     PRIMARY KEY (scene_id, path_hash)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS awaited_name ON awaited (name_hash);
+CREATE TABLE IF NOT EXISTS expected (  -- files of scenes that another library has
+    section_key INTEGER NOT NULL, path_hash INTEGER NOT NULL, scene_id INTEGER NOT NULL, is_seen INTEGER NOT NULL,
+    PRIMARY KEY (section_key, path_hash, scene_id)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS evidence (stash TEXT PRIMARY KEY, plex TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS rule (place INTEGER PRIMARY KEY, stash TEXT NOT NULL, plex TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS scan (folder TEXT PRIMARY KEY, asked_at REAL NOT NULL);
 PRAGMA user_version = 1;
 """
 # The tables about a server: all but `awaited`, which is about Stash's scenes.
-_TABLES = ("scope", "section", "item", "part", "evidence", "rule", "scan")
+_TABLES = ("scope", "section", "library", "item", "part", "expected", "evidence", "rule", "scan")
 
 _ITEMS = """
 SELECT i.rating_key, i.section_key, i.title, i.updated_at, i.added_at, p.path, p.size
@@ -70,6 +81,7 @@ WHERE i.rating_key IN (
     SELECT rating_key FROM part WHERE name_hash = :name AND size = :size
 ) ORDER BY i.rating_key, p.place
 """
+_AWAITING = "SELECT scene_id, is_seen FROM awaited UNION ALL SELECT scene_id, is_seen FROM expected"
 _ITEMS_BY_KEY = """
 SELECT i.rating_key, i.section_key, i.title, i.updated_at, i.added_at, p.path, p.size
 FROM item i LEFT JOIN part p USING (rating_key)
@@ -163,6 +175,11 @@ class Index:
                         for part in item.parts
                     ],
                 )
+            if database.execute("SELECT 1 FROM expected LIMIT 1").fetchone():
+                database.executemany(
+                    "UPDATE expected SET is_seen = 1 WHERE section_key = ? AND path_hash = ?",
+                    [(item.section_key, path_hash(part.path)) for item in items for part in item.parts],
+                )
 
     def drop(self, rating_key: int) -> None:
         """Delete an item that is gone or has other files now."""
@@ -193,6 +210,37 @@ class Index:
                 (section_key, state.newest, state.swept_at, state.refreshed_at),
             )
 
+    # Libraries
+
+    def note_libraries(self, sections: Sequence[Section]) -> tuple[list[int], list[int]]:
+        """Compare the libraries with those noted before; return the keys of the new ones and of those that are gone.
+
+        One with other folders counts as new. What the index holds of a library that is gone is dropped. With nothing
+        noted before, none is new except those that an earlier version never read while it read others.
+        """
+        now = {section.key: json.dumps(section.locations) for section in sections}
+        with self._file.transaction() as database:
+            noted = dict(database.execute("SELECT section_key, locations FROM library").fetchall())
+            read = {key for (key,) in database.execute("SELECT section_key FROM section")}
+            before = noted or {key: now.get(key, "") for key in read or now}
+            new = [key for key in now if before.get(key) != now[key]]
+            gone = [key for key in before if key not in now]
+            if new or gone or not noted:
+                rows = [(key, now[key], key in new) for key in now if key in new or key not in noted]
+                database.executemany("INSERT OR REPLACE INTO library VALUES (?, ?, ?)", rows)
+                _drop_libraries(database, gone)
+        return new, gone
+
+    def new_libraries(self) -> list[int]:
+        """The keys of the libraries whose scenes are still to be looked for."""
+        with self._file.access("read") as database:
+            return [key for (key,) in database.execute("SELECT section_key FROM library WHERE is_new")]
+
+    def settle_libraries(self, keys: Iterable[int]) -> None:
+        """The scenes of these libraries were looked for."""
+        with self._file.transaction() as database:
+            database.executemany("UPDATE library SET is_new = 0 WHERE section_key = ?", [(key,) for key in keys])
+
     # Awaited files: those of scenes that Plex lacks
 
     def await_files(self, scene_id: int, files: Iterable[ExpectedFile]) -> None:
@@ -203,21 +251,33 @@ class Index:
                 [(scene_id, path_hash(file.path), name_hash(file.path), file.size) for file in files],
             )
 
+    def expect_files(self, scene_id: int, paths: Iterable[tuple[int, str]]) -> None:
+        """Await each path in the library with this key, although another library has the scene."""
+        with self._file.transaction() as database:
+            database.executemany(
+                "INSERT OR IGNORE INTO expected VALUES (?, ?, ?, 0)",
+                [(section_key, path_hash(path), scene_id) for section_key, path in paths],
+            )
+
     def awaits_any(self) -> bool:
         """Whether any scene awaits a file."""
         with self._file.access("read") as database:
-            return database.execute("SELECT 1 FROM awaited LIMIT 1").fetchone() is not None
+            return database.execute(f"SELECT 1 FROM ({_AWAITING}) LIMIT 1").fetchone() is not None  # noqa: S608
 
     def seen_scenes(self) -> list[int]:
         """The scenes for which an awaited file was seen."""
         with self._file.access("read") as database:
-            rows = database.execute("SELECT DISTINCT scene_id FROM awaited WHERE is_seen").fetchall()
+            rows = database.execute(f"SELECT DISTINCT scene_id FROM ({_AWAITING}) WHERE is_seen").fetchall()  # noqa: S608
         return [scene_id for (scene_id,) in rows]
 
-    def stop_awaiting(self, scene_ids: Iterable[int]) -> None:
-        """Forget the awaited files of these scenes."""
+    def stop_awaiting(self, scene_ids: Iterable[int], *, keep_unseen: bool = False) -> None:
+        """Forget the awaited files of these scenes. `keep_unseen`: not those that another library has and one lacks."""
+        ids = [(scene_id,) for scene_id in scene_ids]
         with self._file.transaction() as database:
-            database.executemany("DELETE FROM awaited WHERE scene_id = ?", [(scene_id,) for scene_id in scene_ids])
+            database.executemany("DELETE FROM awaited WHERE scene_id = ?", ids)
+            database.executemany("DELETE FROM expected WHERE scene_id = ? AND (is_seen OR NOT ?)", [
+                (*each, keep_unseen) for each in ids
+            ])  # fmt: skip
 
     # Inferred rules
 
@@ -251,6 +311,11 @@ class Index:
                     (_MAX_EVIDENCE,),
                 )
         return bool(new)
+
+    def forget_evidence(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Delete these files from the evidence."""
+        with self._file.transaction() as database:
+            database.executemany("DELETE FROM evidence WHERE stash = ? AND plex = ?", list(pairs))
 
     # Requested scans
 
@@ -288,6 +353,15 @@ def _items_of(rows: Iterable[tuple[Any, ...]]) -> Iterator[LeanItem]:
 def _content(item: LeanItem) -> tuple[object, ...]:
     """What is stored of an item."""
     return item.rating_key, item.section_key, item.title, item.updated_at, item.added_at, item.parts
+
+
+def _drop_libraries(database: sqlite3.Connection, keys: Sequence[int]) -> None:
+    rows = [(key,) for key in keys]
+    database.executemany(
+        "DELETE FROM part WHERE rating_key IN (SELECT rating_key FROM item WHERE section_key = ?)", rows
+    )
+    for table in ("item", "section", "library", "expected"):
+        database.executemany(f"DELETE FROM {table} WHERE section_key = ?", rows)  # noqa: S608 - our own names
 
 
 def _drop(database: sqlite3.Connection, keys: Sequence[tuple[int]]) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from plex.index import Index
+    from plex.libraries import Libraries
     from plex.match import File, MatchResult, PathRules
     from plex.model import LeanItem, Section
     from plex.sweep import Sweeper
@@ -34,6 +35,9 @@ _TAIL, _LONGER_TAIL, _JUST_THE_NAME = 2, 3, 1
 
 class SearchClient(SweepClient, Protocol):
     """The methods of PlexClient that are used here."""
+
+    @property
+    def libraries(self) -> Libraries: ...  # noqa: D102
 
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None: ...  # noqa: D102
 

@@ -33,6 +33,16 @@ class PathMap:
         if not configured:
             self.rules = PathRules(rules=index.rules(), are_inferred=True)
 
+    def keep_within(self, folders: Sequence[str]) -> None:
+        """Drop what was inferred for folders that no library has any more. `folders`: those of all libraries."""
+        if self._configured or not folders:
+            return
+        kept = tuple(rule for rule in self.rules.rules if _is_about(rule[1], folders))
+        if kept != self.rules.rules:
+            self._index.store_rules(kept)
+            self.rules = PathRules(rules=kept, are_inferred=True)
+        self._index.forget_evidence([pair for pair in self._index.evidence() if not _is_about(pair[1], folders)])
+
     def news(self, matches: Iterable[Match]) -> list[Match]:
         """Those of the matches that would be new evidence."""
         unique = [] if self._configured else [match for match in matches if match.is_unique]
@@ -70,6 +80,11 @@ class PathMap:
                 "Plex does not see %s as %s after all: the file %s seems to be %s there. The inferred rule is dropped; "
                 "set path_map.", *rule, *against,
             )  # fmt: skip
+
+
+def _is_about(path: str, folders: Sequence[str]) -> bool:
+    """Whether the path lies in one of the folders, or above it."""
+    return any(is_inside(path, folder) or is_inside(folder, path) for folder in folders)
 
 
 def infer_rules(pairs: Sequence[Pair], known: Sequence[Rule] = ()) -> tuple[Rule, ...]:

@@ -26,8 +26,8 @@ UNKNOWN_AGE_S = 3600.0
 SWEEP_EVERY_S = 24 * 3600.0
 # Everything that needs fresh data within this time shares one refresh.
 REFRESH_EVERY_S = 30.0
-# Items per transaction.
-_CHUNK = 500
+# Items per transaction, and in one page of PlexClient.sweep.
+_CHUNK, _PAGE = 500, 1000
 
 
 class SweepClient(Protocol):
@@ -81,6 +81,15 @@ class Sweeper:
         """Read the whole section into the index, and drop items that it no longer shows."""
         beginning = self.begin()
         self.record_sweep(section, self.store_items(self._client.sweep(section)), beginning)
+
+    def sweep_in_steps(self, section: Section) -> Iterator[int]:
+        """Do the same as `sweep`, but stop after each page that was read; each time tells its number of items."""
+        beginning, newest = self.begin(), 0
+        items = self._client.sweep(section)
+        while page := list(islice(items, _PAGE)):
+            newest = max(newest, self.store_items(page))
+            yield len(page)
+        self.record_sweep(section, newest, beginning)
 
     def begin(self) -> Beginning:
         """A sweep begins: call it before the first page is read."""

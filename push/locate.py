@@ -107,6 +107,7 @@ class Locator:
         """Locate the scene again after Plex rejected an edit: the item may have been replaced."""
         for key in (*target.known_keys, *self._finder.known_keys(target.files)):
             self._finder.forget(key)
+        self._finder.forget_libraries()  # its library may have been made anew
         return self._look_up(target, ReadAheadItems(), stash, {}, since=math.inf)
 
     def _look_up(

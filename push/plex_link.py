@@ -73,7 +73,7 @@ class PlexLink:
         if self._pusher and self._pusher.settings == settings and self._server in ("", self._pusher.server):
             return self._pusher
         self.close()
-        plex = PlexClient(plex_connection(settings, self._directory))
+        plex = PlexClient(plex_connection(settings, self._directory), clock=self._clock)
         try:
             server = plex.identity().machine_identifier
         except PlexError:

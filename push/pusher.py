@@ -169,7 +169,7 @@ class Pusher:
             self._forget_lost_items(target, located)
         items = self.shared.claim(self.claim_of(target, stash), located.items)
         if located.were_looked_up and located.has_full_path:
-            self.finder.stop_awaiting(target.scene.id)
+            self.finder.await_elsewhere(target.scene.id, target.files, located.items)
         elif located.were_looked_up and items:
             self.finder.await_paths(target.scene.id, target.files)
         elif located.were_looked_up:  # items that only look alike belong to another scene

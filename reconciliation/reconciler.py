@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from local.clock import Countdown, Stopwatch
 from local.files import write_atomically
+from plex.errors import LibraryGone
 from reconciliation.cache import ReconciliationCache
 from reconciliation.errors import RunRefused
 from reconciliation.gap_closer import GapCloser
@@ -191,6 +192,9 @@ class Reconciler:
             result = run.step()
         except RunRefused as refusal:
             self._fail(request, str(refusal))
+            return
+        except LibraryGone:
+            self._run = None  # start over with the libraries that there are now
             return
         now = self._clock.now()
         if run.checked:

@@ -73,6 +73,7 @@ class JobQueue:
         self._generations = itertools.count(1)
         self._finished = 0
         self.unreadable: list[str] = []
+        self.taken = 0  # how many jobs were handed out
         self.had_in_flight = False  # the worker before this one ended in the middle of a job
         self._disk: Any = None  # persist-queue is not typed
         with raise_as_local_storage(self._path, "opened"):
@@ -192,6 +193,7 @@ class JobQueue:
                     self._disk.get(block=False, id=row.row_id)
                 ready.popleft()
                 row.is_taken, row.sequence = True, -1
+                self.taken += 1
                 return row.job
         return None
 
@@ -203,6 +205,7 @@ class JobQueue:
         with self._storage():
             self._disk.get(block=False, id=row.row_id)
         row.is_taken, row.sequence = True, -1
+        self.taken += 1
         return row.job
 
     def finish(self, scene_id: int) -> None:

@@ -51,7 +51,7 @@ def preview(context: Context) -> PreviewAnswer:
         if scene is None:
             raise TaskError(f"Stash has no scene {scene_id}.")
         try:
-            plex = PlexClient(plex_connection(settings, context.directory))
+            plex = PlexClient(plex_connection(settings, context.directory), clock=context.clock)
             try:
                 items, message = _items(context, plex, stash, scene, settings), ""
             except (NotInPlex, Ambiguous) as error:

@@ -1,7 +1,8 @@
 """Retries scenes that Plex lacked once one of their files appears there, or once files are matched in another way.
 
 All jobs that wait for their file share one look at what changed in Plex. It also finds the files of scenes that bulk
-jobs found missing, and of their dead letters.
+jobs found missing, and of their dead letters. The list of libraries is read again, too, and new ones are looked
+through: see plex/libraries.py and push/new_libraries.py.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from local.clock import Countdown
 from local.words import counted
+from plex.libraries import LOOK_EVERY_S, LOOK_WHILE_WAITING_S
 from plex.sweep import REFRESH_EVERY_S
+from push.new_libraries import NewLibraries
 from store.dead_letters import DeadLetters
 from store.job import Reason, new_job
 from store.judgement import ErrorClass, Judgement
@@ -23,14 +26,50 @@ if TYPE_CHECKING:
 
     from local.clock import Clock
     from plex.find import Finder
+    from plex.libraries import Libraries
     from push.plex_link import PlexLink
+    from push.pusher import Pusher
+    from stash.settings import Settings
     from store.ledger import Ledger
     from store.queue import JobQueue
     from worker.stash_link import StashLink
 
 # How often to look for scenes that are missing without a job, since nobody waits for them.
 MISSING_EVERY_S = 600.0
+LIBRARIES_READ = "libraries_read"  # the name under which the ledger keeps the time
 _UNFOUND = (ErrorClass.NOT_IN_PLEX.value, ErrorClass.AMBIGUOUS.value)
+
+
+class ListAge:
+    """How old the list of libraries is, that of an earlier worker included."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._libraries: Libraries | None = None
+        self._stored_at = ledger.timestamp(LIBRARIES_READ)
+        # Epoch seconds are believed only if they can be true.
+        age_s = clock.now() - (self._stored_at or 0.0)
+        self._age_at_start_s = age_s if age_s >= 0 else float("inf")
+        self._started = clock.moment()
+
+    def note(self, libraries: Libraries, now: float) -> None:
+        """Measure the age of this list from now on, and store when it was read. Raises LocalStorage."""
+        self._libraries = libraries
+        age_s = libraries.age_s
+        if age_s is None:
+            return
+        read_at = now - age_s
+        if self._stored_at is None or abs(read_at - self._stored_at) >= self._clock.interval(LOOK_WHILE_WAITING_S):
+            self._ledger.store_timestamp(LIBRARIES_READ, read_at)
+            self._stored_at = read_at
+
+    def is_over(self, seconds: float) -> bool:
+        """Whether it is at least so old; `seconds` are not scaled."""
+        age_s = self._libraries.age_s if self._libraries else None
+        if age_s is None:
+            age_s = self._age_at_start_s + self._started.age_s(self._clock)
+        return age_s >= self._clock.interval(seconds)
 
 
 class MissingScenes:
@@ -49,26 +88,82 @@ class MissingScenes:
         self._missing_every_s = clock.interval(MISSING_EVERY_S)
         self._until_next = Countdown(clock)
         self._until_next_for_missing = Countdown(clock)
+        self._is_blocked = False  # the last step could not do its work
+        self._list_age = ListAge(ledger, clock)
+        self._taken_at_look = 0  # how many jobs had been taken when the list of libraries was read last
+        self._new_libraries: NewLibraries | None = None  # the pass under way
         self._matching: str | None = None  # as stored in the ledger; None: not read yet
 
     def due_at(self, now: float) -> float | None:
-        """Due at once when the worker starts, then every REFRESH_EVERY_S; None until the settings are known."""
-        return now + self._until_next.left_s if self._stash.settings else None
+        """Due at once when the worker starts, then every REFRESH_EVERY_S; None until the settings are known.
+
+        Sooner while new libraries are looked through, and to look at the list of libraries before the worker leaves.
+        """
+        if not self._stash.settings:
+            return None
+        has_more = self._new_libraries is not None or self._is_list_due()
+        return now if has_more and not self._is_blocked else now + self._until_next.left_s
 
     def step(self, now: float, obstacle: str | None) -> None:
         """Look at what changed in Plex if a scene is missing there. Raises PlexError and LocalStorage."""
         self._until_next.start(self._look_every_s)
+        self._is_blocked = True
         settings = self._stash.last_settings()
         if obstacle or settings.paused:
             return
-        finder = self._plex.pusher(settings).finder
+        pusher = self._plex.pusher(settings)
+        self._look_through_new_libraries(pusher, now)
+        if self._new_libraries is None:
+            self._look_for_missing(pusher.finder, settings, now)
+        self._is_blocked = False
+
+    def _look_for_missing(self, finder: Finder, settings: Settings, now: float) -> None:
         matching = json.dumps([finder.rules.rules, settings.plex_library, settings.allow_ambiguous])
         self._apply_matching(matching, now)
         self._look_for_files(finder, now)
 
     def abort(self, reason: str, *, is_transient: bool = False) -> None:  # noqa: ARG002 - either way
         """Log the reason and wait for the next step, which is soon enough."""
+        self._new_libraries = None  # the next look begins anew
         self._log.debug("looking for new files in Plex failed: %s", reason)
+
+    # Libraries
+
+    def _look_through_new_libraries(self, pusher: Pusher, now: float) -> None:
+        """Read the list of libraries if that is due, or one page of what the new ones hold."""
+        search = self._new_libraries
+        if search is None or search.pusher is not pusher:
+            search = self._new_libraries = self._begin_search(pusher, now)
+        if search is None or not search.step(self._stash.client(), now):
+            return
+        self._new_libraries = None
+        pusher.finder.index.settle_libraries(search.keys)
+        if search.queued:
+            self._log.info("%s in new libraries of Plex; queued", counted(search.queued, "known scene"))
+        self._retry_unfound(now)
+
+    def _begin_search(self, pusher: Pusher, now: float) -> NewLibraries | None:
+        libraries = pusher.plex.libraries
+        self._list_age.note(libraries, now)
+        if self._is_list_due() or (pusher.finder.index.awaits_any() and self._list_age.is_over(LOOK_EVERY_S)):
+            libraries.reread()
+            self._taken_at_look = self._queue.taken
+            self._list_age.note(libraries, now)
+        pusher.finder.note_libraries()
+        keys = pusher.finder.index.new_libraries()  # perhaps those of a worker that was killed
+        sections = [section for section in pusher.plex.sections() if section.key in keys] if keys else []
+        return NewLibraries(sections, pusher=pusher, queue=self._queue, ledger=self._ledger) if sections else None
+
+    def _is_list_due(self) -> bool:
+        """Whether to read the list of libraries: sooner while a job waits, and once when the work is done.
+
+        Never while there is nothing to do: an idle worker asks nothing.
+        """
+        was_idle = self._queue.taken == self._taken_at_look
+        if not len(self._queue) and was_idle:
+            return False
+        is_waiting = not len(self._queue) or self._queue.due_in_s() is not None
+        return self._list_age.is_over(LOOK_WHILE_WAITING_S if is_waiting else LOOK_EVERY_S)
 
     def _look_for_files(self, finder: Finder, now: float) -> None:
         if not finder.index.awaits_any():
@@ -82,7 +177,7 @@ class MissingScenes:
         seen = finder.index.seen_scenes()
         if seen:
             count = self._retry_seen(seen, now)
-            finder.index.stop_awaiting(seen)
+            finder.index.stop_awaiting(seen, keep_unseen=True)
             self._log.info("Plex has new files: another look at %s that it lacked", counted(count, "scene"))
 
     def _apply_matching(self, matching: str, now: float) -> None:

@@ -98,6 +98,11 @@ class PlexLibrary:
         with self.lock:
             self._sections[key] = replace(self._sections[key], title=title)
 
+    def set_locations(self, key: int, locations: Sequence[str]) -> None:
+        """Give a section other folders."""
+        with self.lock:
+            self._sections[key] = replace(self._sections[key], locations=tuple(locations))
+
     def sections(self) -> list[SimulatedSection]:
         """All sections, by age."""
         with self.lock:

@@ -161,6 +161,10 @@ class PlexSim:
         """Change the title of a library."""
         self._library.rename_section(key, title)
 
+    def set_locations(self, key: int, locations: Sequence[str]) -> None:
+        """Give a library other folders."""
+        self._library.set_locations(key, locations)
+
     def add_item(
         self,
         section: int,

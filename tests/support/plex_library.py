@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from plex.errors import PlexServerDown
+from plex.errors import LibraryGone, PlexServerDown
+from plex.libraries import Libraries
 from plex.model import LeanItem, PartFile, Section
 from tests.support.clocks import SetClock
 
@@ -36,12 +37,17 @@ class Library:
         self.breaks_after: int | None = None
         self.is_blind = False
         self.answered_at: int | None = None
+        self.keys: tuple[int, ...] = (1, 2)
+        self.libraries = Libraries(self._all_sections, (), SetClock())
 
     def hides_paths(self) -> bool:
         return self.is_blind
 
     def sections(self) -> tuple[Section, ...]:
-        return tuple(Section(key=key, title=str(key), type="movie", locations=self.locations) for key in (1, 2))
+        return self.libraries.current()
+
+    def _all_sections(self) -> tuple[Section, ...]:
+        return tuple(Section(key=key, title=str(key), type="movie", locations=self.locations) for key in self.keys)
 
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None:
         self.requests["file"] += 1
@@ -70,6 +76,9 @@ class Library:
             yield item
 
     def _of(self, section: Section) -> list[LeanItem]:
+        if section.key not in self.keys:
+            self.libraries.reread()
+            raise LibraryGone(section.title)
         return [item for item in self.items if item.section_key == section.key]
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from plex.model import Section
     from stash.scene import Scene
     from stash.settings import Settings
 
@@ -134,6 +135,10 @@ class WorkerHere:
             plugin_change=self._after_round,
             background=(make_catch_up(self.parts), make_missing_scenes(self.parts)),
         )
+
+    def plex_sections(self) -> tuple[Section, ...]:
+        """The libraries as Plex has them now."""
+        return self.parts.plex.pusher(self.stash.last_settings()).plex.all_sections()
 
     # Contents
 
