@@ -1,7 +1,7 @@
 """Takes `stash_url_for_plex` out of the settings where Plex would get a login page instead of a performer's picture.
 
 Plex fetches these pictures without a key, since it keeps their addresses and shows them to every user. If Stash has a
-password, the address is tried once, in the same way; another address is tried anew.
+password, the address is tried once a day, in the same way; another address is tried anew.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from stash.settings import Settings
     from store.ledger import Ledger
 
-# When to try an address again that could not be reached, or whose server failed.
-RETRY_S = 3600.0
+# When to try an address again that could not be reached, or whose server failed; and when any other, since what stands
+# in front of Stash may be changed at any time.
+RETRY_S, CHECK_AGAIN_S = 3600.0, 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,8 @@ class PictureAddress:
         return replace(settings, stash_url_for_plex="") if known is None or known.obstacle else settings
 
     def _is_stale(self, known: _Trial) -> bool:
-        return not known.is_certain and abs(self._clock.now() - known.checked_at) >= self._clock.interval(RETRY_S)
+        kept_s = self._clock.interval(CHECK_AGAIN_S if known.is_certain else RETRY_S)
+        return abs(self._clock.now() - known.checked_at) >= kept_s
 
     def _try(self, url: str, client: StashClient, before: _Trial | None) -> _Trial | None:
         """None if there is no performer yet."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from push.picture_address import RETRY_S, PictureAddress
+from push.picture_address import CHECK_AGAIN_S, RETRY_S, PictureAddress
 from stash.client import StashClient
 from stash.connection import StashConnection
 from stash.picture_access import find_obstacle
@@ -116,6 +116,22 @@ def test_an_address_that_fails_is_tried_again_after_an_hour(sides: Sides, caplog
     assert len(warnings(caplog)) == 1
     sides.answers[:] = [PICTURE]
     assert sides.check() == sides.public.url
+
+
+@pytest.mark.parametrize(("before", "after"), [(REDIRECT, PICTURE), (PICTURE, REDIRECT)], ids=["opened", "closed"])
+def test_an_answer_is_believed_for_a_day(
+    sides: Sides, caplog: pytest.LogCaptureFixture, before: Answer, after: Answer
+) -> None:
+    """A proxy's rules, or what Stash asks a login for, may have changed."""
+    sides.answers[:] = [before]
+    first = sides.check()
+    sides.answers[:] = [after]
+    sides.clock.set(sides.clock.now() + CHECK_AGAIN_S - 1)
+    assert sides.check() == first
+    sides.clock.set(sides.clock.now() + 1)
+    assert {first, sides.check()} == {"", sides.public.url}
+    assert len(sides.public.asked) == 2
+    assert len(warnings(caplog)) == 1
 
 
 def test_nothing_is_tried_where_no_picture_would_be_sent(sides: Sides) -> None:
