@@ -55,6 +55,7 @@ class Administration:
             "configureGeneral": self._configure,
             "generateAPIKey": self._generate_key,
             "configurePlugin": self._configure_plugin,
+            "setPluginsEnabled": self._set_plugins_enabled,
             "runPluginOperation": lambda _, call, args: self._plugins.operation(
                 call, args["plugin_id"], args.get("args")
             ),
@@ -100,8 +101,9 @@ class Administration:
             for key, kind in manifest.settings.items()
         ]
         about = {"name": manifest.name, "description": manifest.description, "version": manifest.version}
-        what = {"enabled": True, "tasks": tasks, "hooks": hooks, "settings": settings}
-        return [{"id": manifest.plugin_id, **about, **what}]
+        what = {"tasks": tasks, "hooks": hooks, "settings": settings}
+        is_enabled = self._plugins.is_enabled(manifest.plugin_id)
+        return [{"id": manifest.plugin_id, "enabled": is_enabled, **about, **what}]
 
     # --- settings and credentials ---
 
@@ -124,6 +126,11 @@ class Administration:
         """Replaces the whole settings map of the plugin; any plugin id is accepted."""
         self._plugins.settings[args["plugin_id"]] = settings = sorted_keys(args["input"])
         return dict(settings)
+
+    def _set_plugins_enabled(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> bool:
+        for plugin_id, is_enabled in args["enabledMap"].items():
+            self._plugins.switch(plugin_id, on=bool(is_enabled))
+        return True
 
     # --- jobs ---
 

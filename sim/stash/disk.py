@@ -5,11 +5,14 @@ The files are only names, sizes and hashes. As in Stash, a scan fires several ho
 
 from __future__ import annotations
 
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sim.stash.library import ResolverError
+from sim.stash.queries import number
 from sim.stash.scene_edits import destroyed
 
 if TYPE_CHECKING:
@@ -39,7 +42,12 @@ class Disk:
 
     def resolvers(self) -> dict[str, Resolver]:
         """Resolvers of `Mutation`, by field."""
-        return {"metadataScan": self._scan, "metadataClean": self._clean, "metadataAutoTag": self._auto_tag}
+        return {
+            "metadataScan": self._scan,
+            "metadataClean": self._clean,
+            "metadataAutoTag": self._auto_tag,
+            "moveFiles": self._move_files,
+        }
 
     def put(self, path: str, size: int) -> OnDisk:
         """Create a file with a hash of its own, or replace one."""
@@ -54,6 +62,28 @@ class Disk:
     def remove(self, path: str) -> None:
         """Delete a file, if there is one."""
         self.files.pop(path, None)
+
+    # --- move ---
+
+    def _move_files(self, _root: Any, _call: StashCall, args: dict[str, Any]) -> bool:
+        """All files or none. No hook fires, and only the files' own `updated_at` changes."""
+        given = args["input"]
+        folder, basename = given.get("destination_folder"), given.get("destination_basename")
+        if not folder:
+            raise ResolverError("must specify destination folder or path")
+        if basename and len(given["ids"]) != 1:
+            raise ResolverError("must specify one file when providing destination path")
+        with self._library.lock:
+            known = self._library.files()
+            moves = [_move_of(known, each, folder, basename or "") for each in given["ids"]]
+            taken = [new_path for file, new_path in moves if new_path in self.files and new_path != file.path]
+            if taken:
+                raise ResolverError(f"file {taken[0]} already exists")
+            for file, new_path in moves:
+                if new_path != file.path:
+                    self.move(file.path, new_path)
+                    file.path, file.updated_at = new_path, self._library.now_text()
+        return True
 
     # --- scan ---
 
@@ -86,19 +116,19 @@ class Disk:
         """Find or make the scene of a file, and the hook to fire. A known hash is a renamed file if the old path is
         gone, otherwise a copy. A known path has new content.
 
-        Only a copy changes `updated_at`.
+        Only a copy changes the scene's `updated_at`; the file's own changes with its path and its content.
         """
         for scene in self._library.scenes.values():
             changed = next((file for file in scene.files if file.path == path), None)
             if changed is not None:
-                changed.size, changed.oshash = found.size, found.oshash
+                changed.size, changed.oshash, changed.updated_at = found.size, found.oshash, self._library.now_text()
                 return scene, "Scene.Update.Post"
             same = [file for file in scene.files if file.oshash == found.oshash]
             if not same:
                 continue
             gone = [file for file in same if file.path not in self.files]
             if gone:
-                gone[0].path = path
+                gone[0].path, gone[0].updated_at = path, self._library.now_text()
             else:
                 scene.files.append(self._library.new_file(path, found.size, found.oshash))
                 scene.updated_at = self._library.now_text()
@@ -164,6 +194,17 @@ class Disk:
         if is_new:
             ids.append(entity.id)
         return is_new
+
+
+def _move_of(known: dict[int, VideoFile], file_id: Any, folder: str, basename: str) -> tuple[VideoFile, str]:
+    """A file and its new path. Raises ResolverError, also for another extension."""
+    file = known.get(number(file_id, "converting ids: "))
+    if file is None:
+        raise ResolverError(f"finding file {file_id}: getting file by id {file_id}: sql: no rows in result set")
+    old = os.path.basename(file.path)
+    if basename and os.path.splitext(basename)[1] != os.path.splitext(old)[1]:
+        raise ResolverError(f"file extension for {basename} is inconsistent with old filename {old}")
+    return file, os.path.join(folder, basename or old)
 
 
 def _name_finder(entity: Entity) -> Callable[[str], bool]:

@@ -90,14 +90,13 @@ class EntityEdits:
         return performers
 
     def _merge_tags(self, _root: Any, call: StashCall, args: dict[str, Any]) -> Entity:
-        """The names of the sources become aliases of the destination."""
+        """The names of the sources become aliases of the destination, whose `updated_at` stays."""
         given = args["input"]
         with self._library.lock:
             destination, sources = self._sides("tag", given)
             for source in sources:
                 self._library.replace_entity("tag", source.id, destination.id)
                 destination.aliases = [*destination.aliases, source.name, *source.aliases]
-            destination.updated_at = self._library.now_text()
         told = {"source": given["source"], "destination": given["destination"]}
         self._plugins.fire(call, "Tag.Merge.Post", destination.id, told)
         return destination

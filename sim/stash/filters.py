@@ -12,7 +12,7 @@ from sim.stash.library import ResolverError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sim.stash.library import Entity, SimulatedScene, StashLibrary
+    from sim.stash.library import Entity, SimulatedScene, StashLibrary, VideoFile
 
 DEFAULT_PER_PAGE = 25
 EVERYTHING = -1
@@ -79,6 +79,23 @@ def sort_entities(entities: Iterable[Entity], options: dict[str, Any]) -> list[E
     if sort not in sorts:
         raise ResolverError(f"invalid sort: {sort}")
     return sorted(sorted(entities, key=sorts["name"]), key=sorts[sort], reverse=options.get("direction") == "DESC")
+
+
+FILE_SORTS: dict[str, Callable[[VideoFile], Any]] = {
+    "id": lambda file: file.id,
+    "path": lambda file: os.path.split(file.path),
+    "created_at": lambda file: file.created_at,
+    "updated_at": lambda file: file.updated_at,
+}
+
+
+def sort_files(files: list[VideoFile], options: dict[str, Any]) -> list[VideoFile]:
+    """Unsorted by default: in the order of their ids."""
+    sort = options.get("sort") or "id"
+    if sort not in FILE_SORTS:
+        raise ResolverError(f"invalid sort: {sort}")
+    files = sorted(files, key=lambda file: file.id)
+    return sorted(files, key=FILE_SORTS[sort], reverse=options.get("direction") == "DESC")
 
 
 # --- criteria ---

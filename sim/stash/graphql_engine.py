@@ -17,6 +17,7 @@ from graphql import (
     GraphQLError,
     GraphQLField,
     GraphQLIncludeDirective,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -139,7 +140,7 @@ class _Execution:
                 nodes.setdefault((node.alias or node.name).value, []).append(node)
             elif isinstance(node, InlineFragmentNode):
                 self._collect(node.selection_set, nodes)
-            elif isinstance(node, FragmentSpreadNode):  # always matches: the schema has no interfaces
+            elif isinstance(node, FragmentSpreadNode):  # always matches: one type per interface
                 self._collect(self._fragments[node.name.value].selection_set, nodes)
 
     def _is_included(self, node: Any) -> bool:
@@ -190,6 +191,8 @@ class _Execution:
     def _nullable(self, kind: Any, value: Any, field: SelectedField, path: Path) -> Any:
         if value is None:
             return None
+        if isinstance(kind, GraphQLInterfaceType):
+            (kind,) = self._schema.get_implementations(kind).objects
         if isinstance(kind, GraphQLObjectType):
             plan = self._plan(kind, tuple(node.selection_set for node in field.nodes if node.selection_set))
             return self._object(plan, value, path)

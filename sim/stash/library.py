@@ -37,6 +37,7 @@ class VideoFile:
     size: int
     oshash: str
     created_at: str
+    updated_at: str
     mod_time: str
 
 
@@ -150,7 +151,11 @@ class StashLibrary:
     def new_file(self, path: str, size: int, oshash: str = "") -> VideoFile:
         """Make a file that belongs to no scene yet."""
         now, file_id = self.now_text(), self.next_id("file")
-        return VideoFile(file_id, path, size, oshash or f"{file_id:016x}", now, now)
+        return VideoFile(file_id, path, size, oshash or f"{file_id:016x}", now, now, now)
+
+    def files(self) -> dict[int, VideoFile]:
+        """The files of all scenes, by id."""
+        return {file.id: file for scene in self.scenes.values() for file in scene.files}
 
     def add_entity(self, kind: str, name: str, **fields: Any) -> Entity:
         """Add one under any name; `fields` that `Entity` lacks are kept as its form has them."""

@@ -53,7 +53,16 @@ class Plugins:
         self.manifest, self.host = manifest, host
         self.settings: dict[str, dict[str, Any]] = {}
         self._folder, self._access, self._address = folder, access, address
+        self._disabled: set[str] = set()
         self._order = random.Random(0)
+
+    def is_enabled(self, plugin_id: str) -> bool:
+        """Whether the plugin is not disabled; unknown ones are not."""
+        return plugin_id not in self._disabled
+
+    def switch(self, plugin_id: str, *, on: bool) -> None:
+        """Enable or disable a plugin. What it runs already goes on."""
+        (self._disabled.discard if on else self._disabled.add)(plugin_id)
 
     def fire_for_each(
         self, call: StashCall, hook_type: str, told: Iterable[tuple[int, Any, Iterable[str]]]
@@ -97,6 +106,8 @@ class Plugins:
 
     def operation(self, call: StashCall, plugin_id: str, args: dict[str, Any] | None) -> Any:
         """`runPluginOperation`: the caller waits, and an error of the plugin is passed to it."""
+        if not self.is_enabled(plugin_id):
+            raise ResolverError(f"plugin {plugin_id} is disabled")
         if self.manifest is None or plugin_id != self.manifest.plugin_id:
             raise ResolverError(NIL_POINTER)
         try:
@@ -110,6 +121,8 @@ class Plugins:
 
     def start_task(self, call: StashCall, plugin_id: str, task_name: str | None, args: dict[str, Any]) -> RunningScript:
         """Raises ResolverError for an unknown plugin or task."""
+        if not self.is_enabled(plugin_id):
+            raise ResolverError(f"Error creating plugin task: plugin {plugin_id} is disabled")
         if self.manifest is None or plugin_id != self.manifest.plugin_id:
             raise ResolverError(f"Error creating plugin task: no plugin with ID {plugin_id}")
         task = next((each for each in self.manifest.tasks if each.name == task_name), None)
@@ -133,7 +146,7 @@ class Plugins:
         return self.manifest
 
     def _hooks(self, hook_type: str) -> list[Operation]:
-        hooks = self.manifest.hooks if self.manifest else ()
+        hooks = self.manifest.hooks if self.manifest and self.is_enabled(self.manifest.plugin_id) else ()
         return [hook for hook in hooks if hook_type in hook.triggered_by]
 
     def _start(

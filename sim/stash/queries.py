@@ -6,7 +6,17 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from sim.stash.filters import SceneFilter, compare, matches_words, page_of, sort_entities, sort_scenes
+from sim.stash.filters import (
+    TIMES,
+    SceneFilter,
+    compare,
+    compare_time,
+    matches_words,
+    page_of,
+    sort_entities,
+    sort_files,
+    sort_scenes,
+)
 from sim.stash.library import ResolverError, seconds_of
 
 if TYPE_CHECKING:
@@ -31,7 +41,12 @@ class Queries:
 
     def resolvers(self) -> dict[str, dict[str, Resolver]]:
         """By type and field."""
-        finders: dict[str, Resolver] = {"findScene": self._find_scene, "findScenes": self._find_scenes}
+        finders: dict[str, Resolver] = {
+            "findScene": self._find_scene,
+            "findSceneByHash": self._find_scene_by_hash,
+            "findScenes": self._find_scenes,
+            "findFiles": self._find_files,
+        }
         types: dict[str, dict[str, Resolver]] = {
             "Query": finders,
             "Scene": self._of_scene(),
@@ -53,6 +68,13 @@ class Queries:
             return None
         return self._library.scenes.get(number(args["id"]))
 
+    def _find_scene_by_hash(self, _root: Any, _context: Any, args: dict[str, Any]) -> SimulatedScene | None:
+        """The oldest of the scenes that have such a file; the simulator's files have no checksum."""
+        oshash = args["input"].get("oshash")
+        with self._library.lock:
+            scenes = self._library.scenes.values()
+            return next((each for each in scenes if any(file.oshash == oshash for file in each.files)), None)
+
     def _find_scenes(self, _root: Any, _context: Any, args: dict[str, Any]) -> dict[str, Any]:
         with self._library.lock:
             listed = args.get("ids") or args.get("scene_ids")
@@ -66,6 +88,31 @@ class Queries:
             files = [file for scene in found for file in scene.files]
             size = sum(file.size for file in files)
             return {"count": len(found), "duration": float(len(files)), "filesize": float(size), "scenes": shown}
+
+    def _find_files(self, _root: Any, _context: Any, args: dict[str, Any]) -> dict[str, Any]:
+        options, criteria = args.get("filter") or {}, args.get("file_filter") or {}
+        with self._library.lock:
+            listed, files = args.get("ids"), self._library.files()
+            if listed:
+                gone = [each for each in map(number, listed) if each not in files]
+                if gone:
+                    raise ResolverError(f"getting file by id {gone[0]}: sql: no rows in result set")
+                found = [files[number(each)] for each in listed]
+            else:
+                found = [file for file in files.values() if self._fits_file(file, criteria, options.get("q"))]
+            size = sum(file.size for file in found)
+            shown = found if listed else page_of(sort_files(found, options), options)
+            total = {"count": len(found), "size": size, "duration": float(len(found)), "megapixels": 0.0}
+            return {**total, "files": shown}
+
+    def _fits_file(self, file: VideoFile, criteria: dict[str, Any], words: str | None) -> bool:
+        scenes = sum(file in scene.files for scene in self._library.scenes.values())
+        actual = {"scene_count": scenes, "path": file.path, "basename": os.path.basename(file.path)}
+        given = {key: criterion for key, criterion in criteria.items() if criterion}
+        return matches_words([file.path], words) and all(
+            compare_time(getattr(file, key), criterion) if key in TIMES else compare(actual[key], criterion)
+            for key, criterion in given.items()
+        )
 
     def _matching(self, criteria: dict[str, Any], options: dict[str, Any]) -> list[SimulatedScene]:
         fits, words = SceneFilter(self._library, criteria).fits, options.get("q")
@@ -149,7 +196,10 @@ def _has_words(scene: SimulatedScene, words: str | None) -> bool:
 
 
 def _fits(entity: Entity, criteria: dict[str, Any], options: dict[str, Any]) -> bool:
-    fits_criteria = all(compare(getattr(entity, key), criterion) for key, criterion in criteria.items() if criterion)
+    given = {key: criterion for key, criterion in criteria.items() if criterion}
+    fits_criteria = all(
+        (compare_time if key in TIMES else compare)(getattr(entity, key), criterion) for key, criterion in given.items()
+    )
     return fits_criteria and matches_words([entity.name, *entity.aliases], options.get("q"))
 
 
@@ -171,7 +221,7 @@ def _of_file() -> dict[str, Resolver]:
         "duration": lambda *_: 1.0,
         "width": lambda *_: 160,
         "height": lambda *_: 90,
-        "updated_at": lambda file, *_: file.created_at,
+        "fingerprint": lambda file, _call, args: file.oshash if args["type"] == "oshash" else None,
     }
 
 

@@ -66,6 +66,15 @@ class StashUser:
         """Create a scene without a file."""
         return int(self._mutate("sceneCreate", "SceneCreateInput", fields)["id"])
 
+    def move_file_in_stash(self, file_id: int, folder: str, basename: str = "") -> None:
+        """Move a file, on disk too, as rename plugins do. Fires no hook, and the scene's `updated_at` stays."""
+        given = {"ids": [str(file_id)], "destination_folder": folder, "destination_basename": basename or None}
+        self._mutate("moveFiles", "MoveFilesInput", given, "")
+
+    def switch_plugin(self, plugin_id: str, *, on: bool) -> None:
+        """Enable or disable a plugin on the page of plugins."""
+        self.gql("mutation($on: BoolMap!) { setPluginsEnabled(enabledMap: $on) }", {"on": {plugin_id: on}})
+
     def destroy_scene(self, scene_id: int, *, delete_file: bool = False) -> None:
         """Apply the Delete dialog."""
         given = {"id": str(scene_id), "delete_file": delete_file, "delete_generated": True}

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphql import GraphQLObjectType, GraphQLSchema, build_schema, get_introspection_query, get_named_type
+from graphql import (
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    build_schema,
+    get_introspection_query,
+    get_named_type,
+    is_required_argument,
+)
 
 from sim.stash.simulator import SCHEMA, StashSim
 from tests.support.recorder import install_recorder
@@ -13,21 +22,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LISTS = ("findScenes", "findTags", "findPerformers", "findStudios", "findGroups", "allTags", "plugins", "jobQueue")
-OTHERS = ("configuration", "systemStatus", "version")
+OTHERS = ("configuration", "findFiles", "systemStatus", "version")
 DEEPEST = 4
+COMPOSITE = (GraphQLObjectType, GraphQLInterfaceType)
 
 
 def all_fields(kind: object, depth: int = 0) -> str:
     """A selection of everything below a type, down to DEEPEST."""
     named = get_named_type(kind)  # type: ignore[call-overload]
-    if not isinstance(named, GraphQLObjectType):
+    if not isinstance(named, COMPOSITE):
         return ""
     found = [
-        f"{name} {all_fields(field.type, depth + 1)}"
+        f"{name}{arguments_of(field)} {all_fields(field.type, depth + 1)}"
         for name, field in named.fields.items()
-        if depth < DEEPEST or not isinstance(get_named_type(field.type), GraphQLObjectType)
+        if depth < DEEPEST or not isinstance(get_named_type(field.type), COMPOSITE)
     ]
     return f"{{ {' '.join(found)} }}"
+
+
+def arguments_of(field: GraphQLField) -> str:
+    """Those that are required; all of them are texts."""
+    given = [f'{name}: "oshash"' for name, argument in field.args.items() if is_required_argument(argument)]
+    return f"({', '.join(given)})" if given else ""
 
 
 def schema() -> GraphQLSchema:
