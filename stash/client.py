@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stashapi.classes import GQLWrapper
 
+from stash.changes import changes_query, id_of, parse_changes, rows_of
 from stash.errors import StashLoginNeeded, StashRefused, StashUnavailable
 from stash.namesakes import NAMES_PER_QUERY, names_in_doubt, parse_bearers, query_for, with_namesakes
 from stash.scene import SCENE_FRAGMENT, parse_files, parse_scene
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     import requests
 
+    from stash.changes import Change, Changed, Position
     from stash.connection import StashConnection
     from stash.namesakes import Bearers, Namesakes
     from stash.scene import Scene, SceneFile
@@ -35,18 +37,11 @@ ANSWER_LIMIT_BYTES = 64 * 1024 * 1024  # hundreds of scenes with very long descr
 SHOWN_ERROR_CHARACTERS = 300
 
 CONFIGURATION = f'{{ configuration {{ general {{ apiKey username }} plugins(include: ["{PLUGIN_ID}"]) }} }}'
-UPDATES = """query($page: Int!, $per_page: Int!) {
-  findScenes(filter: {page: $page, per_page: $per_page, sort: "updated_at", direction: DESC}) {
-    scenes { id updated_at }
-  }
-}"""
 ALL_IDS = """query($filter: SceneFilterType!, $per_page: Int!) {
   findScenes(scene_filter: $filter, filter: {per_page: $per_page, sort: "id", direction: ASC}) { count scenes { id } }
 }"""
-SCENE_IDS = """query($filter: SceneFilterType!, $page: Int!, $per_page: Int!) {
-  findScenes(scene_filter: $filter, filter: {page: $page, per_page: $per_page, sort: "id", direction: ASC}) {
-    scenes { id }
-  }
+SCENE_IDS = """query($filter: SceneFilterType!, $per_page: Int!) {
+  findScenes(scene_filter: $filter, filter: {per_page: $per_page, sort: "id", direction: ASC}) { scenes { id } }
 }"""
 ANY_PERFORMER = '{ findPerformers(filter: {per_page: 1, sort: "id", direction: ASC}) { performers { id } } }'
 PERFORMER_NAME = "query($id: ID!) { findPerformer(id: $id) { name } }"
@@ -181,34 +176,34 @@ class StashClient:
         bearers = self._bearers([name], None)[name] if isinstance(name, str) else {}
         return tuple(each for each, is_told_apart in bearers.items() if is_told_apart and each != performer_id)
 
-    def list_updates(self, *, page: int, per_page: int) -> list[tuple[int, str]]:
-        """(id, updated_at) of all scenes, newest first. Pages start at 1; the page after the last is empty."""
-        scenes = self._find(UPDATES, {"page": page, "per_page": per_page})
-        return [(_number(scene), str(scene.get("updated_at", ""))) for scene in scenes]
+    def list_changes(self, positions: Mapping[Changed, Position]) -> dict[Changed, list[Change]]:
+        """The next page of each list, from one query. Raises StashUnavailable and StashRefused."""
+        return parse_changes(positions, self._ask(changes_query(positions)))
 
     def list_ids(self, *, after: int, limit: int) -> tuple[list[int], int]:
         """The first `limit` scene ids greater than `after`, ascending, and the number of all such scenes."""
         condition = {"id": {"value": after, "modifier": "GREATER_THAN"}}
         found = _member(self._ask(ALL_IDS, {"filter": condition, "per_page": limit}), "findScenes")
-        scenes, count = found.get("scenes"), found.get("count")
-        if not isinstance(scenes, list) or not isinstance(count, int):
-            raise StashUnavailable("Stash's list of scenes is not a list")
-        return [_number(scene) for scene in scenes], count
+        scenes, count = rows_of(found, "scenes"), found.get("count")
+        if not isinstance(count, int):
+            raise StashUnavailable("Stash's list of scenes has no count")
+        return [id_of(scene) for scene in scenes], count
 
-    def scene_ids_of(self, kind: Kind, entity_id: int, *others: int, page: int, per_page: int) -> list[int]:
-        """Ids of the scenes that show the name of one of these entities, ascending; pages as in `list_updates`."""
+    def scene_ids_of(self, kind: Kind, entity_id: int, *others: int, after: int, limit: int) -> list[int]:
+        """The first `limit` ids greater than `after` of the scenes that show a name of one of these, ascending."""
         name, extra = FILTERS[kind]
         value = [str(each) for each in (entity_id, *others)]
-        condition = {name: {"value": value, "modifier": "INCLUDES", **extra}}
-        scenes = self._find(SCENE_IDS, {"filter": condition, "page": page, "per_page": per_page})
-        return [_number(scene) for scene in scenes]
+        condition = {
+            name: {"value": value, "modifier": "INCLUDES", **extra},
+            "id": {"value": after, "modifier": "GREATER_THAN"},
+        }
+        found = self._ask(SCENE_IDS, {"filter": condition, "per_page": limit}).get("findScenes")
+        return [id_of(scene) for scene in rows_of(found, "scenes")]
 
     def any_performer_id(self) -> int | None:
         """The id of some performer, always the same one; None if there is none."""
-        performers = _member(self._ask(ANY_PERFORMER), "findPerformers").get("performers")
-        if not isinstance(performers, list) or not all(isinstance(each, Mapping) for each in performers):
-            raise StashUnavailable("Stash's list of performers is not a list")
-        return _number(performers[0], "performer") if performers else None
+        performers = rows_of(self._ask(ANY_PERFORMER).get("findPerformers"), "performers")
+        return id_of(performers[0]) if performers else None
 
     def files_by_name(self, names: Sequence[str]) -> dict[int, tuple[SceneFile, ...]]:
         """The files of all scenes that have a file of one of these names; by scene id.
@@ -236,7 +231,7 @@ class StashClient:
         values = {key: f'"{name}"' for key, name in zip(keys, names, strict=True)}
         query = f"query({declared}, $page: Int!, $per_page: Int!) {{ {fields} }}"
         data = self._ask(query, {**values, "page": page, "per_page": FILES_PAGE})
-        return [[(_number(scene), parse_files(scene)) for scene in _scenes(_member(data, key))] for key in keys]
+        return [[(id_of(scene), parse_files(scene)) for scene in rows_of(data.get(key), "scenes")] for key in keys]
 
     def fetch_picture(self, url_or_path: str, etag: str = "") -> Picture | None:
         """The picture, or None if its ETag is still `etag`. Stash's SVG placeholder is returned like any picture.
@@ -262,9 +257,6 @@ class StashClient:
             # A copy, because the library modifies the variables.
             data: Mapping[str, Any] = self._graphql.call_GQL(query, dict(variables or {}))
             return data
-
-    def _find(self, query: str, variables: Mapping[str, object]) -> list[Mapping[str, object]]:
-        return _scenes(_member(self._ask(query, variables), "findScenes"))
 
 
 def _picture(response: requests.Response, path: str) -> Picture | None:
@@ -313,17 +305,3 @@ def _member(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise StashUnavailable(f"Stash's answer has an unknown shape at {keys[-1]}")
     return value
-
-
-def _scenes(found: Mapping[str, Any]) -> list[Mapping[str, object]]:
-    scenes = found.get("scenes")
-    if not isinstance(scenes, list) or not all(isinstance(scene, Mapping) for scene in scenes):
-        raise StashUnavailable("Stash's list of scenes is not a list")
-    return scenes
-
-
-def _number(listed: Mapping[str, object], what: str = "scene") -> int:
-    value = str(listed.get("id"))
-    if not value.isdigit():
-        raise StashUnavailable(f"Stash lists a {what} with the id {value[:20]!r}")
-    return int(value)

@@ -1,13 +1,18 @@
-"""Lists the scene ids of a reconciliation or a sync page by page. A page that failed can be requested again."""
+"""Lists scenes, and whatever else changed in Stash, page by page. A page that failed can be requested again."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from stash.changes import Changed, Position
 from stash.errors import StashUnavailable
-from stash.times import SORT_MARGIN_S, epoch_of
+from stash.times import epoch_of, text_before
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stash.changes import Change
     from stash.client import StashClient
 
 
@@ -38,27 +43,46 @@ class AllScenes:
         return ids or None
 
 
+class Changes:
+    """What changed in Stash at or after `since` (epoch seconds, by kind), in pages of several lists at once.
+
+    Also lists some of what changed up to two days earlier. Whatever is deleted or changed meanwhile, nothing else is
+    skipped.
+    """
+
+    def __init__(self, since: Mapping[Changed, float], page: int) -> None:
+        self._left = {kind: Position(after_time=text_before(at), limit=page) for kind, at in since.items()}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no list has another page."""
+        return not self._left
+
+    def next_page(self, stash: StashClient) -> dict[Changed, list[Change]]:
+        """The next page of each list that has one. Raises StashUnavailable and StashRefused."""
+        listed = stash.list_changes(self._left)
+        for kind, rows in listed.items():
+            position = self._left.pop(kind)
+            if len(rows) >= position.limit:
+                self._left[kind] = replace(position, after_id=max(row.id for row in rows))
+        return listed
+
+
 class RecentScenes:
-    """Scenes that changed in Stash at or after `since` (epoch seconds), newest first."""
+    """Scenes that changed in Stash at or after `since` (epoch seconds), in order of id."""
 
     def __init__(self, since: float, page: int) -> None:
         self._since = since
         self._size = page
-        self._page: int | None = 1
+        self._changes = Changes({Changed.SCENE: since}, page)
         self.remaining = 0
-        self._last: frozenset[int] = frozenset()
 
     def next_page(self, stash: StashClient) -> list[int] | None:
         """See Listing."""
-        if self._page is None:
+        if self._changes.is_over:
             return None
-        listed = stash.list_updates(page=self._page, per_page=self._size)
-        times = [(scene_id, epoch_of(text)) for scene_id, text in listed]
-        known = [at for _, at in times if at is not None]
-        is_over = len(listed) < self._size or (bool(known) and known[-1] < self._since - SORT_MARGIN_S)
-        self._page = None if is_over else self._page + 1
-        self.remaining = 0 if is_over else self._size
-        # If a scene changes meanwhile, the end of one page moves to the next.
-        again, self._last = self._last, frozenset(scene_id for scene_id, _ in times)
+        rows = self._changes.next_page(stash)[Changed.SCENE]
+        self.remaining = 0 if self._changes.is_over else self._size
+        times = [(row.id, epoch_of(row.updated_at)) for row in rows]
         # A scene whose time cannot be parsed is included, which costs little.
-        return [scene_id for scene_id, at in times if scene_id not in again and (at is None or at >= self._since)]
+        return [scene_id for scene_id, at in times if at is None or at >= self._since]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
-from datetime import datetime
+from datetime import datetime, timezone
 
-# Stash sorts its times as text, which misplaces those with another offset, but by less than a day.
+# Stash sorts and compares its times as text, which misplaces those with another offset, but by less than a day.
 SORT_MARGIN_S = 86_400.0
 _SHAPE = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:[.,]\d+)?(?P<offset>[Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -22,3 +23,10 @@ def epoch_of(text: str) -> float | None:
         return datetime.fromisoformat(f"{match['date']}T{match['time']}{offset}").timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def text_before(at: float) -> str:
+    """A text that Stash's order puts before each time from `at` (epoch seconds) on, whatever its offset."""
+    if at - SORT_MARGIN_S <= 0 or math.isinf(at):
+        return ""
+    return datetime.fromtimestamp(at - SORT_MARGIN_S, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")

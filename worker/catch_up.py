@@ -1,8 +1,10 @@
 """Catch-up: finds scenes that changed in Stash without an event (auto tag, merge, while the plugin was disabled).
 
-When a worker starts, and every 10 minutes from then on, a pass lists the scenes, newest first, back to one day before
-the newest change that the last pass saw, and queues those whose current state was never judged, as bulk jobs. After the
-queue was lost, it lists all scenes and also queues all that were ever judged, since what was pending is unknown.
+When a worker starts, and every 10 minutes from then on, a pass lists the scenes that changed since the last pass, and
+queues those whose current state was never judged, as bulk jobs. After the queue was lost, it lists all scenes and also
+queues all that were ever judged, since what was pending is unknown.
+
+What holds: a pass that ends has looked at every change made before it began, whatever was deleted or changed meanwhile.
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.words import counted
+from stash.changes import Changed
+from stash.listing import Changes
 from stash.times import SORT_MARGIN_S, epoch_of
 from store.job import Reason, new_job
 from worker.parts import due_time
 
 if TYPE_CHECKING:
     from local.clock import Clock
+    from stash.changes import Change
     from store.judgement import LastJudgement
     from store.ledger import Ledger
     from store.queue import JobQueue
@@ -35,16 +40,17 @@ INSTALLED, WATERMARK, QUEUE_LOST = "installed", "caught_up_to", "queue_lost"
 class _Pass:
     """A pass in progress. Times are epoch seconds.
 
-    `down_to`: the pass ends at the first older change. `newest`: the latest change seen so far. `unannounced`: scenes
-    queued for a change without an event. `requeued`: scenes queued again, after the queue was lost or because a second
-    edit may have followed within the same second.
+    `newest`: the latest change before `began_at` seen so far. `unannounced`: scenes queued for a change without an
+    event. `requeued`: scenes queued again, after the queue was lost or because a second edit may have followed within
+    the same second.
     """
 
     installed_at: float
-    down_to: float
+    began_at: float
+    changes: Changes
     newest: float
     queue_lost: bool
-    page: int = 1
+    has_listed: bool = False
     unannounced: int = 0
     requeued: int = 0
 
@@ -72,14 +78,13 @@ class CatchUp:
 
     def step(self, now: float, _obstacle: str | None) -> None:
         """Check one page, without asking Plex. Raises StashUnavailable, StashRefused and LocalStorage."""
-        current = self._pass or self._begin(now)
-        listed = self._stash.client().list_updates(page=current.page, per_page=PAGE)
-        self._queue_changed(listed, current, now)
-        times = [at for _, text in listed if (at := epoch_of(text)) is not None]
-        current.newest = max([current.newest, *(at for at in times if at <= now)])
-        current.page += 1
-        self._pass = current
-        if len(listed) < PAGE or (times and times[-1] < current.down_to):
+        current = self._pass = self._pass or self._begin(now)
+        scenes = current.changes.next_page(self._stash.client())[Changed.SCENE]
+        self._queue_changed(scenes, current, now)
+        current.has_listed = current.has_listed or bool(scenes)
+        times = [at for scene in scenes if (at := epoch_of(scene.updated_at)) is not None]
+        current.newest = max([current.newest, *(at for at in times if at <= current.began_at)])
+        if current.changes.is_over:
             self._end(current, now)
 
     def abort(self, reason: str, *, is_transient: bool = False) -> None:  # noqa: ARG002 - it never asks Plex
@@ -96,13 +101,14 @@ class CatchUp:
         if newest is None or newest > now:
             newest = installed_at
         queue_lost = self._ledger.timestamp(QUEUE_LOST) is not None
-        down_to = float("-inf") if queue_lost else newest - SORT_MARGIN_S
-        return _Pass(installed_at=installed_at, down_to=down_to, newest=newest, queue_lost=queue_lost)
+        changes = Changes({Changed.SCENE: float("-inf") if queue_lost else newest}, PAGE)
+        return _Pass(installed_at=installed_at, began_at=now, changes=changes, newest=newest, queue_lost=queue_lost)
 
-    def _queue_changed(self, listed: list[tuple[int, str]], current: _Pass, now: float) -> None:
-        idle = [(scene_id, text) for scene_id, text in listed if self._queue.job(scene_id) is None]
-        judged = self._ledger.last_judgements(scene_id for scene_id, _ in idle)
-        for scene_id, text in idle:
+    def _queue_changed(self, listed: list[Change], current: _Pass, now: float) -> None:
+        idle = [scene for scene in listed if self._queue.job(scene.id) is None]
+        judged = self._ledger.last_judgements(scene.id for scene in idle)
+        for scene in idle:
+            scene_id, text = scene.id, scene.updated_at
             is_lost = current.queue_lost and scene_id in judged
             if is_lost or is_unjudged(text, judged.get(scene_id), installed_at=current.installed_at, now=now):
                 self._queue.add(new_job(scene_id, Reason.CATCH_UP, now))
@@ -112,8 +118,11 @@ class CatchUp:
                     current.unannounced += 1
 
     def _end(self, done: _Pass, now: float) -> None:
-        if done.newest != self._ledger.timestamp(WATERMARK):
-            self._ledger.store_timestamp(WATERMARK, done.newest)
+        # Once all changes are so old that no offset can hide a later one among them, the next pass need not list them.
+        is_over = done.has_listed and done.newest < done.began_at - SORT_MARGIN_S
+        watermark = done.began_at if is_over else done.newest
+        if watermark != self._ledger.timestamp(WATERMARK):
+            self._ledger.store_timestamp(WATERMARK, watermark)
         if done.queue_lost:
             self._ledger.forget_timestamp(QUEUE_LOST)
         if done.unannounced:

@@ -46,13 +46,13 @@ class Claimed:
 class _Cursor:
     """The progress of a fan-out.
 
-    `after`: the last scene id read from the ledger. `page`: the next page to ask Stash for, 0 while the ledger is read.
-    `namesakes`: performers whose scenes are listed too, because they bear the name of the changed one.
+    `after`: the last scene id read. `is_in_stash`: whether it was read from Stash's list, which follows the ledger's.
+    `namesakes`: performers whose scenes are listed too, because they bear the name of the changed one; None: not asked.
     """
 
     after: int = 0
-    page: int = 0
-    namesakes: tuple[int, ...] = ()
+    is_in_stash: bool = False
+    namesakes: tuple[int, ...] | None = None
 
 
 class Intake:
@@ -189,17 +189,21 @@ class FanOut:
 
     def _next_page(self, kind: str, entity_id: int, cursor: _Cursor) -> tuple[list[int], _Cursor | None]:
         """The scene ids at the cursor, none of them twice, and the next cursor; None after the last page."""
-        if cursor.page == 0:
+        if not cursor.is_in_stash:
             known = self._ledger.scene_ids_of(kind, entity_id, after=cursor.after, count=ENTITY_PAGE)
-            return known, _Cursor(after=known[-1]) if len(known) == ENTITY_PAGE else _Cursor(page=1)
+            return known, _Cursor(after=known[-1]) if len(known) == ENTITY_PAGE else _Cursor(is_in_stash=True)
         client = self._stash.client()
         namesakes = cursor.namesakes
-        if cursor.page == 1 and kind == "performer":
-            namesakes = client.namesakes_of(entity_id)
-        found = client.scene_ids_of(cast("Kind", kind), entity_id, *namesakes, page=cursor.page, per_page=ENTITY_PAGE)
+        if namesakes is None:
+            namesakes = client.namesakes_of(entity_id) if kind == "performer" else ()
+        # By id, never by a number of rows: a scene that is deleted or loses the entity meanwhile would hide another.
+        kind_in_stash = cast("Kind", kind)
+        found = client.scene_ids_of(kind_in_stash, entity_id, *namesakes, after=cursor.after, limit=ENTITY_PAGE)
         queued = self._ledger.filter_by_entity(kind, entity_id, found)
         rest = [scene_id for scene_id in found if scene_id not in queued]
-        return rest, _Cursor(page=cursor.page + 1, namesakes=namesakes) if len(found) == ENTITY_PAGE else None
+        if len(found) < ENTITY_PAGE:
+            return rest, None
+        return rest, _Cursor(after=max(found), is_in_stash=True, namesakes=namesakes)
 
 
 def _event_of(entity: inbox.Entry) -> _Event:

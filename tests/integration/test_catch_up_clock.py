@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from stash.changes import Change, Changed
 from store.judgement import Judgement
 from store.ledger import Ledger
 from store.queue import JobQueue
 from tests.support.clocks import SetClock
 from tests.support.scenes import a_scene
+from tests.support.stash_lists import page_of
 from worker.catch_up import EVERY_S, PAGE, CatchUp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from stash.changes import Position
 
 YEAR_S = 365 * 86_400.0
 
@@ -29,16 +33,21 @@ class FakeStash:
 
     times: dict[int, float] = field(default_factory=dict)
     offset_hours: int = 0
+    listed: list[Change] = field(default_factory=list)
     is_known: bool = True
 
     def client(self) -> FakeStash:
         return self
 
-    def list_updates(self, *, page: int, per_page: int) -> list[tuple[int, str]]:
+    def text_of(self, scene: int) -> str:
         zone = timezone(timedelta(hours=self.offset_hours))
-        texts = {scene: datetime.fromtimestamp(int(at), zone).isoformat() for scene, at in self.times.items()}
-        newest_first = sorted(texts.items(), key=lambda scene: scene[1], reverse=True)
-        return newest_first[(page - 1) * per_page : page * per_page]
+        return datetime.fromtimestamp(int(self.times[scene]), zone).isoformat()
+
+    def list_changes(self, positions: Mapping[Changed, Position]) -> dict[Changed, list[Change]]:
+        rows = [Change(id=scene, updated_at=self.text_of(scene)) for scene in self.times]
+        page = page_of({Changed.SCENE: rows}, positions)
+        self.listed += page[Changed.SCENE]
+        return page
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,6 +131,18 @@ def test_a_new_utc_offset_of_stash_hides_no_change(world: World, hours: int) -> 
     assert world.run(world.start()) == [1, 2]
 
 
+def test_changes_older_than_a_day_are_not_listed_again(world: World) -> None:
+    world.run(world.start())
+    now = world.jump(10 * 86_400.0)
+    world.stash.times = {scene: now - scene for scene in range(1, 3 * PAGE)}
+    assert len(world.run(world.start())) == len(world.stash.times)
+    for days, is_listed in ((0.5, True), (1, True), (1, False), (30, False)):
+        world.jump(days * 86_400)
+        world.stash.listed.clear()
+        world.run(world.start())
+        assert len(world.stash.listed) == (len(world.stash.times) if is_listed else 0)
+
+
 def test_an_edit_with_an_event_is_not_logged_as_one_without(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -130,9 +151,8 @@ def test_an_edit_with_an_event_is_not_logged_as_one_without(
     world.run(catch_up)
     edited_at = world.jump(60)
     world.stash.times |= {1: edited_at, 2: edited_at}
-    ((_, updated_at),) = world.stash.list_updates(page=1, per_page=1)
     world.ledger.store_judgement(
-        a_scene(1, updated_at=updated_at), Judgement.PUSHED, fingerprint="f", files="f", now=edited_at + 0.5
+        a_scene(1, updated_at=world.stash.text_of(1)), Judgement.PUSHED, fingerprint="f", files="f", now=edited_at + 0.5
     )
     world.jump(EVERY_S)
     assert world.run(catch_up) == [1, 2]

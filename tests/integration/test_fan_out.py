@@ -32,7 +32,7 @@ class PagedStash:
 
     def __init__(self) -> None:
         self.scene_ids: list[int] = []
-        self.pages: list[int] = []
+        self.pages: list[int] = []  # the id after which each begins
         self.asked_for_namesakes = 0
 
     def client(self) -> PagedStash:
@@ -43,10 +43,10 @@ class PagedStash:
         self.asked_for_namesakes += 1
         return NAMESAKES
 
-    def scene_ids_of(self, kind: str, *ids: int, page: int, per_page: int) -> list[int]:
+    def scene_ids_of(self, kind: str, *ids: int, after: int, limit: int) -> list[int]:
         assert (kind, ids) in (("tag", (TAG,)), ("performer", (ANN, *NAMESAKES)))
-        self.pages.append(page)
-        return self.scene_ids[(page - 1) * per_page : page * per_page]
+        self.pages.append(after)
+        return [scene_id for scene_id in self.scene_ids if scene_id > after][:limit]
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_a_later_event_of_the_same_entity_starts_over(
     again = inbox.Entry(kind=first.kind, key=first.key, path=first.path, at=2.0)
     while not fan_out.queue_page(again):
         pass
-    assert stash.pages == [1, 1, 2]
+    assert stash.pages == [0, 0, ENTITY_PAGE]
 
 
 def test_the_scenes_of_performers_of_the_same_name_are_queued_too(

@@ -18,6 +18,7 @@ import pytest
 import requests
 import urllib3
 
+from stash.changes import Change, Changed, Position
 from stash.client import StashClient
 from stash.connection import StashConnection
 from stash.errors import StashLoginNeeded, StashRefused, StashUnavailable
@@ -155,12 +156,11 @@ def test_scene_of_unknown_shape_is_refused_by_id() -> None:
         ("group", {"groups": {"value": ["7"], "modifier": "INCLUDES"}}),
     ],
 )
-def test_scenes_of_an_entity_are_listed_by_page(kind: Any, condition: dict[str, object]) -> None:
+def test_scenes_of_an_entity_are_listed_from_an_id_on(kind: Any, condition: dict[str, object]) -> None:
     with client_of(as_json({"data": {"findScenes": {"scenes": [{"id": "3"}, {"id": "12"}]}}})) as (fake, client):
-        assert client.scene_ids_of(kind, 7, page=2, per_page=50) == [3, 12]
-        assert client.scene_ids_of(kind, 7, page=3, per_page=50) == [3, 12]
-    assert fake.asked[0].body["variables"] == {"filter": condition, "page": 2, "per_page": 50}
-    assert fake.asked[1].body["variables"] == {"filter": condition, "page": 3, "per_page": 50}
+        assert client.scene_ids_of(kind, 7, after=2, limit=50) == [3, 12]
+    after = {"id": {"value": 2, "modifier": "GREATER_THAN"}}
+    assert fake.asked[0].body["variables"] == {"filter": {**condition, **after}, "per_page": 50}
 
 
 def performers_named(asked: Asked) -> Answer:
@@ -195,9 +195,10 @@ def test_namesakes_of_a_performer_are_those_with_a_disambiguation() -> None:
 
 
 def test_updated_scenes_are_listed_with_their_times() -> None:
-    answer = as_json({"data": {"findScenes": {"scenes": [{"id": "3", "updated_at": "2026-11-22T18:28:31Z"}]}}})
+    answer = as_json({"data": {"scene": {"scenes": [{"id": "3", "updated_at": "2026-11-22T18:28:31Z"}]}}})
+    asked = {Changed.SCENE: Position(after_time="2026-11-21", limit=100)}
     with client_of(answer) as (_, client):
-        assert client.list_updates(page=1, per_page=100) == [(3, "2026-11-22T18:28:31Z")]
+        assert client.list_changes(asked) == {Changed.SCENE: [Change(id=3, updated_at="2026-11-22T18:28:31Z")]}
 
 
 UNAVAILABLE = {
@@ -229,7 +230,7 @@ UNAVAILABLE = {
 
 def a_request_for(answer: str, client: StashClient) -> Callable[[], object]:
     if answer == "ids that are none":
-        return lambda: client.scene_ids_of("tag", 1, page=1, per_page=1)
+        return lambda: client.scene_ids_of("tag", 1, after=0, limit=1)
     return client.fetch_configuration
 
 

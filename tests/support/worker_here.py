@@ -28,10 +28,11 @@ from worker.parts import LeaveReason, Parts
 from worker.serve import make_catch_up, make_missing_scenes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from plex.model import Section
+    from stash.changes import Change, Changed
     from stash.scene import Scene
     from stash.settings import Settings
 
@@ -48,6 +49,7 @@ class StashHere(SceneShelf):
         self.is_away = False
         self.refusals = 0
         self.is_known = True
+        self.is_plugin_enabled = True
         self.in_effect = settings
         self.settings: Settings | None = None
 
@@ -73,19 +75,17 @@ class StashHere(SceneShelf):
         self._answer()
         return super().read_scenes(ids)
 
-    def list_updates(self, *, page: int, per_page: int) -> list[tuple[int, str]]:
-        assert page
-        assert per_page
+    def list_changes(self, positions: Mapping[Changed, object]) -> dict[Changed, list[Change]]:
         self._answer()
-        return []
+        return {kind: [] for kind in positions}
 
-    def scene_ids_of(self, *_entity: object, page: int, per_page: int) -> list[int]:
-        assert per_page
+    def scene_ids_of(self, *_entity: object, after: int, limit: int) -> list[int]:
+        assert limit
         self._answer()
         if self.refusals:
             self.refusals -= 1
             raise StashRefused("no")
-        return sorted(self.scenes) if page == 1 else []
+        return sorted(self.scenes) if after == 0 else []
 
     def _answer(self) -> None:
         if self.is_away:

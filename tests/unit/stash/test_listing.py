@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from stash.changes import Change, Changed
 from stash.errors import StashUnavailable
 from stash.listing import AllScenes, RecentScenes
+from tests.support.stash_lists import page_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from stash.changes import Position
     from stash.client import StashClient
     from stash.listing import Listing
 
@@ -32,10 +35,10 @@ class SceneLister:
         ids = sorted(scene for scene in self.scenes if scene > after)
         return ([] if self.lists_nothing else ids[:limit]), len(ids)
 
-    def list_updates(self, *, page: int, per_page: int) -> list[tuple[int, str]]:
+    def list_changes(self, positions: Mapping[Changed, Position]) -> dict[Changed, list[Change]]:
         self._answer()
-        newest_first = sorted(self.scenes.items(), key=lambda scene: scene[1], reverse=True)
-        return newest_first[(page - 1) * per_page : page * per_page]
+        rows = [Change(id=scene, updated_at=text) for scene, text in self.scenes.items()]
+        return page_of({Changed.SCENE: rows}, positions)
 
     def _answer(self) -> None:
         if self.is_down:
@@ -82,6 +85,18 @@ def test_deletion_meanwhile_hides_no_other_scene() -> None:
     assert ids_of(AllScenes(3), stash, delete_one) == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_deletion_meanwhile_hides_no_other_recent_scene() -> None:
+    stash = SceneLister({number: f"2023-11-15T00:00:{60 - number:02d}Z" for number in range(1, 20)})
+    deleted = [1, 2, 3]
+
+    def delete_some(page: int) -> None:
+        if page == 0:
+            for scene_id in deleted:
+                stash.scenes.pop(scene_id)
+
+    assert ids_of(RecentScenes(SINCE, 3), stash, delete_some) == list(range(1, 20))
+
+
 def test_failed_page_can_be_requested_again() -> None:
     for listing in (AllScenes(3), RecentScenes(SINCE, 3)):
         stash = SceneLister(dict.fromkeys(range(1, 8), "2023-11-15T22:13:20Z"))
@@ -104,7 +119,7 @@ def test_empty_page_is_an_error_while_stash_counts_more_scenes() -> None:
 def test_recent_scenes_are_chosen_by_time_in_any_offset() -> None:
     stash = SceneLister({
         1: "2023-11-14T22:13:20Z", 2: "2023-11-14T22:13:19Z", 3: "2023-11-15T11:13:20+13:00",
-        4: "2023-11-15T11:13:19+13:00", 5: "2023-11-14T11:13:20-11:00", 6: "2023-11-14T11:13:19-11:00", 7: "",
+        4: "2023-11-15T11:13:19+13:00", 5: "2023-11-14T11:13:20-11:00", 6: "2023-11-14T11:13:19-11:00", 7: "no time",
     })  # fmt: skip
     for page in (1, 2, 10):
         assert sorted(ids_of(RecentScenes(SINCE, page), stash)) == [1, 3, 5, 7]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stash.times import epoch_of
+from stash.times import epoch_of, text_before
 from store.judgement import LastJudgement
 from worker.catch_up import SAME_SECOND_S, is_unjudged
 
@@ -28,6 +28,16 @@ def is_due(text: str, judged: LastJudgement | None, now: float = EDIT + 5000) ->
 @given(st.integers(0, 4_000_000_000), st.integers(-48, 56))
 def test_a_time_has_the_same_epoch_in_every_offset(at: int, quarters: int) -> None:
     assert epoch_of(text_of(at, quarters / 4)) == at
+
+
+@given(st.integers(0, 4_000_000_000), st.integers(0, 4_000_000_000), st.integers(-48, 56))
+def test_no_time_sorts_before_the_text_that_precedes_it(since: int, later: int, quarters: int) -> None:
+    assert text_before(since) < text_of(since + later, quarters / 4)
+
+
+@pytest.mark.parametrize("at", [float("-inf"), -1.0, 0.0, 86_400.0])
+def test_every_text_follows_the_beginning_of_time(at: float) -> None:
+    assert text_before(at) == ""
 
 
 @pytest.mark.parametrize("text", ["", "2026-11-22", "2026-11-22T18:28:31", "2026-13-22T18:28:31Z", "yesterday", "1"])
