@@ -32,6 +32,10 @@ class Clock:
         """Seconds from a clock that is never adjusted, for measuring waits."""
         return time.monotonic()
 
+    def utc_offset_s(self, at: float) -> float:
+        """Seconds by which this machine's local time is ahead of UTC, at an epoch time."""
+        return float(time.localtime(at).tm_gmtoff)
+
     def sleep(self, seconds: float) -> None:
         """Sleep for real seconds; pass an `interval` to apply the scale."""
         time.sleep(seconds)

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stashapi.classes import GQLWrapper
 
-from stash.changes import changes_query, id_of, parse_changes, rows_of
-from stash.errors import StashLoginNeeded, StashRefused, StashUnavailable
+from stash.changes import (
+    Changed,
+    changes_query,
+    id_of,
+    parse_changes,
+    parse_scene_with_file,
+    rows_of,
+    scenes_of_files_query,
+)
+from stash.errors import StashLacks, StashLoginNeeded, StashRefused, StashUnavailable
 from stash.namesakes import NAMES_PER_QUERY, names_in_doubt, parse_bearers, query_for, with_namesakes
 from stash.scene import SCENE_FRAGMENT, parse_files, parse_scene
 from stash.transport import StashSession, check_login, read_body, translated
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from stash.changes import Change, Changed, Position
+    from stash.changes import Change, Position
     from stash.connection import StashConnection
     from stash.namesakes import Bearers, Namesakes
     from stash.scene import Scene, SceneFile
@@ -119,6 +127,7 @@ class StashClient:
         self.timeout_s = timeout_s
         self._session = StashSession(connection, timeout_s=timeout_s)
         self._graphql = _GraphQL(f"{connection.url}/graphql", self._session)
+        self._missing_lists: set[Changed] = set()  # in this version of Stash
 
     def fetch_configuration(self) -> StashConfiguration:
         """Settings and API key. Later requests use the key, because the session cookie expires after one hour.
@@ -177,8 +186,37 @@ class StashClient:
         return tuple(each for each, is_told_apart in bearers.items() if is_told_apart and each != performer_id)
 
     def list_changes(self, positions: Mapping[Changed, Position]) -> dict[Changed, list[Change]]:
-        """The next page of each list, from one query. Raises StashUnavailable and StashRefused."""
-        return parse_changes(positions, self._ask(changes_query(positions)))
+        """The next page of each list, from one query if possible; empty if this version of Stash has no such list.
+
+        Raises StashUnavailable and StashRefused.
+        """
+        known = {kind: position for kind, position in positions.items() if kind not in self._missing_lists}
+        try:
+            listed = parse_changes(known, self._ask(changes_query(known))) if known else {}
+        except StashLacks:
+            if Changed.SCENE in known and len(known) == 1:
+                raise
+            if len(known) > 1:
+                return {kind: self.list_changes({kind: position})[kind] for kind, position in positions.items()}
+            self._missing_lists.update(known)
+            listed = {}
+        return {kind: listed.get(kind, []) for kind in positions}
+
+    def scene_ids_of_files(self, files: Sequence[Change]) -> set[int]:
+        """Ids of the scenes that have these files; gone ones are absent."""
+        if not files:
+            return set()
+        data = self._ask(scenes_of_files_query(files))
+        found = {file.id: parse_scene_with_file(file, data) for file in files}
+        ids = {scene_id for scene_id in found.values() if scene_id is not None}
+        for file in files:
+            if found[file.id] is None:
+                # Several scenes may have the same content, each in a file of its own. Takes Stash a while: it compares
+                # all paths.
+                condition = {"path": {"value": file.path, "modifier": "EQUALS"}}
+                listed = self._ask(SCENE_IDS, {"filter": condition, "per_page": -1}).get("findScenes")
+                ids.update(id_of(scene) for scene in rows_of(listed, "scenes"))
+        return ids
 
     def list_ids(self, *, after: int, limit: int) -> tuple[list[int], int]:
         """The first `limit` scene ids greater than `after`, ascending, and the number of all such scenes."""
@@ -286,13 +324,17 @@ def _json_object(body: bytes, status: int) -> Mapping[str, Any]:
 
 
 def _graphql_error(errors: object, status: int) -> StashRefused | StashUnavailable:
-    """An exception with the first message: StashUnavailable for 5xx or a locked database, otherwise StashRefused."""
+    """An exception with the first message: StashUnavailable for 5xx or a locked database, otherwise StashRefused.
+
+    Stash answers a query that does not fit its schema with 422.
+    """
     entries = errors if isinstance(errors, list) else [errors]
     messages = [str(entry.get("message")) if isinstance(entry, Mapping) else str(entry) for entry in entries]
     shown = " ".join(messages[0].split())[:SHOWN_ERROR_CHARACTERS]
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(_TEMPORARY_ERROR.search(message) for message in messages):
         return StashUnavailable(f"Stash cannot answer now: {shown}")
-    return StashRefused(f"Stash refuses a query: {shown}")
+    kind = StashLacks if status == HTTPStatus.UNPROCESSABLE_ENTITY else StashRefused
+    return kind(f"Stash refuses a query: {shown}")
 
 
 def _member(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:

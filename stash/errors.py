@@ -4,6 +4,7 @@ StashError
 ├── StashUnavailable    Stash gives no usable answer now: down, slow, restarting; the job waits, no attempt counted
 │   └── StashLoginNeeded    it rejects the session cookie or the API key
 └── StashRefused        Stash answers this request with an error; other requests may succeed
+    └── StashLacks          this version of Stash does not know what the query asks for
 """
 
 from __future__ import annotations
@@ -23,3 +24,7 @@ class StashLoginNeeded(StashUnavailable):
 
 class StashRefused(StashError):  # noqa: N818 - named for what Stash did, as in the log
     """A GraphQL error, a picture that does not exist, or a scene of an unexpected shape."""
+
+
+class StashLacks(StashRefused):
+    """The query names a field or an argument that this version of Stash does not have."""

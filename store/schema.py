@@ -97,6 +97,12 @@ CREATE TABLE IF NOT EXISTS server (
     used_at REAL NOT NULL,         -- epoch seconds; the latest is the one in use
     line_bytes INTEGER             -- the longest request line that it takes; NULL: no limit was met
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen_change (  -- changes of tags, performers, studios, groups, files that their scenes know
+    kind TEXT NOT NULL, changed_id INTEGER NOT NULL,
+    updated_at TEXT NOT NULL DEFAULT '',  -- Stash's text, as catch-up passed it on
+    event_at REAL NOT NULL DEFAULT 0,     -- epoch seconds of the last event that was passed on
+    PRIMARY KEY (kind, changed_id)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS moment (
     name TEXT PRIMARY KEY, at REAL NOT NULL  -- epoch seconds
 ) WITHOUT ROWID;

@@ -15,6 +15,7 @@ from local import inbox
 from local.clock import Countdown
 from stash.errors import StashRefused, StashUnavailable
 from store.job import Reason, new_job
+from store.seen_changes import SeenChanges
 
 if TYPE_CHECKING:
     import logging
@@ -122,6 +123,7 @@ class FanOut:
     ) -> None:
         self._queue = queue
         self._ledger = ledger
+        self._seen = SeenChanges(ledger)
         self._stash = stash
         self._clock = clock
         self._log = log
@@ -184,6 +186,7 @@ class FanOut:
         if next_cursor:
             self._cursors[_event_of(entity)] = next_cursor
         else:
+            self._seen.store_event(entity.kind, int(entity.key), entity.at)
             _remove(entity.path)
         return next_cursor is None
 

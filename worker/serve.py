@@ -162,7 +162,12 @@ def _note_queue_damage(ledger: Ledger, directory: str, clock: Clock, log: loggin
 def make_catch_up(parts: Parts) -> CatchUp:
     """Make the background work that finds changes without an event."""
     return CatchUp(
-        queue=parts.queue, ledger=parts.ledger, stash=parts.stash, clock=parts.clock, log=parts.log
+        directory=parts.directory,
+        queue=parts.queue,
+        ledger=parts.ledger,
+        stash=parts.stash,
+        clock=parts.clock,
+        log=parts.log,
     )
 
 

@@ -54,6 +54,7 @@ class FakeStash:
 class World:
     """What the catch-ups of successive workers work with."""
 
+    directory: str
     queue: JobQueue
     ledger: Ledger
     stash: FakeStash = field(default_factory=FakeStash)
@@ -61,8 +62,8 @@ class World:
 
     def start(self) -> CatchUp:
         return CatchUp(
-            queue=self.queue, ledger=self.ledger, stash=cast("Any", self.stash), clock=self.clock,
-            log=logging.getLogger("test"),
+            directory=self.directory, queue=self.queue, ledger=self.ledger, stash=cast("Any", self.stash),
+            clock=self.clock, log=logging.getLogger("test"),
         )  # fmt: skip
 
     def jump(self, seconds: float) -> float:
@@ -83,7 +84,7 @@ class World:
 def world(tmp_path: Path) -> Iterator[World]:
     clock = SetClock()
     ledger, queue = Ledger(str(tmp_path)), JobQueue(str(tmp_path / "queue"), clock=clock)
-    yield World(queue=queue, ledger=ledger, clock=clock)
+    yield World(directory=str(tmp_path), queue=queue, ledger=ledger, clock=clock)
     queue.close()
     ledger.close()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stash.changes import Changed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stash.changes import Change, Changed, Position
+    from stash.changes import Change, Position
 
 
 def page_of(
@@ -17,6 +19,9 @@ def page_of(
     found = {}
     for kind, position in positions.items():
         later = [row for row in rows.get(kind, []) if row.updated_at > position.after_time]
-        ordered = sorted((row for row in later if row.id > position.after_id), key=lambda row: row.id)
-        found[kind] = ordered[: position.limit]
+        if kind is Changed.SCENE:
+            later = sorted((row for row in later if row.id > position.after_id), key=lambda row: row.id)
+        else:
+            later = sorted(later, key=lambda row: row.updated_at)
+        found[kind] = later[: position.limit]
     return found

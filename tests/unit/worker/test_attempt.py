@@ -26,7 +26,7 @@ from plex.errors import (
 )
 from push.pictures import PictureFailed
 from push.verdicts import Verdict
-from stash.errors import StashError, StashLoginNeeded, StashRefused, StashUnavailable
+from stash.errors import StashError, StashLacks, StashLoginNeeded, StashRefused, StashUnavailable
 from worker.attempt import judge, judge_cover
 
 if TYPE_CHECKING:
@@ -109,7 +109,12 @@ FAILED_PROBES = (
 PASSED = ProbeResult(kind=ProbeKind.OK)
 GROUPS = (ServerFailure,)
 
-STASH_ERRORS = (StashUnavailable("no answer"), StashLoginNeeded("expired"), StashRefused("no such picture"))
+STASH_ERRORS = (
+    StashUnavailable("no answer"),
+    StashLoginNeeded("expired"),
+    StashRefused("no such picture"),
+    StashLacks("no such field"),
+)
 
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.error.name} {row.retry_after_s or ''}".strip())
 each_failed_probe = pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stash.times import epoch_of, text_before
+from stash.times import SAME_SECOND_S, epoch_of, text_before
 from store.judgement import LastJudgement
-from worker.catch_up import SAME_SECOND_S, is_unjudged
+from worker.catch_up import is_unjudged
 
 INSTALLED = 1_700_000_000.0
 EDIT = INSTALLED + 1000
