@@ -44,7 +44,10 @@ PICTURE_LIMIT_BYTES = 10 * 1024 * 1024 + 1
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024  # hundreds of scenes with very long descriptions
 SHOWN_ERROR_CHARACTERS = 300
 
-CONFIGURATION = f'{{ configuration {{ general {{ apiKey username }} plugins(include: ["{PLUGIN_ID}"]) }} }}'
+CONFIGURATION = f"""{{
+  configuration {{ general {{ apiKey username }} plugins(include: ["{PLUGIN_ID}"]) }}
+  plugins {{ id enabled }}
+}}"""
 ALL_IDS = """query($filter: SceneFilterType!, $per_page: Int!) {
   findScenes(scene_filter: $filter, filter: {per_page: $per_page, sort: "id", direction: ASC}) { count scenes { id } }
 }"""
@@ -76,12 +79,13 @@ _HEADER_VALUE = re.compile(r"[!-~]*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StashConfiguration:
     """`needs_login`: whether Stash has a password. `api_key`: "" if none was generated. `plugin`: PlexSync's settings,
-    not validated.
+    not validated. `is_enabled`: False if PlexSync is disabled on Stash's page of plugins.
     """
 
     api_key: str = field(repr=False)
     plugin: Mapping[str, object] = field(repr=False)  # holds the Plex token
     needs_login: bool
+    is_enabled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +155,7 @@ class StashClient:
             api_key=api_key,
             plugin=_member(configuration, "plugins", PLUGIN_ID),
             needs_login=bool(api_key or general.get("username")),
+            is_enabled=_is_enabled(data.get("plugins")),
         )
 
     def read_scenes(self, ids: Sequence[int], namesakes: Namesakes | None = None) -> dict[int, Scene]:
@@ -295,6 +300,12 @@ class StashClient:
             # A copy, because the library modifies the variables.
             data: Mapping[str, Any] = self._graphql.call_GQL(query, dict(variables or {}))
             return data
+
+
+def _is_enabled(plugins: object) -> bool:
+    """Whether Stash does not list PlexSync as disabled. A copy under another id is not listed under this one."""
+    rows = [row for row in plugins if isinstance(row, Mapping)] if isinstance(plugins, list) else []
+    return all(row.get("enabled") is not False for row in rows if row.get("id") == PLUGIN_ID)
 
 
 def _picture(response: requests.Response, path: str) -> Picture | None:

@@ -41,6 +41,7 @@ _OUTCOMES: tuple[tuple[str, str], ...] = (
 )
 _PAUSED = "paused is switched on in the plugin's settings"
 _STASH = "Stash does not answer"
+_DISABLED = "the plugin is disabled in Stash"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +148,8 @@ class _DrainWatch:
         report = read_worker_report(self._context.directory)
         if report.heartbeat_at == self._heartbeat_before:
             return None  # written by an earlier worker
+        if report.stopped_by == "disabled":  # since this task began: a disabled plugin gets no tasks
+            return DrainStop(by=report.stopped_by, message=_DISABLED)
         return stop_reported_in(report)
 
     def _close(self, remaining: Remaining, stop: DrainStop | None) -> DrainAnswer:

@@ -38,6 +38,7 @@ INBOX_POLL_S = 0.07
 # The longest wait before everything else is checked: the circuit, which a Health Check may have changed, abandoned
 # files, the plugin's manifest.
 LONGEST_WAIT_S = 1.0
+DISABLED = "the plugin is disabled in Stash"
 # How often to try again while nothing can be stored. Scaled.
 STORAGE_RETRY_S = 1.0
 
@@ -140,7 +141,12 @@ class SyncWorker:
         return wait_s
 
     def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
-        """Try the next due job, or that of `scene_id`, and settle it. Nothing else takes jobs from the queue."""
+        """Try the next due job, or that of `scene_id`, and settle it. Nothing else takes jobs from the queue.
+
+        Disabled is off: once the worker knows that the plugin is disabled, no job is tried any more.
+        """
+        if self._stash.is_disabled:
+            return None
         began_at, took = self._clock.now(), Stopwatch(self._clock)
         took.start()
         job = self._queue.take() if scene_id is None else self._queue.take_scene(scene_id)
@@ -195,6 +201,8 @@ class SyncWorker:
             if due_at is not None and due_at <= now:
                 if self._stash.are_settings_stale(after_event=self._has_news):
                     self._stash.read_settings()
+                if self._stash.is_disabled:
+                    return True
                 self._background_had_turn = True
                 self._run_step(work, gate.message if gate.kind is GateKind.WAIT else None, now)
                 return True
@@ -252,6 +260,8 @@ class SyncWorker:
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
             return Gate(kind=GateKind.WAIT, stopped_by="stash", message=f"Stash does not answer: {error}")
+        if self._stash.is_disabled:
+            return Gate(kind=GateKind.WAIT, stopped_by="disabled", message=DISABLED)
         if settings.paused:
             return Gate(kind=GateKind.WAIT, stopped_by="paused", message="paused is switched on in the settings")
         self._resilience.refresh(now, at_once=True)  # a Health Check may have changed them just now
@@ -305,8 +315,10 @@ class SyncWorker:
         if not len(self._queue):
             self._resilience.store_counts(now)
         self._parts.worker_file.report(WAITING_FOR_DUE if len(self._queue) else IDLE, now)
-        if self._stash.is_away and len(self._queue):
-            self._stash.read_settings()  # no job is due to find out whether Stash is back
+        is_away = self._stash.is_away and len(self._queue)
+        # No job is due to find out whether Stash is back, or whether the plugin was disabled.
+        if is_away or self._stash.is_look_due(is_idle=not len(self._queue)):
+            self._stash.read_settings()
             self._stash.note_back()
         due_in_s = self._queue.due_in_s()
         return LONGEST_WAIT_S if due_in_s is None else due_in_s
@@ -329,6 +341,9 @@ class SyncWorker:
         change = self._plugin_change()
         if change:
             return change
+        if self._stash.is_disabled:
+            self._parts.worker_file.report(f"{WAITING_FOR_GATE}disabled", self._clock.now(), stopped_by="disabled")
+            return LeaveReason.DISABLED
         if self._stash.is_away_too_long():
             return LeaveReason.STASH_AWAY
         if self._is_idle() and self._clock.monotonic() - self._idle_since >= self._linger_s:

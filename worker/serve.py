@@ -224,10 +224,11 @@ def watch_manifest(path: str, log: logging.Logger) -> Callable[[], LeaveReason |
 def _retake_lock(leave: LeaveReason | None, directory: str, clock: Clock) -> int | None:
     """Take the lock again if an entry came in before it was released: its writer saw that a worker held the lock.
 
-    Not after an error, an update or a removal, which would make it spin. It tries for a moment, since a task may hold
+    Nobody else knows of such an entry, even if the plugin was disabled and enabled again meanwhile. Not after an error,
+    an update or a removal, which would make it spin. It tries for a moment, since a task may hold
     the lock to probe it. None if another worker has it.
     """
-    if leave not in (LeaveReason.IDLE, LeaveReason.STASH_AWAY) or not inbox.has_news(directory):
+    if leave not in (LeaveReason.IDLE, LeaveReason.STASH_AWAY, LeaveReason.DISABLED) or not inbox.has_news(directory):
         return None
     give_up_at = clock.monotonic() + RETAKE_LOCK_S
     while (descriptor := lock.try_take(directory)) is None and clock.monotonic() < give_up_at:

@@ -40,6 +40,7 @@ class StashLink:
         self._client: StashClient | None = None
         self._problems: tuple[str, ...] = ()
         self.settings: Settings | None = None  # as last read; None: never
+        self.is_plugin_enabled = True  # as last read
         self._use(_read(self._path))
 
     def offer(self, content: bytes) -> bool:
@@ -95,6 +96,7 @@ class StashLink:
             if problem not in self._problems:
                 self._log.warning("%s", problem)
         self._problems = problems
+        self.is_plugin_enabled = configuration.is_enabled
         if configuration.needs_login:
             settings = self._picture_address.without_useless(settings, self.client())
         self.settings = settings

@@ -22,20 +22,23 @@ if TYPE_CHECKING:
 class StashTimes:
     """In real seconds.
 
-    While something stops the drain, the settings are read again every `settings_s`; after an event this may be as often
-    as every `settings_after_event_s`. While Stash is away, it is asked again every `retry_s`, for `away_limit_s`.
+    While jobs are pending, the settings are read again every `settings_s`; after an event this may be as often as every
+    `settings_after_event_s`, and without jobs every `settings_idle_s`. While Stash is away, it is asked again every
+    `retry_s`, for `away_limit_s`.
     """
 
     settings_s: float
+    settings_idle_s: float
     settings_after_event_s: float
     retry_s: float
     away_limit_s: float
 
 
 def stash_times(clock: Clock) -> StashTimes:
-    """Settings every 10 s, after an event every 1 s; a retry every 2 s for 10 minutes."""
+    """Settings every 10 s, after an event every 1 s, idle every 60 s; a retry every 2 s for 10 minutes."""
     return StashTimes(
         settings_s=clock.interval(10),
+        settings_idle_s=clock.interval(60),
         settings_after_event_s=clock.interval(1),
         retry_s=clock.interval(2),
         away_limit_s=clock.interval(600),
@@ -70,6 +73,11 @@ class StashWatch:
         return self._absence.is_running
 
     @property
+    def is_disabled(self) -> bool:
+        """Whether the plugin was disabled in Stash when the settings were last read: from then on nothing is pushed."""
+        return not self._link.is_plugin_enabled
+
+    @property
     def is_paused(self) -> bool:
         """Whether *Pause* was on when the settings were last read."""
         settings = self._link.settings
@@ -87,6 +95,11 @@ class StashWatch:
         """Whether to read the settings again even though no batch starts; True if they were never read."""
         limit_s = self._times.settings_after_event_s if after_event else self._times.settings_s
         return self._applied is None or self._since_read.passed_s >= limit_s
+
+    def is_look_due(self, *, is_idle: bool) -> bool:
+        """Whether to read the settings again while no job is due."""
+        limit_s = self._times.settings_idle_s if is_idle else self._times.settings_s
+        return self._link.is_known and (self._applied is None or self._since_read.passed_s >= limit_s)
 
     def read_settings(self) -> Settings:
         """Read the settings and pass on new ones. This does not end an absence: Stash may still fail for scenes.
