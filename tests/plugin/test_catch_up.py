@@ -68,7 +68,7 @@ def test_changes_from_before_the_installation_are_left_alone(make_world: MakeWor
     assert world.item(old).title != "old"
 
 
-def test_a_check_without_changes_costs_one_query_and_reads_nothing_from_plex(make_world: MakeWorld) -> None:
+def test_a_check_without_changes_costs_one_query_and_reads_no_item_from_plex(make_world: MakeWorld) -> None:
     world = make_world(time_scale=60)
     install(world)
     world.wait_until_worker_left()
@@ -82,5 +82,6 @@ def test_a_check_without_changes_costs_one_query_and_reads_nothing_from_plex(mak
     world.wait_until_worker_left()
     asked = [str(request) for request in world.stash.requests[before:]]
     assert sum("sort" in text and "updated_at" in text for text in asked) == 1
-    # A scene pushed within the second of its edit is looked at again, so a new worker asks which server Plex is.
-    assert {request.path for request in world.plex.requests} <= {"/identity"}
+    # A scene pushed within the second of its edit is looked at again, so a new worker asks which server Plex is. After a
+    # job, it reads the list of libraries once more if that is older than a minute: here, a second.
+    assert {request.path for request in world.plex.requests} <= {"/identity", "/library/sections"}
