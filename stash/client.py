@@ -57,8 +57,10 @@ SCENE_IDS = """query($filter: SceneFilterType!, $per_page: Int!) {
 ANY_PERFORMER = '{ findPerformers(filter: {per_page: 1, sort: "id", direction: ASC}) { performers { id } } }'
 PERFORMER_NAME = "query($id: ID!) { findPerformer(id: $id) { name } }"
 # With the name in double quotes, Stash searches for all of it, not for each of its words.
-FILES_BY_NAME = """scene_filter: {{path: {{value: ${name}, modifier: INCLUDES}}}},
-  filter: {{page: $page, per_page: $per_page, sort: "id", direction: ASC}}"""
+FILES_BY_NAME = """{name}: findScenes(
+  scene_filter: {{path: {{value: ${name}, modifier: INCLUDES}}, id: {{value: {after:d}, modifier: GREATER_THAN}}}},
+  filter: {{per_page: $per_page, sort: "id", direction: ASC}}
+) {{ scenes {{ id files {{ path size }} }} }}"""
 FILES_PAGE, FILE_NAMES_PER_QUERY = 1000, 25
 # The field of Stash's SceneFilterType for each kind. Scenes of a studio's direct children are included, because they
 # show its name as their parent studio.
@@ -255,26 +257,24 @@ class StashClient:
         """
         found: dict[int, tuple[SceneFile, ...]] = {}
         for first in range(0, len(names), FILE_NAMES_PER_QUERY):
-            some, page = names[first : first + FILE_NAMES_PER_QUERY], 1
-            while some:
-                listed = self._list_files(some, page)
-                found |= {scene_id: files for scenes in listed for scene_id, files in scenes}
-                some = [name for name, scenes in zip(some, listed, strict=True) if len(scenes) == FILES_PAGE]
-                page += 1
+            after = dict.fromkeys(names[first : first + FILE_NAMES_PER_QUERY], 0)
+            while after:
+                listed = self._list_files(after)
+                found |= {scene_id: files for scenes in listed.values() for scene_id, files in scenes.items()}
+                after = {name: max(scenes) for name, scenes in listed.items() if len(scenes) >= FILES_PAGE}
         return found
 
-    def _list_files(self, names: Sequence[str], page: int) -> list[list[tuple[int, tuple[SceneFile, ...]]]]:
-        """One page of scenes for each name."""
-        keys = [f"n{number}" for number in range(len(names))]
-        declared = ", ".join(f"${key}: String!" for key in keys)
+    def _list_files(self, after: Mapping[str, int]) -> dict[str, dict[int, tuple[SceneFile, ...]]]:
+        """For each name, the files by scene id of the first scenes whose id is greater than `after`."""
+        keys = [f"n{number}" for number in range(len(after))]
         fields = " ".join(
-            f"{key}: findScenes({FILES_BY_NAME.format(name=key)}) {{ scenes {{ id files {{ path size }} }} }}"
-            for key in keys
+            FILES_BY_NAME.format(name=key, after=last) for key, last in zip(keys, after.values(), strict=True)
         )
-        values = {key: f'"{name}"' for key, name in zip(keys, names, strict=True)}
-        query = f"query({declared}, $page: Int!, $per_page: Int!) {{ {fields} }}"
-        data = self._ask(query, {**values, "page": page, "per_page": FILES_PAGE})
-        return [[(id_of(scene), parse_files(scene)) for scene in rows_of(data.get(key), "scenes")] for key in keys]
+        values = {key: f'"{name}"' for key, name in zip(keys, after, strict=True)}
+        query = f"query({', '.join(f'${key}: String!' for key in keys)}, $per_page: Int!) {{ {fields} }}"
+        data = self._ask(query, {**values, "per_page": FILES_PAGE})
+        listed = (rows_of(data.get(key), "scenes") for key in keys)
+        return {name: {id_of(row): parse_files(row) for row in rows} for name, rows in zip(after, listed, strict=True)}
 
     def fetch_picture(self, url_or_path: str, etag: str = "") -> Picture | None:
         """The picture, or None if its ETag is still `etag`. Stash's SVG placeholder is returned like any picture.

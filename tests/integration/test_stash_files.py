@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,32 +14,47 @@ if TYPE_CHECKING:
     from tests.support.fake_stash import Answer, Asked
 
 
-def listing_files(asked: Asked) -> Answer:
+class Listing:
     """Each name is that of the scenes 1 to 1005; the name `rare` only that of scene 7."""
-    values = asked.body["variables"]
-    first, size = (values["page"] - 1) * values["per_page"], values["per_page"]
-    ids = {'"common"': range(1, 1006), '"rare"': [7]}
-    found = {
-        key: {"scenes": [{"id": str(each), "files": [{"path": f"/{each}", "size": 5}]} for each in listed]}
-        for key, value in values.items() if key not in ("page", "per_page")
-        for listed in [list(ids.get(value, []))[first : first + size]]
-    }  # fmt: skip
-    return as_json({"data": found})
+
+    def __init__(self) -> None:
+        self.ids = {'"common"': list(range(1, 1006)), '"rare"': [7]}
+
+    def __call__(self, asked: Asked) -> Answer:
+        values = asked.body["variables"]
+        positions = re.findall(r"(n\d+): findScenes\(.*?\bid: {value: (\d+), mod", asked.body["query"], re.DOTALL)
+        found = {}
+        for key, last in positions:
+            ids = [each for each in self.ids.get(values[key], []) if each > int(last)]
+            rows = [{"id": str(each), "files": [{"path": f"/{each}", "size": 5}]} for each in ids]
+            found[key] = {"scenes": rows[: values["per_page"]]}
+        return as_json({"data": found})
 
 
 def test_files_are_found_by_name_page_by_page() -> None:
-    with client_of(listing_files) as (fake, client):
+    with client_of(Listing()) as (fake, client):
         found = client.files_by_name(["common", "rare"])
     assert sorted(found) == list(range(1, 1006))
     assert (found[7][0].path, found[7][0].size) == ("/7", 5)
-    assert [sorted(asked.body["variables"]) for asked in fake.asked] == [
-        ["n0", "n1", "page", "per_page"], ["n0", "page", "per_page"]
-    ]  # fmt: skip
+    assert [sorted(asked.body["variables"]) for asked in fake.asked] == [["n0", "n1", "per_page"], ["n0", "per_page"]]
+
+
+def test_scenes_deleted_between_two_pages_hide_no_others() -> None:
+    listing = Listing()
+
+    def answer(asked: Asked) -> Answer:
+        try:
+            return listing(asked)
+        finally:
+            del listing.ids['"common"'][:5]
+
+    with client_of(answer) as (_, client):
+        assert sorted(client.files_by_name(["common"])) == list(range(1, 1006))
 
 
 @pytest.mark.parametrize(("names", "queries"), [(0, 0), (1, 1), (25, 1), (26, 2)])
 def test_many_names_are_asked_for_at_once(names: int, queries: int) -> None:
-    with client_of(listing_files) as (fake, client):
+    with client_of(Listing()) as (fake, client):
         assert client.files_by_name([f"name {number}" for number in range(names)]) == {}
     assert len(fake.asked) == queries
 
