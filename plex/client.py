@@ -147,7 +147,8 @@ class PlexClient:
     def sweep(self, section: Section, *, page_size: int = PAGE_ITEMS) -> Iterator[LeanItem]:
         """All items of a section, page by page. `page_size`: more than PAGE_ITEMS counts as PAGE_ITEMS.
 
-        A deletion during the sweep may shift an item past it, so an item absent from a sweep may still exist.
+        Items may come twice. One that Plex has all the time is absent only if, between two pages, as many items were
+        added as were deleted.
         """
         for page in self._pages(section, "addedAt:asc", page_size):
             yield from page
@@ -177,20 +178,25 @@ class PlexClient:
                     break  # the server does sort, so everything that follows is older
 
     def _pages(self, section: Section, order: str, page_size: int) -> Iterator[tuple[LeanItem, ...]]:
-        start, first_total, page_size = 0, None, min(page_size, PAGE_ITEMS)
+        start, first_total, last_total, page_size = 0, None, None, min(page_size, PAGE_ITEMS)
         while True:
             container = self._list(section, (*_LEAN, ("sort", order)), (start, page_size))
-            yield self._with_paths(container, section)
-            start += len(container)
             total = _total(container)
             first_total = total if first_total is None else first_total
             announced = total if total is not None else first_total or 0
-            if not len(container) and (start < announced or announced < (first_total or 0) // 2):
+            if announced < (first_total or 0) // 2 or (not len(container) and start < announced):
                 # Nobody deletes that many items during a sweep. Items that are not listed must not count as missing.
                 raise PlexServerError(
                     f"{self._transport.address}: "
                     f"the listing of {section.title} ends after {start} of {first_total} items"
                 )
+            deleted, last_total = max(0, (last_total or announced) - announced), announced
+            if start and deleted:
+                # As many of those that follow have moved up, past this page if those before it were deleted.
+                start = max(0, start - deleted)
+                continue
+            yield self._with_paths(container, section)
+            start += len(container)
             # Without a total: a page that is not exactly full is the last one, or the server does not page. One that
             # says where it begins may be shorter than was asked, as Plex documents.
             is_short = container.get("offset") is None and len(container) != page_size

@@ -27,13 +27,13 @@ def client_for(server: RawServer) -> PlexClient:
 def pages(
     times: list[int], *, has_pages: bool = True, has_total: bool = True, most: int = 9999
 ) -> Callable[[bytes, socket.socket], None]:
-    """A listing of items 1, 2, ... with these values of `updatedAt`, in this order for any `sort`.
+    """A listing of items 1, 2, ... with these values of `updatedAt`, in this order for any `sort`; 0: it is deleted.
 
     `most`: the largest page that the server returns; if given, each page states its offset.
     """
-    videos = [f'<Video ratingKey="{key}" updatedAt="{time}"/>' for key, time in enumerate(times, 1)]
 
     def respond(head: bytes, connection: socket.socket) -> None:
+        videos = [f'<Video ratingKey="{key}" updatedAt="{time}"/>' for key, time in enumerate(times, 1) if time]
         start, size = (int(re.findall(rb"Container-%s: (\d+)" % name, head)[0]) for name in (b"Start", b"Size"))
         shown = videos[start : start + min(size, most)] if has_pages else videos
         total = f' totalSize="{len(videos)}"' if has_total else ""
@@ -62,6 +62,28 @@ def test_a_sweep_ends_without_a_total(count: int) -> None:
 def test_a_sweep_goes_on_after_a_page_that_is_shorter_than_asked(*, has_total: bool) -> None:
     with RawServer(pages([1] * 7, has_total=has_total, most=3)) as server:
         assert len(list(client_for(server).sweep(SECTION, page_size=5))) == 7
+
+
+@pytest.mark.parametrize("deleted", [[1], [1, 2, 3], [3, 5, 6], [6, 7], [1, 2, 3, 4]])
+def test_items_deleted_between_two_pages_hide_no_others(deleted: list[int]) -> None:
+    times, found = [1] * 9, set[int]()
+    with RawServer(pages(times)) as server:
+        for number, item in enumerate(client_for(server).sweep(SECTION, page_size=2), 1):
+            found.add(item.rating_key)
+            if number == 4:
+                times[:] = [int(key not in deleted) for key in range(1, 10)]
+    assert found >= set(range(1, 10)) - set(deleted)
+    assert len(server.heads) <= 7
+
+
+def test_a_listing_that_loses_most_of_its_items_is_an_error() -> None:
+    times = [1] * 9
+    with RawServer(pages(times)) as server:
+        listing = client_for(server).sweep(SECTION, page_size=2)
+        next(listing)
+        times[3:] = []
+        with pytest.raises(PlexServerError, match="ends after 2 of 9 items"):
+            list(listing)
 
 
 def test_a_server_without_paging_is_swept_in_one_request() -> None:
