@@ -133,7 +133,6 @@ class StashClient:
         self.timeout_s = timeout_s
         self._session = StashSession(connection, timeout_s=timeout_s)
         self._graphql = _GraphQL(f"{connection.url}/graphql", self._session)
-        self._missing_lists: set[Changed] = set()  # in this version of Stash
 
     def fetch_configuration(self) -> StashConfiguration:
         """Settings and API key. Later requests use the key, because the session cookie expires after one hour.
@@ -193,21 +192,8 @@ class StashClient:
         return tuple(each for each, is_told_apart in bearers.items() if is_told_apart and each != performer_id)
 
     def list_changes(self, positions: Mapping[Changed, Position]) -> dict[Changed, list[Change]]:
-        """The next page of each list, from one query if possible; empty if this version of Stash has no such list.
-
-        Raises StashUnavailable and StashRefused.
-        """
-        known = {kind: position for kind, position in positions.items() if kind not in self._missing_lists}
-        try:
-            listed = parse_changes(known, self._ask(changes_query(known))) if known else {}
-        except StashLacks:
-            if Changed.SCENE in known and len(known) == 1:
-                raise
-            if len(known) > 1:
-                return {kind: self.list_changes({kind: position})[kind] for kind, position in positions.items()}
-            self._missing_lists.update(known)
-            listed = {}
-        return {kind: listed.get(kind, []) for kind in positions}
+        """The next page of each list, from one query. Raises StashUnavailable and StashRefused, StashLacks among it."""
+        return parse_changes(positions, self._ask(changes_query(positions)))
 
     def scene_ids_of_files(self, files: Sequence[Change]) -> set[int]:
         """Ids of the scenes that have these files; gone ones are absent."""

@@ -2,7 +2,8 @@
 
 StashError
 ├── StashUnavailable    Stash gives no usable answer now: down, slow, restarting; the job waits, no attempt counted
-│   └── StashLoginNeeded    it rejects the session cookie or the API key
+│   ├── StashLoginNeeded    it rejects the session cookie or the API key
+│   └── PluginDisabled      PlexSync is disabled in it, so that nothing may be done for it
 └── StashRefused        Stash answers this request with an error; other requests may succeed
     └── StashLacks          this version of Stash does not know what the query asks for
 """
@@ -20,6 +21,13 @@ class StashUnavailable(StashError):  # noqa: N818 - named for the state of Stash
 
 class StashLoginNeeded(StashUnavailable):
     """The session cookie has expired (one hour by default) or the API key was changed."""
+
+
+class PluginDisabled(StashUnavailable):
+    """The user has disabled PlexSync on Stash's page of plugins."""
+
+    def __init__(self) -> None:
+        super().__init__("PlexSync is disabled in Stash")
 
 
 class StashRefused(StashError):  # noqa: N818 - named for what Stash did, as in the log

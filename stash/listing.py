@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from stash.changes import Changed, Position
-from stash.errors import StashRefused, StashUnavailable
+from stash.errors import StashLacks, StashRefused, StashUnavailable
 from stash.times import epoch_of, text_before
 
 if TYPE_CHECKING:
@@ -78,8 +78,9 @@ class Changes:
             except StashRefused as error:  # noqa: PERF203 - each list fails by itself
                 if kind is Changed.SCENE:
                     raise
-                self.refused[kind] = str(error)
-        self._left = {kind: position for kind, position in self._left.items() if kind not in self.refused}
+                if not isinstance(error, StashLacks):  # this version of Stash has no such list
+                    self.refused[kind] = str(error)
+        self._left = {kind: position for kind, position in self._left.items() if kind in listed}
         return listed
 
 

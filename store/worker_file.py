@@ -21,6 +21,7 @@ WAITING_FOR_DUE = "waiting for what is due"
 WAITING_FOR_STASH = "waiting: stash"
 WAITING_WHILE_PAUSED = "waiting: paused"
 WAITING_FOR_GATE = "waiting: "  # followed by what stops the drain
+DISABLED = "disabled"  # stops the drain, and the worker ends
 HEARTBEAT_S = 60.0
 # At most one write per second: what the worker is doing changes with every job, and reports need not show each.
 MIN_INTERVAL_S = 1.0

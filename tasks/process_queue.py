@@ -13,11 +13,11 @@ from local.words import counted, duration_in_words, sentence
 from outages.resilience import Resilience
 from outages.transitions import GateKind
 from store.overview import Overview
-from store.worker_file import read_worker_report
+from store.worker_file import DISABLED, read_worker_report
 from tasks.answers import DrainAnswer
 from tasks.drain_progress import Drain
 from tasks.prerequisites import need_packages
-from tasks.worker_link import WorkerLink, WorkerSilent
+from tasks.worker_link import PluginOff, WorkerLink, WorkerSilent
 from tasks.worker_log import relay_worker_log
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ _OUTCOMES: tuple[tuple[str, str], ...] = (
 )
 _PAUSED = "paused is switched on in the plugin's settings"
 _STASH = "Stash does not answer"
-_DISABLED = "the plugin is disabled in Stash"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +87,8 @@ def have_worker_look(link: WorkerLink) -> DrainStop | None:
         answer = link.ask(_LookAnswer, "look")
     except WorkerSilent:
         return None  # busy with something long; what it does shows anyway
+    except PluginOff as off:
+        return DrainStop(by=DISABLED, message=str(off))
     return _stop_of(answer)
 
 
@@ -116,7 +117,6 @@ class _DrainWatch:
             )
         line_at = self._context.clock.monotonic() + LINE_S
         while remaining.due and stop is None:
-            self._link.keep_alive()
             remaining = self._note()
             stop = self._stop()
             if self._context.clock.monotonic() >= line_at:
@@ -140,6 +140,10 @@ class _DrainWatch:
         return remaining
 
     def _stop(self) -> DrainStop | None:
+        try:
+            self._link.keep_alive()
+        except PluginOff as off:
+            return DrainStop(by=DISABLED, message=str(off))
         now = self._context.now
         self._resilience.refresh(now)
         gate = self._resilience.gate(now)
@@ -148,8 +152,6 @@ class _DrainWatch:
         report = read_worker_report(self._context.directory)
         if report.heartbeat_at == self._heartbeat_before:
             return None  # written by an earlier worker
-        if report.stopped_by == "disabled":  # since this task began: a disabled plugin gets no tasks
-            return DrainStop(by=report.stopped_by, message=_DISABLED)
         return stop_reported_in(report)
 
     def _close(self, remaining: Remaining, stop: DrainStop | None) -> DrainAnswer:

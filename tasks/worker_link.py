@@ -11,7 +11,7 @@ from local import inbox, lock, start
 from local.data_directory import PACKAGES_NOTE
 from store.requests import answer_path, command_content, command_entry
 from store.state_file import from_json
-from store.worker_file import read_worker_report
+from store.worker_file import DISABLED, read_worker_report
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages
 
@@ -38,17 +38,25 @@ class WorkerSilent(TaskError):  # noqa: N818 - as above
     """The worker lives but has not answered in time."""
 
 
+class PluginOff(TaskError):  # noqa: N818 - as above
+    """The plugin was disabled in Stash while the task ran, so no worker does anything."""
+
+    def __init__(self) -> None:
+        super().__init__("PlexSync is disabled in Stash. What is pending waits until it is enabled.")
+
+
 class WorkerLink:
     """Keeps a worker alive while the task needs one, and gives up after `MAX_STARTS` of them."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._heartbeat_before = read_worker_report(context.directory).heartbeat_at
         self._starts = 0
         self._looked_at = float("-inf")
         self._started_at = float("-inf")
 
     def keep_alive(self) -> None:
-        """Start a worker if none lives. Raises OSError, and WorkerMissing if each one ends at once."""
+        """Start a worker if none lives. Raises OSError, PluginOff, and WorkerMissing if each one ends at once."""
         clock = self._context.clock
         now = clock.monotonic()
         if now - self._looked_at < ALIVE_LOOK_S:
@@ -56,6 +64,9 @@ class WorkerLink:
         self._looked_at = now
         if not lock.is_free(self._context.directory):
             return
+        report = read_worker_report(self._context.directory)
+        if report.stopped_by == DISABLED and report.heartbeat_at != self._heartbeat_before:
+            raise PluginOff
         # A worker that was just started has to load before it takes the lock.
         if now - self._started_at < min(2.0**self._starts, 10.0):
             return

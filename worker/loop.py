@@ -14,8 +14,8 @@ from outages.transitions import Gate, GateKind
 from plex.errors import PlexError
 from push.read_ahead import BATCH, ReadAhead
 from push.verdicts import Outcome, Verdict
-from stash.errors import StashRefused, StashUnavailable
-from store.worker_file import IDLE, PUSHING, WAITING_FOR_DUE, WAITING_FOR_GATE, WAITING_WHILE_PAUSED
+from stash.errors import PluginDisabled, StashRefused, StashUnavailable
+from store.worker_file import DISABLED, IDLE, PUSHING, WAITING_FOR_DUE, WAITING_FOR_GATE, WAITING_WHILE_PAUSED
 from worker.attempt import Attempt, judge
 from worker.handlers import make_commands
 from worker.intake import FanOut
@@ -38,7 +38,6 @@ INBOX_POLL_S = 0.07
 # The longest wait before everything else is checked: the circuit, which a Health Check may have changed, abandoned
 # files, the plugin's manifest.
 LONGEST_WAIT_S = 1.0
-DISABLED = "the plugin is disabled in Stash"
 # How often to try again while nothing can be stored. Scaled.
 STORAGE_RETRY_S = 1.0
 
@@ -103,11 +102,16 @@ class SyncWorker:
         """Do the next step. Return the seconds until there may be another one."""
         now = self._clock.now()
         try:
+            self._look_at_settings()
             self._claim()
+            if self._stash.is_disabled:
+                return 0.0
             self._resilience.refresh(now)
             if self._parts.stash.settings or not self._stash.retry_in_s():
                 self._resilience.probe_if_due(self._parts.probe, len(self._queue))
             return self._until_next_check(self._drain_step(now), now)
+        except PluginDisabled:
+            return 0.0
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
         except (LocalStorage, OSError) as error:
@@ -141,12 +145,7 @@ class SyncWorker:
         return wait_s
 
     def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
-        """Try the next due job, or that of `scene_id`, and settle it. Nothing else takes jobs from the queue.
-
-        Disabled is off: once the worker knows that the plugin is disabled, no job is tried any more.
-        """
-        if self._stash.is_disabled:
-            return None
+        """Try the next due job, or that of `scene_id`, and settle it. Nothing else takes jobs from the queue."""
         began_at, took = self._clock.now(), Stopwatch(self._clock)
         took.start()
         job = self._queue.take() if scene_id is None else self._queue.take_scene(scene_id)
@@ -201,8 +200,6 @@ class SyncWorker:
             if due_at is not None and due_at <= now:
                 if self._stash.are_settings_stale(after_event=self._has_news):
                     self._stash.read_settings()
-                if self._stash.is_disabled:
-                    return True
                 self._background_had_turn = True
                 self._run_step(work, gate.message if gate.kind is GateKind.WAIT else None, now)
                 return True
@@ -252,16 +249,26 @@ class SyncWorker:
 
     # What stops the drain
 
+    def _look_at_settings(self) -> None:
+        """Read the settings again if they are old: whatever the worker does or waits for, disabled is off.
+
+        Raises StashUnavailable, PluginDisabled among it, and StashRefused.
+        """
+        if self._stash.is_look_due(is_idle=self._is_idle()):
+            self._stash.read_settings()
+            if not len(self._queue):
+                self._stash.note_back()  # there is no job to find out that Stash is back
+
     def check_gate(self) -> Gate:
         """Read the settings, probe Plex if a probe is due, and return what stops the drain now."""
         now = self._clock.now()
         try:
             settings = self._stash.read_settings()
+        except PluginDisabled as error:
+            return Gate(kind=GateKind.WAIT, stopped_by=DISABLED, message=str(error))
         except (StashUnavailable, StashRefused) as error:
             self._note_stash_away(str(error), now)
             return Gate(kind=GateKind.WAIT, stopped_by="stash", message=f"Stash does not answer: {error}")
-        if self._stash.is_disabled:
-            return Gate(kind=GateKind.WAIT, stopped_by="disabled", message=DISABLED)
         if settings.paused:
             return Gate(kind=GateKind.WAIT, stopped_by="paused", message="paused is switched on in the settings")
         self._resilience.refresh(now, at_once=True)  # a Health Check may have changed them just now
@@ -315,10 +322,8 @@ class SyncWorker:
         if not len(self._queue):
             self._resilience.store_counts(now)
         self._parts.worker_file.report(WAITING_FOR_DUE if len(self._queue) else IDLE, now)
-        is_away = self._stash.is_away and len(self._queue)
-        # No job is due to find out whether Stash is back, or whether the plugin was disabled.
-        if is_away or self._stash.is_look_due(is_idle=not len(self._queue)):
-            self._stash.read_settings()
+        if self._stash.is_away and len(self._queue):
+            self._stash.read_settings()  # no job is due to find out whether Stash is back
             self._stash.note_back()
         due_in_s = self._queue.due_in_s()
         return LONGEST_WAIT_S if due_in_s is None else due_in_s
@@ -342,7 +347,7 @@ class SyncWorker:
         if change:
             return change
         if self._stash.is_disabled:
-            self._parts.worker_file.report(f"{WAITING_FOR_GATE}disabled", self._clock.now(), stopped_by="disabled")
+            self._parts.worker_file.report(f"{WAITING_FOR_GATE}{DISABLED}", self._clock.now(), stopped_by=DISABLED)
             return LeaveReason.DISABLED
         if self._stash.is_away_too_long():
             return LeaveReason.STASH_AWAY

@@ -29,7 +29,7 @@ class LeaveReason(str, Enum):
 
     IDLE = "nothing is left to do"
     STASH_AWAY = "Stash is away; what is pending waits for its return"
-    DISABLED = "the plugin is disabled in Stash; what is pending waits until it is enabled"
+    DISABLED = "PlexSync is disabled in Stash; what is pending waits until it is enabled"
     UPDATED = "the plugin was updated"
     REMOVED = "the plugin was removed"
 

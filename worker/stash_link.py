@@ -16,7 +16,7 @@ from local.files import write_atomically
 from local.hide_paths import PathHider
 from stash.client import StashClient
 from stash.connection import parse_connection
-from stash.errors import StashUnavailable
+from stash.errors import PluginDisabled, StashUnavailable
 from stash.settings import parse_settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class StashLink:
         self._client: StashClient | None = None
         self._problems: tuple[str, ...] = ()
         self.settings: Settings | None = None  # as last read; None: never
-        self.is_plugin_enabled = True  # as last read
+        self.is_plugin_disabled = False  # as last read
         self._use(_read(self._path))
 
     def offer(self, content: bytes) -> bool:
@@ -86,9 +86,13 @@ class StashLink:
     def read_settings(self) -> Settings:
         """Read the settings from Stash and log each problem once.
 
-        Raises StashUnavailable and StashRefused, and LocalStorage.
+        Disabled is off: there are no settings to work with then. Raises StashUnavailable, PluginDisabled among it,
+        StashRefused, and LocalStorage.
         """
         configuration = self.client().fetch_configuration()
+        self.is_plugin_disabled = not configuration.is_enabled
+        if self.is_plugin_disabled:
+            raise PluginDisabled
         self._redactor.add("api key", configuration.api_key)
         settings, problems = parse_settings(configuration.plugin, os.environ)
         self._redactor.add("token", settings.plex_token)
@@ -96,7 +100,6 @@ class StashLink:
             if problem not in self._problems:
                 self._log.warning("%s", problem)
         self._problems = problems
-        self.is_plugin_enabled = configuration.is_enabled
         if configuration.needs_login:
             settings = self._picture_address.without_useless(settings, self.client())
         self.settings = settings

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class StashTimes:
     """In real seconds.
 
-    While jobs are pending, the settings are read again every `settings_s`; after an event this may be as often as every
-    `settings_after_event_s`, and without jobs every `settings_idle_s`. While Stash is away, it is asked again every
-    `retry_s`, for `away_limit_s`.
+    The settings are read again every `settings_s`, by an idle worker every `settings_idle_s`; after an event this may
+    be as often as every `settings_after_event_s`. While Stash is away, it is asked again every `retry_s`, for
+    `away_limit_s`.
     """
 
     settings_s: float
@@ -74,8 +74,8 @@ class StashWatch:
 
     @property
     def is_disabled(self) -> bool:
-        """Whether the plugin was disabled in Stash when the settings were last read: from then on nothing is pushed."""
-        return not self._link.is_plugin_enabled
+        """Whether the plugin was disabled in Stash when the settings were last read."""
+        return self._link.is_plugin_disabled
 
     @property
     def is_paused(self) -> bool:
@@ -97,14 +97,14 @@ class StashWatch:
         return self._applied is None or self._since_read.passed_s >= limit_s
 
     def is_look_due(self, *, is_idle: bool) -> bool:
-        """Whether to read the settings again while no job is due."""
+        """Whether the settings that were read last are too old, whatever the worker does or waits for."""
         limit_s = self._times.settings_idle_s if is_idle else self._times.settings_s
-        return self._link.is_known and (self._applied is None or self._since_read.passed_s >= limit_s)
+        return self._applied is not None and not self.retry_in_s() and self._since_read.passed_s >= limit_s
 
     def read_settings(self) -> Settings:
         """Read the settings and pass on new ones. This does not end an absence: Stash may still fail for scenes.
 
-        Raises StashUnavailable and StashRefused.
+        Raises StashUnavailable, PluginDisabled among it, and StashRefused.
         """
         before, settings = self._applied, self._link.read_settings()
         self._applied = settings

@@ -6,8 +6,6 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
 from local import inbox, lock, start
 from sim.plex.simulator import Fault
 from store.worker_file import read_worker_report
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import MakeWorld
     from tests.support.plugin_world import PluginWorld
 
-REASON = "the worker ends: the plugin is disabled in Stash"
+REASON = "the worker ends: PlexSync is disabled in Stash"
 
 
 def disable(world: PluginWorld) -> float:
@@ -119,16 +117,10 @@ def test_a_worker_started_while_disabled_leaves_at_once_without_a_request_to_ple
     world.wait_for_titles({scene: "title"})
 
 
-@pytest.mark.parametrize("trouble", ["outage", "missing", "paused"])
-def test_a_worker_that_waits_with_jobs_ends_and_keeps_them(make_world: MakeWorld, trouble: str) -> None:
+def test_a_worker_that_waits_for_plex_ends_and_keeps_what_is_pending(make_world: MakeWorld) -> None:
     world = make_world(time_scale=20)
     (scene,) = world.add_scenes(1)
-    if trouble == "outage":
-        world.plex.fault(Fault.refused())
-    elif trouble == "missing":
-        world.plex.remove_item(world.keys[scene])
-    else:
-        world.configure(paused=True)
+    world.plex.fault(Fault.refused())
     world.stash.update_scene(scene, title="title")
     world.wait_until(lambda: "waiting" in str(read_worker_report(str(world.directory)).doing), "a worker that waits")
     disable(world)
@@ -137,10 +129,6 @@ def test_a_worker_that_waits_with_jobs_ends_and_keeps_them(make_world: MakeWorld
     assert [job["scene_id"] for job in world.jobs()] == [scene]
     enable(world)
     world.plex.heal()
-    world.configure()
-    if trouble == "missing":
-        path = world.stash.library.scene(scene).files[0]
-        world.keys[scene] = world.plex.add_item(world.section, files=[(path.path, path.size)])
     world.fire_hook(424242)
     world.wait_for_titles({scene: "title"})
 
@@ -184,6 +172,24 @@ def test_process_queue_ends_and_says_why(make_world: MakeWorld) -> None:
     world.wait_until_worker_left()
     enable(world)
     assert run_task(world, "queue_status").output["draining"]["stopped_by"] is None
+
+
+def test_a_reconciliation_ends_its_task_and_goes_on_once_enabled(make_world: MakeWorld) -> None:
+    world = make_world(time_scale=20)  # the settings are read twice a second
+    titles = {scene: f"title {scene}" for scene in world.add_scenes(30)}
+    for scene, title in titles.items():
+        world.stash.library.scene(scene).title = title
+    world.plex.latency_s = 1
+    task = start_task(world, "reconcile_all")
+    world.wait_until(lambda: len(world.plex.requests) > 1, "a run")
+    disable(world)
+    assert "PlexSync is disabled in Stash" in json.loads(task.communicate(timeout=60)[0])["error"]
+    world.wait_until_worker_left()
+    assert world.jobs() == []
+    world.plex.latency_s = 0
+    enable(world)
+    world.fire_hook(424242)
+    world.wait_for_titles(titles)
 
 
 def test_a_plugin_under_another_id_is_not_taken_for_this_one(world: PluginWorld) -> None:

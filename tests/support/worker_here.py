@@ -14,7 +14,7 @@ from local import inbox
 from outages.resilience import Resilience
 from push.plex_link import PlexLink
 from sim.plex.simulator import PlexSim
-from stash.errors import StashRefused, StashUnavailable
+from stash.errors import PluginDisabled, StashRefused, StashUnavailable
 from stash.settings import parse_settings
 from store.job import Reason, new_job
 from store.ledger import Ledger
@@ -42,14 +42,17 @@ LOG = logging.getLogger("worker here")
 
 
 class StashHere(SceneShelf):
-    """A link to Stash, and its client. `is_away`: every question fails. `refusals`: so many listings of a tag fail."""
+    """A link to Stash, and its client.
+
+    `is_away`: every question fails. `refusals`: so many listings of a tag fail. `is_enabled`: the plugin is.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__([])
         self.is_away = False
         self.refusals = 0
         self.is_known = True
-        self.is_plugin_enabled = True
+        self.is_enabled, self.is_plugin_disabled = True, False
         self.in_effect = settings
         self.settings: Settings | None = None
 
@@ -65,6 +68,9 @@ class StashHere(SceneShelf):
 
     def read_settings(self) -> Settings:
         self._answer()
+        self.is_plugin_disabled = not self.is_enabled
+        if self.is_plugin_disabled:
+            raise PluginDisabled
         self.settings = self.in_effect
         return self.settings
 
@@ -190,9 +196,16 @@ class WorkerHere:
         assert condition(), f"not within {within_s} s"
         return self.clock.monotonic() - began_at
 
-    def _run(self, is_over: Callable[[], bool]) -> None:
+    def run_until_it_leaves(self, *, within_s: float) -> LeaveReason:
+        """Let the worker run until it has a reason of its own to leave; fails if that takes longer."""
+        began_at = self.clock.monotonic()
+        leave = self._run(lambda: self.clock.monotonic() - began_at > within_s)
+        assert leave is not LeaveReason.UPDATED, f"not within {within_s} s"
+        return leave
+
+    def _run(self, is_over: Callable[[], bool]) -> LeaveReason:
         self._is_over = is_over
-        self.worker.run()
+        return self.worker.run()
 
     def _after_round(self) -> LeaveReason | None:
         self._rounds_in_a_row += 1

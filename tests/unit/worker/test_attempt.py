@@ -26,7 +26,7 @@ from plex.errors import (
 )
 from push.pictures import PictureFailed
 from push.verdicts import Verdict
-from stash.errors import StashError, StashLacks, StashLoginNeeded, StashRefused, StashUnavailable
+from stash.errors import PluginDisabled, StashError, StashLacks, StashLoginNeeded, StashRefused, StashUnavailable
 from worker.attempt import judge, judge_cover
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ GROUPS = (ServerFailure,)
 STASH_ERRORS = (
     StashUnavailable("no answer"),
     StashLoginNeeded("expired"),
+    PluginDisabled(),
     StashRefused("no such picture"),
     StashLacks("no such field"),
 )
