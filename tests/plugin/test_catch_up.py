@@ -82,6 +82,6 @@ def test_a_check_without_changes_costs_one_query_and_reads_no_item_from_plex(mak
     world.wait_until_worker_left()
     asked = [str(request) for request in world.stash.requests[before:]]
     assert sum("sort" in text and "updated_at" in text for text in asked) == 1
-    # A scene pushed within the second of its edit is looked at again, so a new worker asks which server Plex is. After a
-    # job, it reads the list of libraries once more if that is older than a minute: here, a second.
+    # A scene pushed within the second of its edit is looked at again, so a new worker asks which server Plex is. It
+    # also reads the list of libraries once more after a job, if that is older than a minute: here, a second.
     assert {request.path for request in world.plex.requests} <= {"/identity", "/library/sections"}
