@@ -96,6 +96,15 @@ class CatchUp:
         self._is_repeat = False  # the next pass looks at what was too fresh for the last one
         self._refusals: Mapping[Changed, str] = {}  # of the last pass, which are logged already
 
+    def record_start(self) -> None:
+        """Call it when a worker starts: what changes after the very first one started is found by some pass.
+
+        The first pass may be another worker's, since edits come before it.
+        """
+        now = self._clock.now()
+        self._first_run(INSTALLED, now)
+        self._first_run(OTHERS_SINCE, now)
+
     def due_at(self, now: float) -> float | None:
         """Due at once when the worker starts, then every 10 minutes; None until a connection to Stash is known."""
         if not self._stash.is_known:

@@ -161,7 +161,7 @@ def _note_queue_damage(ledger: Ledger, directory: str, clock: Clock, log: loggin
 
 def make_catch_up(parts: Parts) -> CatchUp:
     """Make the background work that finds changes without an event."""
-    return CatchUp(
+    catch_up = CatchUp(
         directory=parts.directory,
         queue=parts.queue,
         ledger=parts.ledger,
@@ -169,6 +169,8 @@ def make_catch_up(parts: Parts) -> CatchUp:
         clock=parts.clock,
         log=parts.log,
     )
+    catch_up.record_start()
+    return catch_up
 
 
 def make_missing_scenes(parts: Parts) -> MissingScenes:
