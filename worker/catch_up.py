@@ -242,7 +242,7 @@ class UnannouncedChanges:
         self._since = since
         self._left: dict[Changed, dict[int, Change]] = {}
         self._counts: dict[Changed, int] = {}
-        # A file of this very second may be moved once more with the same time, so it is not remembered as seen.
+        # What changed in this very second may change once more with the same time, so it is not remembered as seen.
         self.has_fresh = False
         self.has_failed = False  # Stash did not name the scenes of some files
 
@@ -273,7 +273,7 @@ class UnannouncedChanges:
             for change in changes:
                 # Under the name of an event that is being worked on, lest it replace a new one in the inbox.
                 inbox.publish(self._directory, f"{inbox.CLAIMED}{kind.value}-{change.id}", b"")
-        known = [each for each in changes if kind is not Changed.FILE or not _is_fresh(each, now)]
+        known = [each for each in changes if not _is_fresh(each, now)]
         self._seen.store(kind.value, [(each.id, each.updated_at) for each in known])
         self.has_fresh = self.has_fresh or len(known) < len(changes)
         # The scenes of what is new had events of their own as a rule.

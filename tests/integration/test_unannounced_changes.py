@@ -191,14 +191,15 @@ def test_an_event_of_the_future_stands_for_no_change(world: World) -> None:
     assert world.run() == all_of((Changed.TAG, [1]))
 
 
-def test_a_file_that_moved_this_very_second_is_looked_at_again_after_it(world: World) -> None:
-    """It may have moved again, with the same time."""
+@pytest.mark.parametrize("kind", [*ENTITIES, Changed.FILE])
+def test_what_changed_this_very_second_is_looked_at_again_after_it(world: World, kind: Changed) -> None:
+    """It may have changed again, with the same time."""
     catch_up = world.start()
-    world.stash.change(Changed.FILE, [4], world.clock.now())
-    world.stash.change(Changed.FILE, [5], world.clock.now() - 5)
-    assert world.run(catch_up) == all_of((Changed.FILE, [4, 5]))
+    world.stash.change(kind, [4], world.clock.now())
+    world.stash.change(kind, [5], world.clock.now() - 5)
+    assert world.run(catch_up) == all_of((kind, [4, 5]))
     world.jump(2.5)
-    assert world.run(catch_up) == all_of((Changed.FILE, [4]))
+    assert world.run(catch_up) == all_of((kind, [4]))
     world.jump(EVERY_S)
     assert world.run(catch_up) == []
 
