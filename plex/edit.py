@@ -30,10 +30,11 @@ _SHORTER_LINES = (PREFERRED_LINE_BYTES, 4_000, 2_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetText:
-    """The whole value of a text field, "" to empty it."""
+    """The whole value of a text field, "" to empty it. `is_locked`, here and below: the field's lock afterwards."""
 
     field: Field
     value: str
+    is_locked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class RemoveName:
 
     field: Field
     name: str
+    is_locked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +54,18 @@ class AddName:
     name: str
     text: str = ""
     thumb: str = ""
+    is_locked: bool = True
 
 
-Change = SetText | RemoveName | AddName
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLock:
+    """A field's lock alone. Of collections, it must not go with an edit of the list, after which Plex locks them."""
+
+    field: Field
+    is_locked: bool
+
+
+Change = SetText | RemoveName | AddName | SetLock
 
 
 def text_bytes_for(line_bytes: int) -> int:
@@ -76,9 +87,11 @@ def parameters_of(changes: Sequence[Change]) -> Parameters:
     """The parameters of one PUT, not yet escaped, except for names to remove, which Plex unescapes twice."""
     sent: list[tuple[str, str]] = []
     for name in dict.fromkeys(change.field for change in changes):
-        sent += _of_field(name, [change for change in changes if change.field is name])
-        if name is not Field.COLLECTIONS:  # Plex itself locks this field, permanently, whatever is sent
-            sent.append((f"{name.value}.locked", "1"))
+        of_field = [change for change in changes if change.field is name]
+        sent += _of_field(name, of_field)
+        # Plex itself locks collections with each edit of them, whatever is sent.
+        if name is not Field.COLLECTIONS or all(isinstance(change, SetLock) for change in of_field):
+            sent.append((f"{name.value}.locked", str(int(of_field[-1].is_locked))))
     return tuple(sent)
 
 

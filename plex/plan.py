@@ -5,27 +5,33 @@ For each field, three values are compared: Plex's, Stash's, and the one that Ple
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from plex.altered import NOTHING_ALTERED, Alterations, as_sent, is_among, still_altered
-from plex.edit import LONGEST_TEXT_BYTES, AddName, Change, RemoveName, SetText
+from plex.edit import LONGEST_TEXT_BYTES
 from plex.fields import LISTS, Field, Value, Values, clean_value, clean_values, names_in, text_of, values_of
-from plex.text import (
-    NAME_BYTES,
-    SUMMARY_BYTES,
-    clean_line,
-    clean_names,
-    clean_text,
-    cut_to_encoded,
-    loose_form,
-    name_key,
-)
+from plex.intents import resolve_intents
+from plex.steps import FieldEdit, keys_of, pictures_alone, steps_of, without
+from plex.text import SUMMARY_BYTES, clean_text, cut_to_encoded, loose_form, name_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from plex.model import PlexItem, Role
+    from plex.edit import Change
+    from plex.model import PlexItem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """What stood in a field before PlexSync first wrote it, as Plex showed it, and whether the field was locked."""
+
+    value: Value
+    is_locked: bool
+
+
+FormerValues = Mapping[Field, Former]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +39,13 @@ class Owned:
     """What PlexSync has put into an item for one scene.
 
     `pushed`: the values stored after the last successful push. `intents`: the values of later pushes whose result is
-    unknown, oldest first: each may have arrived in Plex or not.
+    unknown, oldest first: each may have arrived in Plex or not. `former`: of those fields that this version was the
+    first to write; nothing is known of the others.
     """
 
     pushed: Values
     intents: tuple[Values, ...] = ()
+    former: FormerValues = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +69,9 @@ class Plan:
 
     `steps`: what to send, one after the other; a step may be divided over several PUTs (see plex/edit.py). `rating`:
     for `/:/rate`; "" removes it, None leaves it as it is. `intents`: to be stored before sending, the state after each
-    step. `pushed`: replaces `Owned` afterwards, even if there was nothing to send. `changes`: old and new value of each
-    field that changes.
+    step. `former`: of all fields of which it is known, to be stored with them. `pushed`: replaces `Owned` afterwards,
+    together with `former` of its fields, even if there was nothing to send. `changes`: old and new value of each field
+    that changes.
 
     `altered`: replaces the alterations afterwards. `sent`: texts and names that Plex should show afterwards and did not
     show before. `resent`: those that had been pushed before; unless a person removed them, Plex alters them.
@@ -73,6 +82,7 @@ class Plan:
     intents: tuple[Values, ...]
     pushed: Values
     changes: Mapping[Field, tuple[Value, Value]]
+    former: FormerValues = field(default_factory=dict)
     altered: Alterations = field(default_factory=dict)
     sent: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
     resent: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
@@ -89,53 +99,43 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Decision:
-    """What becomes of one field.
+class _Decision(FieldEdit):
+    """What becomes of one field. `base`: what PlexSync owns then, None for nothing."""
 
-    `new`: the whole value that Plex shows afterwards, None to leave it. `base`: what PlexSync owns then, None for
-    nothing. `moved`: names of a list that are removed first and added again in a second step, to be in order.
-    """
-
-    new: Value | None
     base: Value | None
-    moved: tuple[str, ...] = ()
 
 
 def plan(
-    current: PlexItem,
-    wanted: Wanted,
-    owned: Owned,
-    *,
-    keep_plex_edits: bool,
-    altered: Alterations = NOTHING_ALTERED,
+    current: PlexItem, wanted: Wanted, owned: Owned, *, keep_plex_edits: bool, altered: Alterations = NOTHING_ALTERED
 ) -> Plan:
     """The edit that makes `current` show what is `wanted`.
 
     Planning again after applying it gives an empty plan. A value that PlexSync does not own is never emptied, a name
-    that it does not own is never removed from a list. With `keep_plex_edits`, a field or name that a person changed in
-    Plex since the last push stays as it is. A value that Plex is known to alter counts as shown, see altered.py.
+    that it did not put into a list is never removed. A field that Stash no longer has a value for returns to what stood
+    there before, if that is known. With `keep_plex_edits`, a field or name that a person changed in Plex since the last
+    push stays as it is. A value that Plex is known to alter counts as shown, see altered.py.
     """
     values, shown = clean_values(wanted.values), values_of(current)
     in_plex = as_sent(shown, values, altered)
     base = resolve_intents(in_plex, owned)
-    if values.get(Field.TITLE) == "" and (base.get(Field.TITLE) or not current.title):
+    if values.get(Field.TITLE) == "" and _takes_file_stem(current, owned, base):
         values[Field.TITLE] = clean_value(Field.TITLE, wanted.file_stem)
     values |= _cut_values(values, in_plex, wanted.text_bytes)
+    former = {name: _cut_former(each, wanted.text_bytes) for name, each in owned.former.items()}
     decisions = {
-        name: _decide(name, current, in_plex, values, base, keep=keep_plex_edits) for name in Field if name in values
+        name: _decide(name, current, in_plex, values, base, keep=keep_plex_edits, former=former.get(name))
+        for name in Field
+        if name in values
     }
-    changed = {name: decision.new for name, decision in decisions.items() if decision.new is not None}
-    pushed = {name: value for name, value in base.items() if name not in decisions} | {
-        name: decision.base for name, decision in decisions.items() if decision.base is not None
-    }
-    moved = {name: decision.moved for name, decision in decisions.items() if decision.moved}
-    rating = changed.get(Field.RATING)
-    sent = _sent(in_plex, changed)
+    changed = {name: each.new for name, each in decisions.items() if each.new is not None}
+    pushed = _owned_after(base, decisions)
+    sent = _sent(in_plex, changed, pushed)
     return Plan(
-        steps=_steps(current, in_plex, changed, moved, wanted),
-        rating=None if rating is None else text_of(rating),
-        intents=_intents(changed, pushed, moved),
+        steps=_steps(current, in_plex, decisions, wanted),
+        rating=text_of(changed[Field.RATING]) if Field.RATING in changed else None,
+        intents=_intents(changed, pushed, {name: each.moved for name, each in decisions.items() if each.moved}),
         pushed=pushed,
+        former=_former_values(current, pushed, owned),
         changes={name: (shown[name], value) for name, value in changed.items()},
         altered=still_altered(altered, shown, pushed),
         sent=sent,
@@ -143,10 +143,42 @@ def plan(
     )
 
 
-def _sent(in_plex: Values, changed: Values) -> dict[Field, tuple[str, ...]]:
+def _takes_file_stem(current: PlexItem, owned: Owned, base: Values) -> bool:
+    """Whether the file's stem replaces an empty title: where Plex has none, and where PlexSync's own is withdrawn."""
+    if not base.get(Field.TITLE):
+        return not current.title
+    former = owned.former.get(Field.TITLE)
+    return former is None or not former.value
+
+
+def _cut_former(former: Former, text_bytes: int) -> Former:
+    """As long as this server takes it."""
+    return replace(former, value=cut_to_encoded(former.value, text_bytes)) if isinstance(former.value, str) else former
+
+
+def _owned_after(base: Values, decisions: Mapping[Field, _Decision]) -> dict[Field, Value]:
+    undecided = {name: value for name, value in base.items() if name not in decisions}
+    return undecided | {name: decision.base for name, decision in decisions.items() if decision.base is not None}
+
+
+def _former_values(current: PlexItem, pushed: Values, owned: Owned) -> dict[Field, Former]:
+    """Adds what stands in the fields that PlexSync owns from now on and did not own before.
+
+    It owns a value that was there already too: whatever Stash has later replaces it. What is known stays, since by now
+    the field may show PlexSync's own value.
+    """
+    shown = values_of(current)
+    before = {*owned.pushed, *(name for intent in owned.intents for name in intent)}
+    new = {name: Former(value=shown[name], is_locked=name.value in current.locked) for name in pushed.keys() - before}
+    return {**new, **owned.former}
+
+
+def _sent(in_plex: Values, changed: Values, pushed: Values) -> dict[Field, tuple[str, ...]]:
+    """What PlexSync adds and owns afterwards; a value that only returns is Plex's own."""
     added = {
-        name: _without(names_in(value), names_in(in_plex[name])) if name in LISTS else names_in(value)
+        name: without(names_in(value), names_in(in_plex[name])) if name in LISTS else names_in(value)
         for name, value in changed.items()
+        if name in pushed
     }
     return {name: values for name, values in added.items() if values}
 
@@ -161,12 +193,13 @@ def _resent(sent: Mapping[Field, tuple[str, ...]], base: Values) -> dict[Field, 
 def _intents(changed: Values, pushed: Values, moved: Mapping[Field, tuple[str, ...]]) -> tuple[Values, ...]:
     """The states that Plex may be found in: after the first step, where names are moved, and after all of it.
 
-    A name that a person removed from a list in Plex stays in the intent: PlexSync did not remove it.
+    A name that a person removed from a list in Plex stays in the intent: PlexSync did not remove it. Of a list that is
+    withdrawn, PlexSync owns nothing then.
     """
-    final = {name: pushed[name] for name in changed}
+    final = {name: pushed.get(name, () if name in LISTS else value) for name, value in changed.items()}
     if not moved:
         return (final,) if final else ()
-    between = {name: _without(names_in(final[name]), moved[name]) if name in moved else final[name] for name in final}
+    between = {name: without(names_in(final[name]), moved[name]) if name in moved else final[name] for name in final}
     return between, final
 
 
@@ -176,64 +209,51 @@ def _cut_values(values: Values, in_plex: Values, text_bytes: int) -> dict[Field,
     return {name: cut_to_encoded(value, text_bytes) for name, value in texts.items()}
 
 
-def resolve_intents(in_plex: Values, owned: Owned) -> dict[Field, Value]:
-    """What PlexSync owns in an item with the values `in_plex`: an intent that they do not show did not arrive."""
-    pushed, intents = clean_values(owned.pushed), [clean_values(intent) for intent in owned.intents]
-    bases: dict[Field, Value | None] = {}
-    for name in {*pushed, *(name for intent in intents for name in intent)}:
-        tried = tuple(intent[name] for intent in intents if name in intent)
-        resolved = _resolve_names if name in LISTS else _resolve_text
-        bases[name] = resolved(in_plex[name], pushed.get(name), tried)
-    return {name: value for name in Field if (value := bases.get(name)) is not None}
-
-
-def _resolve_text(in_plex: Value, pushed: Value | None, intents: tuple[Value, ...]) -> str | None:
-    """The newest owned value that Plex shows, exactly or except for white space; else the value last pushed."""
-    ours = [text_of(value) for value in (*reversed(intents), *(() if pushed is None else (pushed,)))]
-    exact = [value for value in ours if value == in_plex]
-    loose = [value for value in ours if loose_form(value) == loose_form(text_of(in_plex))]
-    return next(iter(exact + loose), None if pushed is None else text_of(pushed))
-
-
-def _resolve_names(in_plex: Value, pushed: Value | None, intents: tuple[Value, ...]) -> tuple[str, ...]:
-    """The names of any intent that Plex shows, and the names pushed.
-
-    A pushed name that Plex does not show is left out if an intent may have removed it. The names are in the order of
-    the newest intent, if it has arrived: that order need not be sent again.
-    """
-    shown = _keys(names_in(in_plex))
-    tried = [_keys(names_in(value)) for value in intents]
-    sure = [
-        name
-        for name in names_in(pushed or ())
-        if name_key(name) in shown or all(name_key(name) in keys for keys in tried)
-    ]
-    arrived = [name for value in intents for name in names_in(value) if name_key(name) in shown]
-    found = clean_names([*sure, *arrived])
-    newest = names_in(intents[-1]) if intents else ()
-    # Names that were not there before are proof; an order alone may have been sent or not.
-    has_arrived = _keys(newest) == _keys(found) and bool(_keys(newest) - _keys(names_in(pushed or ())))
-    return clean_names(newest) if has_arrived else found
-
-
 def _decide(
-    name: Field, current: PlexItem, shown: Values, in_stash: Values, base: Values, *, keep: bool
+    name: Field, current: PlexItem, shown: Values, in_stash: Values, base: Values, *, keep: bool, former: Former | None
 ) -> _Decision:
     """`shown`: the values in Plex, altered ones as they were sent. `keep`: keep a person's edits in Plex."""
-    in_plex = shown[name]
+    in_plex, is_locked = shown[name], name.value in current.locked
+    if former and name in base and not in_stash[name]:
+        return _withdraw(name, in_plex, base[name], former, keep=keep, is_locked=is_locked)
     if name in LISTS:
         linked = {name_key(role.name) for role in current.roles if role.tag_key}
-        fixed = frozenset(linked) if name is Field.ACTORS else None
-        return _decide_names(names_in(in_plex), names_in(in_stash[name]), base.get(name), keep=keep, fixed=fixed)
+        there_before = keys_of(names_in(former.value)) if former else frozenset[str]()
+        return _decide_names(
+            names_in(in_plex),
+            names_in(in_stash[name]),
+            base.get(name),
+            keep=keep,
+            there_before=there_before,
+            fixed=frozenset(linked) if name is Field.ACTORS else None,
+        )
     before = base.get(name)
     return _decide_text(
         text_of(in_plex),
         text_of(in_stash[name]),
         None if before is None else text_of(before),
         # Ratings have no lock, and only a person sets one.
-        is_manual=name.value in current.locked or name is Field.RATING,
+        is_manual=is_locked or name is Field.RATING,
         keep=keep,
     )
+
+
+def _withdraw(
+    name: Field, in_plex: Value, base: Value, former: Former, *, keep: bool, is_locked: bool
+) -> _Decision:
+    """Nothing is wanted in place of PlexSync's value: what stood there before returns, and is PlexSync's no more."""
+    if name in LISTS:
+        stays = without(names_in(in_plex), without(names_in(base), names_in(former.value)))
+        is_edited = keys_of(stays) != keys_of(names_in(former.value))
+        is_shown = len(stays) == len(names_in(in_plex))
+        lock = is_locked if is_edited else former.is_locked
+        return _Decision(new=None if is_shown else stays, base=None, is_locked=lock)
+    is_ours = loose_form(text_of(in_plex)) == loose_form(text_of(base))
+    has_returned = not is_ours and loose_form(text_of(in_plex)) == loose_form(text_of(former.value))
+    if keep and not is_ours and not has_returned:
+        return _Decision(new=None, base=base)
+    is_shown = has_returned or in_plex == former.value
+    return _Decision(new=None if is_shown else former.value, base=None, is_locked=former.is_locked)
 
 
 def _decide_text(in_plex: str, in_stash: str, base: str | None, *, is_manual: bool, keep: bool) -> _Decision:
@@ -260,12 +280,22 @@ def _is_shown(in_plex: str, in_stash: str, base: str | None) -> bool:
 
 
 def _decide_names(
-    in_plex: tuple[str, ...], in_stash: tuple[str, ...], base: Value | None, *, keep: bool, fixed: frozenset[str] | None
+    in_plex: tuple[str, ...],
+    in_stash: tuple[str, ...],
+    base: Value | None,
+    *,
+    keep: bool,
+    there_before: frozenset[str],
+    fixed: frozenset[str] | None,
 ) -> _Decision:
-    """`fixed`: for a list whose order matters, keys of names that are never moved; None where the order is Plex's."""
-    shown, wanted, ours = _keys(in_plex), _keys(in_stash), _keys(names_in(base or ()))
+    """`there_before`: keys of names that PlexSync did not put there, though it may own them since Stash has them too.
+
+    `fixed`: for a list whose order matters, keys of names that are never moved; None where the order is Plex's.
+    """
+    shown, wanted, owned = keys_of(in_plex), keys_of(in_stash), keys_of(names_in(base or ()))
+    ours = owned - there_before
     # Names that a person removed: those that PlexSync removed are no longer in the base.
-    removed = ours - shown if keep else frozenset[str]()
+    removed = owned - shown if keep else frozenset[str]()
     added = [name for name in in_stash if name_key(name) not in shown | removed]
     stays = [name for name in in_plex if name_key(name) in wanted or name_key(name) not in ours]
     moved: tuple[str, ...] = ()
@@ -274,10 +304,10 @@ def _decide_names(
     if fixed is not None and not was_sent:
         spelled = {name_key(name): name for name in stays if name_key(name) in ours - fixed}
         moved = _names_to_move(spelled, added, in_stash)
-    rest = _without(stays, moved)
-    last = [name for name in in_stash if name_key(name) in _keys((*added, *moved))]
+    rest = without(stays, moved)
+    last = [name for name in in_stash if name_key(name) in keys_of((*added, *moved))]
     target = (*rest, *last)
-    is_shown = not moved and _keys(target) == shown
+    is_shown = not moved and keys_of(target) == shown
     return _Decision(
         new=None if is_shown else target, base=in_stash if in_stash or base is not None else None, moved=moved
     )
@@ -295,73 +325,14 @@ def _names_to_move(spelled: Mapping[str, str], added: Sequence[str], in_stash: S
     return tuple(spelled[key] for key in wanted[in_place:] if key in spelled)
 
 
-def _without(names: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
-    keys = _keys(others)
-    return tuple(name for name in names if name_key(name) not in keys)
-
-
 def _in_order(names: Iterable[str]) -> list[str]:
     return [name_key(name) for name in names]
 
 
 def _steps(
-    item: PlexItem, in_plex: Values, changed: Values, moved: Mapping[Field, tuple[str, ...]], wanted: Wanted
+    item: PlexItem, in_plex: Values, decisions: Mapping[Field, _Decision], wanted: Wanted
 ) -> tuple[tuple[Change, ...], ...]:
-    """First everything set or removed, and new names; then moved names, with the new names of the same list.
-
-    A removed name that Plex shows in another form is removed in both: it is not known which of the two Plex has stored.
-    """
-    first: list[Change] = []
-    second: list[Change] = []
-    as_shown = values_of(item)
-    for name, value in changed.items():
-        if name is Field.RATING:
-            continue
-        if name not in LISTS:
-            first.append(SetText(field=name, value=text_of(value)))
-            continue
-        before, after = names_in(in_plex[name]), names_in(value)
-        removed = (*_without(before, after), *moved.get(name, ()))
-        forms = [form for form, each in zip(names_in(as_shown[name]), before, strict=False) if each in removed]
-        first += [RemoveName(field=name, name=each) for each in dict.fromkeys((*removed, *forms))]
-        added = [each for each in after if name_key(each) not in _keys(_without(before, moved.get(name, ())))]
-        (second if name in moved else first).extend(_additions(name, added, item.roles, wanted.pictures))
-    first += _pictures_alone(item, changed.get(Field.ACTORS), moved.get(Field.ACTORS, ()), wanted)
-    return tuple(tuple(step) for step in (first, second) if step)
-
-
-def _additions(
-    name: Field, names: Sequence[str], roles: Sequence[Role], pictures: Mapping[str, str]
-) -> list[AddName]:
-    """Actors are added with the part they played, and with a picture if the person has none of their own."""
-    if name is not Field.ACTORS:
-        return [AddName(field=name, name=each) for each in names]
-    played = {name_key(role.name): role for role in roles}
-    by_key = {name_key(clean_line(each, NAME_BYTES)): address for each, address in pictures.items()}
-    added = []
-    for each in names:
-        role, thumb = played.get(name_key(each)), by_key.get(name_key(each), "")
-        if role and role.thumb:  # it belongs to the person, and is lost only if Plex has no more than its address
-            thumb = role.thumb if role.thumb.startswith("http") else ""
-        added.append(AddName(field=name, name=each, text=role.text if role else "", thumb=thumb))
-    return added
-
-
-def _pictures_alone(
-    item: PlexItem, changed: Value | None, moved: tuple[str, ...], wanted: Wanted
-) -> list[AddName]:
-    """Stash's actors who keep their place in the list but have no picture are added again, with one."""
-    if Field.ACTORS not in wanted.values:
-        return []
-    pictured = _keys(clean_line(name, NAME_BYTES) for name in wanted.pictures)
-    staying = _keys(_without(item.actors if changed is None else names_in(changed), moved))
-    lacking = [
-        role.name
-        for role in item.roles
-        if not role.thumb and not role.tag_key and name_key(role.name) in pictured & staying
-    ]
-    return _additions(Field.ACTORS, lacking, item.roles, wanted.pictures)
-
-
-def _keys(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(name_key(name) for name in names)
+    actors = decisions.get(Field.ACTORS)
+    alone = pictures_alone(item, actors.new, actors.moved, wanted.pictures) if actors else []
+    first, *others = steps_of(item, in_plex, decisions, wanted.pictures) or ((),)
+    return tuple(step for step in ((*first, *alone), *others) if step)

@@ -32,6 +32,17 @@ class Cover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormerPicture:
+    """What an item showed before PlexSync first chose its picture, and whether the field was locked.
+
+    `key`: of the picture; "" if nobody had chosen one, so that Plex did.
+    """
+
+    key: str
+    is_locked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """What PlexSync did to an item's picture of one kind. Pictures are named by their digests, as in `Cover`.
 
@@ -39,6 +50,7 @@ class Upload:
     picture that it did not send because a person had chosen another one. `refused`: the picture that a proxy found too
     large, and the proxy's address. `ours`: the keys of the pictures that Plex may show because PlexSync sent them.
     `keys_before`: the keys in Plex before an upload by an older version, which did not know its key; None: no such.
+    `former`: None if it is not known, since an older version sent the first picture.
     """
 
     shown: str = ""
@@ -46,6 +58,12 @@ class Upload:
     refused: str = ""
     ours: tuple[str, ...] = ()
     keys_before: tuple[str, ...] | None = None
+    former: FormerPicture | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether PlexSync has not chosen a picture for this item yet."""
+        return not (self.shown or self.ours or self.keys_before is not None)
 
     def needs_update(self, digest: str, *, keep_plex_edits: bool) -> bool:
         """Whether Plex still has to be made to show this picture. `keep_plex_edits`: a person's choice stays."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from push.cover import Cover, Upload
+from push.cover import Cover, FormerPicture, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,7 +55,7 @@ class PictureStore:
             )
 
     def forget_items(self, rating_keys: Iterable[int]) -> None:
-        """Delete the uploads of items that are gone from Plex or no longer hold the scene."""
+        """Delete the uploads of items that are gone from Plex."""
         keys = [(self._server, key) for key in rating_keys]
         if keys:
             with self._ledger.transaction() as database:
@@ -91,6 +91,7 @@ def upload_to_text(upload: Upload) -> str:
         "refused": upload.refused,
         "ours": upload.ours,
         "keys_before": upload.keys_before,
+        "former": [upload.former.key, upload.former.is_locked] if upload.former else None,
     })
 
 
@@ -99,13 +100,14 @@ def upload_from(text: str) -> Upload:
     data = json.loads(text)
     if "ours" not in data:
         return _from_old_form(data)
-    before = data["keys_before"]
+    before, former = data["keys_before"], data.get("former")
     return Upload(
         shown=data["shown"],
         withheld=data["withheld"],
         refused=data["refused"],
         ours=tuple(data["ours"]),
         keys_before=None if before is None else tuple(before),
+        former=FormerPicture(key=former[0], is_locked=former[1]) if former else None,
     )
 
 

@@ -15,6 +15,7 @@ from plex.errors import PlexError, Rejected
 from plex.model import PICTURE_FIELDS, Pictures, upload_key
 from push.cover import (
     Cover,
+    FormerPicture,
     Upload,
     digest_of,
     is_manual_choice,
@@ -169,13 +170,15 @@ class PicturePusher:
             if is_locked:
                 self._store.store_upload(rating_key, kind, replace(upload, withheld=digest))
                 return False
+        if upload.is_first and is_locked is not None:
+            upload = replace(upload, former=FormerPicture(key=current.selected, is_locked=is_locked))
         is_shown = current.selected == key
         if not is_shown:
             self._store.store_upload(rating_key, kind, upload.sending(key))
             self._choose(rating_key, kind, key, current, content)
         if is_locked is False or (is_locked is None and not upload.has_seen_lock):
             self._locks.add(rating_key, kind)  # before the picture counts as shown, lest a kill in between lose it
-        self._store.store_upload(rating_key, kind, Upload(shown=digest, ours=(key,)))
+        self._store.store_upload(rating_key, kind, Upload(shown=digest, ours=(key,), former=upload.former))
         return not is_shown
 
     def _read_lock(self, rating_key: int, kind: PictureKind) -> bool:

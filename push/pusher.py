@@ -212,13 +212,13 @@ class Pusher:
         owned = record.owned if record else Owned(pushed={})
         edit = plan(item, wanted, owned, keep_plex_edits=self.settings.keep_plex_edits, altered=altered)
         if edit.intents:
-            self._items.record_intent(scene.id, key, owned, edit.intents)
+            self._items.record_intent(scene.id, key, owned, edit.intents, edit.former)
         if edit.rating is not None:
             self.plex.rate(key, edit.rating)
         for step in edit.steps:
             self.plex.edit(item, step, line_bytes=line_bytes)
         if edit.sends or edit.pushed != owned.pushed or owned.intents:
-            self._items.store_pushed(scene.id, key, edit.pushed, now=self._clock.now())
+            self._items.store_pushed(scene.id, key, edit.pushed, former=edit.former, now=self._clock.now())
         self.altered_values.update(scene, key, edit, altered)
         return edit.sends
 
@@ -265,7 +265,7 @@ class Pusher:
             gone = lost - self.plex.read_items(sorted(lost)).keys()
             self._items.release(target.scene.id, lost - gone)
             self._items.delete(gone)
-            self._picture_store.forget_items(lost)
+            self._picture_store.forget_items(gone)
 
     def _note_missing(self, job: Job, target: Target, error: NotInPlex) -> None:
         await_files = self.finder.await_exactly if error.near_misses else self.finder.await_files

@@ -1,30 +1,40 @@
-"""What PlexSync put into which Plex item. It belongs to the item, whatever scene of Stash the item shows.
+"""What PlexSync put into which Plex item, and what stood there before.
 
-An entry outlives its scene: whoever gets the item next may change and remove what PlexSync put there. It ends with the
-item. Methods raise LocalStorage.
+Both belong to the item, whatever scene of Stash it shows. An entry outlives its scene: whoever gets the item next may
+change and remove what PlexSync put there. It ends with the item. Methods raise LocalStorage.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from plex.fields import Field
-from plex.plan import Owned
+from plex.plan import Former, Owned
 from store.ledger import void_fingerprints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from plex.fields import Value, Values
+    from plex.plan import FormerValues
     from store.ledger import Ledger
 
-_ITEM = "SELECT pushed, intents, scene_id FROM owned WHERE server = ? AND rating_key = ?"
+# For `owned_from`, after the scene's id.
+OWNED = """
+SELECT scene_id, pushed, intents, coalesce(fields, '{}') FROM owned LEFT JOIN former USING (server, rating_key)
+"""
+_ITEM = f"{OWNED} WHERE server = ? AND rating_key = ?"
 _UPSERT = """
 INSERT INTO owned (server, rating_key, scene_id, pushed, intents, pushed_at) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (server, rating_key) DO UPDATE SET scene_id = excluded.scene_id, pushed = excluded.pushed,
     intents = excluded.intents, pushed_at = max(pushed_at, excluded.pushed_at)
+"""
+# Written with the first push of a field and with its withdrawal, not with the pushes between.
+_FORMER = """
+INSERT INTO former (server, rating_key, fields) VALUES (?, ?, ?)
+ON CONFLICT (server, rating_key) DO UPDATE SET fields = excluded.fields WHERE fields <> excluded.fields
 """
 
 
@@ -47,7 +57,7 @@ class ItemStore:
         """Return what is known about the item; None if PlexSync never wrote to it."""
         with self._ledger.reading() as database:
             row = database.execute(_ITEM, (self._server, rating_key)).fetchone()
-        return ItemRecord(owned=owned_from(row[0], row[1]), scene_id=row[2]) if row else None
+        return ItemRecord(owned=owned_from(*row[1:]), scene_id=row[0]) if row else None
 
     def keys_of(self, scene_id: int) -> tuple[int, ...]:
         """Return the items that the scene has."""
@@ -58,19 +68,25 @@ class ItemStore:
             ).fetchall()
         return tuple(key for (key,) in rows)
 
-    def record_intent(self, scene_id: int, rating_key: int, owned: Owned, new: Iterable[Values]) -> None:
+    def record_intent(
+        self, scene_id: int, rating_key: int, owned: Owned, new: Iterable[Values], former: FormerValues | None = None
+    ) -> None:
         """Store what is about to be sent, one state after the other, keeping the open intents of earlier attempts.
 
-        From now on it is not known what Plex shows of the scene: its fingerprint is void until it is judged again.
+        `former`: see Plan. From now on it is not known what Plex shows of the scene: its fingerprint is void until it
+        is judged again.
         """
         unknown = [intent for intent in new if intent not in owned.intents]
         if unknown:
-            intents = (*owned.intents, *unknown)
-            self._store(scene_id, rating_key, Owned(pushed=owned.pushed, intents=intents), at=0.0, voids=(scene_id,))
+            sent = replace(owned, intents=(*owned.intents, *unknown), former=former or {})
+            self._store(scene_id, rating_key, sent, at=0.0, voids=(scene_id,))
 
-    def store_pushed(self, scene_id: int, rating_key: int, pushed: Values, *, now: float) -> None:
-        """Store which of the item's values are PlexSync's from now on, and close all intents."""
-        self._store(scene_id, rating_key, Owned(pushed=pushed), at=now)
+    def store_pushed(
+        self, scene_id: int, rating_key: int, pushed: Values, *, former: FormerValues | None = None, now: float
+    ) -> None:
+        """Store which of the item's values are PlexSync's from now on, and close all intents. `former`: see Plan."""
+        kept = {name: each for name, each in (former or {}).items() if name in pushed}
+        self._store(scene_id, rating_key, Owned(pushed=pushed, former=kept), at=now)
 
     def hand_over(self, rating_key: int, record: ItemRecord, scene_id: int) -> None:
         """Give the item to this scene. What Plex shows is its alone: the fingerprint of the scene before is void."""
@@ -97,16 +113,19 @@ class ItemStore:
     ) -> None:
         pushed = json.dumps(_to_jsonable(owned.pushed))
         intents = json.dumps([_to_jsonable(values) for values in owned.intents])
+        former = json.dumps({name.value: [each.value, each.is_locked] for name, each in owned.former.items()})
         with self._ledger.transaction() as database:
             database.execute(_UPSERT, (self._server, rating_key, scene_id, pushed, intents, at))
+            database.execute(_FORMER, (self._server, rating_key, former))
             void_fingerprints(database, voids)
 
 
-def owned_from(pushed: str, intents: str) -> Owned:
-    """Parse the columns `pushed` and `intents` of the table `owned`."""
+def owned_from(pushed: str, intents: str, former: str) -> Owned:
+    """Parse the columns that OWNED selects."""
     return Owned(
         pushed=_from_jsonable(json.loads(pushed)),
         intents=tuple(_from_jsonable(values) for values in json.loads(intents)),
+        former=_former_from(json.loads(former)),
     )
 
 
@@ -114,10 +133,15 @@ def _to_jsonable(values: Values) -> dict[str, str | list[str]]:
     return {field.value: value if isinstance(value, str) else list(value) for field, value in values.items()}
 
 
-def _from_jsonable(values: dict[str, str | list[str]]) -> dict[Field, Value]:
+def _from_jsonable(values: Mapping[str, str | list[str]]) -> dict[Field, Value]:
     known = {field.value: field for field in Field}
     return {
         known[name]: value if isinstance(value, str) else tuple(value)
         for name, value in values.items()
         if name in known
     }
+
+
+def _former_from(data: Mapping[str, tuple[str | list[str], bool]]) -> dict[Field, Former]:
+    values = _from_jsonable({name: value for name, (value, _) in data.items()})
+    return {name: Former(value=value, is_locked=data[name.value][1]) for name, value in values.items()}

@@ -97,7 +97,7 @@ class Ledger:
         """
         with self.transaction() as database:
             known = {name for (name,) in database.execute("SELECT name FROM server").fetchall()}
-            for table in ("scene", "owned", "upload"):
+            for table in ("scene", "owned", "former", "upload"):
                 query = f"UPDATE OR IGNORE {table} SET server = ? WHERE server = ''"  # noqa: S608 - our own names
                 database.execute(query, (server,))
             database.execute(

@@ -18,7 +18,7 @@ from local.data_directory import LEDGER, PLEX_INDEX, QUEUE
 from store import statistics
 from store.altered import alterations_from
 from store.dead_letters import COLUMNS, OPEN, DeadLetter, letters_of
-from store.items import ItemRecord, owned_from
+from store.items import OWNED, ItemRecord, owned_from
 from store.job import LONGEST_WAIT_S
 
 if TYPE_CHECKING:
@@ -64,10 +64,9 @@ SELECT scene_id, fingerprint FROM scene WHERE scene_id IN (SELECT value FROM jso
     AND server = COALESCE((SELECT name FROM server ORDER BY used_at DESC LIMIT 1), '')
 """
 _PUSHED = "SELECT DISTINCT scene_id FROM owned WHERE scene_id IN (SELECT value FROM json_each(?))"
-_ITEM = """
-SELECT pushed, intents, scene_id FROM owned
-WHERE rating_key = ? AND server = COALESCE((SELECT name FROM server ORDER BY used_at DESC LIMIT 1), '')
-"""
+_ITEM = f"""
+{OWNED} WHERE rating_key = ? AND server = COALESCE((SELECT name FROM server ORDER BY used_at DESC LIMIT 1), '')
+"""  # noqa: S608 - our own names
 _ALTERED = """
 SELECT field, forms FROM altered
 WHERE rating_key = ? AND server = COALESCE((SELECT name FROM server ORDER BY used_at DESC LIMIT 1), '')
@@ -181,7 +180,7 @@ class Overview:
     def item(self, rating_key: int) -> ItemRecord | None:
         """Return what PlexSync put into the item; None if it never wrote to it."""
         rows = self._rows(LEDGER, _ITEM, (rating_key,))
-        return ItemRecord(owned=owned_from(rows[0][0], rows[0][1]), scene_id=rows[0][2]) if rows else None
+        return ItemRecord(owned=owned_from(*rows[0][1:]), scene_id=rows[0][0]) if rows else None
 
     def altered(self, rating_key: int) -> Alterations:
         """What Plex shows otherwise than it was sent to this item."""

@@ -37,6 +37,13 @@ CREATE TABLE IF NOT EXISTS altered (  -- what Plex shows otherwise than it was s
 ) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS altered_goes_with_item AFTER DELETE ON owned
 BEGIN DELETE FROM altered WHERE server = OLD.server AND rating_key = OLD.rating_key; END;
+CREATE TABLE IF NOT EXISTS former (  -- what stood in an item before PlexSync first wrote to it
+    server TEXT NOT NULL, rating_key INTEGER NOT NULL,
+    fields TEXT NOT NULL,          -- JSON, field -> [value, is_locked]
+    PRIMARY KEY (server, rating_key)
+);  -- not WITHOUT ROWID, where each row of more than a kilobyte takes a page of its own
+CREATE TRIGGER IF NOT EXISTS former_goes_with_item AFTER DELETE ON owned
+BEGIN DELETE FROM former WHERE server = OLD.server AND rating_key = OLD.rating_key; END;
 CREATE TABLE IF NOT EXISTS entity (
     kind TEXT NOT NULL, entity_id INTEGER NOT NULL, scene_id INTEGER NOT NULL,
     PRIMARY KEY (kind, entity_id, scene_id)

@@ -83,17 +83,19 @@ def after_put(
     values: dict[str, Any] = {}
     added: dict[str, list[str]] = {}
     gone: dict[str, list[str]] = {}
-    locked = set(item.locked)
+    locks: dict[str, bool] = {}
     for key, value in parameters:
         name = key.split(".")[0].split("[")[0]
         if key.endswith(".locked"):
-            locked.add(name)
+            locks[name] = value == "1"
         elif key.endswith(".value"):
             values[NAMES[name]] = " ".join(value.split()) if loses_line_ends else value
         elif key.endswith(".tag.tag-"):
             gone[name] = [unquote(part) for part in value.split(",")]
         elif key.endswith(".tag.tag"):
             added.setdefault(name, []).append(value)
+    if "collection" in added.keys() | gone.keys():
+        locks["collection"] = True  # by Plex itself
     for name in added.keys() | gone.keys():
         here = getattr(item, NAMES[name])
         values[NAMES[name]] = with_tags(here, added.get(name, []), gone.get(name, []), adds_first=adds_first)
@@ -101,4 +103,5 @@ def after_put(
         roles = {folded(role.name): role for role in item.roles}
         new = Role(name="", text="", thumb="")
         values["roles"] = tuple(replace(roles.get(folded(name), new), name=name) for name in values["actors"])
+    locked = {name for name in {*item.locked, *locks} if locks.get(name, True)}
     return replace(item, **values, locked=frozenset(locked))

@@ -10,6 +10,7 @@ import pytest
 from plex.model import Pictures, upload_key
 from push.cover import (
     MAX_BYTES,
+    FormerPicture,
     Upload,
     digest_of,
     is_manual_choice,
@@ -83,8 +84,19 @@ def test_a_kept_choice_is_checked_again_only_for_another_cover() -> None:
 
 
 def test_what_is_stored_is_read_back() -> None:
-    for upload in (Upload(), Upload(shown="a", withheld="b", refused="c d", ours=(RED, BLUE), keys_before=(MANUAL,))):
+    full = Upload(shown="a", withheld="b", refused="c d", ours=(RED, BLUE), keys_before=(MANUAL,))
+    for upload in (Upload(), full, Upload(former=FormerPicture(key=MANUAL, is_locked=True))):
         assert upload_from(upload_to_text(upload)) == upload
+
+
+@pytest.mark.parametrize("text", ['{"shown": "", "withheld": "", "refused": "", "ours": [], "keys_before": null}'])
+def test_a_picture_of_a_version_that_stored_no_former_one_has_none(text: str) -> None:
+    assert upload_from(text) == Upload()
+
+
+def test_only_a_picture_that_plexsync_has_not_chosen_yet_is_the_first() -> None:
+    assert Upload(withheld="red", refused="red here").is_first
+    assert not any(each.is_first for each in (Upload(shown="red"), Upload(ours=(RED,)), Upload(keys_before=())))
 
 
 # What older versions stored
