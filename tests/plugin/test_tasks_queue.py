@@ -139,6 +139,7 @@ def test_a_killed_sync_resumes_where_it_was(world: PluginWorld) -> None:
 def test_process_queue_replaces_a_worker_that_dies(world: PluginWorld) -> None:
     scenes = paused_with_edits(world, 12)
     world.plex.latency_s = 0.05
+    world.kill_worker()  # it would push the first scene before the task counts them
     world.configure()
     task = start_task(world, "process_queue")
     for _ in range(3):
@@ -146,7 +147,7 @@ def test_process_queue_replaces_a_worker_that_dies(world: PluginWorld) -> None:
         world.kill_worker()
     out, _ = task.communicate(timeout=120)
     output = json.loads(out)["output"]
-    assert output["pushed"] + output["unchanged"] == 12
+    assert output["pushed"] + output["unchanged"] == 12, output
     assert world.has_titles(dict.fromkeys(scenes, "edited"))
 
 
