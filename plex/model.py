@@ -95,13 +95,14 @@ class PlexItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
-    """Keys of an item's pictures of one kind: the uploaded ones, and the selected one ("" if none is).
+    """Keys of an item's pictures of one kind: the uploaded ones, the others, and the selected one ("" if none is).
 
-    The key of an upload is made from its bytes (see `upload_key`). The selected one may come from the metadata agent.
+    The key of an upload is made from its bytes (see `upload_key`). The others come from the metadata agent or the file.
     """
 
     uploads: tuple[str, ...]
     selected: str
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +175,7 @@ def parse_pictures(container: Element) -> Pictures:
     return Pictures(
         uploads=tuple(key for key in keys if key.startswith(_UPLOAD)),
         selected=next((photo.get("ratingKey", "") for photo in photos if photo.get("selected") == "1"), ""),
+        others=tuple(key for key in keys if key and not key.startswith(_UPLOAD)),
     )
 
 

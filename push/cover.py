@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from stash.client import Picture
 
 MAX_BYTES = 10_480_000  # Plex answers a larger upload with 500
+# How many of an item's earlier covers are remembered.
+MOST_EARLIER = 100
 _PLACEHOLDER_TYPE = "image/svg+xml"  # Stash's covers are never vector graphics, its placeholder is one
 # The first bytes of the formats that Plex shows.
 _MAGIC_BYTES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM")
@@ -50,7 +52,8 @@ class Upload:
     picture that it did not send because a person had chosen another one. `refused`: the picture that a proxy found too
     large, and the proxy's address. `ours`: the keys of the pictures that Plex may show because PlexSync sent them.
     `keys_before`: the keys in Plex before an upload by an older version, which did not know its key; None: no such.
-    `former`: None if it is not known, since an older version sent the first picture.
+    `former`: None if it is not known, since an older version sent the first picture. `earlier`: the keys of pictures
+    that PlexSync made Plex show before, which Plex keeps.
     """
 
     shown: str = ""
@@ -59,6 +62,7 @@ class Upload:
     ours: tuple[str, ...] = ()
     keys_before: tuple[str, ...] | None = None
     former: FormerPicture | None = None
+    earlier: tuple[str, ...] = ()
 
     @property
     def is_first(self) -> bool:
@@ -82,6 +86,11 @@ class Upload:
         return replace(
             self, shown=names.get(self.shown, self.shown), withheld=names.get(self.withheld, self.withheld)
         )
+
+    def showing(self, digest: str, key: str) -> Upload:
+        """The state once Plex shows this picture."""
+        earlier = [each for each in dict.fromkeys((*self.earlier, *self.ours)) if each != key]
+        return Upload(shown=digest, ours=(key,), former=self.former, earlier=tuple(earlier[-MOST_EARLIER:]))
 
     def sending(self, key: str) -> Upload:
         """The state before Plex is asked to show the picture with this key."""

@@ -16,7 +16,7 @@ from push.picture_store import PictureStore
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from local.clock import Clock
     from plex.client import PlexClient
@@ -64,6 +64,11 @@ class PictureLocks:
         """Note that a picture was sent, and that its lock is unknown or missing."""
         self._store.add_unchecked_lock(rating_key, kind)
         self._remember(rating_key, kind)
+
+    def forget(self, rating_keys: Iterable[int]) -> None:
+        """Check these items no more; the ledger's table has lost them already."""
+        for rating_key in rating_keys:
+            self._unchecked.pop(rating_key, None)
 
     def set_missing(self, plex: PlexClient) -> Rejected | None:
         """Check the locks of one batch of items, and set those that are missing.

@@ -92,6 +92,7 @@ def upload_to_text(upload: Upload) -> str:
         "ours": upload.ours,
         "keys_before": upload.keys_before,
         "former": [upload.former.key, upload.former.is_locked] if upload.former else None,
+        "earlier": upload.earlier,
     })
 
 
@@ -108,6 +109,7 @@ def upload_from(text: str) -> Upload:
         ours=tuple(data["ours"]),
         keys_before=None if before is None else tuple(before),
         former=FormerPicture(key=former[0], is_locked=former[1]) if former else None,
+        earlier=tuple(data.get("earlier", ())),
     )
 
 

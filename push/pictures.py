@@ -16,7 +16,6 @@ from plex.model import PICTURE_FIELDS, Pictures, upload_key
 from push.cover import (
     Cover,
     FormerPicture,
-    Upload,
     digest_of,
     is_manual_choice,
     old_digest_of,
@@ -178,7 +177,7 @@ class PicturePusher:
             self._choose(rating_key, kind, key, current, content)
         if is_locked is False or (is_locked is None and not upload.has_seen_lock):
             self._locks.add(rating_key, kind)  # before the picture counts as shown, lest a kill in between lose it
-        self._store.store_upload(rating_key, kind, Upload(shown=digest, ours=(key,), former=upload.former))
+        self._store.store_upload(rating_key, kind, upload.showing(digest, key))
         return not is_shown
 
     def _read_lock(self, rating_key: int, kind: PictureKind) -> bool:

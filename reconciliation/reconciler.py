@@ -17,8 +17,9 @@ from reconciliation.errors import RunRefused
 from reconciliation.gap_closer import GapCloser
 from reconciliation.run import Run, RunContext, with_duration
 from reconciliation.schedule import MAX_STEP_RETRIES, STEP_RETRY_S, delays, next_run_at, parse_scope_argument
-from reconciliation.state import COMMAND, RunProgress, RunRequest, interruption_message, result_path, state_file
+from reconciliation.state import COMMAND, RunProgress, RunRequest, interruption_message, state_file
 from stash.errors import StashRefused, StashUnavailable
+from store.requests import result_path
 from worker.commands import CommandRefused
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from local.data_directory import RECONCILIATION_STATE
 from local.words import counted, sentence
-from store.requests import answer_path
 from store.state_file import StateFile
 
 if TYPE_CHECKING:
@@ -172,11 +171,6 @@ class ReconciliationState:
 def state_file(directory: str, *, clock: Clock, log: logging.Logger) -> StateFile[ReconciliationState]:
     """The state file in a data directory; it need not exist yet."""
     return StateFile(os.path.join(directory, RECONCILIATION_STATE), ReconciliationState(), clock=clock, log=log)
-
-
-def result_path(directory: str, run_id: str) -> str:
-    """The file that holds the run's answer once the run has ended."""
-    return answer_path(directory, f"{run_id}-result")
 
 
 def interruption_message(request: RunRequest, why: str, *, checked: int, total: int) -> str:

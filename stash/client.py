@@ -48,6 +48,7 @@ CONFIGURATION = f"""{{
   configuration {{ general {{ apiKey username }} plugins(include: ["{PLUGIN_ID}"]) }}
   plugins {{ id enabled }}
 }}"""
+CONFIGURE = "mutation($id: ID!, $input: Map!) { configurePlugin(plugin_id: $id, input: $input) }"
 ALL_IDS = """query($filter: SceneFilterType!, $per_page: Int!) {
   findScenes(scene_filter: $filter, filter: {per_page: $per_page, sort: "id", direction: ASC}) { count scenes { id } }
 }"""
@@ -158,6 +159,11 @@ class StashClient:
             needs_login=bool(api_key or general.get("username")),
             is_enabled=_is_enabled(data.get("plugins")),
         )
+
+    def switch_pause_on(self) -> None:
+        """Switch *Pause* on, as on the settings page. The other settings stay: Stash takes all of them at once."""
+        settings = self.fetch_configuration().plugin
+        self._ask(CONFIGURE, {"id": PLUGIN_ID, "input": {**settings, "paused": True}})
 
     def read_scenes(self, ids: Sequence[int], namesakes: Namesakes | None = None) -> dict[int, Scene]:
         """These scenes by id, from one query; deleted ones are absent.

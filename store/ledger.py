@@ -51,7 +51,7 @@ class Ledger:
 
     def __init__(self, directory: str, *, on_damage: Callable[[], object] = lambda: None) -> None:
         # A power cut may lose the last seconds. Catch-up then finds these scenes unjudged, and a push that finds all
-        # of its values in Plex records them as PlexSync's again.
+        # of its values in Plex records them as PlexSync's again, and as what stood there before if it was the first.
         self._file = Database(os.path.join(directory, data_directory.LEDGER), create_tables, on_damage=on_damage)
 
     def close(self) -> None:

@@ -20,11 +20,13 @@ from store.altered import alterations_from
 from store.dead_letters import COLUMNS, OPEN, DeadLetter, letters_of
 from store.items import OWNED, ItemRecord, owned_from
 from store.job import LONGEST_WAIT_S
+from store.undo import ENTRIES, RUN, entry_from, run_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from plex.altered import Alterations
+    from store.undo import UndoneItem, UndoRun
 
 # When a job is due: never later than its wait was long, since the clock may have been set back (see `Job.wait_s`).
 _DUE_AT = """
@@ -181,6 +183,19 @@ class Overview:
         """Return what PlexSync put into the item; None if it never wrote to it."""
         rows = self._rows(LEDGER, _ITEM, (rating_key,))
         return ItemRecord(owned=owned_from(*rows[0][1:]), scene_id=rows[0][0]) if rows else None
+
+    def undo(self) -> UndoRun | None:
+        """Return the undo under way."""
+        rows = self._rows(LEDGER, RUN)
+        return run_from(rows[0]) if rows else None
+
+    def count_undone(self) -> int:
+        """How many items that undo is done with."""
+        return sum(count for (count,) in self._rows(LEDGER, "SELECT COUNT(*) FROM undone"))
+
+    def undone(self) -> Sequence[UndoneItem]:
+        """What it did with them."""
+        return [entry_from(text) for (text,) in self._rows(LEDGER, ENTRIES)]
 
     def altered(self, rating_key: int) -> Alterations:
         """What Plex shows otherwise than it was sent to this item."""

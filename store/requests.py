@@ -39,6 +39,11 @@ def answer_path(directory: str, command_id: str) -> str:
     return os.path.join(directory, data_directory.ANSWERS, f"{command_id}.json")
 
 
+def result_path(directory: str, run_id: str) -> str:
+    """Path of the file in which the worker leaves the result of a long run, once it has ended."""
+    return answer_path(directory, f"{run_id}-result")
+
+
 def command_content(command_id: str, what: str, arguments: Mapping[str, object], asked_at: float) -> bytes:
     """Content of a command's file. `asked_at`: epoch seconds by the task's clock."""
     return json.dumps({"id": command_id, "what": what, "arguments": dict(arguments), "asked_at": asked_at}).encode()

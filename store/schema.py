@@ -92,6 +92,14 @@ CREATE TABLE IF NOT EXISTS unchecked_lock (  -- pictures whose lock was not chec
     server TEXT NOT NULL, rating_key INTEGER NOT NULL, kind TEXT NOT NULL,
     PRIMARY KEY (server, rating_key, kind)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS undo (  -- one row: the undo or preview under way
+    id TEXT NOT NULL, is_preview INTEGER NOT NULL,
+    total INTEGER NOT NULL         -- items at its begin
+);
+CREATE TABLE IF NOT EXISTS undone (  -- what it did or would do, by item
+    rating_key INTEGER PRIMARY KEY,
+    entry TEXT NOT NULL            -- JSON of an UndoneItem
+);
 CREATE TABLE IF NOT EXISTS ways (text TEXT NOT NULL);  -- one row: configuration of the last file lookup, JSON
 CREATE TABLE IF NOT EXISTS picture_address (  -- one row: the last trial of stash_url_for_plex
     url TEXT NOT NULL,

@@ -296,6 +296,36 @@ class ReconciliationPreviewAnswer(ReconciliationAnswer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UndoEntry:
+    """One item of Plex, with its title before. Fields by Plex's names; `fields`: the value before and after."""
+
+    scene_id: int | None
+    rating_key: int
+    title: str
+    fields: Mapping[str, tuple[FieldValue, FieldValue]]
+    unlocked: tuple[str, ...]
+    kept: Mapping[str, FieldValue]
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoAnswer(TaskAnswer):
+    """`undo_all`. `items` includes those for which there was nothing to do; `fields`, `unlocked`, `kept`: fields."""
+
+    preview: bool
+    finished: bool
+    items: int
+    fields: int
+    unlocked: int
+    kept: int
+    gone: int
+    failed: int
+    changes: tuple[UndoEntry, ...]
+    stopped_by: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClearAnswer(TaskAnswer):
     """`clear_queue`, `clear_dlq`. `backup` is the path of the file; None when there was nothing to set aside."""
 

@@ -5,7 +5,7 @@ Each function raises TaskError, which names the argument, its value and what is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from local import inbox
 from reconciliation.schedule import parse_scope_argument
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DEFAULT_ERROR_TYPES = ("PlexServerDown",)
 DEFAULT_DAYS = 30.0
 _SHOWN = 60
+_YES_OR_NO: Final[Mapping[str, bool]] = {"": False, "false": False, "true": True}
 
 
 def scene_id_of(arguments: Mapping[str, object]) -> int:
@@ -80,6 +81,15 @@ def scope_of(arguments: Mapping[str, object], default: str) -> str:
         return parse_scope_argument(arguments.get("scope"), default)
     except ValueError as error:
         raise TaskError(str(error)) from error
+
+
+def preview_of(arguments: Mapping[str, object]) -> bool:
+    """`preview`: true or false, also as text. Anything else is an error: it must not become the real thing."""
+    value = arguments.get("preview")
+    text = "" if value is None else str(value).strip().casefold()
+    if text not in _YES_OR_NO:
+        raise TaskError(f"preview is {_show(value)}; allowed is true or false.")
+    return _YES_OR_NO[text]
 
 
 def library_of(arguments: Mapping[str, object]) -> str:

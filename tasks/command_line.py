@@ -46,6 +46,7 @@ def run_worker(directory: str, script: str) -> None:
     try:
         # These import packages that may have been installed just now.
         from reconciliation.reconciler import Reconciler  # noqa: PLC0415
+        from undo.undoing import Undoing  # noqa: PLC0415
         from worker.serve import serve  # noqa: PLC0415
     except Exception as error:  # noqa: BLE001 - whatever a damaged package raises
         _leave_note(
@@ -54,7 +55,13 @@ def run_worker(directory: str, script: str) -> None:
             f"{requirements_beside(script)} anew. Nothing is lost: what is to be pushed stays queued until then.",
         )
         return
-    serve(directory=directory, script=script, descriptor=descriptor, clock=clock, make_requested=Reconciler)
+    serve(
+        directory=directory,
+        script=script,
+        descriptor=descriptor,
+        clock=clock,
+        make_requested=lambda parts: (Undoing(parts), Reconciler(parts)),
+    )
 
 
 def _take_lock(directory: str) -> int | None:

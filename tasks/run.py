@@ -25,6 +25,7 @@ from tasks.reconcile import reconcile_7days, reconcile_all, reconcile_preview, r
 from tasks.recover import recover_outage_jobs
 from tasks.status import queue_status
 from tasks.sync import sync_all, sync_recent, sync_scene
+from tasks.undo import undo_all
 from tasks.worker_link import start_worker_if_none
 from tasks.worker_log import relay_worker_log
 
@@ -51,6 +52,7 @@ TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
     ("clear_dlq", clear_dlq),
     ("purge_dlq", purge_dlq),
     ("restore_cleared", restore_cleared),
+    ("undo_all", undo_all),
     ("preview", preview),
     ("sync_scene", sync_scene),
 )

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 # Which rooms a room may import: imports run down only. A file of the checkout's root is a room of its own.
 SERVERS: Final = ("plex", "stash", "local")
 BELOW_WORKER: Final = ("push", "outages", "store", *SERVERS)
-PLUGIN: Final = ("plexsync", "tasks", "reconciliation", "worker", *BELOW_WORKER, "hooks")
+PLUGIN: Final = ("plexsync", "tasks", "reconciliation", "undo", "worker", *BELOW_WORKER, "hooks")
 LAYERS: Final = {
     "plexsync": ("tasks", "hooks", "local"),
-    "tasks": ("reconciliation", "worker", *BELOW_WORKER),
+    "tasks": ("reconciliation", "undo", "worker", *BELOW_WORKER),
     "reconciliation": ("worker", *BELOW_WORKER),
+    "undo": ("worker", *BELOW_WORKER),
     "worker": BELOW_WORKER,
     "push": ("store", *SERVERS),
     "outages": ("store", "local"),
@@ -47,8 +48,9 @@ KNOWS_WORKER: Final = {
     "tasks/command_line.py": ("worker.serve",),
     "tasks/health.py": ("worker.probe",),
     "reconciliation/reconciler.py": ("worker.commands", "worker.parts"),
+    "undo/undoing.py": ("worker.commands", "worker.parts"),
 }
-ABOVE_WORKER = ("plexsync", "tasks", "reconciliation", "demo", "bench")
+ABOVE_WORKER = ("plexsync", "tasks", "reconciliation", "undo", "demo", "bench")
 
 # In anything longer, some part should have a name of its own.
 MAX_LINES_OF_A_FILE, MAX_LINES_OF_A_FUNCTION, MAX_FILES_OF_THE_WORKER = 400, 40, 18

@@ -73,7 +73,7 @@ def steps_of_edits() -> Iterator[Sequence[Change]]:
 ARGUMENTS: Final[dict[str, Sequence[object]]] = {
     "changes": tuple(steps_of_edits()),
     "content": (b"\xff\xd8\xff a picture",),
-    "fields": (("art", "thumb"),),
+    "fields": (("art", "collection", "thumb"),),
     "file_name": ("a.mp4",),
     "folder": ("/media/folder",),
     "item": (ITEM,),

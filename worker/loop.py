@@ -52,10 +52,10 @@ class SyncWorker:
         linger_s: float,
         plugin_change: Callable[[], LeaveReason | None],
         background: Sequence[BackgroundWork] = (),
-        requested: RequestedWork | None = None,
+        requested: Sequence[RequestedWork] = (),
     ) -> None:
         self._parts = parts
-        self._background: Sequence[BackgroundWork] = (*background, *([requested] if requested else []))
+        self._background: Sequence[BackgroundWork] = (*background, *requested)
         self._requested = requested
         self._background_had_turn = False
         self._clock = parts.clock
@@ -70,7 +70,8 @@ class SyncWorker:
         self._attempt = Attempt(
             read_ahead=self._read_ahead, stash=parts.stash, plex=parts.plex, probe=parts.probe, log=parts.log
         )
-        self._commands = make_commands(parts, self, requested.commands() if requested else {})
+        commands = {name: handler for work in requested for name, handler in work.commands().items()}
+        self._commands = make_commands(parts, self, commands)
         self._fan_out = FanOut(
             queue=parts.queue, ledger=parts.ledger, stash=parts.stash, clock=parts.clock, log=parts.log
         )
@@ -359,6 +360,6 @@ class SyncWorker:
         """Whether nothing is pending, and nothing prevents the worker from taking in entries of the inbox."""
         if len(self._queue) or self._fan_out.is_pending or self._resilience.breaker.state is not Circuit.CLOSED:
             return False
-        if self._is_background_due() or (self._requested and self._requested.is_running):
+        if self._is_background_due() or any(work.is_running for work in self._requested):
             return False
         return all(pause.reason is not PauseReason.STORAGE for pause in self._resilience.scheduler.pauses)

@@ -28,7 +28,7 @@ from worker.parts import LeaveReason, Parts
 from worker.stash_link import StashLink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from local.clock import Clock
     from worker.parts import RequestedWork
@@ -40,8 +40,8 @@ LINGER_S, LINGER_UNDER_STASH_S = 60.0, 6 * 3600.0
 RETAKE_LOCK_S = 1.0
 LEDGER_DAMAGED = (
     "sync_state.db in %s is damaged: it is set aside there and begun anew. Nothing that is pending is lost, but dead "
-    "letters are, and the memory of what PlexSync put into Plex: what is removed in Stash may stay in Plex. "
-    "Reconcile Library (All) looks at everything once more."
+    "letters are, and the memory of what PlexSync put into Plex and what stood there before: what is removed in Stash "
+    "may stay in Plex, and Undo cannot give it back. Reconcile Library (All) looks at everything once more."
 )
 QUEUE_DAMAGED = (
     "queue/data.db in %s is damaged: it is set aside there and begun anew. What was pending is not known any more, so "
@@ -55,7 +55,7 @@ def serve(
     script: str,
     descriptor: int,
     clock: Clock,
-    make_requested: Callable[[Parts], RequestedWork] | None = None,
+    make_requested: Callable[[Parts], Sequence[RequestedWork]],
 ) -> None:
     """Work as the holder of `worker.lock` (`descriptor`) until nothing is left to do.
 
@@ -93,7 +93,7 @@ def _run_once(  # noqa: PLR0917 - the arguments of `serve`
     clock: Clock,
     log: logging.Logger,
     redactor: Redactor,
-    make_requested: Callable[[Parts], RequestedWork] | None,
+    make_requested: Callable[[Parts], Sequence[RequestedWork]],
 ) -> LeaveReason | None:
     """Run the loop until it leaves; None if it ended with an error, which is logged."""
     try:
@@ -105,7 +105,7 @@ def _run_once(  # noqa: PLR0917 - the arguments of `serve`
                 linger_s=clock.interval(linger_s()),
                 plugin_change=watch_manifest(manifest, log),
                 background=(make_picture_locking(parts), make_catch_up(parts), make_missing_scenes(parts)),
-                requested=make_requested(parts) if make_requested else None,
+                requested=make_requested(parts),
             )
             leave = worker.run()
             log.log(logging.DEBUG if leave is LeaveReason.IDLE else logging.INFO, "the worker ends: %s.", leave.value)

@@ -67,6 +67,9 @@ def test_fields_of_many_items_are_locked_in_one_put(sim: PlexSim, client: PlexCl
     assert len(sim.requests) == 1
     assert {sim.item(key).locked for key in keys} == {frozenset({"art", "thumb"})}
     assert sim.item(untouched).locked == frozenset()
+    client.lock_fields(section, keys[1:], ("art", "collection"), is_locked=False)
+    assert {sim.item(key).locked for key in keys[1:]} == {frozenset({"thumb"})}
+    assert sim.item(1).locked == {"art", "thumb"}
 
 
 def test_a_picture_that_is_too_large_for_a_proxy_is_rejected(sim: PlexSim, client: PlexClient) -> None:

@@ -49,7 +49,7 @@ def write_scraper(home: Path) -> None:
 def test_stash_lists_the_plugin_with_its_tasks_hooks_and_settings(world: RealWorld) -> None:
     query = "{ plugins { id tasks { name } hooks { hooks } settings { name } } }"
     (plugin,) = [plugin for plugin in world.stash.gql(query)["plugins"] if plugin["id"] == PLUGIN]
-    assert len(plugin["tasks"]) == 15
+    assert len(plugin["tasks"]) == 17
     assert "Scene.Update.Post" in plugin["hooks"][0]["hooks"]
     assert {"plex_url", "plex_token"} <= {setting["name"] for setting in plugin["settings"]}
 
@@ -158,6 +158,22 @@ def test_the_status_reaches_the_caller_as_json_and_the_log_as_lines(world: RealW
     assert job is not None
     assert job["status"] == "FINISHED"
     assert "[Plugin / PlexSync] Queue:          empty" in world.stash.log()
+
+
+def test_an_undo_switches_pause_on_and_keeps_the_other_settings(world: RealWorld) -> None:
+    world.configure(exclude_tags="a, b", max_tags=7, skip_poster=True)
+    world.stash.update_scene(5, title="To be undone", details="Details")
+    world.wait_until(lambda: bool(world.item(5).summary == "Details"))
+    world.stash.run_task(PLUGIN, "Preview Undo")
+    assert world.item(5).summary == "Details"
+    world.stash.run_task(PLUGIN, "Undo PlexSync in Plex")
+    item = world.item(5)
+    assert (item.title, item.summary, item.genres, item.locked) == ("as Plex found it", "", (), frozenset())
+    settings = world.stash.gql("{ configuration { plugins } }")["configuration"]["plugins"][PLUGIN]
+    others = {"exclude_tags": "a, b", "max_tags": 7, "skip_poster": True}
+    assert settings == {"plex_url": world.plex.url, "plex_token": TOKEN, "paused": True, **others}
+    assert "Pause is on in PlexSync's settings" in world.stash.log()
+    world.configure()
 
 
 def test_edits_reach_plex_from_a_stash_with_a_password(world: RealWorld) -> None:

@@ -85,7 +85,7 @@ def test_a_kept_choice_is_checked_again_only_for_another_cover() -> None:
 
 def test_what_is_stored_is_read_back() -> None:
     full = Upload(shown="a", withheld="b", refused="c d", ours=(RED, BLUE), keys_before=(MANUAL,))
-    for upload in (Upload(), full, Upload(former=FormerPicture(key=MANUAL, is_locked=True))):
+    for upload in (Upload(), full, Upload(former=FormerPicture(key=MANUAL, is_locked=True), earlier=(RED,))):
         assert upload_from(upload_to_text(upload)) == upload
 
 

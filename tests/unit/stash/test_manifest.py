@@ -25,6 +25,8 @@ TASKS = {
     "Clear Dead Letter Queue": "clear_dlq",
     "Purge Old Dead Letters": "purge_dlq",
     "Restore Cleared Jobs": "restore_cleared",
+    "Undo PlexSync in Plex": "undo_all",
+    "Preview Undo": "undo_all",
 }
 HOOKS = [
     "Scene.Create.Post",
@@ -71,7 +73,7 @@ def test_manifest_lists_every_parsed_setting_with_its_type() -> None:
 
 def test_tasks_have_their_public_names_and_modes() -> None:
     found = re.findall(
-        r"^  - name: (.+)\n    description: .+\n    defaultArgs:\n      mode: (\w+)$",
+        r"^  - name: (.+)\n    description: .+\n    defaultArgs:\n      mode: (\w+)(?:\n      preview: \"true\")?$",
         section("tasks"),
         re.MULTILINE,
     )
@@ -93,5 +95,5 @@ def test_manifest_has_no_key_that_stash_does_not_know() -> None:
     keys = set(re.findall(r"^ *(?:- )?(\w+):", MANIFEST, re.MULTILINE)) - SETTING_KEYS
     assert keys == {
         *("name", "description", "version", "interface", "exec", "hooks", "tasks", "settings"),
-        *("triggeredBy", "defaultArgs", "mode", "displayName", "type"),
+        *("triggeredBy", "defaultArgs", "mode", "preview", "displayName", "type"),
     }

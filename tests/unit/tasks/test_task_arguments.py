@@ -4,7 +4,7 @@ import pytest
 
 from push.verdicts import advice_for
 from store.judgement import ERROR_CLASSES
-from tasks.arguments import days_of, error_types_of, library_of, outage_of, scene_id_of, scope_of
+from tasks.arguments import days_of, error_types_of, library_of, outage_of, preview_of, scene_id_of, scope_of
 from tasks.context import TaskError
 
 
@@ -53,3 +53,17 @@ def test_scope_and_library_have_defaults_and_the_scope_its_limits() -> None:
 
 def test_each_error_class_has_its_own_advice() -> None:
     assert len({advice_for(name) for name in ERROR_CLASSES}) == len(ERROR_CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"), [(True, True), ("TRUE ", True), (False, False), ("false", False), ("", False)]
+)
+def test_preview_is_true_or_false(given: object, wanted: bool) -> None:
+    assert preview_of({"preview": given}) is wanted
+    assert preview_of({}) is False
+
+
+@pytest.mark.parametrize("given", ["treu", 1, "yes", ["true"]])
+def test_anything_else_for_preview_is_an_error(given: object) -> None:
+    with pytest.raises(TaskError, match="preview is"):
+        preview_of({"preview": given})
