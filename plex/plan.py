@@ -25,10 +25,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Former:
-    """What stood in a field before PlexSync first wrote it, as Plex showed it, and whether the field was locked."""
+    """What stood in a field before PlexSync first wrote it, as Plex showed it, and whether the field was locked.
+
+    `from_stash`: what of it Stash had too, where the field was locked: an earlier installation, or another tool that
+    copies from Stash, put it there. So it goes when Stash no longer has it; an undo gives it back.
+    """
 
     value: Value
     is_locked: bool
+    from_stash: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> Value:
+        """What the field returns to when nothing is wanted there any more."""
+        if isinstance(self.value, str):
+            return "" if self.from_stash else self.value
+        return without(self.value, self.from_stash)
 
 
 FormerValues = Mapping[Field, Former]
@@ -148,7 +160,7 @@ def _takes_file_stem(current: PlexItem, owned: Owned, base: Values) -> bool:
     if not base.get(Field.TITLE):
         return not current.title
     former = owned.former.get(Field.TITLE)
-    return former is None or not former.value
+    return former is None or not former.own
 
 
 def _cut_former(former: Former, text_bytes: int) -> Former:
@@ -169,8 +181,15 @@ def _former_values(current: PlexItem, pushed: Values, owned: Owned) -> dict[Fiel
     """
     shown = values_of(current)
     before = {*owned.pushed, *(name for intent in owned.intents for name in intent)}
-    new = {name: Former(value=shown[name], is_locked=name.value in current.locked) for name in pushed.keys() - before}
+    new = {name: _former_value(name, current, shown[name], pushed[name]) for name in pushed.keys() - before}
     return {**new, **owned.former}
+
+
+def _former_value(name: Field, current: PlexItem, shown: Value, pushed: Value) -> Former:
+    is_locked = name.value in current.locked
+    common = tuple(each for each in names_in(shown) if each and is_among(name, each, pushed))
+    # Ratings have no lock, and Plex itself gives none.
+    return Former(value=shown, is_locked=is_locked, from_stash=common if is_locked or name is Field.RATING else ())
 
 
 def _sent(in_plex: Values, changed: Values, pushed: Values) -> dict[Field, tuple[str, ...]]:
@@ -218,7 +237,7 @@ def _decide(
         return _withdraw(name, in_plex, base[name], former, keep=keep, is_locked=is_locked)
     if name in LISTS:
         linked = {name_key(role.name) for role in current.roles if role.tag_key}
-        there_before = keys_of(names_in(former.value)) if former else frozenset[str]()
+        there_before = keys_of(names_in(former.own)) if former else frozenset[str]()
         return _decide_names(
             names_in(in_plex),
             names_in(in_stash[name]),
@@ -243,17 +262,17 @@ def _withdraw(
 ) -> _Decision:
     """Nothing is wanted in place of PlexSync's value: what stood there before returns, and is PlexSync's no more."""
     if name in LISTS:
-        stays = without(names_in(in_plex), without(names_in(base), names_in(former.value)))
-        is_edited = keys_of(stays) != keys_of(names_in(former.value))
+        stays = without(names_in(in_plex), without(names_in(base), names_in(former.own)))
+        is_edited = keys_of(stays) != keys_of(names_in(former.own))
         is_shown = len(stays) == len(names_in(in_plex))
         lock = is_locked if is_edited else former.is_locked
         return _Decision(new=None if is_shown else stays, base=None, is_locked=lock)
     is_ours = loose_form(text_of(in_plex)) == loose_form(text_of(base))
-    has_returned = not is_ours and loose_form(text_of(in_plex)) == loose_form(text_of(former.value))
+    has_returned = not is_ours and loose_form(text_of(in_plex)) == loose_form(text_of(former.own))
     if keep and not is_ours and not has_returned:
         return _Decision(new=None, base=base)
-    is_shown = has_returned or in_plex == former.value
-    return _Decision(new=None if is_shown else former.value, base=None, is_locked=former.is_locked)
+    is_shown = has_returned or in_plex == former.own
+    return _Decision(new=None if is_shown else former.own, base=None, is_locked=former.is_locked)
 
 
 def _decide_text(in_plex: str, in_stash: str, base: str | None, *, is_manual: bool, keep: bool) -> _Decision:

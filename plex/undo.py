@@ -62,6 +62,9 @@ def plan_undo(item: PlexItem, owned: Owned, altered: Alterations, *, text_bytes:
     shown = values_of(item)
     in_plex = as_sent(shown, {}, altered)
     base = resolve_intents(in_plex, owned)
+    # Stash no longer has what these fields had from it.
+    withdrawn = {name: () if name in LISTS else "" for name, each in owned.former.items() if each.from_stash}
+    base = {**withdrawn, **base}
     returns = {
         name: (_return_names if name in LISTS else _return_text)(
             item, name, in_plex[name], base[name], _cut(owned.former.get(name), text_bytes)
@@ -96,7 +99,10 @@ def _return_text(item: PlexItem, name: Field, in_plex: Value, base: Value, forme
 def _return_names(item: PlexItem, name: Field, in_plex: Value, base: Value, former: Former | None) -> _Return:
     before = names_in(former.value) if former else ()
     stays = without(names_in(in_plex), without(names_in(base), before))
-    new = None if len(stays) == len(names_in(in_plex)) else stays
+    # Names that left because Stash no longer had them. Those that a person removed are still owned.
+    lost = without(former.from_stash, (*names_in(in_plex), *names_in(base))) if former else ()
+    new = None if len(stays) == len(names_in(in_plex)) and not lost else (*stays, *lost)
+    stays = (*stays, *lost)
     if former and keys_of(stays) != keys_of(before):
         return _Return(new=new, is_locked=name.value in item.locked, kept=stays)
     return _Return(new=new, is_locked=former.is_locked if former else False)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plex.fields import Field
 from plex.plan import Former, Owned
 from store.ledger import void_fingerprints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from plex.fields import Value, Values
     from plex.plan import FormerValues
@@ -84,8 +84,11 @@ class ItemStore:
     def store_pushed(
         self, scene_id: int, rating_key: int, pushed: Values, *, former: FormerValues | None = None, now: float
     ) -> None:
-        """Store which of the item's values are PlexSync's from now on, and close all intents. `former`: see Plan."""
-        kept = {name: each for name, each in (former or {}).items() if name in pushed}
+        """Store which of the item's values are PlexSync's from now on, and close all intents.
+
+        `former`: see Plan. A field that was withdrawn has its own value again, but not what it had from Stash.
+        """
+        kept = {name: each for name, each in (former or {}).items() if name in pushed or each.from_stash}
         self._store(scene_id, rating_key, Owned(pushed=pushed, former=kept), at=now)
 
     def hand_over(self, rating_key: int, record: ItemRecord, scene_id: int) -> None:
@@ -113,7 +116,7 @@ class ItemStore:
     ) -> None:
         pushed = json.dumps(_to_jsonable(owned.pushed))
         intents = json.dumps([_to_jsonable(values) for values in owned.intents])
-        former = json.dumps({name.value: [each.value, each.is_locked] for name, each in owned.former.items()})
+        former = json.dumps({name.value: _former_to_jsonable(each) for name, each in owned.former.items()})
         with self._ledger.transaction() as database:
             database.execute(_UPSERT, (self._server, rating_key, scene_id, pushed, intents, at))
             database.execute(_FORMER, (self._server, rating_key, former))
@@ -142,6 +145,14 @@ def _from_jsonable(values: Mapping[str, str | list[str]]) -> dict[Field, Value]:
     }
 
 
-def _former_from(data: Mapping[str, tuple[str | list[str], bool]]) -> dict[Field, Former]:
-    values = _from_jsonable({name: value for name, (value, _) in data.items()})
-    return {name: Former(value=value, is_locked=data[name.value][1]) for name, value in values.items()}
+def _former_to_jsonable(former: Former) -> list[object]:
+    return [former.value, former.is_locked, *([former.from_stash] if former.from_stash else [])]
+
+
+def _former_from(data: Mapping[str, Sequence[Any]]) -> dict[Field, Former]:
+    values = _from_jsonable({name: value for name, (value, *_) in data.items()})
+    return {name: _former(value, *data[name.value][1:]) for name, value in values.items()}
+
+
+def _former(value: Value, is_locked: bool, from_stash: Sequence[str] = ()) -> Former:
+    return Former(value=value, is_locked=is_locked, from_stash=tuple(from_stash))

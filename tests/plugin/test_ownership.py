@@ -119,7 +119,7 @@ def test_another_server_at_the_address_gets_everything(world: PluginWorld) -> No
     world.wait_for_titles({scenes[0]: "old"})
     answer = world.stash.operation(mode="sync_all")
     world.wait_for_titles(dict.fromkeys(scenes, "old"))
-    assert answer["queued"] == 2
+    assert answer["checked"] == 3  # catch-up may have been quicker for some
     assert world.log_text().count("another server than before") == 1
 
 

@@ -23,7 +23,7 @@ BY_AGENT: Final[Mapping[str, Any]] = {
     "studio": "Agent's studio", "genres": ("Drama", "Both"), "directors": ("Somebody",), "collections": ("Shelf",),
     "actors": (Credit(name="Someone", role="Batman", tag_key="5d77"), "Amy"),
 }  # fmt: skip
-BY_HAND: Final[Mapping[str, Any]] = {"summary": "Her summary", "genres": ("Drama", "Both", "Hers")}
+BY_HAND: Final[Mapping[str, Any]] = {"summary": "Her summary", "directors": ("Somebody", "Hers")}
 IN_STASH: Final[Mapping[str, Any]] = {
     "title": "Title", "details": "Details", "date": "2004-05-06", "rating100": 100, "director": "Di",
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from plex.edit import parameters_of
@@ -17,6 +17,7 @@ from tests.unit.plex.test_plex_plan_properties import flags, items, keys_of, wan
 
 if TYPE_CHECKING:
     from plex.model import PlexItem
+    from plex.plan import FormerValues
 
 NOTHING = Owned(pushed={})
 
@@ -25,9 +26,13 @@ def wanted(**values: Value) -> Wanted:
     return Wanted(values={Field[name.upper()]: value for name, value in values.items()}, file_stem="clip 001")
 
 
+def kept_former(done: Plan) -> FormerValues:
+    return {name: each for name, each in done.former.items() if name in done.pushed or each.from_stash}
+
+
 def pushed(done: Plan) -> Owned:
     """What is stored after the plan was sent."""
-    return Owned(pushed=done.pushed, former={name: each for name, each in done.former.items() if name in done.pushed})
+    return Owned(pushed=done.pushed, former=kept_former(done))
 
 
 def lost(done: Plan, own: Owned = NOTHING) -> Owned:
@@ -47,7 +52,7 @@ def after(item: PlexItem, want: Wanted, own: Owned = NOTHING, *, keep: bool = Fa
 OWN = an_item(
     title="Own title", summary="Own\n summary", rating="3.0", date="1999-09-09", genres=("Own", "Both"),
     actors=("Own actor",), roles=(Role(name="Own actor", text="Batman", thumb="", tag_key="5d"),),
-    collections=("Shelf",), locked=frozenset({"summary", "genre"}),
+    collections=("Shelf",), locked=frozenset({"summary", "director"}),
 )  # fmt: skip
 FULL = wanted(
     title="T", summary="S", rating="9", date="2004-01-01", studio="St", directors=("D",), actors=("New", "Own actor"),
@@ -73,8 +78,8 @@ def test_a_withdrawal_is_one_request_and_one_more_for_the_lock_of_collections() 
             ("title.value", "Own title"), ("title.locked", "0"), ("summary.value", "Own\n summary"),
             ("summary.locked", "1"), ("originallyAvailableAt.value", "1999-09-09"),
             ("originallyAvailableAt.locked", "0"), ("studio.value", ""), ("studio.locked", "0"),
-            ("director[].tag.tag-", "D"), ("director.locked", "0"), ("actor[].tag.tag-", "New"), ("actor.locked", "0"),
-            ("genre[].tag.tag-", "New"), ("genre.locked", "1"), ("collection[].tag.tag-", "C"),
+            ("director[].tag.tag-", "D"), ("director.locked", "1"), ("actor[].tag.tag-", "New"), ("actor.locked", "0"),
+            ("genre[].tag.tag-", "New"), ("genre.locked", "0"), ("collection[].tag.tag-", "C"),
         ),
         (("collection.locked", "0"),),
     ]  # fmt: skip
@@ -98,6 +103,18 @@ def test_a_name_that_was_there_before_is_neither_removed_nor_moved() -> None:
     assert shown.actors == ("B", "A", "C")
 
 
+def test_what_an_earlier_installation_put_there_goes_when_stash_has_it_no_more() -> None:
+    """It is locked, and Stash has it too: the data folder may be new, or another tool may have copied from Stash."""
+    item = an_item(summary="S", rating="8", genres=("G", "Own"), locked=frozenset({"summary", "genre"}))
+    shown, own = after(item, wanted(summary="S", rating="8", genres=("G", "H")))
+    assert own.former[Field.GENRES] == Former(value=("G", "Own"), is_locked=True, from_stash=("G",))
+    shown, own = after(shown, wanted(summary="S", rating="8", genres=("H",)), own)
+    assert shown.genres == ("Own", "H")
+    shown, own = after(shown, wanted(summary="", rating="", genres=()), own)
+    assert (shown.summary, shown.rating, shown.genres) == ("", "", ("Own",))
+    assert shown.locked == item.locked
+
+
 def test_what_was_stored_first_stays_through_later_writes() -> None:
     own = NOTHING
     shown = OWN
@@ -106,7 +123,7 @@ def test_what_was_stored_first_stays_through_later_writes() -> None:
         done = plan(shown, want, own, keep_plex_edits=False)
         shown, own = applied(shown, done), (lost(done, own) if number == 1 else pushed(done))
         assert own.former[Field.TITLE] == Former(value="Own title", is_locked=False)
-        assert own.former[Field.GENRES] == Former(value=("Own", "Both"), is_locked=True)
+        assert own.former[Field.GENRES] == Former(value=("Own", "Both"), is_locked=False)
 
 
 def test_what_a_field_held_when_it_is_written_anew_is_stored_anew() -> None:
@@ -174,6 +191,7 @@ def test_an_item_is_as_before_when_its_scene_has_nothing_any_more(
     for want, is_lost in zip((first, second), are_lost, strict=True):
         done = plan(shown, want, own, keep_plex_edits=keep)
         shown, own = applied(shown, done), lost(done, own) if is_lost else pushed(done)
+    assume(not any(each.from_stash for each in own.former.values()))
     everything = Wanted(values={**first.values, **second.values}, file_stem="stem")
     done = plan(shown, emptied(everything), own, keep_plex_edits=keep)
     again, before = values_of(applied(shown, done)), values_of(item)
@@ -201,6 +219,7 @@ def test_names_that_were_there_before_never_leave(
 ) -> None:
     """Nor do those that a person has put there meanwhile."""
     shown, own = after(item, first)
+    assume(not any(each.from_stash for each in own.former.values()))
     shown = an_item(**{
         name: tuple(dict.fromkeys((*getattr(shown, name), *getattr(meanwhile, name))))
         for name in ("genres", "directors", "collections")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -10,13 +11,16 @@ from hypothesis import strategies as st
 
 from plex.altered import NOTHING_ALTERED
 from plex.edit import LONGEST_LINE_BYTES, pack, parameters_of
-from plex.fields import LISTS, Field, Value, values_of
+from plex.fields import LISTS, Field, Value, names_in, values_of
 from plex.model import PartFile, PlexItem
 from plex.plan import Owned, Wanted, plan
 from plex.undo import Undo, plan_undo
 from tests.support.plex_items import after_put, an_item
 from tests.unit.plex.test_plex_former import FULL, NOTHING, OWN, after, lost, pushed, wanted
 from tests.unit.plex.test_plex_plan_properties import flags, items, keys_of, wanteds
+
+if TYPE_CHECKING:
+    from plex.fields import Values
 
 FILE = (PartFile(path="/media/a clip.mp4", size=1),)
 
@@ -28,6 +32,10 @@ def undone(item: PlexItem, done: Undo) -> PlexItem:
     if done.rating is not None:
         item = replace(item, rating=done.rating and f"{float(done.rating):.1f}")
     return after_put(item, (("collection.locked", "0"),)) if done.unlocks_collections else item
+
+
+def in_any_order(values: Values) -> dict[Field, list[str]]:
+    return {name: sorted(names_in(value)) for name, value in values.items()}
 
 
 def undo(item: PlexItem, own: Owned) -> Undo:
@@ -42,7 +50,7 @@ def test_every_field_returns_with_its_lock_in_one_request() -> None:
     assert done.returned[Field.SUMMARY] == ("S", OWN.summary)
     assert done.returned[Field.GENRES] == (("Own", "Both", "New"), ("Own", "Both"))
     assert set(done.unlocked) == {
-        Field.TITLE, Field.DATE, Field.STUDIO, Field.DIRECTORS, Field.ACTORS, Field.COLLECTIONS
+        Field.TITLE, Field.DATE, Field.STUDIO, Field.GENRES, Field.ACTORS, Field.COLLECTIONS
     }  # fmt: skip
     assert done.kept == {}
 
@@ -125,7 +133,7 @@ def test_a_text_that_the_server_does_not_take_is_cut() -> None:
 def test_whatever_was_pushed_the_item_is_as_it_was(
     item: PlexItem, first: Wanted, second: Wanted, keep: bool, are_lost: list[bool]
 ) -> None:
-    """Also if answers were lost, and for whichever scenes."""
+    """Also if answers were lost, and for whichever scenes. An actor who left with Stash's comes back as the last."""
     shown, own = item, NOTHING
     for want, is_lost in zip((first, second), are_lost, strict=True):
         done = plan(shown, want, own, keep_plex_edits=keep)
@@ -133,7 +141,7 @@ def test_whatever_was_pushed_the_item_is_as_it_was(
         own = lost(done, own) if is_lost else pushed(done)
     last = undo(shown, own)
     again = undone(shown, last)
-    assert values_of(again) == values_of(item)
+    assert in_any_order(values_of(again)) == in_any_order(values_of(item))
     assert again.locked - {"collection"} == item.locked - {"collection"}
     assert last.kept == {}
     assert undo(again, own).changes == ()
