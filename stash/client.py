@@ -201,21 +201,25 @@ class StashClient:
         """The next page of each list, from one query. Raises StashUnavailable and StashRefused, StashLacks among it."""
         return parse_changes(positions, self._ask(changes_query(positions)))
 
-    def scene_ids_of_files(self, files: Sequence[Change]) -> set[int]:
-        """Ids of the scenes that have these files; gone ones are absent."""
+    def scene_ids_of_files(self, files: Sequence[Change]) -> dict[int, list[int]]:
+        """By file id, the scenes that have the file, perhaps with others of its content; none if it is gone."""
         if not files:
-            return set()
+            return {}
         data = self._ask(scenes_of_files_query(files))
         found = {file.id: parse_scene_with_file(file, data) for file in files}
-        ids = {scene_id for scene_id in found.values() if scene_id is not None}
-        for file in files:
-            if found[file.id] is None:
-                # Several scenes may have the same content, each in a file of its own. Takes Stash a while: it compares
-                # all paths.
-                condition = {"path": {"value": file.path, "modifier": "EQUALS"}}
-                listed = self._ask(SCENE_IDS, {"filter": condition, "per_page": -1}).get("findScenes")
-                ids.update(id_of(scene) for scene in rows_of(listed, "scenes"))
-        return ids
+        return {
+            file.id: [scene_id] if (scene_id := found[file.id]) is not None else self._scene_ids_at(file.path)
+            for file in files
+        }
+
+    def _scene_ids_at(self, path: str) -> list[int]:
+        """Needed where several scenes have the same content, each in a file of its own.
+
+        Takes Stash a while: it compares all paths.
+        """
+        condition = {"path": {"value": path, "modifier": "EQUALS"}}
+        listed = self._ask(SCENE_IDS, {"filter": condition, "per_page": -1}).get("findScenes")
+        return [id_of(scene) for scene in rows_of(listed, "scenes")]
 
     def list_ids(self, *, after: int, limit: int) -> tuple[list[int], int]:
         """The first `limit` scene ids greater than `after`, ascending, and the number of all such scenes."""

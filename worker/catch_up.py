@@ -237,6 +237,7 @@ class UnannouncedChanges:
     ) -> None:
         self._directory = directory
         self._queue = queue
+        self._ledger = ledger
         self._seen = SeenChanges(ledger)
         self._log = log
         self._since = since
@@ -290,7 +291,15 @@ class UnannouncedChanges:
             self._log.warning("Stash fails to name the scenes of files that changed (%s)", error)
             self.has_failed = True
             return False
-        self._queue.add_all(new_job(scene_id, Reason.CATCH_UP, now) for scene_id in sorted(scene_ids))
+        judged = self._ledger.last_judgements({each for ids in scene_ids.values() for each in ids})
+        cleared_at = {scene_id: found.as_believed(now).cleared_at for scene_id, found in judged.items()}
+        uncleared = {
+            scene_id
+            for file in files
+            for scene_id in scene_ids.get(file.id, ())
+            if (epoch_of(file.updated_at) or now) > cleared_at.get(scene_id, 0.0)
+        }
+        self._queue.add_all(new_job(scene_id, Reason.CATCH_UP, now) for scene_id in sorted(uncleared))
         return True
 
     def described(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from local import inbox
 from store.dead_letters import DeadLetter, DeadLetters
 from store.job import Job
+from store.seen_changes import SeenChanges
 from worker.backups import Backups, EntityEvent, backup_name
 from worker.commands import CommandRefused
 
@@ -36,6 +37,7 @@ class Clearing:
         self._queue = queue
         self._ledger = ledger
         self._dead_letters = DeadLetters(ledger)
+        self._seen_changes = SeenChanges(ledger)
         self._backups = Backups(directory)
         self._store = store
         self._clock = clock
@@ -51,6 +53,8 @@ class Clearing:
         name, cleared = self._back_up(command, "queue", [*jobs, *events])
         self._note_cleared([job.scene_id for job in jobs], command.at)
         self._queue.finish_all([job.scene_id for job in jobs])
+        for event in events:  # nor may catch-up bring the change back as one that came without an event
+            self._seen_changes.store_event(event.kind, event.entity_id, command.at)
         for entry in entries:
             os.unlink(entry.path)
         return {"cleared": cleared, "backup": name}

@@ -6,6 +6,7 @@ What is put into the inbox is fanned out as after an event; here, only the inbox
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -17,12 +18,15 @@ import pytest
 from local import inbox
 from stash.changes import ENTITIES, Change, Changed
 from stash.errors import StashRefused
+from store.job import Reason, new_job
 from store.ledger import Ledger
 from store.queue import JobQueue
+from store.requests import Command, CommandStore
 from store.seen_changes import SeenChanges
 from tests.support.clocks import SetClock
 from tests.support.stash_lists import page_of
 from worker.catch_up import EVERY_S, PAGE, CatchUp
+from worker.clearing import Clearing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,8 +76,8 @@ class FakeStash:
         }
         return page_of(listed, positions)
 
-    def scene_ids_of_files(self, files: Sequence[Change]) -> set[int]:
-        return {file.id for file in files}
+    def scene_ids_of_files(self, files: Sequence[Change]) -> dict[int, list[int]]:
+        return {file.id: [file.id] for file in files}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -202,6 +206,33 @@ def test_what_changed_this_very_second_is_looked_at_again_after_it(world: World,
     assert world.run(catch_up) == all_of((kind, [4]))
     world.jump(EVERY_S)
     assert world.run(catch_up) == []
+
+
+def clear_queue(world: World) -> None:
+    store = CommandStore(world.ledger)
+    clearing = Clearing(
+        directory=world.directory, queue=world.queue, ledger=world.ledger, store=store, clock=world.clock
+    )
+    command = Command(id="clear", what="clear_queue", arguments={}, at=world.jump(1))
+    store.record_start(command, now=command.at)
+    clearing.clear_queue(command)
+
+
+def test_what_was_cleared_does_not_come_back_until_it_changes_again(world: World) -> None:
+    changed_at = world.jump(60)
+    world.stash.change(Changed.TAG, [1], changed_at)
+    world.stash.change(Changed.FILE, [2, 3], changed_at)
+    world.jump(5)
+    inbox.publish(world.directory, "tag-1", b"{}")
+    os.utime(Path(inbox.folder(world.directory)) / "tag-1", (world.clock.now(), world.clock.now()))
+    world.queue.add(new_job(2, Reason.HOOK, world.clock.now()))
+    clear_queue(world)
+    world.jump(60)
+    assert world.run() == [("scene", 3)]
+    for kind in (Changed.TAG, Changed.FILE):
+        world.stash.change(kind, [1, 2], world.clock.now())
+    world.jump(60)
+    assert world.run() == all_of((Changed.FILE, [1, 2]), (Changed.TAG, [1, 2]))
 
 
 def test_while_stash_scans_looks_do_not_follow_each_other(world: World) -> None:

@@ -28,7 +28,6 @@ def add_performer(world: PluginWorld, name: str, disambiguation: str = "") -> in
 
 def scene_with(world: PluginWorld, *performers: int, title: str = "T") -> int:
     scene = world.add_scene()
-    world.stash.library.scene(scene).files[0].updated_at = BEFORE
     world.stash.update_scene(scene, title=title, performer_ids=[str(performer) for performer in performers])
     world.wait_idle()
     return scene

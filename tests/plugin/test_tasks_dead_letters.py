@@ -120,14 +120,14 @@ def test_a_dead_letter_names_the_outage_in_which_it_failed(world: PluginWorld) -
 def test_recovery_skips_deleted_scenes_and_does_nothing_while_plex_is_down(after_outage: PluginWorld) -> None:
     world = after_outage
     gone, there = bury(world, 2)
-    move_into_outage(world, status(world)["outages"][-1])
-    world.plex.fault(Fault.refused())
-    down = run_task(world, "recover_outage_jobs", error_types="all").output
+    outage = status(world)["outages"][-1]
+    move_into_outage(world, outage)
+    world.plex.fault(Fault.refused())  # a worker that looks at Plex meanwhile begins another outage
+    down = run_task(world, "recover_outage_jobs", error_types="all", outage=outage["id"]).output
     assert (down["recovered"], down["skipped_plex_down"]) == (0, 2)
     world.plex.heal()
     world.stash.library.scenes.pop(gone)
     run_task(world, "health_check")
-    outage = status(world)["outages"][0]
     output = run_task(world, "recover_outage_jobs", error_types="all", outage=outage["id"]).output
     assert (output["recovered"], output["skipped_scene_missing"], output["scene_ids"]) == (1, 1, [there])
 

@@ -107,10 +107,14 @@ class PluginWorld:
         return [self.add_scene(**scene) for _ in range(count)]
 
     def add_scene(self, **scene: Any) -> int:
-        """Add a scene in Stash, and in Plex the item with its file; returns the scene's id."""
+        """Add a scene in Stash, and in Plex the item with its file; returns the scene's id.
+
+        The file is older than PlexSync, so catch-up does not look at it as a new one.
+        """
         number = len(self.keys) + 1
         path, size = f"{MEDIA}/scene {number}.mp4", 1000 + number
         scene_id = self.stash.add_scene(path, size, **scene)
+        self.stash.library.scene(scene_id).files[0].updated_at = "2020-01-01T00:00:00Z"
         self.keys[scene_id] = self.plex.add_item(self.section, files=[(path, size)])
         return scene_id
 
