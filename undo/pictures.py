@@ -50,8 +50,8 @@ def _before(upload: Upload, current: Pictures) -> str:
     Where nobody had locked the field, what somebody had uploaded was selected all the same, on a server that locks no
     uploads. Where an older version sent the first cover, other uploads may be its own.
     """
+    if upload.former and upload.former.key in (*current.uploads, *current.others):
+        return upload.former.key
     ours = {*upload.ours, *upload.earlier}
     uploads = [key for key in current.uploads if key not in ours] if upload.former else []
-    if upload.former and upload.former.key in (*uploads, *current.others):
-        return upload.former.key
     return next(iter((*reversed(uploads), *current.others)), "")

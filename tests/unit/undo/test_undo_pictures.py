@@ -28,6 +28,7 @@ UNCHOSEN = FormerPicture(key="", is_locked=False)
     ("done", "current", "selected", "is_locked"),
     [
         (upload(CHOSEN), shown(OURS, HERS, OURS), HERS, True),
+        (upload(CHOSEN, HERS), shown(OURS, HERS, OURS), HERS, True),
         (upload(LOCKED), shown(OURS, HERS, OURS), AGENT, True),
         (upload(UNCHOSEN), shown(OURS, OURS), AGENT, False),
         (upload(UNCHOSEN), shown(OURS, HERS, OURS), HERS, False),
@@ -37,9 +38,9 @@ UNCHOSEN = FormerPicture(key="", is_locked=False)
         (upload(None), shown(OURS, OLD, OURS), AGENT, False),
     ],
     ids=[
-        "an upload that was chosen", "the agent's that was chosen", "nothing was chosen",
-        "an upload on a server that locks none", "covers before the last one", "one of these chosen again",
-        "the one that was chosen is gone", "of an older version",
+        "an upload that was chosen", "one that became a cover in Stash, too", "the agent's that was chosen",
+        "nothing was chosen", "an upload on a server that locks none", "covers before the last one",
+        "one of these chosen again", "the one that was chosen is gone", "of an older version",
     ],
 )  # fmt: skip
 def test_what_was_selected_before_is_selected_again(
