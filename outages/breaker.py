@@ -1,18 +1,28 @@
 """The circuit breaker: Plex gets all jobs (CLOSED), none (OPEN), or one on trial (HALF_OPEN).
 
-Pure: each method is named for what happened, and returns the new breaker and the events to report. Only failures at
-the server level count: a missing or rejected item is a success, because it shows that Plex is healthy.
+Pure: each method is named for what happened, and returns the new breaker and the events to report. What a failure of
+one kind opened, only a success of the same kind closes (`Evidence`): reads say nothing about writes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TYPE_CHECKING, Final
 
-# If this many different scenes in a row fail, the scenes are not to blame, even if the probes pass.
-SUSPECTS_TO_OPEN = 5
+from outages.suspects import OF_PLEX, Suspect, Suspects, are_many, of, scene_ids, with_suspect, without
+from store.evidence import Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 # In characters, because an error's text may quote a whole page of HTML.
 _MAX_ERROR_LENGTH = 500
+_WHAT_FAILS: Final = {
+    Evidence.PROBE: "Plex is down",
+    Evidence.READ: "Plex answers but shows no items",
+    Evidence.WRITE: "Plex shows items but takes no changes",
+}
 
 
 class Circuit(str, Enum):
@@ -21,14 +31,6 @@ class Circuit(str, Enum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
-    """A scene whose job failed at the server level although the probe after it passed."""
-
-    scene_id: int
-    failed_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +51,12 @@ class OpenOutage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitOpened:
-    """Draining stops. The jobs of the `refunded` scenes get back the attempt that their last failure cost."""
+    """Draining stops. `evidence`: the kind of request that has to succeed before it goes on."""
 
     outage: OpenOutage
     why: str
+    evidence: Evidence = Evidence.PROBE
     is_reopened: bool = False
-    refunded: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +64,17 @@ class CircuitHalfOpened:
     """Plex answered a probe, so one job may try."""
 
     outage: OpenOutage
+    evidence: Evidence = Evidence.PROBE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitClosed:
-    """The outage is over. `at`: epoch seconds."""
+    """The outage is over. `at`: epoch seconds. `is_confirmed`: everything that failed has worked since."""
 
     outage: OpenOutage
     at: float
+    evidence: Evidence = Evidence.PROBE
+    is_confirmed: bool = True
 
 
 CircuitEvent = CircuitOpened | CircuitHalfOpened | CircuitClosed
@@ -80,7 +85,9 @@ class CircuitBreaker:
     """The content of `circuit_breaker.json`.
 
     `failure_count`: consecutive server-level failures of jobs and probes. `transitions` grows by one with each change
-    of state; a job or probe that began under another number says nothing about the current state.
+    of state; a job or probe that began under another number says nothing about the current state. `evidence`: what
+    closes the circuit. `unconfirmed`: the last outage, if it ended without a success in what failed; another failure
+    continues it.
     """
 
     state: Circuit = Circuit.CLOSED
@@ -88,51 +95,74 @@ class CircuitBreaker:
     opened_at: float | None = None
     last_error: str | None = None
     transitions: int = 0
-    suspects: tuple[Suspect, ...] = ()
+    suspects: Suspects = ()
     outage: OpenOutage | None = None
     last_outage_id: int = 0
+    evidence: Evidence = Evidence.PROBE
+    unconfirmed: OpenOutage | None = None
 
-    def job_succeeded(self, now: float) -> CircuitChange:
-        """A job got an answer that shows a healthy server."""
-        if self.state is Circuit.HALF_OPEN:
-            return _closed(self, now)
+    @property
+    def cause(self) -> str | None:
+        """What fails while the circuit is not closed, in a sentence; None while it is closed."""
+        return None if self.outage is None else f"{_WHAT_FAILS[self.evidence]}: {self.last_error or 'unknown'}"
+
+    def job_succeeded(self, proven: Collection[Evidence], now: float) -> CircuitChange:
+        """A job got answers that show that these kinds of request work."""
         if self.state is Circuit.OPEN:
             return CircuitChange(breaker=self)
-        return CircuitChange(breaker=replace(self, failure_count=0, last_error=None, suspects=()))
+        cleared = replace(self, suspects=without(self.suspects, proven))
+        if self.state is Circuit.HALF_OPEN:
+            return _closed(cleared, now) if self.evidence in proven else CircuitChange(breaker=cleared)
+        if of(cleared.suspects, OF_PLEX):
+            return CircuitChange(breaker=cleared)
+        return CircuitChange(breaker=replace(cleared, failure_count=0, last_error=None, unconfirmed=None))
 
-    def job_failed(self, scene_id: int, error: str, now: float, outage_id: int) -> CircuitChange:
-        """A job failed at the server level but the probe after it passed. That is its own failure, up to a limit.
+    def job_failed(self, suspect: Suspect, error: str, now: float, outage_id: int) -> CircuitChange:
+        """A job failed but the probe after it passed. That is its own failure, up to a limit.
 
-        If `SUSPECTS_TO_OPEN` different scenes in a row fail like this, it is an outage after all.
+        If `SUSPECTS_TO_OPEN` different scenes in a row fail like this, it is an outage after all. A trial that was to
+        show more than a probe can is over with one failure.
         """
         if self.state is Circuit.OPEN:
             return CircuitChange(breaker=self)
         failed = self._with_failure(error)
-        if all(suspect.scene_id != scene_id for suspect in self.suspects):
-            suspect = Suspect(scene_id=scene_id, failed_at=now)
-            failed = replace(failed, suspects=(*self.suspects, suspect))
-        if len(failed.suspects) < SUSPECTS_TO_OPEN:
+        failed = replace(failed, suspects=with_suspect(self.suspects, suspect))
+        if self.state is Circuit.HALF_OPEN and self.outage and self.evidence is not Evidence.PROBE:
+            is_write = Evidence.WRITE in (self.evidence, suspect.evidence)
+            evidence = Evidence.WRITE if is_write else self.evidence
+            return _opened(replace(failed, evidence=evidence), error, now, self.outage)
+        suspects = of(failed.suspects, OF_PLEX)
+        if not are_many(suspects):
             return CircuitChange(breaker=failed)
-        scenes = tuple(suspect.scene_id for suspect in failed.suspects)
-        why = f"{len(scenes)} different scenes in a row failed although Plex answers probes; the last: {error}"
-        new = OpenOutage(id=outage_id, started_at=failed.suspects[0].failed_at, cause=why[:_MAX_ERROR_LENGTH])
-        return _opened(failed, why, now, new, refunded=scenes)
+        evidence = Evidence.WRITE if of(suspects, (Evidence.WRITE,)) else Evidence.READ
+        count = len(scene_ids(suspects))
+        why = f"{_WHAT_FAILS[evidence]}: {count} different scenes in a row failed; the last: {error}"
+        new = OpenOutage(id=outage_id, started_at=suspects[0].failed_at, cause=why[:_MAX_ERROR_LENGTH])
+        return _opened(replace(failed, evidence=evidence), why, now, new)
 
     def probe_failed(self, error: str, now: float, outage_id: int) -> CircuitChange:
         """A probe failed, whether scheduled or made after a job failed."""
         failed = self._with_failure(error)
         if self.state is Circuit.OPEN:
             return CircuitChange(breaker=failed)
+        failed = replace(failed, unconfirmed=None)
         return _opened(failed, error, now, OpenOutage(id=outage_id, started_at=now, cause=error[:_MAX_ERROR_LENGTH]))
 
-    def probe_passed(self, now: float) -> CircuitChange:
-        """Plex answered a probe. A closed circuit keeps its suspects, since each of them had a passed probe too."""
+    def probe_passed(self, now: float, *, may_try: bool = False) -> CircuitChange:
+        """Plex answered a probe. A closed circuit keeps its suspects, since each of them had a passed probe too.
+
+        `may_try`: a job can go out on trial. Without one, a second probe closes the circuit even if it cannot show that
+        what failed works.
+        """
         if self.state is Circuit.HALF_OPEN:
-            return _closed(self, now)
+            is_for_job = may_try and self.evidence is not Evidence.PROBE
+            return CircuitChange(breaker=self) if is_for_job else _closed(self, now)
         if self.outage is None:
             return CircuitChange(breaker=self)
         half_open = replace(self, state=Circuit.HALF_OPEN, transitions=self.transitions + 1)
-        return CircuitChange(breaker=half_open, events=(CircuitHalfOpened(outage=self.outage),))
+        return CircuitChange(
+            breaker=half_open, events=(CircuitHalfOpened(outage=self.outage, evidence=self.evidence),)
+        )
 
     def worker_started(self, now: float) -> CircuitChange:
         """A worker starts. If the circuit is HALF_OPEN, the last one died before its trial or second probe ended."""
@@ -160,29 +190,41 @@ class CircuitChange:
     events: tuple[CircuitEvent, ...] = ()
 
 
-def _opened(
-    breaker: CircuitBreaker, why: str, now: float, new: OpenOutage, *, refunded: tuple[int, ...] = ()
-) -> CircuitChange:
-    """Go to OPEN. From HALF_OPEN the same outage continues; from CLOSED the `new` one begins."""
-    outage = breaker.outage or new
+def _opened(breaker: CircuitBreaker, why: str, now: float, new: OpenOutage) -> CircuitChange:
+    """Go to OPEN. From HALF_OPEN, or after an end that was not confirmed, the same outage continues."""
+    before = breaker.outage or breaker.unconfirmed
+    outage = before or new
     after = replace(
         breaker,
         state=Circuit.OPEN,
         opened_at=now,
         transitions=breaker.transitions + 1,
-        suspects=(),
         outage=outage,
         last_outage_id=outage.id,
+        unconfirmed=None,
     )
-    is_reopened = breaker.outage is not None
-    event = CircuitOpened(outage=outage, why=why[:_MAX_ERROR_LENGTH], is_reopened=is_reopened, refunded=refunded)
+    event = CircuitOpened(
+        outage=outage, why=why[:_MAX_ERROR_LENGTH], evidence=breaker.evidence, is_reopened=before is not None
+    )
     return CircuitChange(breaker=after, events=(event,))
 
 
 def _closed(breaker: CircuitBreaker, now: float) -> CircuitChange:
-    after = CircuitBreaker(transitions=breaker.transitions + 1, last_outage_id=breaker.last_outage_id)
-    events = () if breaker.outage is None else (CircuitClosed(outage=breaker.outage, at=now),)
-    return CircuitChange(breaker=after, events=events)
+    """Go to CLOSED. It is confirmed that the outage is over unless scenes that failed in it are still suspected."""
+    suspects, outage = of(breaker.suspects, OF_PLEX), breaker.outage
+    if outage and breaker.evidence is Evidence.PROBE:
+        suspects = tuple(each for each in suspects if each.failed_at >= outage.started_at)
+    is_confirmed = not suspects
+    after = CircuitBreaker(
+        transitions=breaker.transitions + 1,
+        last_outage_id=breaker.last_outage_id,
+        suspects=breaker.suspects,
+        unconfirmed=None if is_confirmed else outage,
+    )
+    if outage is None:
+        return CircuitChange(breaker=after)
+    event = CircuitClosed(outage=outage, at=now, evidence=breaker.evidence, is_confirmed=is_confirmed)
+    return CircuitChange(breaker=after, events=(event,))
 
 
 def validated(breaker: CircuitBreaker) -> CircuitBreaker:
@@ -193,7 +235,7 @@ def validated(breaker: CircuitBreaker) -> CircuitBreaker:
     if breaker.failure_count < 0 or breaker.transitions < 0 or breaker.last_outage_id < 0:
         raise ValueError("a count is below zero")
     if breaker.state is Circuit.CLOSED:
-        return replace(breaker, opened_at=None, outage=None)
+        return replace(breaker, opened_at=None, outage=None, evidence=Evidence.PROBE)
     if breaker.opened_at is None:
         raise ValueError("a circuit that is not closed lacks opened_at")
     if breaker.outage is not None:

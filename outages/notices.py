@@ -10,9 +10,11 @@ from local.words import duration_in_words, sentence
 from outages.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened
 from outages.scheduler import PauseReason
 from outages.transitions import Event, Gate, GateKind, OutageState, PauseEnded
+from store.evidence import Evidence
 
 _RESUMED: Final = {
     PauseReason.STORAGE: "the disk takes writes again",
+    PauseReason.STASH: "Stash answers about scenes again",
     PauseReason.AUTH: "the reason was the token, and it is tried again",
     PauseReason.SETUP: "the reason was the set-up, and it is tried again",
     PauseReason.BUSY: "Plex is no longer busy",
@@ -30,18 +32,14 @@ class Notice:
 def notice_of(event: Event, state: OutageState, *, now: float, rate_per_s: float) -> Notice:
     """Describe an event. `state`: after the event; `rate_per_s`: of the recovery period's first step."""
     if isinstance(event, CircuitOpened):
-        return Notice(level=logging.WARNING, text=_opened(event, state, now))
+        return _opened(event, state, now)
     if isinstance(event, CircuitHalfOpened):
-        lasted = duration_in_words(now - event.outage.started_at)
-        text = (
-            f"circuit HALF_OPEN: Plex answers a probe, {lasted} after the outage began. One job may try now; "
-            "without one a second probe decides."
-        )
-        return Notice(level=logging.INFO, text=text)
+        return _half_opened(event, now)
     if isinstance(event, CircuitClosed):
         return Notice(level=logging.INFO, text=_closed(event, rate_per_s))
     if isinstance(event, PauseEnded):
-        return Notice(level=logging.INFO, text=f"draining goes on: {_RESUMED[event.pause.reason]}.")
+        why = _RESUMED[event.pause.reason] if event.is_confirmed else "nothing is left to try it with"
+        return Notice(level=logging.INFO, text=f"draining goes on: {why}.")
     is_busy = event.pause.until is not None
     next_at = event.pause.until if is_busy else state.scheduler.next_check_at
     when = _when_next(next_at, now, busy=is_busy)
@@ -59,14 +57,28 @@ def notice_at_start(gate: Gate, now: float) -> Notice | None:
     return Notice(level=logging.WARNING, text=text)
 
 
-def _opened(event: CircuitOpened, state: OutageState, now: float) -> str:
+def _opened(event: CircuitOpened, state: OutageState, now: float) -> Notice:
     after = _when_next(state.scheduler.next_check_at, now)
     if event.is_reopened:
+        # A trial fails every minute as long as nothing can be written; once is enough to tell.
+        level = logging.WARNING if event.evidence is Evidence.PROBE else logging.DEBUG
         lasted = duration_in_words(now - event.outage.started_at)
-        return f"circuit OPEN again: {sentence(event.why)} The outage began {lasted} ago. {after}"
-    if event.refunded:
-        return f"circuit OPEN: {sentence(event.why)} Their jobs get this attempt back and wait. {after}"
-    return f"circuit OPEN: {sentence(event.why)} All jobs wait, none is charged. {after}"
+        return Notice(
+            level=level, text=f"circuit OPEN again: {sentence(event.why)} The outage began {lasted} ago. {after}"
+        )
+    charged = "All jobs wait, none is charged."
+    if event.evidence is not Evidence.PROBE:
+        charged = "Their jobs get their attempts back and wait."
+    return Notice(level=logging.WARNING, text=f"circuit OPEN: {sentence(event.why)} {charged} {after}")
+
+
+def _half_opened(event: CircuitHalfOpened, now: float) -> Notice:
+    lasted = duration_in_words(now - event.outage.started_at)
+    text = (
+        f"circuit HALF_OPEN: Plex answers a probe, {lasted} after the outage began. One job may try now; "
+        "without one a second probe decides."
+    )
+    return Notice(level=logging.INFO if event.evidence is Evidence.PROBE else logging.DEBUG, text=text)
 
 
 def _closed(event: CircuitClosed, rate_per_s: float) -> str:
@@ -76,7 +88,10 @@ def _closed(event: CircuitClosed, rate_per_s: float) -> str:
     if outage.jobs_waiting:
         count = "1 job is" if outage.jobs_waiting == 1 else f"{outage.jobs_waiting} jobs are"
         waiting = f"{count} waiting; the drain starts by itself, at {rate_per_s:g} jobs a second at first."
-    return f"circuit CLOSED: Plex is back. Outage {outage.id} lasted {lasted} ({outage.cause.rstrip('.')}). {waiting}"
+    what = "Plex is back."
+    if not event.is_confirmed:
+        what = "Plex answers, but nothing is left to try what failed with: if it fails again, the outage goes on."
+    return f"circuit CLOSED: {what} Outage {outage.id} lasted {lasted} ({outage.cause.rstrip('.')}). {waiting}"
 
 
 def _when_next(at: float | None, now: float, *, busy: bool = False) -> str:

@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING
 
 from local import data_directory
 from local.storage import LocalStorage
-from outages import breaker, history, scheduler, transitions
+from outages import breaker, failures, history, scheduler, transitions
 from outages.breaker import Circuit, CircuitBreaker
 from outages.history import Outage, OutageFigures, OutageHistory
 from outages.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter
 from outages.notices import Notice, notice_at_start, notice_of
 from outages.scheduler import PauseReason, ProbeTimes, RecoveryScheduler
-from outages.transitions import Event, Gate, OutageState, ProbeResult, Transition
+from outages.transitions import Event, Gate, GateKind, OutageState, Probe, ProbeResult, Transition
+from store.evidence import Evidence
 from store.state_file import StateFile
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from local.clock import Clock
+    from outages.suspects import Suspect
 
 _REREAD_S = 1.0
 # Results and pushed jobs of a recovery period are stored this often, not with every job.
@@ -134,12 +136,14 @@ class Resilience:
         return self._state.scheduler
 
     def rate_per_s(self, now: float) -> float | None:
-        """Return the current limit in jobs per second; None if there is none."""
+        """Return the current limit in jobs per second; None if there is none, or no job goes out."""
         period = self._period()
-        return None if period is None else period.rate_at(now, self._pace)
+        if period is None or self.gate(now).kind is not GateKind.DRAIN:
+            return None
+        return period.rate_at(now, self._pace)
 
     def recovery_until(self, now: float) -> float | None:
-        """Return when the current recovery period ends, in epoch seconds; None outside one."""
+        """Return when the current recovery period ends, in epoch seconds; None outside one, or if no job goes out."""
         period = self._period()
         return None if period is None or self.rate_per_s(now) is None else period.ends_at(self._pace)
 
@@ -171,28 +175,33 @@ class Resilience:
         """End the pauses that new settings can end; an open circuit is probed at once."""
         self._change(lambda state: transitions.on_new_settings(state, now), now)
 
-    def record_success(self, ticket: int, now: float, *, pushed: bool = True) -> None:
-        """A job ended in a way that shows a healthy server. Accesses files only if that changes something.
+    def record_success(
+        self, ticket: int, proven: Collection[Evidence], now: float, *, pushed: bool = False
+    ) -> None:
+        """A job got answers that show that these kinds of request work. Accesses files only if that changes something.
 
         `pushed`: something was written to Plex. It is counted for the outage that Plex is recovering from, if any.
         """
-        if self._state.breaker.job_succeeded(now).breaker != self._state.breaker:
-            self._change_for(ticket, lambda state: transitions.on_success(state, now, self._times), now)
+        if transitions.has_news(self._state, proven, now):
+            self._change_for(ticket, lambda state: transitions.on_success(state, proven, now, self._times), now)
         self._count_result(now, good=True, pushed=pushed)
 
-    def record_own_failure(
-        self, ticket: int, scene_id: int, error_class: str, text: str, now: float
-    ) -> tuple[int, ...]:
-        """A job failed at the server level, but the probe after it passed.
+    def record_failure(
+        self, ticket: int, suspect: Suspect, error: str, now: float, *, is_refusal: bool = False
+    ) -> Transition:
+        """A job failed, but the server at which it failed answers otherwise.
 
-        Returns the scenes whose jobs get back the attempt that their last failure cost: if this failure opens the
-        circuit, this scene and the others that led to it, otherwise none.
+        `is_refusal`: the server took the request and refused it, so it is not overloaded.
         """
-        self._count_result(now, good=False)
-        error = f"{error_class}: {text}"
+        self._count_result(now, good=is_refusal)
         return self._change_for(
-            ticket, lambda state: transitions.on_own_failure(state, scene_id, error, now, self._times), now
-        ).refunded
+            ticket, lambda state: failures.on_failure(state, suspect, error, now, self._times), now
+        )
+
+    def record_inconclusive(self, ticket: int, now: float) -> None:
+        """A job ended without an answer that says anything. Accesses files only during a trial."""
+        if self._state.is_on_trial:
+            self._change_for(ticket, lambda state: transitions.on_inconclusive(state, now, self._times), now)
 
     def record_outage(self, ticket: int, error: str, now: float) -> None:
         """A job failed at the server level, and the probe after it failed too: the circuit opens, no job is charged."""
@@ -202,22 +211,42 @@ class Resilience:
         """Plex answered 429."""
         self._change(lambda state: transitions.on_busy(state, retry_after_s, message, now, self._times), now)
 
-    def record_pause(self, reason: PauseReason, message: str, now: float) -> None:
-        """A job failed as all others would: token, set-up or disk. Pause until a probe or new settings end it."""
-        self._change(lambda state: transitions.on_pause(state, reason, message, now, self._times), now)
-
-    def record_probe(self, ticket: int, result: ProbeResult, now: float, *, jobs_waiting: int | None = None) -> None:
-        """Record the result of a probe, due or requested by the user. `jobs_waiting` None: not known."""
+    def record_pause(
+        self, reason: PauseReason, message: str, now: float, *, evidence: Evidence = Evidence.PROBE
+    ) -> None:
+        """A job failed as all others would: token, set-up or disk. Pause until `evidence` or new settings end it."""
         times = self._times
-        self._change_for(ticket, lambda state: transitions.on_probe(state, result, jobs_waiting, now, times), now)
+        self._change(
+            lambda state: transitions.on_pause(state, reason, message, now, times, evidence=evidence), now
+        )
 
-    def probe_if_due(self, probe: Callable[[], ProbeResult], jobs_waiting: int) -> ProbeResult | None:
-        """Probe Plex if a probe is due, and record the result."""
+    def record_probe(
+        self,
+        ticket: int,
+        result: ProbeResult,
+        now: float,
+        *,
+        jobs_waiting: int | None = None,
+        may_try: bool = False,
+    ) -> None:
+        """Record the result of a probe, due or requested by the user. `jobs_waiting` None: not known.
+
+        `may_try`: a job can go out now, and shows more than a second probe could.
+        """
+        times = self._times
+        self._change_for(
+            ticket,
+            lambda state: transitions.on_probe(state, result, jobs_waiting, now, times, may_try=may_try),
+            now,
+        )
+
+    def probe_if_due(self, probe: Probe, jobs_waiting: int, *, may_try: bool) -> ProbeResult | None:
+        """Probe Plex if a probe is due, and record the result. `may_try`: as for `record_probe`."""
         if not self.is_probe_due(self._clock.now()):
             return None
         ticket = self.ticket()
-        result = probe()
-        self.record_probe(ticket, result, self._clock.now(), jobs_waiting=jobs_waiting)
+        result = probe(asks_owner=self._state.scheduler.awaits_right_to_edit)
+        self.record_probe(ticket, result, self._clock.now(), jobs_waiting=jobs_waiting, may_try=may_try)
         return result
 
     def store_counts(self, now: float) -> None:

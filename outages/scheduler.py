@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from outages import limiter
 from outages.limiter import RecoveryPeriod
+from store.evidence import Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
 
 # Short at first, because most outages are restarts. A recovered Plex goes unnoticed for a minute at most.
 PROBE_DELAYS_S = (5.0, 10.0, 20.0, 40.0, 60.0)
@@ -56,19 +61,29 @@ class PauseReason(str, Enum):
     """Why draining is paused although the circuit is closed. Of several reasons, users see the first in this order."""
 
     STORAGE = "storage"
+    STASH = "stash"
     AUTH = "auth"
     SETUP = "setup"
     BUSY = "busy"
 
 
+_BY_SETTINGS = (PauseReason.AUTH, PauseReason.SETUP)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """One pause. Only BUSY has an `until` and ends by itself; a probe or new settings end the others."""
+    """One pause. Only BUSY has an `until` and ends by itself; a probe or new settings end the others.
+
+    `evidence`: the kind of request that ends it. If that is not a probe, a passed probe lets one job try
+    (`is_on_trial`).
+    """
 
     reason: PauseReason
     since: float
     message: str
     until: float | None = None
+    evidence: Evidence = Evidence.PROBE
+    is_on_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +110,25 @@ class RecoveryScheduler:
         """Whether there is a pause that only a probe or new settings can end."""
         return any(pause.reason is not PauseReason.BUSY for pause in self.pauses)
 
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether one job may try if a pause is over."""
+        return any(pause.is_on_trial for pause in self.pauses)
+
+    @property
+    def awaits_right_to_edit(self) -> bool:
+        """Whether the drain waits for a token that may edit."""
+        return any(pause.reason is PauseReason.AUTH and pause.evidence is Evidence.WRITE for pause in self.pauses)
+
     def pause_at(self, now: float) -> Pause | None:
         """Return the active pause whose reason comes first.
 
-        A BUSY pause is ignored if more is left of it than it was long: the clock was set back since it began.
+        A pause on trial does not stop the drain. A BUSY pause is ignored if more is left of it than it was long: the
+        clock was set back since it began.
         """
         for pause in self.pauses:
+            if pause.is_on_trial:
+                continue
             if pause.until is None or _is_ahead(pause.until, now, pause.until - pause.since):
                 return pause
         return None
@@ -136,15 +164,36 @@ class RecoveryScheduler:
         recently = self.last_check_at is not None and 0 <= now - self.last_check_at <= times.same_stop_s
         return (self if recently else replace(self, step=0)).back_off(now, times)
 
-    def paused(self, reason: PauseReason, message: str, now: float) -> RecoveryScheduler:
-        """Pause until a probe or new settings end it.
+    def paused(
+        self, reason: PauseReason, message: str, now: float, evidence: Evidence = Evidence.PROBE
+    ) -> RecoveryScheduler:
+        """Pause until `evidence` or new settings end it.
 
         AUTH and SETUP replace each other, because a probe finds one or the other.
         """
-        replaced = {PauseReason.AUTH, PauseReason.SETUP} if reason is not PauseReason.STORAGE else {reason}
+        replaced = _BY_SETTINGS if reason in _BY_SETTINGS else (reason,)
         since = next((pause.since for pause in self.pauses if pause.reason is reason), now)
-        pause = Pause(reason=reason, since=since, message=message[:_MAX_MESSAGE_LENGTH])
+        pause = Pause(reason=reason, since=since, message=message[:_MAX_MESSAGE_LENGTH], evidence=evidence)
         return _with_pause(self.resumed(*replaced), pause)
+
+    def resumed_by_job(self, proven: Collection[Evidence], now: float) -> RecoveryScheduler:
+        """End the pauses that a job has shown to be over, and forget BUSY ones that have ended by themselves."""
+        return self._keep(lambda pause: pause.until > now if pause.until else pause.evidence not in _of_jobs(proven))
+
+    def resumed_by_probe(self, *, may_try: bool) -> RecoveryScheduler:
+        """A probe found nothing wrong: end the pauses that probes end, and let one job try for the others.
+
+        `may_try`: a job can go out on trial. Without one, a second probe ends those as well, though that shows nothing.
+        """
+        kept = self._keep(lambda pause: not ((pause.is_on_trial and not may_try) or _is_of_probe(pause)))
+        return replace(kept, pauses=tuple(_on_trial(pause) for pause in kept.pauses))
+
+    def without_trials(self) -> RecoveryScheduler:
+        """Have the pauses on trial wait for the next probe."""
+        return replace(self, pauses=tuple(replace(pause, is_on_trial=False) for pause in self.pauses))
+
+    def _keep(self, is_kept: Callable[[Pause], bool]) -> RecoveryScheduler:
+        return replace(self, pauses=tuple(pause for pause in self.pauses if is_kept(pause)))
 
     def paused_while_busy(
         self, retry_after_s: float | None, message: str, now: float, times: ProbeTimes
@@ -156,7 +205,7 @@ class RecoveryScheduler:
 
     def resumed(self, *reasons: PauseReason) -> RecoveryScheduler:
         """End the pauses with these reasons, if there are any."""
-        return replace(self, pauses=tuple(pause for pause in self.pauses if pause.reason not in reasons))
+        return self._keep(lambda pause: pause.reason not in reasons)
 
     def recovered(self, outage_id: int, now: float) -> RecoveryScheduler:
         """The circuit closed: start the recovery period. Counted once per outage, even if a crash makes it repeat."""
@@ -174,6 +223,19 @@ class RecoveryScheduler:
 def _is_ahead(at: float, now: float, longest_s: float) -> bool:
     """Whether a stored time is still to come. Not if it is further ahead than it can mean, rounding aside."""
     return 0.0 < at - now <= 1.1 * longest_s + _ROUNDING_S
+
+
+def _of_jobs(proven: Collection[Evidence]) -> Collection[Evidence]:
+    """Without what jobs cannot prove alone: a probe also looks at token and libraries."""
+    return [each for each in proven if each is not Evidence.PROBE]
+
+
+def _is_of_probe(pause: Pause) -> bool:
+    return pause.reason in _BY_SETTINGS and pause.evidence is Evidence.PROBE
+
+
+def _on_trial(pause: Pause) -> Pause:
+    return pause if pause.evidence is Evidence.PROBE else replace(pause, is_on_trial=True)
 
 
 def validated(scheduler: RecoveryScheduler) -> RecoveryScheduler:

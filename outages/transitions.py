@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TYPE_CHECKING, Protocol
 
+from local.words import sentence
+from outages import suspects
 from outages.breaker import (
     Circuit,
     CircuitBreaker,
@@ -18,6 +21,10 @@ from outages.breaker import (
 )
 from outages.history import OutageHistory
 from outages.scheduler import Pause, PauseReason, ProbeTimes, RecoveryScheduler
+from store.evidence import Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class ProbeKind(str, Enum):
@@ -32,11 +39,23 @@ class ProbeKind(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """`text` says what was found and what to do; empty if all is well. `retry_after_s` is for BUSY only."""
+    """`text` says what was found and what to do; empty if all is well. `retry_after_s` is for BUSY only.
+
+    `evidence`: the kind of request that has to succeed before it is over. With AUTH, WRITE means that the token may
+    read but not edit.
+    """
 
     kind: ProbeKind
     text: str = ""
     retry_after_s: float | None = None
+    evidence: Evidence = Evidence.PROBE
+
+
+class Probe(Protocol):
+    """Probes Plex."""
+
+    def __call__(self, *, asks_owner: bool = False) -> ProbeResult:
+        """Probe Plex now. `asks_owner`: also find out whether the token may edit."""
 
 
 class GateKind(str, Enum):
@@ -51,8 +70,8 @@ class GateKind(str, Enum):
 class Gate:
     """What the drain loop may do, and why.
 
-    `stopped_by` is `circuit` or a PauseReason's value; None for DRAIN and TRIAL. `until` is the time of the next probe
-    or the end of Retry-After, in epoch seconds.
+    `stopped_by` is `circuit` or a PauseReason's value; None for DRAIN; for TRIAL, what the trial is about. `until` is
+    the time of the next probe or the end of Retry-After, in epoch seconds.
     """
 
     kind: GateKind
@@ -70,9 +89,10 @@ class PauseBegan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseEnded:
-    """Draining may resume, unless something else stops it."""
+    """Draining may resume, unless something else stops it. `is_confirmed`: what failed has worked since."""
 
     pause: Pause
+    is_confirmed: bool = True
 
 
 Event = CircuitEvent | PauseBegan | PauseEnded
@@ -91,19 +111,24 @@ class OutageState:
         """Whether the circuit is not closed or there is a pause other than BUSY."""
         return self.breaker.state is not Circuit.CLOSED or self.scheduler.needs_probe
 
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether one job may try if what stopped the drain is over."""
+        return self.breaker.state is Circuit.HALF_OPEN or self.scheduler.is_on_trial
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """The new state, and the events to report."""
+    """The new state, and the events to report.
+
+    `is_excused`: the job that failed is not to blame. `refunded`: the scenes that failed like it before, whose jobs and
+    dead letters get their attempts back.
+    """
 
     state: OutageState
     events: tuple[Event, ...] = ()
-
-    @property
-    def refunded(self) -> tuple[int, ...]:
-        """Ids of scenes whose jobs get their last attempt back."""
-        opened = [event for event in self.events if isinstance(event, CircuitOpened)]
-        return opened[0].refunded if opened else ()
+    is_excused: bool = False
+    refunded: tuple[int, ...] = ()
 
 
 def decide_gate(state: OutageState, now: float) -> Gate:
@@ -111,12 +136,22 @@ def decide_gate(state: OutageState, now: float) -> Gate:
     next_check_at = state.scheduler.next_check_at
     pause = state.scheduler.pause_at(now)
     if state.breaker.state is Circuit.OPEN:
-        error = state.breaker.last_error or "unknown"
-        return Gate(kind=GateKind.WAIT, stopped_by="circuit", message=f"Plex is down: {error}", until=next_check_at)
+        return Gate(kind=GateKind.WAIT, stopped_by="circuit", message=state.breaker.cause, until=next_check_at)
     if pause is not None:
         until = next_check_at if pause.until is None else pause.until
         return Gate(kind=GateKind.WAIT, stopped_by=pause.reason.value, message=pause.message, until=until)
-    return Gate(kind=GateKind.TRIAL if state.breaker.state is Circuit.HALF_OPEN else GateKind.DRAIN)
+    return _gate_of_trial(state) if state.is_on_trial else Gate(kind=GateKind.DRAIN)
+
+
+def _gate_of_trial(state: OutageState) -> Gate:
+    on_trial = next((pause for pause in state.scheduler.pauses if pause.is_on_trial), None)
+    if state.breaker.state is Circuit.HALF_OPEN:
+        is_probed = state.breaker.evidence is Evidence.PROBE
+        reason, cause = "circuit", "Plex answers again" if is_probed else str(state.breaker.cause)
+    else:
+        reason, cause = (on_trial.reason.value, on_trial.message) if on_trial else ("", "")
+    message = f"{sentence(cause)} One job tries now, before all others."
+    return Gate(kind=GateKind.TRIAL, stopped_by=reason, message=message)
 
 
 def is_probe_due(state: OutageState, now: float, times: ProbeTimes) -> bool:
@@ -124,17 +159,32 @@ def is_probe_due(state: OutageState, now: float, times: ProbeTimes) -> bool:
     return state.needs_probe and state.scheduler.is_check_due(now, times)
 
 
-def on_success(state: OutageState, now: float, times: ProbeTimes) -> Transition:
-    """A job got an answer that shows a healthy server."""
-    return _with_circuit_change(state, state.breaker.job_succeeded(now), now, times)
+def has_news(state: OutageState, proven: Collection[Evidence], now: float) -> bool:
+    """Whether a job's success changes anything."""
+    if state.is_on_trial or state.scheduler.resumed_by_job(proven, now) != state.scheduler:
+        return True
+    return state.breaker.job_succeeded(proven, now).breaker != state.breaker
 
 
-def on_own_failure(state: OutageState, scene_id: int, error: str, now: float, times: ProbeTimes) -> Transition:
-    """A job failed at the server level, but the probe after it passed."""
-    change = state.breaker.job_failed(scene_id, error, now, _next_outage_id(state))
-    transition = _with_circuit_change(state, change, now, times)
-    # The next trial goes first; the second probe is only needed if no other job may run.
-    return _postpone_second_probe(transition, now, times)
+def on_success(state: OutageState, proven: Collection[Evidence], now: float, times: ProbeTimes) -> Transition:
+    """A job got answers that show that these kinds of request work."""
+    before = state
+    state = replace(state, scheduler=state.scheduler.resumed_by_job(proven, now))
+    transition = with_circuit_change(state, state.breaker.job_succeeded(proven, now), now, times)
+    after = transition.state
+    if after.is_on_trial:
+        # It was not what the trial is about: the next job goes first.
+        after = replace(after, scheduler=after.scheduler.check_at(now + times.second_probe_s))
+    elif before.needs_probe and not after.needs_probe:
+        after = replace(after, scheduler=after.scheduler.check_at(None))
+    return replace(transition, state=after, events=(*transition.events, *_pause_events(before, after)))
+
+
+def on_inconclusive(state: OutageState, now: float, times: ProbeTimes) -> Transition:
+    """A job ended without showing what the trial is about: the next one goes before a second probe."""
+    if not state.is_on_trial:
+        return Transition(state=state)
+    return Transition(state=replace(state, scheduler=state.scheduler.check_at(now + times.second_probe_s)))
 
 
 def on_outage(state: OutageState, error: str, now: float, times: ProbeTimes) -> Transition:
@@ -143,9 +193,17 @@ def on_outage(state: OutageState, error: str, now: float, times: ProbeTimes) -> 
 
 
 def on_probe(
-    state: OutageState, result: ProbeResult, jobs_waiting: int | None, now: float, times: ProbeTimes
+    state: OutageState,
+    result: ProbeResult,
+    jobs_waiting: int | None,
+    now: float,
+    times: ProbeTimes,
+    *,
+    may_try: bool = False,
 ) -> Transition:
     """Apply the result of a probe, scheduled or requested by the user. `jobs_waiting` None: not known.
+
+    `may_try`: a job can go out on trial, and shows more than a second probe could.
 
     Any result ends a STORAGE pause, because the disk takes writes again if the result can be stored.
     """
@@ -157,18 +215,27 @@ def on_probe(
     elif result.kind is ProbeKind.BUSY:
         transition = _probe_found_busy(state, result, known, now, times)
     else:
-        transition = _probe_passed(state, result, known, now, times)
+        transition = _probe_passed(state, result, known, now, times, may_try=may_try)
     return replace(transition, events=(*transition.events, *_pause_events(before, transition.state)))
 
 
-def on_pause(state: OutageState, reason: PauseReason, message: str, now: float, times: ProbeTimes) -> Transition:
-    """A job failed in a way that all others would: token, set-up or disk."""
-    scheduler = state.scheduler.paused(reason, message, now)
+def on_pause(
+    state: OutageState,
+    reason: PauseReason,
+    message: str,
+    now: float,
+    times: ProbeTimes,
+    *,
+    evidence: Evidence = Evidence.PROBE,
+) -> Transition:
+    """A job failed in a way that all others would: token, set-up, disk, or Stash. `evidence`: what ends the pause."""
+    was_on_trial = any(pause.reason is reason and pause.is_on_trial for pause in state.scheduler.pauses)
+    scheduler = state.scheduler.paused(reason, message, now, evidence)
     if state.breaker.state is Circuit.HALF_OPEN:
         scheduler = scheduler.check_at(now + times.second_probe_s)
     elif not state.needs_probe:
         scheduler = scheduler.drain_stopped(now, times)
-    elif scheduler.is_check_due(now, times):
+    elif was_on_trial or scheduler.is_check_due(now, times):
         # Not even the last probe's result could be stored.
         scheduler = scheduler.back_off(now, times)
     after = replace(state, scheduler=scheduler)
@@ -187,47 +254,65 @@ def on_new_settings(state: OutageState, now: float) -> Transition:
     """Token, address and libraries may be correct now: end the pauses that they caused, and probe at once if needed."""
     scheduler = state.scheduler.resumed(PauseReason.AUTH, PauseReason.SETUP)
     still_stopped = replace(state, scheduler=scheduler).needs_probe
-    after = replace(state, scheduler=scheduler.check_at(now if still_stopped else None))
+    others = tuple(each for each in state.breaker.suspects if not each.is_about_token)
+    after = replace(
+        state,
+        breaker=replace(state.breaker, suspects=others),
+        scheduler=scheduler.check_at(now if still_stopped else None),
+    )
     return Transition(state=after, events=_pause_events(state, after))
 
 
 def on_start(state: OutageState, now: float, times: ProbeTimes) -> Transition:
-    """A worker starts: Plex is observed from now on. A HALF_OPEN circuit opens and is probed at once."""
+    """A worker starts: Plex is observed from now on. A trial that was cut short is over, and Plex is probed at once."""
     state = replace(state, history=state.history.with_observation_start(now))
     change = state.breaker.worker_started(now)
-    transition = _with_circuit_change(state, change, now, times)
-    if not change.events:
+    transition = with_circuit_change(state, change, now, times)
+    if not state.is_on_trial:
         return transition
-    return replace(transition, state=replace(transition.state, scheduler=state.scheduler.check_at(now)))
+    scheduler = state.scheduler.without_trials().check_at(now)
+    return replace(transition, state=replace(transition.state, scheduler=scheduler))
 
 
 def _probe_failed(
     state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, times: ProbeTimes
 ) -> Transition:
     was_open = state.breaker.state is Circuit.OPEN
-    change = state.breaker.probe_failed(result.text, now, _next_outage_id(state))
+    change = state.breaker.probe_failed(result.text, now, next_outage_id(state))
     change = replace(change, breaker=change.breaker.with_probe(jobs_waiting))
-    transition = _with_circuit_change(state, change, now, times)
-    scheduler = transition.state.scheduler.with_check(now, passed=False)
+    transition = with_circuit_change(state, change, now, times)
+    scheduler = transition.state.scheduler.without_trials().with_check(now, passed=False)
     if was_open:
         scheduler = scheduler.back_off(now, times)
     return replace(transition, state=replace(transition.state, scheduler=scheduler))
 
 
 def _probe_passed(
-    state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, times: ProbeTimes
+    state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, times: ProbeTimes, *, may_try: bool
 ) -> Transition:
-    change = state.breaker.with_probe(jobs_waiting).probe_passed(now)
+    change = state.breaker.with_probe(jobs_waiting).probe_passed(now, may_try=may_try)
     scheduler = state.scheduler.with_check(now, passed=True)
     if result.kind is ProbeKind.OK:
-        scheduler = scheduler.resumed(PauseReason.AUTH, PauseReason.SETUP)
+        scheduler = scheduler.resumed_by_probe(may_try=may_try)
+    elif result.evidence is Evidence.PROBE or not _gets_a_trial(state, result, may_try=may_try):
+        scheduler = scheduler.paused(PauseReason(result.kind.value), result.text, now, result.evidence)
     else:
-        scheduler = scheduler.paused(PauseReason(result.kind.value), result.text, now)
-    transition = _with_circuit_change(replace(state, scheduler=scheduler), change, now, times)
-    scheduler = transition.state.scheduler
-    if transition.state.breaker.state is Circuit.CLOSED:
-        scheduler = scheduler.back_off(now, times) if scheduler.needs_probe else scheduler.check_at(None)
-    return replace(transition, state=replace(transition.state, scheduler=scheduler))
+        scheduler = scheduler.resumed_by_probe(may_try=True)
+    transition = with_circuit_change(replace(state, scheduler=scheduler), change, now, times)
+    after = transition.state
+    if after.is_on_trial:
+        scheduler = after.scheduler.check_at(now + times.second_probe_s)
+    elif after.breaker.state is Circuit.CLOSED and after.scheduler.needs_probe:
+        scheduler = after.scheduler.back_off(now, times)
+    elif after.breaker.state is Circuit.CLOSED:
+        scheduler = after.scheduler.check_at(None)
+    return replace(transition, state=replace(after, scheduler=scheduler))
+
+
+def _gets_a_trial(state: OutageState, result: ProbeResult, *, may_try: bool) -> bool:
+    """Whether one job may try although Plex repeats that it would refuse it: no probe is as certain as a trial."""
+    known = [pause for pause in state.scheduler.pauses if pause.evidence is result.evidence]
+    return bool(known) and may_try
 
 
 def _probe_found_busy(
@@ -248,7 +333,7 @@ def _busy_schedule(
     return scheduler.check_at(until if state.needs_probe else None)
 
 
-def _with_circuit_change(state: OutageState, change: CircuitChange, now: float, times: ProbeTimes) -> Transition:
+def with_circuit_change(state: OutageState, change: CircuitChange, now: float, times: ProbeTimes) -> Transition:
     """Carry a change of the circuit over to schedule and history."""
     scheduler, history = state.scheduler, state.history
     for event in change.events:
@@ -264,29 +349,28 @@ def _with_circuit_change(state: OutageState, change: CircuitChange, now: float, 
     )
 
 
-def _postpone_second_probe(transition: Transition, now: float, times: ProbeTimes) -> Transition:
-    if transition.state.breaker.state is not Circuit.HALF_OPEN:
-        return transition
-    scheduler = transition.state.scheduler.check_at(now + times.second_probe_s)
-    return replace(transition, state=replace(transition.state, scheduler=scheduler))
-
-
 def _pause_events(before: OutageState, after: OutageState) -> tuple[Event, ...]:
     """Report pauses that ended, and those that are new or have changed. An unchanged pause is not reported again."""
     old, new = before.scheduler.pauses, after.scheduler.pauses
-    ended = [PauseEnded(pause=pause) for pause in old if all(pause.reason is not other.reason for other in new)]
+    ended = [
+        PauseEnded(pause=pause, is_confirmed=not suspects.of(after.breaker.suspects, (pause.evidence,)))
+        for pause in old
+        if all(pause.reason is not other.reason for other in new)
+    ]
     began = [PauseBegan(pause=pause) for pause in new if all(not _is_same_pause(pause, other) for other in old)]
     return (*ended, *began)
 
 
 def _is_same_pause(one: Pause, other: Pause) -> bool:
-    if one.reason is PauseReason.STORAGE:
-        # On a full disk, a different file fails each time.
-        return other.reason is PauseReason.STORAGE
-    return (one.reason, one.message, one.until) == (other.reason, other.message, other.until)
+    if one.reason is not other.reason:
+        return False
+    # On a full disk, a different file fails each time, and each trial fails with another scene. That a busy Plex asks
+    # for one pause after another is said once.
+    is_repeated = one.evidence is other.evidence is not Evidence.PROBE
+    return is_repeated or one.reason in (PauseReason.STORAGE, PauseReason.BUSY) or one.message == other.message
 
 
-def _next_outage_id(state: OutageState) -> int:
+def next_outage_id(state: OutageState) -> int:
     """Return an unused id. Either file may have been set aside as corrupt; the other one still prevents reuse."""
     return 1 + max(state.breaker.last_outage_id, state.history.last_id)
 

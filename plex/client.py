@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from local.clock import SYSTEM
 from plex.edit import PREFERRED_LINE_BYTES, pack, parameters_of
-from plex.errors import LibraryGone, PathsHidden, PlexServerError, Rejected, RequestTooLong
+from plex.errors import LibraryGone, PathsHidden, PlexAuthError, PlexError, PlexServerError, Rejected, RequestTooLong
 from plex.libraries import Libraries
 from plex.model import (
     Identity,
@@ -102,6 +102,16 @@ class PlexClient:
     def sections(self) -> tuple[Section, ...]:
         """The configured movie libraries, read from Plex if no list is believed. Raises PlexSetup if one is missing."""
         return self.libraries.current()
+
+    def may_edit(self) -> bool | None:
+        """Whether the token may edit: it alone is the owner's that may list the accounts. None if Plex does not say."""
+        try:
+            self._transport.read("/accounts")
+        except PlexAuthError:
+            return False
+        except PlexError:
+            return None
+        return True
 
     def shows_paths(self, sections: Sequence[Section]) -> bool | None:
         """Whether the token sees where files are. Reads a few items of each library until one shows a path.
@@ -265,14 +275,20 @@ class PlexClient:
         other fields are sent without it before Rejected is raised.
         """
         rejected: Rejected | None = None
+        has_written = False
         for part in pack(changes, min(line_bytes, PREFERRED_LINE_BYTES)):
             try:
                 self._put(item, part)
             except Rejected as error:  # noqa: PERF203 - one try each is the point
                 if error.status == HTTPStatus.NOT_FOUND or isinstance(error, RequestTooLong):
                     raise
-                rejected = self._put_field_by_field(item, part, error) or rejected
+                of_part = self._put_field_by_field(item, part, error)
+                has_written = has_written or of_part is None or of_part.has_written
+                rejected = of_part or rejected
+            else:
+                has_written = True
         if rejected:
+            rejected.has_written = has_written
             raise rejected
 
     def _put_field_by_field(self, item: PlexItem, part: Sequence[Change], rejected: Rejected) -> Rejected | None:
@@ -281,11 +297,16 @@ class PlexClient:
         if len(names) == 1:
             return rejected
         first: Rejected | None = None
+        has_written = False
         for name in names:
             try:
                 self._put(item, [change for change in part if change.field is name])
             except Rejected as error:  # noqa: PERF203 - one try each is the point
                 first = first or error
+            else:
+                has_written = True
+        if first:
+            first.has_written = has_written
         return first
 
     def _put(self, item: PlexItem, part: Sequence[Change]) -> None:

@@ -8,6 +8,7 @@
     |     `- LibraryGone    a library that was there is not any more: the others are looked at instead
     |- PlexBusy             429
     |- PlexAuthError        401, 403, 498
+    |  `- EditsRefused      the token reads, but only the owner's may edit
     |- PlexSetup            a setting must change: library, certificate, address, redirect
     |  `- PathsHidden       the token sees files, but no path of any
     |- NotInPlex            no item has the file
@@ -33,7 +34,13 @@ _MANY_KEYS = re.compile(r"(\d+,\d+,\d+)(?:,\d+)+")
 
 
 class PlexError(Exception):
-    """Base class: everything that this package raises about Plex."""
+    """Base class: everything that this package raises about Plex.
+
+    `of_write`: the request was to change something. `has_written`: other changes of the same edit have arrived.
+    """
+
+    of_write = False
+    has_written = False
 
     @property
     def name(self) -> str:
@@ -76,6 +83,16 @@ class PlexBusy(PlexError):
 
 class PlexAuthError(PlexError):
     """401, 403 or 498."""
+
+
+class EditsRefused(PlexAuthError):
+    """The token is not the owner's: it reads everything, and each edit is refused."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this token may read but not edit: plex_token is the token of a shared or home user; set it to the token "
+            "of the server's owner."
+        )
 
 
 class PlexSetup(PlexError):

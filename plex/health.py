@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from plex.client import PlexClient
-from plex.errors import PathsHidden, PlexAuthError, PlexError, PlexSetup, Rejected
+from plex.errors import EditsRefused, PathsHidden, PlexAuthError, PlexError, PlexSetup, Rejected
 from plex.sections import choose_sections, describe_missing
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ class Health:
     """The result of a probe.
 
     `healthy`: `/identity` answered. `ready`: so did a request that needs the database and the token. `token_ok`: None
-    if unknown. `latency_ms`: of `/identity`. `libraries`, `libraries_missing`: the configured ones that exist, and that
-    do not. `error`: the first problem, None if there is none; `reason`: its message, "" if there is none.
+    if unknown. `token_may_edit`: None if unknown or not asked. `latency_ms`: of `/identity`. `libraries`,
+    `libraries_missing`: the configured ones that exist, and that do not. `error`: the first problem, None if there is
+    none; `reason`: its message, "" if there is none.
     """
 
     healthy: bool = False
@@ -33,6 +34,7 @@ class Health:
     latency_ms: float | None = None
     version: str = ""
     machine_identifier: str = ""
+    token_may_edit: bool | None = None
     libraries: tuple[str, ...] = ()
     libraries_missing: tuple[str, ...] = ()
     error: PlexError | None = None
@@ -43,10 +45,14 @@ def probe(
     connection: PlexConnection,
     *,
     clock: Clock,
+    asks_owner: bool = False,
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     read_timeout_s: float = READ_TIMEOUT_S,
 ) -> Health:
-    """Request `/identity`, the libraries and a few items, in this order, until one fails. Raises no PlexError."""
+    """Request `/identity`, the libraries and a few items, in this order, until one fails. Raises no PlexError.
+
+    `asks_owner`: whether to ask then for what only the owner may see, since only the owner may edit.
+    """
     health = Health()
     try:
         client = PlexClient(
@@ -63,7 +69,8 @@ def probe(
             machine_identifier=identity.machine_identifier,
             latency_ms=(clock.monotonic() - started) * 1000,
         )
-        return _check_readiness(client, connection, health)
+        health = _check_readiness(client, connection, health)
+        return _check_owner(client, health) if asks_owner and health.error is None else health
     except PlexError as error:
         return _failed(health, error)
     finally:
@@ -86,7 +93,13 @@ def _check_readiness(client: PlexClient, connection: PlexConnection, health: Hea
     return _failed(health, PathsHidden()) if shows_paths is False else health
 
 
+def _check_owner(client: PlexClient, health: Health) -> Health:
+    health = replace(health, token_may_edit=client.may_edit())
+    return _failed(health, EditsRefused()) if health.token_may_edit is False else health
+
+
 def _failed(health: Health, error: PlexError) -> Health:
-    token_ok = False if isinstance(error, PlexAuthError) else health.token_ok
+    is_refused = isinstance(error, PlexAuthError) and not isinstance(error, EditsRefused)
+    token_ok = False if is_refused else health.token_ok
     hint = " Is plex_url that of a Plex server?" if isinstance(error, Rejected) and not health.healthy else ""
     return replace(health, token_ok=token_ok, error=error, reason=f"{error}{hint}")

@@ -107,11 +107,21 @@ _CONNECTION_ERRORS: tuple[tuple[tuple[type[BaseException], ...], type[PlexError]
 
 
 @contextmanager
-def translated(request: str) -> Iterator[None]:
+def translated(request: str, *, of_write: bool = False) -> Iterator[None]:
     """Turn what requests, urllib3, plexapi or the XML parser raise into a PlexError.
 
-    `request`: from `describe_request`, for the message.
+    `request`: from `describe_request`, for the message. `of_write`: it changes something.
     """
+    try:
+        with _as_plex_error(request):
+            yield
+    except PlexError as error:
+        error.of_write = of_write
+        raise
+
+
+@contextmanager
+def _as_plex_error(request: str) -> Iterator[None]:
     try:
         yield
     except PlexError:

@@ -79,15 +79,15 @@ class Transport:
         """Send a request whose answer, if it has a body, is XML; return its root."""
         query = query_string(parameters)
         request = describe_request(method, self.address, path)
-        with translated(request):
+        with translated(request, of_write=method != "get"):
             answer: Element | None = self._server.query(  # type: ignore[no-untyped-call]
                 f"{path}?{query}" if query else path,
                 method=getattr(self._session, method),
                 headers=headers,
                 allow_redirects=False,
             )
-        if answer is not None and answer.tag.lower() == "html":
-            raise PlexServerError(f"{request}: a web page answered; is plex_url that of a Plex server?")
+            if answer is not None and answer.tag.lower() == "html":
+                raise PlexServerError(f"{request}: a web page answered; is plex_url that of a Plex server?")
         return answer
 
     def send(
@@ -95,7 +95,7 @@ class Transport:
     ) -> None:
         """Send a request that Plex may answer with a line of text, which plexapi would take for broken XML."""
         query, request = query_string(parameters), describe_request(method, self.address, path)
-        with translated(request):
+        with translated(request, of_write=method != "get"):
             response = self._session.request(
                 method,
                 f"{self._connection.url}{path}{'?' if query else ''}{query}",
@@ -104,8 +104,8 @@ class Transport:
                 timeout=(self._connection.connect_timeout_s, self._connection.read_timeout_s),
                 allow_redirects=False,
             )
-        if _WEB_PAGE.match(response.text):
-            raise PlexServerError(f"{request}: a web page answered; is plex_url that of a Plex server?")
+            if _WEB_PAGE.match(response.text):
+                raise PlexServerError(f"{request}: a web page answered; is plex_url that of a Plex server?")
 
     def _raise_for_status(self, response: requests.Response, **_: Any) -> None:
         """Check the status before plexapi does: it tells only three kinds apart and fails on an unknown status."""

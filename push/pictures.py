@@ -52,7 +52,13 @@ class CoverResult:
 
 
 class PictureFailed(Exception):  # noqa: N818 - named for what happened, like our other errors
-    """A cover could not be read or sent; the item's fields are not affected. `cause`: the error of Plex or Stash."""
+    """A cover could not be read or sent; the item's fields are not affected. `cause`: the error of Plex or Stash.
+
+    `has_read`, `has_written`: whether the items' fields were read, and changed, before that.
+    """
+
+    has_read = False
+    has_written = False
 
     def __init__(self, cause: PlexError | StashError) -> None:
         super().__init__(f"the cover could not be sent: {cause}")

@@ -117,9 +117,9 @@ class PlexLink:
         self._server = self.pusher(settings).plex.identity().machine_identifier
         self.pusher(settings)
 
-    def probe(self, settings: Settings) -> Health:
+    def probe(self, settings: Settings, *, asks_owner: bool = False) -> Health:
         """Probe Plex with a client and timeouts of its own. Raises PlexSetup."""
-        health = probe(plex_connection(settings, self._directory), clock=self._clock)
+        health = probe(plex_connection(settings, self._directory), clock=self._clock, asks_owner=asks_owner)
         self._server = health.machine_identifier or self._server
         return health
 

@@ -20,7 +20,7 @@ from push.fields import digest, digests_of_version_2, fingerprint_of, plex_files
 from push.locate import Locator, Target
 from push.picture_locks import PictureLocks
 from push.picture_store import PictureStore
-from push.pictures import PicturePusher
+from push.pictures import PictureFailed, PicturePusher
 from push.shared_items import Claim, SharedItems, scene_is_in
 from push.verdicts import Outcome, Verdict
 from store.altered import AlterationStore
@@ -236,14 +236,21 @@ class Pusher:
 
         `sent`: by item, whether its fields had to be sent; None if Plex was not asked about them.
         """
-        cover = self._pictures.push(push.target.scene, items, push.stash, is_edited=not push.job.reason.is_bulk)
-        is_changed = cover.has_changed_plex or any((sent or {}).values())
+        has_read, has_written = sent is not None, any((sent or {}).values())
+        try:
+            cover = self._pictures.push(push.target.scene, items, push.stash, is_edited=not push.job.reason.is_bulk)
+        except PictureFailed as error:
+            error.has_read, error.has_written = has_read, has_written
+            raise
+        is_changed = cover.has_changed_plex or has_written
         self._store_judgement(push, Judgement.PUSHED if is_changed else Judgement.UNCHANGED, push.target.fingerprint)
-        was_asked = sent is not None or cover.has_changed_plex
+        was_asked = has_read or cover.has_changed_plex
         return Outcome(
             verdict=Verdict.PUSHED if is_changed else Verdict.UNCHANGED,
             text=cover.problem,
             rating_keys=tuple(items) if was_asked else (),
+            has_read=has_read,
+            has_written=has_written,
         )
 
     def _store_judgement(self, push: _Push, judgement: Judgement, fingerprint: str) -> None:

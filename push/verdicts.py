@@ -10,6 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from store.evidence import Evidence
 from store.job import LONGEST_WAIT_S
 from store.judgement import ErrorClass, Judgement
 
@@ -141,7 +142,9 @@ def advice_for(error_class: str) -> str:
 class Outcome:
     """A verdict with the details of one attempt.
 
-    `text`: the reason, in words. `error`: None for the error class of the verdict's row.
+    `text`: the reason, in words. `error`: None for the error class of the verdict's row. `failed`: the kind of request
+    that failed although the server answers otherwise; None if none did. `is_about_token`: it was answered with 401 or
+    403. `has_read`, `has_written`: whether items were read, and changed.
     """
 
     verdict: Verdict
@@ -149,12 +152,26 @@ class Outcome:
     error: ErrorClass | None = None
     retry_after_s: float | None = None
     rating_keys: tuple[int, ...] = ()  # the items that Plex was asked about
+    failed: Evidence | None = None
+    is_about_token: bool = False
+    has_read: bool = False
+    has_written: bool = False
 
     @property
     def shows_health(self) -> bool:
         """Whether the attempt proved that Plex works."""
         health = self.verdict.row.health
         return health is HealthSignal.GOOD or (health is HealthSignal.GOOD_IF_ASKED and bool(self.rating_keys))
+
+    @property
+    def proven(self) -> frozenset[Evidence]:
+        """The kinds of request to Plex that the attempt showed to work."""
+        shown = {
+            Evidence.PROBE: self.shows_health,
+            Evidence.READ: self.has_read,
+            Evidence.WRITE: self.has_written,
+        }
+        return frozenset(kind for kind, is_shown in shown.items() if is_shown)
 
     @property
     def error_class(self) -> str:

@@ -76,6 +76,13 @@ class DeadLetters:
             if not is_repeated:
                 statistics.count(database, Judgement.DEAD, now=now)
 
+    def job_of(self, scene_id: int) -> Job | None:
+        """The job in the scene's dead letter; None if there is none, or its job is queued again."""
+        with self._ledger.reading() as database:
+            query = f"SELECT job FROM dead_letter WHERE scene_id = ? AND {OPEN}"  # noqa: S608 - our own condition
+            row = database.execute(query, (scene_id,)).fetchone()
+        return job_from_data(json.loads(row[0])) if row else None
+
     def exhume(self, scene_id: int, *, now: float) -> Job | None:
         """Remove the scene's dead letter and return the job in it; None if there is none."""
         with self._ledger.transaction() as database:

@@ -64,8 +64,8 @@ class Job:
     missing_since: float = 0.0
     missing_s: float = 0.0
     outage_id: int = 0
-    # An outage caused the last failure, so the attempt was given back. Happens at most once per job.
-    is_refunded: bool = False
+    # It failed, and then another scene succeeded in the same: the next failure is certainly its own.
+    fails_alone: bool = False
 
     def wait_s(self, now: float, longest_s: float) -> float:
         """Seconds until the job is due, at most as long as its wait was when it began.
@@ -77,7 +77,7 @@ class Job:
         return max(0.0, min(self.not_before - now, whole_s))
 
     def merged_with(self, later: Job) -> Job:
-        """Merge a later event into this job: due at once, with no attempts used, urgent if either is."""
+        """Merge a later event into this job: due at once, with nothing charged, urgent if either is."""
         reason = later.reason if self.reason.is_bulk and not later.reason.is_bulk else self.reason
         if later.reason.always_reads_item and (reason.is_bulk or later.reason is Reason.NOW):
             reason = later.reason
@@ -88,6 +88,7 @@ class Job:
             last_event_at=max(self.last_event_at, later.last_event_at),
             attempts=0,
             not_before=0.0,
+            fails_alone=False,
         )
 
 

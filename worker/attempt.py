@@ -14,25 +14,25 @@ from plex.errors import (
     PlexError,
     PlexSetup,
     Rejected,
+    RequestTooLong,
     ServerFailure,
 )
 from push.pictures import PictureFailed
 from push.verdicts import Outcome, Verdict
 from stash.errors import StashRefused, StashUnavailable
+from store.evidence import Evidence
 from store.judgement import ErrorClass
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping, Sequence
 
-    from outages.transitions import ProbeResult
+    from outages.transitions import Probe
     from push.plex_link import PlexLink
     from push.read_ahead import ReadAhead
     from stash.scene import Scene
     from store.job import Job
     from worker.stash_link import StashLink
-
-    Probe = Callable[[], ProbeResult]
 
 # The verdict if the error concerns this job alone, and whether a probe must first rule out that it concerns all jobs.
 _VERDICT_OF_ERROR: Final[Sequence[tuple[type[PlexError], Verdict, bool]]] = (
@@ -80,8 +80,8 @@ class Attempt:
             outcome = judge(error, self._probe)
         except PictureFailed as error:
             outcome = judge_cover(error, self._probe, self._is_stash_away)
-        except StashUnavailable as error:
-            outcome = Outcome(verdict=Verdict.STASH_AWAY, text=str(error))
+        except (StashUnavailable, StashRefused) as error:
+            outcome = self._judge_stash(error, scene)
         except (LocalStorage, OSError) as error:
             outcome = Outcome(verdict=Verdict.STORAGE, text=str(error))
         except Exception as error:  # noqa: BLE001 - one poisoned job must not stop the others
@@ -108,6 +108,12 @@ class Attempt:
             # A single item may have failed the batch, so only the read of a single item leads to a verdict.
             self._log.debug("the items of %d scenes could not be read at once: %s", len(batch), error)
 
+    def _judge_stash(self, error: StashUnavailable | StashRefused, scene: Scene | None) -> Outcome:
+        """Stash failed: as a whole, or only where this job asked it. `scene`: None if it failed on the scene itself."""
+        if isinstance(error, StashUnavailable) and (scene is None or self._is_stash_away()):
+            return Outcome(verdict=Verdict.STASH_AWAY, text=str(error))
+        return Outcome(verdict=Verdict.BUG, text=f"{type(error).__name__}: {error}", failed=Evidence.SCENE)
+
     def _is_stash_away(self) -> bool:
         """Whether Stash as a whole fails, and not just for one picture: the counterpart of a probe of Plex."""
         try:
@@ -127,8 +133,18 @@ def judge(error: PlexError, probe: Probe) -> Outcome:
         text=str(error),
         error=ErrorClass(error.name) if isinstance(error, ServerFailure) else None,
         retry_after_s=error.retry_after_s if isinstance(error, PlexBusy) else None,
+        failed=_kind_of(error) if asks_probe else None,
+        is_about_token=error.of_write and isinstance(error, PlexAuthError),
+        has_written=error.has_written,
     )
     return _judge_by_probe(own_outcome, probe) if asks_probe else own_outcome
+
+
+def _kind_of(error: PlexError) -> Evidence | None:
+    """The kind of request that failed; None where Plex has taken others of the kind, or this one alone was too long."""
+    if error.has_written or isinstance(error, RequestTooLong):
+        return None
+    return Evidence.WRITE if error.of_write else Evidence.READ
 
 
 def judge_cover(failure: PictureFailed, probe: Probe, is_stash_away: Callable[[], bool]) -> Outcome:
@@ -139,19 +155,25 @@ def judge_cover(failure: PictureFailed, probe: Probe, is_stash_away: Callable[[]
         if judged.verdict not in (Verdict.OWN_FAILURE, Verdict.REJECTED):
             return judged
         error = judged.error or judged.verdict.row.error
-        return Outcome(verdict=Verdict.COVER, text=str(failure), error=error)
+        return Outcome(
+            verdict=Verdict.COVER, text=str(failure), error=error, has_read=failure.has_read,
+            has_written=failure.has_written,
+        )  # fmt: skip
     if isinstance(cause, StashUnavailable) and is_stash_away():
         return Outcome(verdict=Verdict.STASH_AWAY, text=str(cause))
-    return Outcome(verdict=Verdict.COVER, text=str(failure))
+    return Outcome(
+        verdict=Verdict.COVER, text=str(failure), has_read=failure.has_read, has_written=failure.has_written
+    )
 
 
 def _judge_by_probe(own_outcome: Outcome, probe: Probe) -> Outcome:
     """The outcome that concerns all jobs if the probe fails too, else `own_outcome`, which concerns this job alone."""
-    result = probe()
+    result = probe(asks_owner=own_outcome.is_about_token)
     if result.kind is ProbeKind.OK:
         return own_outcome
     return Outcome(
         verdict=_VERDICT_OF_PROBE[result.kind],
         text=result.text or own_outcome.text,
         retry_after_s=result.retry_after_s,
+        failed=result.evidence,
     )

@@ -88,6 +88,7 @@ class SyncWorker:
     def run(self) -> LeaveReason:
         """Drain until there is a reason to leave, and return it."""
         self._resilience.start(self._clock.now())
+        self._settlement.start()
         for problem in self._queue.unreadable:
             self._parts.log.warning("a job in the queue could not be read and was set aside: %s", problem)
         leave = None
@@ -109,7 +110,7 @@ class SyncWorker:
                 return 0.0
             self._resilience.refresh(now)
             if self._parts.stash.settings or not self._stash.retry_in_s():
-                self._resilience.probe_if_due(self._parts.probe, len(self._queue))
+                self._probe_if_due()
             return self._until_next_check(self._drain_step(now), now)
         except PluginDisabled:
             return 0.0
@@ -149,6 +150,8 @@ class SyncWorker:
         """Try the next due job, or that of `scene_id`, and settle it. Nothing else takes jobs from the queue."""
         began_at, took = self._clock.now(), Stopwatch(self._clock)
         took.start()
+        if is_trial and scene_id is None:
+            scene_id = self._scene_for_trial()
         job = self._queue.take() if scene_id is None else self._queue.take_scene(scene_id)
         if job is None:
             return None
@@ -273,12 +276,22 @@ class SyncWorker:
         if settings.paused:
             return Gate(kind=GateKind.WAIT, stopped_by="paused", message="paused is switched on in the settings")
         self._resilience.refresh(now, at_once=True)  # a Health Check may have changed them just now
-        self._resilience.probe_if_due(self._parts.probe, len(self._queue))
+        self._probe_if_due()
         gate = self._resilience.gate(self._clock.now())
         if gate.kind is GateKind.DRAIN:
             with suppress(PlexError):  # the next job finds out what is wrong
                 self._parts.plex.confirm_server(settings)
         return gate
+
+    def _probe_if_due(self) -> None:
+        may_try = bool(self._queue.peek_due(1)) and not self._stash.is_paused and not self._stash.retry_in_s()
+        self._resilience.probe_if_due(self._parts.probe, len(self._queue), may_try=may_try)
+
+    def _scene_for_trial(self) -> int | None:
+        """The first due job that has not failed yet: one that fails each time must not keep the others out."""
+        suspects = {suspect.scene_id for suspect in self._resilience.breaker.suspects}
+        due = self._queue.peek_due(len(suspects) + 1)
+        return next((job.scene_id for job in due if job.scene_id not in suspects), None)
 
     def _can_push(self, due: Sequence[Job], gate: Gate) -> bool:
         return bool(due) and gate.kind is GateKind.DRAIN and not self._stash.is_paused

@@ -49,9 +49,12 @@ class Parts:
     clock: Clock
     log: logging.Logger
 
-    def probe(self) -> ProbeResult:
-        """Probe Plex with the settings last read. Raises StashUnavailable if there are none and Stash is away."""
-        return probe_plex(self.plex, self.stash)
+    def probe(self, *, asks_owner: bool = False) -> ProbeResult:
+        """Probe Plex with the settings last read. Raises StashUnavailable if there are none and Stash is away.
+
+        `asks_owner`: also find out whether the token may edit.
+        """
+        return probe_plex(self.plex, self.stash, asks_owner=asks_owner)
 
 
 def due_time(planned_at: float, now: float, max_delay_s: float) -> float:

@@ -6,18 +6,23 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from outages.breaker import Circuit
 from outages.scheduler import PauseReason
+from outages.suspects import OF_PLEX, Suspect, of, scene_ids
+from outages.transitions import GateKind
 from push.verdicts import Action, Outcome, StopReason, Verdict, decide, retry_rules
 from store.dead_letters import DeadLetters
+from store.evidence import Evidence
 from store.judgement import Judgement
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from push.verdicts import Decision
     from stash.scene import Scene
     from store.job import Job
     from worker.parts import Parts
     from worker.report import Report
-
 
 class Settlement:
     """Settles the jobs of one worker. Raises LocalStorage if a change cannot be stored."""
@@ -31,19 +36,37 @@ class Settlement:
         self._resilience = parts.resilience
         self._report = report
 
+    def start(self) -> None:
+        """Give back what the worker before this one may not have, if it was killed as an outage began."""
+        now = self._clock.now()
+        if self._resilience.gate(now).kind is not GateKind.DRAIN:
+            for scene_id in scene_ids(self._resilience.breaker.suspects):
+                self._refund(scene_id, now)
+
     def settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
         """Record the outcome for breaker and pauses, then decide about the job.
 
-        Return the outcome that counted: OUTAGE if the failure was one of several in a row (see `_record_own_failure`).
+        Return the outcome that counted: if the failure was one of several in a row, it is not the job's own.
         """
         now, outage_id = self._clock.now(), self._outage_id()  # before a success may end the outage
-        if outcome.verdict is Verdict.OWN_FAILURE:
-            outcome = self._record_own_failure(job, outcome, ticket, now)
-        elif outcome.shows_health:
-            self._resilience.record_success(ticket, now, pushed=outcome.verdict is Verdict.PUSHED)
-        else:
-            self.record_stop(outcome, ticket)
+        outcome = self._record(job, outcome, scene, ticket, now)
         self._carry_out(self._decide(job, outcome, outage_id or self._outage_id()), outcome, scene)
+        return outcome
+
+    def _record(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int, now: float) -> Outcome:
+        if outcome.verdict.row.stops:
+            self.record_stop(outcome, ticket)
+            return outcome
+        proven = set(outcome.proven)
+        if outcome.failed is not Evidence.SCENE and (scene or outcome.verdict is Verdict.GONE):
+            proven.add(Evidence.SCENE)
+        if outcome.failed:
+            self._record_success(job, proven - set(OF_PLEX) - {Evidence.PROBE}, ticket, now)
+            return self._record_failure(job, outcome, ticket, now)
+        if proven:
+            self._record_success(job, proven, ticket, now, pushed=outcome.verdict is Verdict.PUSHED)
+        else:
+            self._resilience.record_inconclusive(ticket, now)
         return outcome
 
     def record_stop(self, outcome: Outcome, ticket: int) -> None:
@@ -54,36 +77,65 @@ class Settlement:
         elif stop is StopReason.BUSY:
             self._resilience.record_busy(outcome.retry_after_s, outcome.text, now)
         elif stop in (StopReason.AUTH, StopReason.SETUP, StopReason.STORAGE):
-            self._resilience.record_pause(PauseReason(stop.value), outcome.text, now)
+            evidence = outcome.failed or Evidence.PROBE
+            self._resilience.record_pause(PauseReason(stop.value), outcome.text, now, evidence=evidence)
 
     def _outage_id(self) -> int:
         """The id of the current outage; 0 if there is none."""
         outage = self._resilience.breaker.outage
         return outage.id if outage else 0
 
-    def _record_own_failure(self, job: Job, outcome: Outcome, ticket: int, now: float) -> Outcome:
-        """If this is one of several failures in a row, it is an outage after all: each job is refunded, once."""
-        refunded = self._resilience.record_own_failure(
-            ticket, job.scene_id, outcome.error_class, outcome.text, now
-        )
-        for scene_id in refunded:
-            if scene_id != job.scene_id:
-                self._refund(scene_id)
-        if job.scene_id in refunded and not job.is_refunded:
-            self._queue.change(replace(job, is_refunded=True))
-            return replace(outcome, verdict=Verdict.OUTAGE)
-        return outcome
+    def _record_success(
+        self, job: Job, proven: Collection[Evidence], ticket: int, now: float, *, pushed: bool = False
+    ) -> None:
+        """Tell the scenes that failed in what works now. First, lest a kill in between make it lost."""
+        if not proven:
+            return
+        for suspect in of(self._resilience.breaker.suspects, proven):
+            if suspect.scene_id != job.scene_id:
+                self._outlive(suspect.scene_id)
+        self._resilience.record_success(ticket, proven, now, pushed=pushed)
 
-    def _refund(self, scene_id: int) -> None:
+    def _outlive(self, scene_id: int) -> None:
+        """Another scene has succeeded: what failed before may have been the server, what fails again is the scene."""
         job = self._queue.job(scene_id)
-        if job is None:
-            job = self._dead_letters.exhume(scene_id, now=self._clock.now())
-            if job is None:
-                return
-            self._queue.add(job)
-        if not job.is_refunded:
-            attempts = max(0, job.attempts - 1)
-            self._queue.change(replace(job, attempts=attempts, not_before=0.0, is_refunded=True))
+        if job is not None:
+            self._queue.change(replace(job, fails_alone=True))
+
+    def _record_failure(self, job: Job, outcome: Outcome, ticket: int, now: float) -> Outcome:
+        """If this is one of several failures in a row, no scene is to blame: each gets its attempts back."""
+        current = self._queue.job(job.scene_id) or job
+        suspect = Suspect(
+            scene_id=job.scene_id,
+            failed_at=now,
+            evidence=outcome.failed or Evidence.READ,
+            is_own=current.fails_alone,
+            is_about_token=outcome.is_about_token,
+        )
+        is_refusal = outcome.verdict is not Verdict.OWN_FAILURE
+        error = f"{outcome.error_class}: {outcome.text}"
+        transition = self._resilience.record_failure(ticket, suspect, error, now, is_refusal=is_refusal)
+        for scene_id in transition.refunded:
+            if scene_id != job.scene_id:
+                self._refund(scene_id, now)
+        if not transition.is_excused:
+            return outcome
+        self._queue.change(replace(current, attempts=0))
+        if outcome.failed is Evidence.SCENE:
+            return replace(outcome, verdict=Verdict.STASH_AWAY)
+        is_closed = self._resilience.breaker.state is Circuit.CLOSED
+        return replace(outcome, verdict=Verdict.AUTH if is_closed else Verdict.OUTAGE)
+
+    def _refund(self, scene_id: int, now: float) -> None:
+        """Give the scene's job its attempts back, even if it was given up."""
+        job, buried = self._queue.job(scene_id), self._dead_letters.job_of(scene_id)
+        if job is not None:
+            self._queue.change(replace(job, attempts=0, not_before=0.0))
+        elif buried is not None:
+            self._queue.add(replace(buried, attempts=0, not_before=0.0))
+        if buried is not None:
+            # After the job: if a kill comes in between, the settlement of the job removes the dead letter.
+            self._dead_letters.exhume(scene_id, now=now)
 
     def _decide(self, job: Job, outcome: Outcome, outage_id: int) -> Decision:
         settings = self._stash.settings

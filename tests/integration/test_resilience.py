@@ -15,6 +15,7 @@ from outages.scheduler import PauseReason
 from outages.transitions import GateKind, ProbeKind, ProbeResult
 from tests.support import outage_story
 from tests.support.clocks import SetClock
+from tests.support.evidence import OF_A_PUSH, a_suspect
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_700_000_000.0
@@ -49,7 +50,7 @@ def recovered_at(folder: Path, now: float) -> Resilience:
     resilience = down_since(folder, now - 6)
     probe(resilience, OK, now - 1, jobs_waiting=40)
     assert resilience.take_token(now - 0.5) == 0
-    resilience.record_success(resilience.ticket(), now)
+    resilience.record_success(resilience.ticket(), OF_A_PUSH, now, pushed=True)
     return resilience
 
 
@@ -62,7 +63,7 @@ def test_undisturbed_worker_drains_without_writing_files(tmp_path: Path) -> None
         assert resilience.gate(NOW + second).kind is GateKind.DRAIN
         assert resilience.take_token(NOW + second) == 0
         assert not resilience.is_probe_due(NOW + second)
-        resilience.record_success(resilience.ticket(), NOW + second)
+        resilience.record_success(resilience.ticket(), OF_A_PUSH, NOW + second, pushed=True)
     resilience.store_counts(NOW + 100)
     assert {path.name: path.stat() for path in tmp_path.iterdir()} == before
 
@@ -104,7 +105,7 @@ def test_late_failure_cannot_reopen_what_another_process_has_closed(tmp_path: Pa
     probe(by_hand, OK, NOW + 6)
     worker.record_probe(ticket, DOWN, NOW + 7)
     worker.record_outage(ticket, "timeout", NOW + 7)
-    assert worker.record_own_failure(ticket, 1, "PlexTimeout", "30 s", NOW + 7) == ()
+    assert not worker.record_failure(ticket, a_suspect(1, NOW + 7), "PlexTimeout: 30 s", NOW + 7).is_excused
     assert stored(tmp_path)["state"] == "closed"
     assert worker.breaker == by_hand.breaker
 
@@ -113,7 +114,7 @@ def test_late_success_cannot_close_what_another_process_has_opened(tmp_path: Pat
     worker, by_hand = opened(tmp_path), opened(tmp_path)
     probe(by_hand, DOWN, NOW)
     probe(by_hand, OK, NOW + 5)
-    worker.record_success(worker.ticket(), NOW + 6)
+    worker.record_success(worker.ticket(), OF_A_PUSH, NOW + 6, pushed=True)
     assert stored(tmp_path)["state"] == "half_open"
 
 
@@ -126,16 +127,26 @@ def test_health_check_alone_ends_an_outage(tmp_path: Path) -> None:
     assert (outage.duration_s, outage.jobs_affected, outage.ended_at) == (101, 7, NOW + 101)
 
 
+def ok(*, asks_owner: bool = False) -> ProbeResult:
+    assert not asks_owner
+    return OK
+
+
+def down(*, asks_owner: bool = False) -> ProbeResult:
+    assert not asks_owner
+    return DOWN
+
+
 def test_due_probe_is_made_once(tmp_path: Path) -> None:
     clock = SetClock()
     resilience = Resilience(str(tmp_path), clock=clock, log=logging.getLogger("worker"))
     resilience.refresh(NOW)
-    assert resilience.probe_if_due(lambda: OK, 0) is None
+    assert resilience.probe_if_due(ok, 0, may_try=False) is None
     resilience.record_outage(resilience.ticket(), "refused", NOW)
-    assert resilience.probe_if_due(lambda: OK, 0) is None
+    assert resilience.probe_if_due(ok, 0, may_try=False) is None
     clock.set(NOW + 5)
-    assert resilience.probe_if_due(lambda: DOWN, 3) == DOWN
-    assert resilience.probe_if_due(lambda: OK, 3) is None
+    assert resilience.probe_if_due(down, 3, may_try=False) == DOWN
+    assert resilience.probe_if_due(ok, 3, may_try=False) is None
     assert resilience.next_check_at() == NOW + 15
 
 
@@ -148,7 +159,7 @@ def test_intervals_run_faster_on_a_scaled_clock(tmp_path: Path) -> None:
 def test_refund_names_five_scenes_once(tmp_path: Path) -> None:
     resilience = opened(tmp_path)
     refunds = [
-        resilience.record_own_failure(resilience.ticket(), scene_id, "PlexTimeout", "30 s", NOW)
+        resilience.record_failure(resilience.ticket(), a_suspect(scene_id, NOW), "PlexTimeout: 30 s", NOW).refunded
         for scene_id in (1, 2, 3, 4, 5)
     ]
     assert refunds == [(), (), (), (), (1, 2, 3, 4, 5)]
@@ -180,7 +191,7 @@ def test_settings_set_the_pace(tmp_path: Path) -> None:
 def test_restart_during_recovery_keeps_the_rate_and_gains_no_token(tmp_path: Path) -> None:
     first = recovered_at(tmp_path, NOW)
     for _ in range(5):
-        first.record_own_failure(first.ticket(), 9, "PlexTimeout", "30 s", NOW + 1)
+        first.record_failure(first.ticket(), a_suspect(9, NOW + 1), "PlexTimeout: 30 s", NOW + 1)
     first.refresh(NOW + 2.5)
     second = opened(tmp_path)
     second.start(NOW + 3)
@@ -193,7 +204,7 @@ def test_pushed_jobs_are_counted_for_their_outage_with_few_writes(tmp_path: Path
     versions = set()
     for tick in range(1, 200):
         resilience.refresh(NOW + tick / 10)
-        resilience.record_success(resilience.ticket(), NOW + tick / 10, pushed=tick % 2 == 0)
+        resilience.record_success(resilience.ticket(), OF_A_PUSH, NOW + tick / 10, pushed=tick % 2 == 0)
         versions.add((tmp_path / "outage_history.json").stat().st_mtime_ns)
     resilience.store_counts(NOW + 20)
     (outage,) = resilience.outages()
@@ -203,7 +214,7 @@ def test_pushed_jobs_are_counted_for_their_outage_with_few_writes(tmp_path: Path
 
 def test_jobs_after_the_recovery_are_not_counted(tmp_path: Path) -> None:
     resilience = recovered_at(tmp_path, NOW)
-    resilience.record_success(resilience.ticket(), NOW + 301)
+    resilience.record_success(resilience.ticket(), OF_A_PUSH, NOW + 301, pushed=True)
     resilience.store_counts(NOW + 302)
     assert resilience.outages()[0].jobs_pushed == 1
 
@@ -212,7 +223,7 @@ def test_transitions_are_logged_in_words(tmp_path: Path, caplog: pytest.LogCaptu
     caplog.set_level(logging.INFO)
     resilience = down_since(tmp_path, NOW)
     probe(resilience, OK, NOW + 200, jobs_waiting=120)
-    resilience.record_success(resilience.ticket(), NOW + 201)
+    resilience.record_success(resilience.ticket(), OF_A_PUSH, NOW + 201, pushed=True)
     opened_text, half_opened, closed = caplog.messages
     assert opened_text == "circuit OPEN: connection refused. All jobs wait, none is charged. Next check in 5 s."
     assert half_opened.startswith("circuit HALF_OPEN: Plex answers a probe, 3 min 20 s after the outage began. One job")

@@ -122,7 +122,8 @@ def test_recovery_skips_deleted_scenes_and_does_nothing_while_plex_is_down(after
     gone, there = bury(world, 2)
     outage = status(world)["outages"][-1]
     move_into_outage(world, outage)
-    world.plex.fault(Fault.refused())  # a worker that looks at Plex meanwhile begins another outage
+    world.plex.fault(Fault.refused())
+    # By its id: whatever asks Plex meanwhile begins another outage.
     down = run_task(world, "recover_outage_jobs", error_types="all", outage=outage["id"]).output
     assert (down["recovered"], down["skipped_plex_down"]) == (0, 2)
     world.plex.heal()

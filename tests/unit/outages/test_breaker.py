@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from outages.breaker import (
-    SUSPECTS_TO_OPEN,
     Circuit,
     CircuitBreaker,
     CircuitChange,
@@ -15,6 +14,9 @@ from outages.breaker import (
     OpenOutage,
     validated,
 )
+from outages.suspects import OF_PLEX, are_many, of, scene_ids
+from store.evidence import Evidence
+from tests.support.evidence import OF_A_MISS, OF_A_PUSH, OF_A_READ, a_suspect
 
 NOW = 1_700_000_000.0
 
@@ -27,11 +29,20 @@ def half_open() -> CircuitBreaker:
     return opened().probe_passed(NOW + 5).breaker
 
 
-def failing(breaker: CircuitBreaker, *scenes: int) -> CircuitChange:
+def failing(breaker: CircuitBreaker, *scenes: int, evidence: Evidence = Evidence.WRITE) -> CircuitChange:
     change = CircuitChange(breaker=breaker)
     for offset, scene_id in enumerate(scenes):
-        change = change.breaker.job_failed(scene_id, "PlexTimeout: 30 s", NOW + offset, 7)
+        suspect = a_suspect(scene_id, NOW + offset, evidence)
+        change = change.breaker.job_failed(suspect, "PlexTimeout: 30 s", NOW + offset, 7)
     return change
+
+
+def not_writing() -> CircuitBreaker:
+    return failing(CircuitBreaker(), 1, 2, 3, 4, 5).breaker
+
+
+def on_trial(breaker: CircuitBreaker) -> CircuitBreaker:
+    return breaker.probe_passed(NOW + 60).breaker
 
 
 def test_failed_probe_opens_the_circuit_at_once() -> None:
@@ -49,13 +60,100 @@ def test_failures_of_one_scene_never_open_the_circuit() -> None:
     assert change.breaker.failure_count == 40
 
 
-def test_five_failing_scenes_in_a_row_open_the_circuit_and_are_refunded_once_each() -> None:
+def test_five_failing_scenes_in_a_row_open_the_circuit() -> None:
     assert failing(CircuitBreaker(), 1, 2, 3, 4).breaker.state is Circuit.CLOSED
     change = failing(CircuitBreaker(), 1, 2, 2, 3, 1, 4, 5)
     assert change.breaker.state is Circuit.OPEN
+    assert [type(event) for event in change.events] == [CircuitOpened]
+    assert scene_ids(change.breaker.suspects) == (1, 2, 3, 4, 5)
+
+
+def test_scenes_that_failed_while_others_succeeded_do_not_open_the_circuit() -> None:
+    breaker = CircuitBreaker()
+    for scene_id in range(1, 10):
+        breaker = breaker.job_failed(a_suspect(scene_id, NOW, is_own=scene_id > 4), "500", NOW, 7).breaker
+    assert breaker.state is Circuit.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected", "says"),
+    [
+        ([Evidence.READ] * 5, Evidence.READ, "shows no items"),
+        ([Evidence.WRITE] * 5, Evidence.WRITE, "takes no changes"),
+        ([Evidence.WRITE] * 2 + [Evidence.READ] * 3, Evidence.WRITE, "takes no changes"),
+    ],
+)
+def test_the_circuit_remembers_what_failed_and_names_it(
+    kinds: list[Evidence], expected: Evidence, says: str
+) -> None:
+    breaker = CircuitBreaker()
+    for scene_id, evidence in enumerate(kinds):
+        breaker = breaker.job_failed(a_suspect(scene_id, NOW, evidence), "PlexServerError: 500", NOW, 7).breaker
+    assert breaker.state is Circuit.OPEN
+    assert breaker.evidence is expected
+    assert breaker.outage is not None
+    assert says in breaker.outage.cause
+    assert says in str(breaker.cause)
+    assert "PlexServerError: 500" in str(breaker.cause)
+
+
+def test_a_failed_change_shows_that_items_can_be_read() -> None:
+    breaker = failing(failing(CircuitBreaker(), 1, 2, 3, 4, evidence=Evidence.READ).breaker, 5).breaker
+    assert breaker.state is Circuit.CLOSED
+    assert scene_ids(breaker.suspects) == (5,)
+
+
+@pytest.mark.parametrize("proven", [OF_A_READ, OF_A_MISS, frozenset({Evidence.SCENE})])
+def test_only_a_change_that_arrives_clears_those_that_did_not(proven: frozenset[Evidence]) -> None:
+    suspected = failing(CircuitBreaker(), 1, 2, 3, 4).breaker
+    assert suspected.job_succeeded(proven, NOW).breaker == suspected
+    assert suspected.job_succeeded(OF_A_PUSH, NOW).breaker == CircuitBreaker()
+    half_open = on_trial(not_writing())
+    assert half_open.job_succeeded(proven, NOW).breaker == half_open
+    closed = half_open.job_succeeded(OF_A_PUSH, NOW)
+    assert [event.is_confirmed for event in closed.events if isinstance(event, CircuitClosed)] == [True]
+    assert closed.breaker.unconfirmed is None
+
+
+def test_a_trial_of_a_change_that_fails_reopens_the_same_outage_at_once() -> None:
+    change = failing(on_trial(not_writing()), 6)
+    assert change.breaker.state is Circuit.OPEN
+    assert change.breaker.outage == not_writing().outage
+
+
+def test_a_trial_of_a_read_that_fails_in_a_change_waits_for_changes_from_then_on() -> None:
+    not_reading = failing(CircuitBreaker(), 1, 2, 3, 4, 5, evidence=Evidence.READ).breaker
+    assert failing(on_trial(not_reading), 6).breaker.evidence is Evidence.WRITE
+
+
+def test_a_second_probe_ends_a_trial_only_if_no_job_can_be_tried() -> None:
+    half_open = on_trial(not_writing())
+    assert half_open.probe_passed(NOW + 61, may_try=True).breaker == half_open
+    change = half_open.probe_passed(NOW + 61, may_try=False)
     (event,) = change.events
-    assert isinstance(event, CircuitOpened)
-    assert event.refunded == (1, 2, 3, 4, 5)
+    assert isinstance(event, CircuitClosed)
+    assert not event.is_confirmed
+    assert change.breaker.unconfirmed == not_writing().outage
+
+
+def test_a_change_that_fails_after_an_end_that_nothing_confirmed_continues_the_outage() -> None:
+    ended = on_trial(not_writing()).probe_passed(NOW + 61).breaker
+    read = ended.job_succeeded(OF_A_READ, NOW + 70).breaker
+    change = failing(read, 9)
+    assert change.breaker.state is Circuit.OPEN
+    assert change.breaker.outage == not_writing().outage
+    confirmed = ended.job_succeeded(OF_A_PUSH, NOW + 70).breaker
+    assert failing(confirmed, 9).breaker.state is Circuit.CLOSED
+
+
+def test_an_outage_of_probes_ends_with_a_probe_but_is_unconfirmed_if_its_trials_failed() -> None:
+    failed = failing(half_open(), 3).breaker
+    ended = failed.probe_passed(NOW + 7)
+    (event,) = ended.events
+    assert isinstance(event, CircuitClosed)
+    assert not event.is_confirmed
+    opened_again = failing(ended.breaker, 4, 5, 6, 7).breaker
+    assert opened_again.outage == opened().outage
 
 
 def test_outage_caused_by_suspects_starts_with_the_first_of_them() -> None:
@@ -65,7 +163,7 @@ def test_outage_caused_by_suspects_starts_with_the_first_of_them() -> None:
 
 
 def test_success_in_between_clears_the_suspects() -> None:
-    healthy = failing(CircuitBreaker(), 1, 2, 3, 4).breaker.job_succeeded(NOW).breaker
+    healthy = failing(CircuitBreaker(), 1, 2, 3, 4).breaker.job_succeeded(OF_A_PUSH, NOW).breaker
     assert healthy == CircuitBreaker()
     assert failing(healthy, 5).breaker.state is Circuit.CLOSED
 
@@ -88,7 +186,7 @@ def test_passed_probe_half_opens_the_circuit_and_a_second_one_closes_it() -> Non
 
 
 def test_successful_trial_closes_the_circuit() -> None:
-    change = half_open().job_succeeded(NOW + 6)
+    change = half_open().job_succeeded(OF_A_MISS, NOW + 6)
     assert change.breaker.state is Circuit.CLOSED
     assert change.breaker.last_error is None
 
@@ -106,12 +204,13 @@ def test_failed_trial_whose_probe_passes_leaves_the_next_trial_to_another_job() 
     assert failing(half_open(), 3).breaker.state is Circuit.HALF_OPEN
 
 
-def test_five_failed_trials_reopen_the_circuit_and_are_refunded() -> None:
+def test_five_failed_trials_reopen_the_circuit_until_one_succeeds() -> None:
     change = failing(half_open(), 1, 2, 3, 4, 5)
     assert change.breaker.state is Circuit.OPEN
+    assert change.breaker.evidence is Evidence.WRITE
     (event,) = change.events
     assert isinstance(event, CircuitOpened)
-    assert event.refunded == (1, 2, 3, 4, 5)
+    assert event.is_reopened
 
 
 def test_worker_start_reopens_a_half_open_circuit() -> None:
@@ -172,8 +271,6 @@ class BreakerMachine(RuleBasedStateMachine):
         super().__init__()
         self.breaker = CircuitBreaker()
         self.now = NOW
-        self.expected_suspects: list[int] = []
-        self.ids = 0
 
     def apply(self, change: CircuitChange) -> None:
         before, after = self.breaker, change.breaker
@@ -187,52 +284,47 @@ class BreakerMachine(RuleBasedStateMachine):
         if before.outage is not None and after.outage is not None:
             assert (after.outage.id, after.outage.started_at) == (before.outage.id, before.outage.started_at)
         if after.outage is not None and before.outage is None:
-            assert after.outage.id > before.last_outage_id
+            is_new = after.outage.id > before.last_outage_id
+            assert is_new or after.outage == before.unconfirmed
         self.breaker = after
         self.now += 1
 
-    @rule()
-    def job_succeeds(self) -> None:
-        if self.breaker.state is not Circuit.OPEN:
-            self.expected_suspects = []
-        self.apply(self.breaker.job_succeeded(self.now))
-        assert self.breaker.state is not Circuit.HALF_OPEN
-
-    @rule(scene_id=st.integers(1, 7))
-    def job_fails(self, scene_id: int) -> None:
+    @rule(proven=st.sampled_from([OF_A_PUSH, OF_A_READ, OF_A_MISS]))
+    def job_succeeds(self, proven: frozenset[Evidence]) -> None:
         before = self.breaker
-        change = before.job_failed(scene_id, "PlexServerError", self.now, before.last_outage_id + 1)
-        if before.state is not Circuit.OPEN and scene_id not in self.expected_suspects:
-            self.expected_suspects.append(scene_id)
-        opens = len(self.expected_suspects) == SUSPECTS_TO_OPEN
-        assert (change.breaker.state is Circuit.OPEN) == (opens or before.state is Circuit.OPEN)
-        for event in change.events:
-            assert isinstance(event, CircuitOpened)
-            assert list(event.refunded) == self.expected_suspects
-            self.expected_suspects = []
-        self.apply(change)
+        self.apply(before.job_succeeded(proven, self.now))
+        if before.state is Circuit.HALF_OPEN:
+            assert (self.breaker.state is Circuit.CLOSED) == (before.evidence in proven)
+        if before.state is not Circuit.OPEN:
+            assert not of(self.breaker.suspects, proven)
+
+    @rule(scene_id=st.integers(1, 7), evidence=st.sampled_from(OF_PLEX), is_own=st.booleans())
+    def job_fails(self, scene_id: int, evidence: Evidence, is_own: bool) -> None:
+        before = self.breaker
+        suspect = a_suspect(scene_id, self.now, evidence, is_own=is_own)
+        self.apply(before.job_failed(suspect, "PlexServerError", self.now, before.last_outage_id + 1))
+        is_single_trial = before.state is Circuit.HALF_OPEN and before.evidence is not Evidence.PROBE
+        opens = before.state is Circuit.OPEN or is_single_trial or are_many(of(self.breaker.suspects, OF_PLEX))
+        assert (self.breaker.state is Circuit.OPEN) == opens
 
     @rule()
     def probe_fails(self) -> None:
-        self.expected_suspects = []
         change = self.breaker.probe_failed("refused", self.now, self.breaker.last_outage_id + 1)
         assert change.breaker.failure_count == self.breaker.failure_count + 1
         self.apply(change)
         assert self.breaker.state is Circuit.OPEN
 
-    @rule()
-    def probe_passes(self) -> None:
-        before = self.breaker.state
-        if before is not Circuit.CLOSED:
-            self.expected_suspects = []
-        self.apply(self.breaker.probe_passed(self.now))
+    @rule(may_try=st.booleans())
+    def probe_passes(self, may_try: bool) -> None:
+        before = self.breaker
+        self.apply(before.probe_passed(self.now, may_try=may_try))
         after = {Circuit.OPEN: Circuit.HALF_OPEN, Circuit.HALF_OPEN: Circuit.CLOSED, Circuit.CLOSED: Circuit.CLOSED}
-        assert self.breaker.state is after[before]
+        waits = before.state is Circuit.HALF_OPEN and may_try and before.evidence is not Evidence.PROBE
+        assert self.breaker.state is (Circuit.HALF_OPEN if waits else after[before.state])
 
     @precondition(lambda self: self.breaker.state is Circuit.HALF_OPEN)
     @rule()
     def worker_starts(self) -> None:
-        self.expected_suspects = []
         self.apply(self.breaker.worker_started(self.now))
 
     @invariant()
@@ -243,8 +335,8 @@ class BreakerMachine(RuleBasedStateMachine):
         assert validated(self.breaker) == self.breaker
 
     @invariant()
-    def suspects_are_the_consecutive_failures(self) -> None:
-        assert [suspect.scene_id for suspect in self.breaker.suspects] == self.expected_suspects
+    def nothing_is_unconfirmed_unless_scenes_are_suspected(self) -> None:
+        assert self.breaker.unconfirmed is None or of(self.breaker.suspects, OF_PLEX)
 
 
 TestBreakerMachine = BreakerMachine.TestCase

@@ -9,6 +9,7 @@ from outages.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened, Ope
 from outages.notices import Notice, notice_at_start, notice_of
 from outages.scheduler import Pause, PauseReason, RecoveryScheduler
 from outages.transitions import Event, Gate, GateKind, OutageState, PauseBegan, PauseEnded
+from store.evidence import Evidence
 
 NOW = 1_700_000_000.0
 
@@ -36,12 +37,36 @@ EVENTS: list[tuple[Event, float | None, int, str]] = [
         "circuit OPEN again: no answer within 30 s. The outage began 3 min 20 s ago. Next check in 10 s.",
     ),
     (
-        CircuitOpened(outage=outage(), why="5 different scenes in a row failed", refunded=(1, 2, 3, 4, 5)),
+        CircuitOpened(outage=outage(), why="5 different scenes in a row failed", evidence=Evidence.WRITE),
         5,
         logging.WARNING,
         (
-            "circuit OPEN: 5 different scenes in a row failed. Their jobs get this attempt back and wait. "
+            "circuit OPEN: 5 different scenes in a row failed. Their jobs get their attempts back and wait. "
             "Next check in 5 s."
+        ),
+    ),
+    (
+        CircuitOpened(outage=outage(), why="500", evidence=Evidence.WRITE, is_reopened=True),
+        60,
+        logging.DEBUG,
+        "circuit OPEN again: 500. The outage began 3 min 20 s ago. Next check in 1 min.",
+    ),
+    (
+        CircuitHalfOpened(outage=outage(), evidence=Evidence.WRITE),
+        1,
+        logging.DEBUG,
+        (
+            "circuit HALF_OPEN: Plex answers a probe, 3 min 20 s after the outage began. One job may try now; "
+            "without one a second probe decides."
+        ),
+    ),
+    (
+        CircuitClosed(outage=outage(cause="500"), at=NOW, evidence=Evidence.WRITE, is_confirmed=False),
+        None,
+        logging.INFO,
+        (
+            "circuit CLOSED: Plex answers, but nothing is left to try what failed with: if it fails again, the outage "
+            "goes on. Outage 3 lasted 3 min 20 s (500). No job is waiting."
         ),
     ),
     (
@@ -120,6 +145,24 @@ EVENTS: list[tuple[Event, float | None, int, str]] = [
         "draining goes on: the disk takes writes again.",
     ),
     (
+        PauseBegan(pause=pause(PauseReason.STASH, "Stash answers, but not about scenes.")),
+        5,
+        logging.ERROR,
+        "draining PAUSED: Stash answers, but not about scenes. Next check in 5 s. No job is charged.",
+    ),
+    (
+        PauseEnded(pause=pause(PauseReason.STASH)),
+        None,
+        logging.INFO,
+        "draining goes on: Stash answers about scenes again.",
+    ),
+    (
+        PauseEnded(pause=pause(PauseReason.STASH), is_confirmed=False),
+        None,
+        logging.INFO,
+        "draining goes on: nothing is left to try it with.",
+    ),
+    (
         PauseEnded(pause=pause(PauseReason.AUTH)),
         None,
         logging.INFO,
@@ -143,6 +186,7 @@ EVENTS: list[tuple[Event, float | None, int, str]] = [
 STOPS: list[tuple[str, str, float | None, str]] = [
     ("circuit", "Plex is down: refused", 3, "the circuit is still OPEN: Plex is down: refused. Next check in 3 s."),
     ("circuit", "Plex is down: refused", -3, "the circuit is still OPEN: Plex is down: refused. Next check at once."),
+    ("stash", "Stash is ill", 40, "draining is still PAUSED: Stash is ill. Next check in 40 s."),
     ("storage", "the disk is full", 40, "draining is still PAUSED: the disk is full. Next check in 40 s."),
     ("auth", "Plex rejects the token", 60, "draining is still PAUSED: Plex rejects the token. Next check in 1 min."),
     ("setup", "there is no library", None, "draining is still PAUSED: there is no library. Next check at once."),

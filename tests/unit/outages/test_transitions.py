@@ -6,18 +6,25 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from outages import breaker, history, scheduler, transitions
+from outages import breaker, failures, history, scheduler, transitions
 from outages.breaker import Circuit, CircuitClosed, CircuitOpened
 from outages.scheduler import PauseReason, ProbeTimes
 from outages.transitions import GateKind, OutageState, PauseBegan, PauseEnded, ProbeKind, ProbeResult, Transition
+from store.evidence import Evidence
+from tests.support.evidence import OF_A_MISS, OF_A_PUSH, OF_A_READ, a_suspect
 
 NOW = 1_700_000_000.0
 
 REAL = ProbeTimes()
+MAY_NOT_EDIT = ProbeResult(kind=ProbeKind.AUTH, text="may not edit", evidence=Evidence.WRITE)
 
 
-def probed(state: OutageState, kind: ProbeKind, now: float, *, jobs_waiting: int = 3) -> Transition:
-    return transitions.on_probe(state, ProbeResult(kind=kind, text=kind.value), jobs_waiting, now, REAL)
+def probed(
+    state: OutageState, kind: ProbeKind, now: float, *, jobs_waiting: int = 3, may_try: bool = False
+) -> Transition:
+    return transitions.on_probe(
+        state, ProbeResult(kind=kind, text=kind.value), jobs_waiting, now, REAL, may_try=may_try
+    )
 
 
 def open_since(now: float) -> OutageState:
@@ -52,7 +59,7 @@ def test_probes_come_at_growing_intervals_while_plex_is_down() -> None:
 def test_passed_probe_lets_one_job_try_and_its_success_ends_the_outage() -> None:
     half_open = probed(open_since(NOW), ProbeKind.OK, NOW + 5, jobs_waiting=12).state
     assert transitions.decide_gate(half_open, NOW + 5).kind is GateKind.TRIAL
-    done = transitions.on_success(half_open, NOW + 5.5, REAL)
+    done = transitions.on_success(half_open, OF_A_PUSH, NOW + 5.5, REAL)
     assert kinds(done) == [CircuitClosed]
     assert transitions.decide_gate(done.state, NOW + 6).kind is GateKind.DRAIN
     (outage,) = done.state.history.outages
@@ -71,7 +78,7 @@ def test_without_a_trial_a_second_probe_closes_the_circuit_a_second_later() -> N
 
 def test_failed_trial_with_a_passed_probe_postpones_the_second_probe() -> None:
     half_open = probed(open_since(NOW), ProbeKind.OK, NOW + 5).state
-    failed = transitions.on_own_failure(half_open, 1, "PlexTimeout", NOW + 40, REAL).state
+    failed = failures.on_failure(half_open, a_suspect(1, NOW + 40), "PlexTimeout", NOW + 40, REAL).state
     assert transitions.decide_gate(failed, NOW + 40).kind is GateKind.TRIAL
     assert not transitions.is_probe_due(failed, NOW + 40.5, REAL)
     assert transitions.is_probe_due(failed, NOW + 41, REAL)
@@ -175,7 +182,7 @@ def test_busy_trial_postpones_the_second_probe() -> None:
 def test_five_failing_scenes_in_a_row_open_the_circuit_and_are_refunded() -> None:
     outcome = Transition(state=OutageState())
     for scene_id in range(1, 6):
-        outcome = transitions.on_own_failure(outcome.state, scene_id, "PlexTimeout", NOW, REAL)
+        outcome = failures.on_failure(outcome.state, a_suspect(scene_id, NOW), "PlexTimeout", NOW, REAL)
     assert outcome.refunded == (1, 2, 3, 4, 5)
     assert kinds(outcome) == [CircuitOpened]
     assert outcome.state.scheduler.next_check_at == NOW + 5
@@ -223,15 +230,28 @@ class OutageMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule()
-    def job_succeeds(self) -> None:
+    @rule(proven=st.sampled_from([OF_A_PUSH, OF_A_READ, OF_A_MISS, frozenset({Evidence.SCENE})]))
+    def job_succeeds(self, proven: frozenset[Evidence]) -> None:
         if transitions.decide_gate(self.state, self.now).kind is not GateKind.WAIT:
-            self.apply(transitions.on_success(self.state, self.now, REAL))
+            self.apply(transitions.on_success(self.state, proven, self.now, REAL))
 
-    @rule(scene_id=st.integers(1, 9))
-    def job_fails_but_probe_passes(self, scene_id: int) -> None:
+    @rule(
+        scene_id=st.integers(1, 9),
+        evidence=st.sampled_from([Evidence.READ, Evidence.WRITE, Evidence.SCENE]),
+        is_own=st.booleans(),
+        is_about_token=st.booleans(),
+    )
+    def job_fails_but_probe_passes(
+        self, scene_id: int, evidence: Evidence, is_own: bool, is_about_token: bool
+    ) -> None:
         if transitions.decide_gate(self.state, self.now).kind is not GateKind.WAIT:
-            self.apply(transitions.on_own_failure(self.state, scene_id, "PlexTimeout", self.now, REAL))
+            suspect = a_suspect(scene_id, self.now, evidence, is_own=is_own, is_about_token=is_about_token)
+            self.apply(failures.on_failure(self.state, suspect, "PlexTimeout", self.now, REAL))
+
+    @rule()
+    def job_shows_nothing(self) -> None:
+        if transitions.decide_gate(self.state, self.now).kind is not GateKind.WAIT:
+            self.apply(transitions.on_inconclusive(self.state, self.now, REAL))
 
     @rule()
     def job_and_probe_fail(self) -> None:
@@ -245,10 +265,14 @@ class OutageMachine(RuleBasedStateMachine):
     def job_finds_plex_busy(self, retry_after_s: float | None) -> None:
         self.apply(transitions.on_busy(self.state, retry_after_s, "busy", self.now, REAL))
 
-    @rule(kind=st.sampled_from(ProbeKind), is_requested=st.booleans())
-    def probe(self, kind: ProbeKind, is_requested: bool) -> None:
+    @rule(kind=st.sampled_from(ProbeKind), is_requested=st.booleans(), may_try=st.booleans())
+    def probe(self, kind: ProbeKind, is_requested: bool, may_try: bool) -> None:
         if is_requested or transitions.is_probe_due(self.state, self.now, REAL):
-            self.apply(probed(self.state, kind, self.now))
+            self.apply(probed(self.state, kind, self.now, may_try=may_try))
+
+    @rule(may_try=st.booleans())
+    def probe_finds_that_the_token_may_not_edit(self, may_try: bool) -> None:
+        self.apply(transitions.on_probe(self.state, MAY_NOT_EDIT, 3, self.now, REAL, may_try=may_try))
 
     @rule()
     def worker_starts(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from outages.transitions import ProbeKind, ProbeResult
 from plex.errors import (
     Ambiguous,
+    EditsRefused,
     LibraryGone,
     NotInPlex,
     PathsHidden,
@@ -27,6 +28,7 @@ from plex.errors import (
 from push.pictures import PictureFailed
 from push.verdicts import Verdict
 from stash.errors import PluginDisabled, StashError, StashLacks, StashLoginNeeded, StashRefused, StashUnavailable
+from store.evidence import Evidence
 from worker.attempt import judge, judge_cover
 
 if TYPE_CHECKING:
@@ -80,6 +82,10 @@ ROWS = (
         verdict=Verdict.REJECTED, error_class="Rejected", cover=Verdict.COVER,
     ),
     Row(
+        error=EditsRefused(), asks_probe=True,
+        verdict=Verdict.REJECTED, error_class="Rejected", cover=Verdict.COVER,
+    ),
+    Row(
         error=Rejected(400, "bad date"), asks_probe=True,
         verdict=Verdict.REJECTED, error_class="Rejected", cover=Verdict.COVER,
     ),
@@ -107,6 +113,7 @@ FAILED_PROBES = (
     (ProbeResult(kind=ProbeKind.BUSY, text="Plex is busy", retry_after_s=20.0), Verdict.BUSY),
 )
 PASSED = ProbeResult(kind=ProbeKind.OK)
+MAY_NOT_EDIT = ProbeResult(kind=ProbeKind.AUTH, text="may not edit", evidence=Evidence.WRITE)
 GROUPS = (ServerFailure,)
 
 STASH_ERRORS = (
@@ -129,9 +136,11 @@ class Probe:
     def __init__(self, result: ProbeResult = PASSED) -> None:
         self.result = result
         self.count = 0
+        self.asked_owner = False
 
-    def __call__(self) -> ProbeResult:
+    def __call__(self, *, asks_owner: bool = False) -> ProbeResult:
         self.count += 1
+        self.asked_owner = asks_owner
         return self.result
 
 
@@ -178,6 +187,43 @@ def test_a_failed_probe_overrides_errors_that_may_concern_all_jobs(
     of_all = (verdict, "", result.text, result.retry_after_s)
     assert details(judge(row.error, probe)) == (of_all if row.asks_probe else alone)
     assert probe.count == row.asks_probe
+
+
+def of_a_write(error: PlexError, *, has_written: bool = False) -> PlexError:
+    """The error as a change raises it. `has_written`: other changes of the same edit have arrived."""
+    error.of_write, error.has_written = True, has_written
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        (PlexServerError("500"), Evidence.READ),
+        (of_a_write(PlexServerError("500")), Evidence.WRITE),
+        (of_a_write(PlexTimeout("no answer")), Evidence.WRITE),
+        (of_a_write(PlexAuthError("403")), Evidence.WRITE),
+        (of_a_write(Rejected(400, "")), Evidence.WRITE),
+        (of_a_write(Rejected(400, ""), has_written=True), None),
+        (of_a_write(RequestTooLong(Rejected(414, ""), 9_000)), None),
+        (NotInPlex(["/media/a.mp4"]), None),
+        (PlexBusy("429"), None),
+    ],
+)
+def test_an_outcome_names_the_kind_of_request_that_failed(error: PlexError, failed: Evidence | None) -> None:
+    outcome = judge(error, Probe())
+    assert outcome.failed is failed
+    assert outcome.has_written == error.has_written
+
+
+def test_only_a_refused_change_makes_the_probe_ask_whether_the_token_may_edit() -> None:
+    for error in (PlexAuthError("403"), of_a_write(Rejected(400, "")), of_a_write(PlexServerError("500"))):
+        probe = Probe()
+        judge(error, probe)
+        assert not probe.asked_owner
+    probe = Probe(MAY_NOT_EDIT)
+    outcome = judge(of_a_write(PlexAuthError("403")), probe)
+    assert probe.asked_owner
+    assert (outcome.verdict, outcome.failed, outcome.text) == (Verdict.AUTH, Evidence.WRITE, "may not edit")
 
 
 def test_a_failed_probe_without_a_message_keeps_that_of_the_error() -> None:
