@@ -155,8 +155,7 @@ class CircuitBreaker:
         what failed works.
         """
         if self.state is Circuit.HALF_OPEN:
-            is_for_job = may_try and self.evidence is not Evidence.PROBE
-            return CircuitChange(breaker=self) if is_for_job else _closed(self, now)
+            return CircuitChange(breaker=self) if may_try else _closed(self, now)
         if self.outage is None:
             return CircuitChange(breaker=self)
         half_open = replace(self, state=Circuit.HALF_OPEN, transitions=self.transitions + 1)

@@ -135,6 +135,11 @@ class Resilience:
         """Checks, pauses and recovery period as last read."""
         return self._state.scheduler
 
+    @property
+    def awaits_job(self) -> bool:
+        """Whether what stops the drain is something that no probe sees."""
+        return any(each is not Evidence.PROBE for each in self._state.awaited)
+
     def rate_per_s(self, now: float) -> float | None:
         """Return the current limit in jobs per second; None if there is none, or no job goes out."""
         period = self._period()

@@ -112,6 +112,12 @@ class OutageState:
         return self.breaker.state is not Circuit.CLOSED or self.scheduler.needs_probe
 
     @property
+    def awaited(self) -> tuple[Evidence, ...]:
+        """The kinds of request that have to succeed before jobs may go out again."""
+        of_circuit = () if self.breaker.state is Circuit.CLOSED else (self.breaker.evidence,)
+        return (*of_circuit, *(pause.evidence for pause in self.scheduler.pauses))
+
+    @property
     def is_on_trial(self) -> bool:
         """Whether one job may try if what stopped the drain is over."""
         return self.breaker.state is Circuit.HALF_OPEN or self.scheduler.is_on_trial
@@ -290,7 +296,6 @@ def _probe_failed(
 def _probe_passed(
     state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, times: ProbeTimes, *, may_try: bool
 ) -> Transition:
-    change = state.breaker.with_probe(jobs_waiting).probe_passed(now, may_try=may_try)
     scheduler = state.scheduler.with_check(now, passed=True)
     if result.kind is ProbeKind.OK:
         scheduler = scheduler.resumed_by_probe(may_try=may_try)
@@ -298,6 +303,8 @@ def _probe_passed(
         scheduler = scheduler.paused(PauseReason(result.kind.value), result.text, now, result.evidence)
     else:
         scheduler = scheduler.resumed_by_probe(may_try=True)
+    may_try = may_try and scheduler.pause_at(now) is None
+    change = state.breaker.with_probe(jobs_waiting).probe_passed(now, may_try=may_try)
     transition = with_circuit_change(replace(state, scheduler=scheduler), change, now, times)
     after = transition.state
     if after.is_on_trial:

@@ -71,7 +71,8 @@ class WorkerFile:
 
     def report(self, doing: str, now: float, *, stopped_by: str | None = None) -> None:
         """Report what the worker does from now on, in a few words, and what stops the drain, if anything."""
-        if doing == IDLE == self._doing or self._is_too_soon(doing, stopped_by, now):
+        is_still_idle = doing == IDLE == self._doing and stopped_by == self._stopped_by
+        if is_still_idle or self._is_too_soon(doing, stopped_by, now):
             return
         self._doing, self._stopped_by, self._written_at = doing, stopped_by, now
         content: Mapping[str, object] = {

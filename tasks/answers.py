@@ -94,6 +94,7 @@ class HealthAnswer(TaskAnswer):
     healthy: bool
     ready: bool
     token_ok: bool | None
+    token_may_edit: bool | None
     latency_ms: float | None
     version: str | None
     libraries: tuple[str, ...] | None

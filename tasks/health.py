@@ -49,9 +49,13 @@ def _probe(context: Context, settings: Settings, resilience: Resilience) -> Heal
     ticket = resilience.ticket()
     if not settings.plex_url:
         return None
-    health = probe(plex_connection(settings, context.directory), clock=context.clock)
-    waiting = count_queue(context.directory, context.now).pending
-    resilience.record_probe(ticket, probe_result(health), context.now, jobs_waiting=waiting)
+    health = probe(plex_connection(settings, context.directory), clock=context.clock, asks_owner=True)
+    counts = count_queue(context.directory, context.now)
+    has_job = counts.pending > counts.waiting and not settings.paused
+    may_try = has_job and resilience.awaits_job
+    resilience.record_probe(
+        ticket, probe_result(health), context.now, jobs_waiting=counts.pending, may_try=may_try
+    )
     return health
 
 
@@ -66,14 +70,16 @@ def _start_worker_if_needed(context: Context, resilience: Resilience) -> None:
 
 
 def _answer(context: Context, health: Health | None, resilience: Resilience) -> HealthAnswer:
-    message = _message(health, resilience, context.now)
-    is_well = health is not None and health.error is None
+    gate = resilience.gate(context.now)
+    message = _message(health, gate, context.now)
+    is_well = health is not None and health.error is None and gate.kind is GateKind.DRAIN
     (context.log.info if is_well else context.log.warning)("%s", message)
     is_ready = health is not None and health.ready
     return HealthAnswer(
         healthy=health is not None and health.healthy,
         ready=is_ready,
         token_ok=health.token_ok if health else None,
+        token_may_edit=health.token_may_edit if health else None,
         latency_ms=round(health.latency_ms, 1) if health and health.latency_ms is not None else None,
         version=(health.version or None) if health else None,
         libraries=health.libraries if health and is_ready else None,
@@ -84,7 +90,7 @@ def _answer(context: Context, health: Health | None, resilience: Resilience) -> 
     )
 
 
-def _message(health: Health | None, resilience: Resilience, now: float) -> str:
+def _message(health: Health | None, gate: Gate, now: float) -> str:
     if health is None:
         return (
             "PlexSync does not know where Plex is: plex_url is not set, or not to an address such as "
@@ -92,16 +98,19 @@ def _message(health: Health | None, resilience: Resilience, now: float) -> str:
         )
     if health.error is None:
         names = ", ".join(health.libraries)
-        said = f"Plex {health.version} is well: it answers in {health.latency_ms or 0:.0f} ms. Libraries: {names}."
+        well = "is well: it answers" if gate.kind is GateKind.DRAIN else "answers"
+        said = f"Plex {health.version} {well} in {health.latency_ms or 0:.0f} ms. Libraries: {names}."
     else:
         said = f"{_what_is_wrong(health, health.error)}: {sentence(health.reason)}"
-    return f"{said} {_waiting(resilience.gate(now), now, reason_told=health.error is not None)}".rstrip()
+    return f"{said} {_waiting(gate, now, reason_told=health.error is not None)}".rstrip()
 
 
 def _waiting(gate: Gate, now: float, *, reason_told: bool) -> str:
     """What a stopped drain means for the jobs; "" while it runs. `reason_told`: the reason has already been given."""
-    if gate.kind is not GateKind.WAIT:
+    if gate.kind is GateKind.DRAIN:
         return ""
+    if gate.kind is GateKind.TRIAL:
+        return sentence(gate.message or "")
     when = duration_in_words(gate.until - now) if gate.until else ""
     if gate.stopped_by == "busy":
         return f"Jobs go on in {when}, as Plex has asked for."

@@ -12,7 +12,7 @@ from local import lock
 from local.data_directory import PACKAGES_NOTE
 from local.storage import LocalStorage
 from outages.resilience import Resilience
-from push.verdicts import advice_for
+from push.verdicts import StopReason, advice_for
 from reconciliation.state import ReconciliationState, state_file
 from store.overview import Overview
 from store.state_file import from_json
@@ -71,9 +71,9 @@ def _look(context: Context, report: WorkerReport, now: float) -> Status:
         outages=_outages(resilience, overview.problems),
         reconciliation=_reconciliation(context, overview.problems),
         worker=worker,
-        draining=_draining(resilience, report if worker.running else WorkerReport(), now),
+        draining=_draining(context.directory, resilience, report if worker.running else WorkerReport(), now),
         path_map_inferred=overview.inferred_path_map(),
-        problems=[*overview.problems, *_missing_packages(context.directory)],
+        problems=overview.problems,
     )
 
 
@@ -171,7 +171,9 @@ def _worker(directory: str, report: WorkerReport) -> WorkerStatus:
     )
 
 
-def _draining(resilience: Resilience, report: WorkerReport, now: float) -> DrainStatus:
+def _draining(directory: str, resilience: Resilience, report: WorkerReport, now: float) -> DrainStatus:
+    if missing := _missing_packages(directory):
+        return DrainStatus(stopped_by=StopReason.SETUP.value, message=missing, until=None)
     gate = resilience.gate(now)
     if gate.stopped_by:
         return DrainStatus(stopped_by=gate.stopped_by, message=gate.message, until=gate.until)
@@ -187,9 +189,10 @@ def _reconciliation(context: Context, problems: list[str]) -> ReconciliationStat
         return ReconciliationState()
 
 
-def _missing_packages(directory: str) -> list[str]:
+def _missing_packages(directory: str) -> str:
+    """What the worker lacks, and how to install it; "" if it lacks nothing."""
     try:
         with open(os.path.join(directory, PACKAGES_NOTE), encoding="utf-8", errors="replace") as file:
-            return [file.read().strip()]
+            return file.read().strip()
     except OSError:
-        return []
+        return ""

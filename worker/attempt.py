@@ -112,7 +112,7 @@ class Attempt:
         """Stash failed: as a whole, or only where this job asked it. `scene`: None if it failed on the scene itself."""
         if isinstance(error, StashUnavailable) and (scene is None or self._is_stash_away()):
             return Outcome(verdict=Verdict.STASH_AWAY, text=str(error))
-        return Outcome(verdict=Verdict.BUG, text=f"{type(error).__name__}: {error}", failed=Evidence.SCENE)
+        return Outcome(verdict=Verdict.BUG, text=str(error), failed=Evidence.SCENE)
 
     def _is_stash_away(self) -> bool:
         """Whether Stash as a whole fails, and not just for one picture: the counterpart of a probe of Plex."""

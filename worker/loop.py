@@ -335,7 +335,8 @@ class SyncWorker:
     def _wait_for_due(self, now: float) -> float:
         if not len(self._queue):
             self._resilience.store_counts(now)
-        self._parts.worker_file.report(WAITING_FOR_DUE if len(self._queue) else IDLE, now)
+        paused = "paused" if self._stash.is_paused else None
+        self._parts.worker_file.report(WAITING_FOR_DUE if len(self._queue) else IDLE, now, stopped_by=paused)
         if self._stash.is_away and len(self._queue):
             self._stash.read_settings()  # no job is due to find out whether Stash is back
             self._stash.note_back()

@@ -113,7 +113,7 @@ class Settlement:
             is_about_token=outcome.is_about_token,
         )
         is_refusal = outcome.verdict is not Verdict.OWN_FAILURE
-        error = f"{outcome.error_class}: {outcome.text}"
+        error = outcome.text if is_refusal else f"{outcome.error_class}: {outcome.text}"
         transition = self._resilience.record_failure(ticket, suspect, error, now, is_refusal=is_refusal)
         for scene_id in transition.refunded:
             if scene_id != job.scene_id:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local import inbox
+from sim.faults import Fault
 from tests.support.outage_world import OutageWorld
 from tests.support.shapes import Shape, shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SCENES = 7
 # Added to what the schedule allows, for a busy machine.
@@ -51,6 +52,8 @@ def world(shared: OutageWorld) -> Iterator[OutageWorld]:
     scene_id = shared.add_scene()
     publish(shared, {scene_id: "well again"})
     shared.wait_for_titles({scene_id: "well again"})
+    if shared.jobs():
+        shared.stash.operation(mode="clear_queue")
     shared.wait_idle()
 
 
@@ -120,3 +123,149 @@ def assert_all_arrive(world: OutageWorld, titles: dict[int, str], healed_at: flo
     world.wait_circuit("closed")
     assert not world.dead_letters()
     assert len(world.stash.invocations) == invocations
+
+
+def begin(world: OutageWorld, shape: Shape, count: int = SCENES) -> tuple[dict[int, str], Callable[[], None]]:
+    """Edit so many scenes while the trouble lasts, and wait until it stops the drain."""
+    titles = {scene_id: f"title {scene_id}" for scene_id in world.add_scenes(count)}
+    end = shape.begin(world)
+    publish(world, titles)
+    world.wait_stopped(shape.stops)
+    world.wait_until(lambda: is_nobody_charged(world), "the attempts to be given back")
+    return titles, end
+
+
+def no_writes() -> Shape:
+    return next(shape for shape in shapes() if shape.name == "writes: 500")
+
+
+def test_trouble_in_the_middle_of_a_drain_costs_no_attempt(world: OutageWorld) -> None:
+    before = all_outages(world)
+    titles = {scene_id: f"title {scene_id}" for scene_id in world.add_scenes(20)}
+    world.plex.latency_s = 0.03
+    arrived = len(world.puts())
+    publish(world, titles)
+    world.wait_until(lambda: len(world.puts()) > arrived + 2, "some edits in Plex")
+    end = no_writes().begin(world)
+    world.wait_stopped("circuit")
+    world.plex.latency_s = 0.0
+    world.wait_until(lambda: is_nobody_charged(world), "the attempts to be given back")
+    end()
+    assert_all_arrive(world, titles, time.time())
+    assert all_outages(world) == before + 1
+
+
+def empty_the_queue(world: OutageWorld, titles: dict[int, str]) -> None:
+    for scene_id in titles:
+        world.stash.library.scenes.pop(scene_id)
+
+
+def leave_only_misses(world: OutageWorld, titles: dict[int, str]) -> None:
+    missing = world.stash.add_scene("/media/not in Plex.mp4", 7, title="missing")
+    empty_the_queue(world, titles)
+    content = world.hook_input(missing).partition(b',"args":')[0] + b"}"
+    inbox.publish(str(world.directory), f"scene-{missing}", content)
+
+
+def pause(world: OutageWorld, _titles: dict[int, str]) -> None:
+    world.configure(recovery_rate=RATE_PER_S, paused=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "leave_nothing"),
+    [
+        ("writes: 500", empty_the_queue),
+        ("writes: 500", leave_only_misses),
+        ("writes: 500", pause),
+        ("writes: 403", empty_the_queue),
+        ("items: 500", pause),
+        ("scenes: error", pause),
+    ],
+)
+def test_where_nothing_is_left_to_try_it_ends_unconfirmed_and_goes_on_with_the_next_failure(
+    world: OutageWorld, name: str, leave_nothing: Callable[[OutageWorld, dict[int, str]], None]
+) -> None:
+    shape = next(shape for shape in shapes() if shape.name == name)
+    before, said = all_outages(world), world.log_text().count("Plex is back")
+    titles, end = begin(world, shape)
+    leave_nothing(world, titles)
+    world.wait_until(lambda: not world.stopped_by() and world.circuit() == "closed", "the drain to resume")
+    assert world.log_text().count("Plex is back") == said
+    world.configure(recovery_rate=RATE_PER_S)
+    scene_id = world.add_scene()
+    publish(world, {scene_id: "one more"})
+    world.wait_stopped(shape.stops)
+    world.wait_until(lambda: is_nobody_charged(world), "the attempt to be given back")
+    end()
+    world.wait_for_titles({scene_id: "one more"})
+    world.wait_until(lambda: not world.stopped_by() and world.circuit() == "closed", "the end of it")
+    assert all_outages(world) == before + shape.outages
+
+
+def test_a_token_that_may_not_edit_is_not_taken_for_well_without_a_job_either(world: OutageWorld) -> None:
+    shape = next(shape for shape in shapes() if shape.name == "shared user: 403")
+    titles, end = begin(world, shape)
+    empty_the_queue(world, titles)
+    world.wait_until_worker_left()
+    assert world.stopped_by() == {"auth"}
+    end()
+
+
+@pytest.mark.parametrize("status", [403, 400])
+def test_one_title_that_a_proxy_dislikes_is_rejected(world: OutageWorld, status: int) -> None:
+    disliked, *others = world.add_scenes(4)
+    world.plex.fault(Fault.answer(status), when=lambda request: request.first("title.value") == "rude")
+    publish(world, {disliked: "rude"} | dict.fromkeys(others, "nice"))
+    world.wait_for_titles(dict.fromkeys(others, "nice"))
+    world.wait_until(lambda: world.dead_letters() == [(disliked, "Rejected", 1)], "the dead letter")
+    assert not world.stopped_by()
+    bury_for_good(world)
+
+
+def bury_for_good(world: OutageWorld) -> None:
+    world.plex.heal()
+    world.stash.operation(mode="clear_dlq")
+
+
+def test_five_poisoned_scenes_stop_the_drain_once(world: OutageWorld) -> None:
+    before, poisoned = all_outages(world), world.add_scenes(5)
+    for scene_id in poisoned:
+        world.plex.fault(Fault.answer(500), method="PUT", rating_key=world.keys[scene_id])
+    publish(world, dict.fromkeys(poisoned, "poisoned"))
+    world.wait_circuit("open")
+    rounds = 0
+    while len(world.dead_letters()) < 5:
+        good = world.add_scene()
+        publish(world, {good: "good"})
+        world.wait_for_titles({good: "good"})
+        rounds += 1
+    assert [(scene, tries) for scene, _, tries in sorted(world.dead_letters())] == [(each, 5) for each in poisoned]
+    assert all_outages(world) == before + 1
+    assert rounds > 1
+    bury_for_good(world)
+
+
+def test_a_plex_that_comes_back_without_writing_has_one_outage(world: OutageWorld) -> None:
+    before = all_outages(world)
+    titles = {scene_id: f"title {scene_id}" for scene_id in world.add_scenes(SCENES)}
+    refused = world.plex.fault(Fault.refused())
+    publish(world, titles)
+    world.wait_circuit("open")
+    end = no_writes().begin(world)
+    world.plex.heal(refused)
+    world.wait_until(lambda: world.state_file("circuit_breaker")["evidence"] == "write", "writes to be what fails")
+    world.wait_until(lambda: is_nobody_charged(world), "the attempts to be given back")
+    end()
+    assert_all_arrive(world, titles, time.time())
+    assert all_outages(world) == before + 1
+
+
+def test_a_health_check_does_not_end_what_only_a_write_can_end(world: OutageWorld) -> None:
+    titles, end = begin(world, no_writes())
+    healthy = world.stash.operation(mode="health_check")
+    assert healthy["healthy"]
+    assert "takes no changes" in healthy["message"]
+    assert "is well" not in healthy["message"]
+    assert world.circuit() != "closed"
+    end()
+    assert_all_arrive(world, titles, time.time())

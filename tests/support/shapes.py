@@ -105,7 +105,7 @@ def shapes() -> Iterator[Shape]:
     for status in (401, 403):
         yield Shape(
             name=f"writes: {status}", begin=fails_to_write(Fault.answer(status)), stops="auth",
-            says="Plex refuses every change with this token", outages=0,
+            says="Plex refuses every change", outages=0,
         )  # fmt: skip
         yield Shape(
             name=f"shared user: {status}", begin=has_token_of_a_shared_user(status), stops="auth",

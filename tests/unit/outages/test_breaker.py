@@ -319,7 +319,7 @@ class BreakerMachine(RuleBasedStateMachine):
         before = self.breaker
         self.apply(before.probe_passed(self.now, may_try=may_try))
         after = {Circuit.OPEN: Circuit.HALF_OPEN, Circuit.HALF_OPEN: Circuit.CLOSED, Circuit.CLOSED: Circuit.CLOSED}
-        waits = before.state is Circuit.HALF_OPEN and may_try and before.evidence is not Evidence.PROBE
+        waits = before.state is Circuit.HALF_OPEN and may_try
         assert self.breaker.state is (Circuit.HALF_OPEN if waits else after[before.state])
 
     @precondition(lambda self: self.breaker.state is Circuit.HALF_OPEN)

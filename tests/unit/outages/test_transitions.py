@@ -298,10 +298,17 @@ class OutageMachine(RuleBasedStateMachine):
     @invariant()
     def probes_of_a_healthy_plex_lead_back_to_draining(self) -> None:
         """Probes made when they are due lead back to DRAIN, within Retry-After and three probes."""
+        self._probe_until(GateKind.DRAIN, may_try=False)
+
+    @invariant()
+    def probes_of_a_healthy_plex_let_a_job_try_if_there_is_one(self) -> None:
+        self._probe_until(GateKind.TRIAL, may_try=True)
+
+    def _probe_until(self, wanted: GateKind, *, may_try: bool) -> None:
         state, now = self.state, self.now
         for _ in range(8):
             gate = transitions.decide_gate(state, now)
-            if gate.kind is GateKind.DRAIN:
+            if gate.kind in (GateKind.DRAIN, wanted):
                 return
             if not transitions.is_probe_due(state, now, REAL):
                 at = gate.until if gate.kind is GateKind.WAIT else state.scheduler.next_check_at
@@ -309,7 +316,7 @@ class OutageMachine(RuleBasedStateMachine):
                 assert now < at <= now + 661
                 now = at
             if transitions.is_probe_due(state, now, REAL):
-                state = probed(state, ProbeKind.OK, now).state
+                state = probed(state, ProbeKind.OK, now, may_try=may_try).state
         raise AssertionError(state)
 
 
