@@ -87,7 +87,7 @@ class ReadAhead:
         return [(job, entry[1]) for job, entry in found if entry and entry[1]]
 
 
-def read_single(scene_id: int, stash: StashClient, namesakes: Namesakes) -> dict[int, Scene]:
+def read_single(scene_id: int, stash: StashClient, namesakes: Namesakes | None = None) -> dict[int, Scene]:
     """Read one scene after its batch failed.
 
     Raises StashUnavailable if Stash does not answer another question either, which stops all jobs. Raises StashRefused

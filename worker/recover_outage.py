@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from outages.transitions import ProbeKind
+from push.read_ahead import read_single
+from stash.errors import StashRefused, StashUnavailable
 from store.dead_letters import DeadLetters
 from store.job import Job, Reason
 from worker.commands import CommandRefused
@@ -26,7 +28,7 @@ _SCENES_PER_READ = 50
 
 
 class OutageRecovery:
-    """The handler of the command. Raises LocalStorage, StashUnavailable, StashRefused and CommandRefused."""
+    """The handler of the command. Raises LocalStorage, StashUnavailable and CommandRefused."""
 
     def __init__(
         self,
@@ -77,10 +79,12 @@ class OutageRecovery:
         return self._recover(command, wanted)
 
     def _recover(self, command: Command, wanted: Sequence[DeadLetter]) -> Mapping[str, object]:
-        existing = self._existing_scene_ids([letter.scene_id for letter in wanted])
+        existing, unread = self._look_for([letter.scene_id for letter in wanted])
         recovered, queued, missing = [], 0, 0
         for letter in wanted:
             job = self._queue.job(letter.scene_id)
+            if letter.scene_id in unread:
+                continue
             if letter.scene_id not in existing:
                 missing += 1
             elif job is not None and not _was_queued_by(command, job):
@@ -89,13 +93,24 @@ class OutageRecovery:
                 recovered.append(letter.scene_id)
         self._queue.add_all([_job(scene_id, command) for scene_id in recovered])
         self._dead_letters.mark_recovered(recovered, command_id=command.id, now=self._clock.now())
-        return _answer(recovered, skipped_already_queued=queued, skipped_scene_missing=missing)
+        return _answer(
+            recovered, skipped_already_queued=queued, skipped_scene_missing=missing, failed=len(unread)
+        )
 
-    def _existing_scene_ids(self, scene_ids: Sequence[int]) -> set[int]:
-        client, found = self._stash.client(), set[int]()
+    def _look_for(self, scene_ids: Sequence[int]) -> tuple[set[int], set[int]]:
+        """The scenes that exist, and those on which Stash fails."""
+        client, found, unread = self._stash.client(), set[int](), set[int]()
         for start in range(0, len(scene_ids), _SCENES_PER_READ):
-            found |= client.read_scenes(scene_ids[start : start + _SCENES_PER_READ]).keys()
-        return found
+            batch = scene_ids[start : start + _SCENES_PER_READ]
+            try:
+                found |= client.read_scenes(batch).keys()
+            except (StashRefused, StashUnavailable):
+                for scene_id in batch:
+                    try:
+                        found |= read_single(scene_id, client).keys()
+                    except StashRefused:  # noqa: PERF203 - one try each is the point
+                        unread.add(scene_id)
+        return found, unread
 
 
 def chosen_outage(outages: Sequence[Outage], wanted: object) -> Outage | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sim.plex.simulator import Fault
+from tests.support.shapes import graphql_error
 from tests.support.task_runs import run_task
 
 if TYPE_CHECKING:
@@ -131,6 +132,21 @@ def test_recovery_skips_deleted_scenes_and_does_nothing_while_plex_is_down(after
     run_task(world, "health_check")
     output = run_task(world, "recover_outage_jobs", error_types="all", outage=outage["id"]).output
     assert (output["recovered"], output["skipped_scene_missing"], output["scene_ids"]) == (1, 1, [there])
+
+
+@pytest.mark.parametrize("fault", [Fault.answer(500), graphql_error("disk I/O error")])
+def test_recovery_counts_the_scenes_on_which_stash_fails(after_outage: PluginWorld, fault: Fault) -> None:
+    world = after_outage
+    outage = status(world)["outages"][-1]
+    unread, there = bury(world, 2)
+    move_into_outage(world, outage)
+    rule = world.stash.fail(fault, when=lambda request: f"s{unread}:" in request.first("query"))
+    run = run_task(world, "recover_outage_jobs", error_types="all", outage=outage["id"])
+    assert (run.output["recovered"], run.output["failed"], run.output["scene_ids"]) == (1, 1, [there])
+    assert "1 could not be queued" in run.said
+    world.stash.heal(rule)
+    again = run_task(world, "recover_outage_jobs", error_types="all", outage=outage["id"]).output
+    assert (again["recovered"], again["scene_ids"]) == (1, [unread])
 
 
 @pytest.mark.parametrize("arguments", [{"error_types": "Nonsense"}, {"outage": "99"}, {"outage": "the last"}])
