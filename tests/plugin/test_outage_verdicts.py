@@ -105,6 +105,19 @@ def test_retry_after_holds_for_the_whole_drain(make_world: MakeWorld, method: st
     assert world.circuit() == "closed"
 
 
+def test_a_plex_that_asks_for_one_pause_after_another_is_reported_once(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    scenes = world.add_scenes(3)
+    rule = world.plex.fault(Fault.busy("20"), when=lambda request: request.path != "/identity")
+    world.edit_at_once(dict.fromkeys(scenes, "edited"))
+    world.wait_until(lambda: rule.hits >= 4, "a fourth refusal")
+    world.plex.heal(rule)
+    world.wait_for_titles(dict.fromkeys(scenes, "edited"))
+    world.wait_idle()
+    assert world.log_text().count("PAUSED") == 1
+    assert world.log_text().count("Plex is no longer busy") == 1
+
+
 def test_a_rejected_token_is_reported_once_and_a_new_one_noticed_without_a_hook(make_world: MakeWorld) -> None:
     world = make_world(8.0)
     scenes = world.add_scenes(3)
