@@ -38,7 +38,7 @@ class OpenOutage:
     """The current outage, which ends when the circuit closes.
 
     `started_at` is the time of the first failure that led to it. `jobs_waiting` is the latest known count,
-    `jobs_affected` the highest one.
+    `jobs_affected` the highest one. `address`: a digest of the address of Plex, if Plex has never answered anywhere.
     """
 
     id: int
@@ -47,6 +47,7 @@ class OpenOutage:
     probes: int = 0
     jobs_waiting: int = 0
     jobs_affected: int = 0
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,14 @@ class CircuitClosed:
     is_confirmed: bool = True
 
 
-CircuitEvent = CircuitOpened | CircuitHalfOpened | CircuitClosed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutageWithdrawn:
+    """It was no outage: Plex has never been well at that address. It is not recorded."""
+
+    outage: OpenOutage
+
+
+CircuitEvent = CircuitOpened | CircuitHalfOpened | CircuitClosed | OutageWithdrawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +148,14 @@ class CircuitBreaker:
         new = OpenOutage(id=outage_id, started_at=suspects[0].failed_at, cause=why[:_MAX_ERROR_LENGTH])
         return _opened(replace(failed, evidence=evidence), why, now, new)
 
-    def probe_failed(self, error: str, now: float, outage_id: int) -> CircuitChange:
-        """A probe failed, whether scheduled or made after a job failed."""
+    def probe_failed(self, error: str, now: float, outage_id: int, address: str = "") -> CircuitChange:
+        """A probe failed, whether scheduled or made after a job failed. `address`: as in `OpenOutage`."""
         failed = self._with_failure(error)
         if self.state is Circuit.OPEN:
             return CircuitChange(breaker=failed)
         failed = replace(failed, unconfirmed=None)
-        return _opened(failed, error, now, OpenOutage(id=outage_id, started_at=now, cause=error[:_MAX_ERROR_LENGTH]))
+        new = OpenOutage(id=outage_id, started_at=now, cause=error[:_MAX_ERROR_LENGTH], address=address)
+        return _opened(failed, error, now, new)
 
     def probe_passed(self, now: float, *, may_try: bool = False) -> CircuitChange:
         """Plex answered a probe. A closed circuit keeps its suspects, since each of them had a passed probe too.
@@ -162,6 +171,15 @@ class CircuitBreaker:
         return CircuitChange(
             breaker=half_open, events=(CircuitHalfOpened(outage=self.outage, evidence=self.evidence),)
         )
+
+    def set_up_wrongly(self, address: str = "") -> CircuitChange:
+        """Plex answers but cannot be used, or is looked for at another address: what has never worked was no outage."""
+        if self.outage is None or self.outage.address in ("", address):
+            return CircuitChange(breaker=self)
+        after = CircuitBreaker(
+            transitions=self.transitions + 1, last_outage_id=self.last_outage_id, suspects=self.suspects
+        )
+        return CircuitChange(breaker=after, events=(OutageWithdrawn(outage=self.outage),))
 
     def worker_started(self, now: float) -> CircuitChange:
         """A worker starts. If the circuit is HALF_OPEN, the last one died before its trial or second probe ended."""

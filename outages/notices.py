@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from local.words import duration_in_words, sentence
-from outages.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened
+from outages.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened, OutageWithdrawn
 from outages.scheduler import PauseReason
 from outages.transitions import Event, Gate, GateKind, OutageState, PauseEnded
 from store.evidence import Evidence
@@ -37,6 +37,9 @@ def notice_of(event: Event, state: OutageState, *, now: float, rate_per_s: float
         return _half_opened(event, now)
     if isinstance(event, CircuitClosed):
         return Notice(level=logging.INFO, text=_closed(event, rate_per_s))
+    if isinstance(event, OutageWithdrawn):
+        text = "circuit CLOSED: Plex has never been well at the address that was set, so this was no outage."
+        return Notice(level=logging.INFO, text=text)
     if isinstance(event, PauseEnded):
         why = _RESUMED[event.pause.reason] if event.is_confirmed else "nothing is left to try it with"
         return Notice(level=logging.INFO, text=f"draining goes on: {why}.")

@@ -71,6 +71,7 @@ class Resilience:
             log=log,
             validate=history.validated,
         )
+        self._address = ""
         self._pace = Pace(rate_per_s=_DEFAULT_RATE_PER_S, period_s=clock.interval(_DEFAULT_MINUTES * 60))
         self._state = OutageState()
         self._read_at: float | None = None
@@ -176,6 +177,12 @@ class Resilience:
         """Apply the settings `recovery_rate` and `recovery_minutes`, both above 0, also to the current period."""
         self._pace = Pace(rate_per_s=rate_per_s, period_s=self._clock.interval(minutes * 60))
 
+    def use_address(self, address: str, now: float) -> None:
+        """Plex is looked for at the address with this digest."""
+        self._address = address
+        if self._state.breaker.set_up_wrongly(address).events:
+            self._change(lambda state: transitions.on_address(state, address, now, self._times), now)
+
     def settings_changed(self, now: float) -> None:
         """End the pauses that new settings can end; an open circuit is probed at once."""
         self._change(lambda state: transitions.on_new_settings(state, now), now)
@@ -187,8 +194,11 @@ class Resilience:
 
         `pushed`: something was written to Plex. It is counted for the outage that Plex is recovering from, if any.
         """
-        if transitions.has_news(self._state, proven, now):
-            self._change_for(ticket, lambda state: transitions.on_success(state, proven, now, self._times), now)
+        times, address = self._times, self._address
+        if transitions.has_news(self._state, proven, now, address):
+            self._change_for(
+                ticket, lambda state: transitions.on_success(state, proven, now, times, address), now
+            )
         self._count_result(now, good=True, pushed=pushed)
 
     def record_failure(
@@ -210,7 +220,8 @@ class Resilience:
 
     def record_outage(self, ticket: int, error: str, now: float) -> None:
         """A job failed at the server level, and the probe after it failed too: the circuit opens, no job is charged."""
-        self._change_for(ticket, lambda state: transitions.on_outage(state, error, now, self._times), now)
+        address = self._address
+        self._change_for(ticket, lambda state: transitions.on_outage(state, error, now, self._times, address), now)
 
     def record_busy(self, retry_after_s: float | None, message: str, now: float) -> None:
         """Plex answered 429."""
@@ -238,7 +249,7 @@ class Resilience:
 
         `may_try`: a job can go out now, and shows more than a second probe could.
         """
-        times = self._times
+        times, result = self._times, replace(result, address=self._address)
         self._change_for(
             ticket,
             lambda state: transitions.on_probe(state, result, jobs_waiting, now, times, may_try=may_try),

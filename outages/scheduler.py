@@ -85,6 +85,17 @@ class Pause:
     evidence: Evidence = Evidence.PROBE
     is_on_trial: bool = False
 
+    def says_the_same_as(self, other: Pause) -> bool:
+        """Whether users know of this pause from the other one.
+
+        On a full disk, a different file fails each time, and each trial fails with another scene. A busy Plex may ask
+        for one pause after another.
+        """
+        if self.reason is not other.reason:
+            return False
+        is_repeated = self.evidence is other.evidence is not Evidence.PROBE
+        return is_repeated or self.reason in (PauseReason.STORAGE, PauseReason.BUSY) or self.message == other.message
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryScheduler:
@@ -92,6 +103,7 @@ class RecoveryScheduler:
 
     `consecutive_successes` and `consecutive_failures` count checks (probes). `step` counts the back-off delays used
     since draining stopped. `recovered_outage` is the id of the last outage counted in `recovery_count`.
+    `known_address` is a digest of the last address at which Plex was well.
     """
 
     last_check_at: float | None = None
@@ -104,6 +116,7 @@ class RecoveryScheduler:
     step: int = 0
     pauses: tuple[Pause, ...] = ()
     period: RecoveryPeriod | None = None
+    known_address: str = ""
 
     @property
     def needs_probe(self) -> bool:
@@ -119,6 +132,14 @@ class RecoveryScheduler:
     def awaits_right_to_edit(self) -> bool:
         """Whether the drain waits for a token that may edit."""
         return any(pause.reason is PauseReason.AUTH and pause.evidence is Evidence.WRITE for pause in self.pauses)
+
+    def is_new_address(self, address: str) -> bool:
+        """Whether Plex was well, but never at this address."""
+        return bool(self.known_address and address) and self.known_address != address
+
+    def well_at(self, address: str) -> RecoveryScheduler:
+        """Plex is well at this address; empty: not known."""
+        return replace(self, known_address=address or self.known_address)
 
     def pause_at(self, now: float) -> Pause | None:
         """Return the active pause whose reason comes first.

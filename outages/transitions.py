@@ -18,6 +18,7 @@ from outages.breaker import (
     CircuitEvent,
     CircuitHalfOpened,
     CircuitOpened,
+    OutageWithdrawn,
 )
 from outages.history import OutageHistory
 from outages.scheduler import Pause, PauseReason, ProbeTimes, RecoveryScheduler
@@ -42,13 +43,14 @@ class ProbeResult:
     """`text` says what was found and what to do; empty if all is well. `retry_after_s` is for BUSY only.
 
     `evidence`: the kind of request that has to succeed before it is over. With AUTH, WRITE means that the token may
-    read but not edit.
+    read but not edit. `address`: a digest of the address that was probed.
     """
 
     kind: ProbeKind
     text: str = ""
     retry_after_s: float | None = None
     evidence: Evidence = Evidence.PROBE
+    address: str = ""
 
 
 class Probe(Protocol):
@@ -165,17 +167,21 @@ def is_probe_due(state: OutageState, now: float, times: ProbeTimes) -> bool:
     return state.needs_probe and state.scheduler.is_check_due(now, times)
 
 
-def has_news(state: OutageState, proven: Collection[Evidence], now: float) -> bool:
+def has_news(state: OutageState, proven: Collection[Evidence], now: float, address: str) -> bool:
     """Whether a job's success changes anything."""
+    if Evidence.PROBE in proven and state.scheduler.well_at(address) != state.scheduler:
+        return True
     if state.is_on_trial or state.scheduler.resumed_by_job(proven, now) != state.scheduler:
         return True
     return state.breaker.job_succeeded(proven, now).breaker != state.breaker
 
 
-def on_success(state: OutageState, proven: Collection[Evidence], now: float, times: ProbeTimes) -> Transition:
-    """A job got answers that show that these kinds of request work."""
-    before = state
-    state = replace(state, scheduler=state.scheduler.resumed_by_job(proven, now))
+def on_success(
+    state: OutageState, proven: Collection[Evidence], now: float, times: ProbeTimes, address: str = ""
+) -> Transition:
+    """A job got answers that show that these kinds of request work. `address`: as in ProbeResult."""
+    before, scheduler = state, state.scheduler.resumed_by_job(proven, now)
+    state = replace(state, scheduler=scheduler.well_at(address) if Evidence.PROBE in proven else scheduler)
     transition = with_circuit_change(state, state.breaker.job_succeeded(proven, now), now, times)
     after = transition.state
     if after.is_on_trial:
@@ -193,9 +199,14 @@ def on_inconclusive(state: OutageState, now: float, times: ProbeTimes) -> Transi
     return Transition(state=replace(state, scheduler=state.scheduler.check_at(now + times.second_probe_s)))
 
 
-def on_outage(state: OutageState, error: str, now: float, times: ProbeTimes) -> Transition:
+def on_outage(state: OutageState, error: str, now: float, times: ProbeTimes, address: str = "") -> Transition:
     """A job failed at the server level, and the probe after it failed too."""
-    return on_probe(state, ProbeResult(kind=ProbeKind.DOWN, text=error), None, now, times)
+    return on_probe(state, ProbeResult(kind=ProbeKind.DOWN, text=error, address=address), None, now, times)
+
+
+def on_address(state: OutageState, address: str, now: float, times: ProbeTimes) -> Transition:
+    """Plex is looked for at this address from now on."""
+    return with_circuit_change(state, state.breaker.set_up_wrongly(address), now, times)
 
 
 def on_probe(
@@ -215,6 +226,10 @@ def on_probe(
     """
     known = jobs_waiting if jobs_waiting is not None else _jobs_waiting(state.breaker)
     before = state
+    is_new = state.breaker.state is Circuit.CLOSED and state.scheduler.is_new_address(result.address)
+    if result.kind is ProbeKind.DOWN and is_new:
+        text = f"Plex has never answered at this address: {result.text}"
+        result = replace(result, kind=ProbeKind.SETUP, text=text)
     state = replace(state, scheduler=state.scheduler.resumed(PauseReason.STORAGE))
     if result.kind is ProbeKind.DOWN:
         transition = _probe_failed(state, result, known, now, times)
@@ -284,7 +299,8 @@ def _probe_failed(
     state: OutageState, result: ProbeResult, jobs_waiting: int, now: float, times: ProbeTimes
 ) -> Transition:
     was_open = state.breaker.state is Circuit.OPEN
-    change = state.breaker.probe_failed(result.text, now, next_outage_id(state))
+    never_well = "" if state.scheduler.known_address else result.address
+    change = state.breaker.probe_failed(result.text, now, next_outage_id(state), never_well)
     change = replace(change, breaker=change.breaker.with_probe(jobs_waiting))
     transition = with_circuit_change(state, change, now, times)
     scheduler = transition.state.scheduler.without_trials().with_check(now, passed=False)
@@ -298,13 +314,15 @@ def _probe_passed(
 ) -> Transition:
     scheduler = state.scheduler.with_check(now, passed=True)
     if result.kind is ProbeKind.OK:
-        scheduler = scheduler.resumed_by_probe(may_try=may_try)
+        scheduler = scheduler.well_at(result.address).resumed_by_probe(may_try=may_try)
     elif result.evidence is Evidence.PROBE or not _gets_a_trial(state, result, may_try=may_try):
         scheduler = scheduler.paused(PauseReason(result.kind.value), result.text, now, result.evidence)
     else:
         scheduler = scheduler.resumed_by_probe(may_try=True)
     may_try = may_try and scheduler.pause_at(now) is None
-    change = state.breaker.with_probe(jobs_waiting).probe_passed(now, may_try=may_try)
+    breaker = state.breaker.with_probe(jobs_waiting)
+    wrong = breaker.set_up_wrongly() if result.kind is not ProbeKind.OK else CircuitChange(breaker=breaker)
+    change = wrong if wrong.events else breaker.probe_passed(now, may_try=may_try)
     transition = with_circuit_change(replace(state, scheduler=scheduler), change, now, times)
     after = transition.state
     if after.is_on_trial:
@@ -348,6 +366,8 @@ def with_circuit_change(state: OutageState, change: CircuitChange, now: float, t
             scheduler = scheduler.back_off(now, times) if event.is_reopened else scheduler.drain_stopped(now, times)
         elif isinstance(event, CircuitHalfOpened):
             scheduler = scheduler.check_at(now + times.second_probe_s)
+        elif isinstance(event, OutageWithdrawn):
+            scheduler = scheduler.check_at(None)
         else:
             history = history.with_ended(event.outage, now)
             scheduler = scheduler.recovered(event.outage.id, now).check_at(None)
@@ -364,17 +384,8 @@ def _pause_events(before: OutageState, after: OutageState) -> tuple[Event, ...]:
         for pause in old
         if all(pause.reason is not other.reason for other in new)
     ]
-    began = [PauseBegan(pause=pause) for pause in new if all(not _is_same_pause(pause, other) for other in old)]
+    began = [PauseBegan(pause=pause) for pause in new if not any(pause.says_the_same_as(other) for other in old)]
     return (*ended, *began)
-
-
-def _is_same_pause(one: Pause, other: Pause) -> bool:
-    if one.reason is not other.reason:
-        return False
-    # On a full disk, a different file fails each time, and each trial fails with another scene. That a busy Plex asks
-    # for one pause after another is said once.
-    is_repeated = one.evidence is other.evidence is not Evidence.PROBE
-    return is_repeated or one.reason in (PauseReason.STORAGE, PauseReason.BUSY) or one.message == other.message
 
 
 def next_outage_id(state: OutageState) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from typing import TYPE_CHECKING
@@ -40,6 +41,11 @@ def plex_connection(settings: Settings, directory: str) -> PlexConnection:
         tls=settings.tls,
         client_identifier=client_identifier(directory),
     )
+
+
+def address_digest(settings: Settings) -> str:
+    """Tells addresses apart, together with what proves that it is the right server there."""
+    return hashlib.sha256(f"{settings.plex_url} {settings.tls}".encode()).hexdigest()[:16]
 
 
 def client_identifier(directory: str) -> str:

@@ -43,9 +43,10 @@ def health_check(context: Context) -> HealthAnswer:
 def _probe(context: Context, settings: Settings, resilience: Resilience) -> Health | None:
     """Probe Plex and record the result; None if the settings hold no usable plex_url."""
     from plex.health import probe  # noqa: PLC0415 - needs packages
-    from push.plex_link import plex_connection  # noqa: PLC0415 - as above
+    from push.plex_link import address_digest, plex_connection  # noqa: PLC0415 - as above
 
     resilience.refresh(context.now)
+    resilience.use_address(address_digest(settings), context.now)
     ticket = resilience.ticket()
     if not settings.plex_url:
         return None

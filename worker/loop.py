@@ -12,6 +12,7 @@ from outages.breaker import Circuit
 from outages.scheduler import PauseReason
 from outages.transitions import Gate, GateKind
 from plex.errors import PlexError
+from push.plex_link import address_digest
 from push.read_ahead import BATCH, ReadAhead
 from push.verdicts import Outcome, Verdict
 from stash.errors import PluginDisabled, StashRefused, StashUnavailable
@@ -284,6 +285,8 @@ class SyncWorker:
         return gate
 
     def _probe_if_due(self) -> None:
+        if self._parts.stash.settings is None and self._resilience.is_probe_due(self._clock.now()):
+            self._stash.read_settings()  # a failed probe means something else at an address that is new
         may_try = bool(self._queue.peek_due(1)) and not self._stash.is_paused and not self._stash.retry_in_s()
         self._resilience.probe_if_due(self._parts.probe, len(self._queue), may_try=may_try)
 
@@ -317,6 +320,7 @@ class SyncWorker:
             "recovery_minutes": settings.recovery_minutes,
         }
         self._resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
+        self._resilience.use_address(address_digest(settings), self._clock.now())
         if are_changed:
             self._resilience.settings_changed(self._clock.now())
 

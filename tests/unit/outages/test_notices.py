@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from outages.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened, OpenOutage
+from outages.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened, OpenOutage, OutageWithdrawn
 from outages.notices import Notice, notice_at_start, notice_of
 from outages.scheduler import Pause, PauseReason, RecoveryScheduler
 from outages.transitions import Event, Gate, GateKind, OutageState, PauseBegan, PauseEnded
@@ -113,6 +113,12 @@ EVENTS: list[tuple[Event, float | None, int, str]] = [
             "circuit CLOSED: Plex is back. Outage 3 lasted 3 min 20 s (connection refused). "
             "120 jobs are waiting; the drain starts by itself, at 2.5 jobs a second at first."
         ),
+    ),
+    (
+        OutageWithdrawn(outage=outage()),
+        None,
+        logging.INFO,
+        "circuit CLOSED: Plex has never been well at the address that was set, so this was no outage.",
     ),
     (
         PauseBegan(pause=pause(PauseReason.STORAGE, "the disk is full")),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from outages import breaker, failures, history, scheduler, transitions
-from outages.breaker import Circuit, CircuitClosed, CircuitOpened
+from outages.breaker import Circuit, CircuitClosed, CircuitOpened, OutageWithdrawn
 from outages.scheduler import PauseReason, ProbeTimes
 from outages.transitions import GateKind, OutageState, PauseBegan, PauseEnded, ProbeKind, ProbeResult, Transition
 from store.evidence import Evidence
@@ -211,6 +211,62 @@ def test_disk_that_fills_again_at_once_is_tried_less_and_less_often() -> None:
         at = state.scheduler.next_check_at or 0.0
         state = probed(state, ProbeKind.OK, at).state
     assert delays == [5, 10, 20, 40]
+
+
+def at_address(state: OutageState, kind: ProbeKind, address: str, now: float) -> OutageState:
+    result = ProbeResult(kind=kind, text="refused", address=address)
+    return transitions.on_probe(state, result, 3, now, REAL).state
+
+
+def test_an_address_that_never_worked_after_another_one_did_is_a_matter_of_set_up() -> None:
+    known = at_address(OutageState(), ProbeKind.OK, "old", NOW)
+    moved = at_address(known, ProbeKind.DOWN, "new", NOW + 1)
+    assert moved.breaker.state is Circuit.CLOSED
+    gate = transitions.decide_gate(moved, NOW + 1)
+    assert gate.stopped_by == "setup"
+    assert "never answered at this address: refused" in str(gate.message)
+    well = at_address(moved, ProbeKind.OK, "new", NOW + 6)
+    assert transitions.decide_gate(well, NOW + 6).kind is GateKind.DRAIN
+    assert well.scheduler.period is None
+    assert at_address(well, ProbeKind.DOWN, "new", NOW + 7).breaker.state is Circuit.OPEN
+
+
+def test_an_address_that_a_job_has_reached_is_known() -> None:
+    state = transitions.on_success(OutageState(), OF_A_MISS, NOW, REAL, "here").state
+    assert at_address(state, ProbeKind.DOWN, "here", NOW + 1).breaker.state is Circuit.OPEN
+    assert at_address(state, ProbeKind.DOWN, "there", NOW + 1).breaker.state is Circuit.CLOSED
+
+
+def test_the_first_address_counts_as_down_and_is_forgotten_if_it_is_changed_before_it_worked() -> None:
+    down = at_address(OutageState(), ProbeKind.DOWN, "typo", NOW)
+    assert down.breaker.state is Circuit.OPEN
+    assert transitions.on_address(down, "typo", NOW + 1, REAL).state == down
+    corrected = transitions.on_address(down, "right", NOW + 1, REAL)
+    assert kinds(corrected) == [OutageWithdrawn]
+    assert transitions.decide_gate(corrected.state, NOW + 1).kind is GateKind.DRAIN
+    assert not corrected.state.history.outages
+    assert corrected.state.scheduler.period is None
+
+
+def test_the_first_address_that_turns_out_to_be_set_up_wrongly_had_no_outage() -> None:
+    down = at_address(OutageState(), ProbeKind.DOWN, "typo", NOW)
+    wrong = at_address(down, ProbeKind.SETUP, "typo", NOW + 5)
+    assert transitions.decide_gate(wrong, NOW + 5).stopped_by == "setup"
+    assert wrong.breaker.state is Circuit.CLOSED
+    assert not wrong.history.outages
+
+
+def test_the_first_address_that_works_in_the_end_had_an_outage() -> None:
+    down = at_address(OutageState(), ProbeKind.DOWN, "right", NOW)
+    well = at_address(at_address(down, ProbeKind.OK, "right", NOW + 5), ProbeKind.OK, "right", NOW + 6)
+    assert [outage.id for outage in well.history.outages] == [1]
+
+
+def test_an_outage_goes_on_at_another_address() -> None:
+    known = at_address(OutageState(), ProbeKind.OK, "old", NOW)
+    down = at_address(known, ProbeKind.DOWN, "old", NOW + 1)
+    moved = at_address(transitions.on_address(down, "new", NOW + 2, REAL).state, ProbeKind.DOWN, "new", NOW + 6)
+    assert moved.breaker.outage == replace(down.breaker.outage, probes=2)  # type: ignore[type-var]
 
 
 class OutageMachine(RuleBasedStateMachine):
