@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
@@ -40,6 +41,8 @@ Resolver = Callable[[Any, Any, dict[str, Any]], Any]  # of the parent, the reque
 Resolvers = Mapping[str, Mapping[str, Resolver]]  # by type and field
 Path = tuple[Any, ...] | None  # (path of the parent, key)
 
+PARSED_QUERIES = 1000  # as in Stash (internal/api/server.go, SetQueryCache)
+
 
 @dataclass(frozen=True, slots=True)
 class GraphQLAnswer:
@@ -60,27 +63,31 @@ class SelectedField:
     nodes: tuple[FieldNode, ...]
 
 
+class _RefusedError(Exception):
+    """A query that cannot be parsed or is not valid."""
+
+    def __init__(self, answer: GraphQLAnswer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
 class _NullError(Exception):
     """A non-null value is null, so its parent becomes null."""
 
 
 class GraphQLEngine:
-    """Answers queries against one schema; keeps nothing between two queries."""
+    """Answers queries against one schema. Like Stash's server, it keeps the last 1,000 valid queries parsed."""
 
     def __init__(self, schema: GraphQLSchema, resolvers: Resolvers) -> None:
         self._schema, self._resolvers = schema, resolvers
+        self._read = lru_cache(maxsize=PARSED_QUERIES)(self._parse)
 
-    def answer(self, query: str, variables: dict[str, Any], operation_name: str | None, context: Any) -> GraphQLAnswer:  # noqa: PLR0911 - one return per refusal
+    def answer(self, query: str, variables: dict[str, Any], operation_name: str | None, context: Any) -> GraphQLAnswer:
         """Errors in parsing, validation and variables give 422. `context` is passed to the resolvers."""
         try:
-            document = parse(query) if query.strip() else None
-        except GraphQLError as error:
-            return _refused([error], "GRAPHQL_PARSE_FAILED")
-        if document is None:
-            return _refused([GraphQLError("no operation provided")])
-        errors = validate(self._schema, document)
-        if errors:
-            return _refused(errors)
+            document = self._read(query)
+        except _RefusedError as refusal:
+            return refusal.answer
         operation = _operation(document, operation_name)
         if operation is None:
             return _refused([GraphQLError(f"operation {operation_name or ''} not found")])
@@ -91,6 +98,18 @@ class GraphQLEngine:
             found = execute_sync(self._schema, document, variable_values=variables, operation_name=operation_name)
             return GraphQLAnswer(200, dict(found.formatted))
         return self._execute(document, operation, values, context)
+
+    def _parse(self, query: str) -> DocumentNode:
+        """Raises _RefusedError, which is not kept."""
+        try:
+            document = parse(query) if query.strip() else None
+        except GraphQLError as error:
+            raise _RefusedError(_refused([error], "GRAPHQL_PARSE_FAILED")) from error
+        if document is None:
+            raise _RefusedError(_refused([GraphQLError("no operation provided")]))
+        if errors := validate(self._schema, document):
+            raise _RefusedError(_refused(errors))
+        return document
 
     def _execute(
         self, document: DocumentNode, operation: OperationDefinitionNode, values: Any, context: Any

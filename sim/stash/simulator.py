@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ from sim.stash.user import GraphQLRefusedError, StashUser
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import tzinfo
+
+    from graphql import GraphQLSchema
 
     from sim.faults import Fault, Request
     from sim.stash.jobs import StashJob
@@ -116,7 +119,7 @@ class StashSim(StashUser):
             **self._disk.resolvers(),
         }
         self.resolvers = found
-        engine = GraphQLEngine(build_schema(SCHEMA.read_text(encoding="utf-8")), found)
+        engine = GraphQLEngine(_schema(), found)
         pictures = PictureFinder(self.library)
         return StashService(access=self._access, ask=engine.answer, pictures=pictures, test_key=self._key)
 
@@ -333,6 +336,11 @@ class StashSim(StashUser):
     def expire_sessions(self) -> None:
         """Refuse every cookie issued so far."""
         self._access.expire_sessions()
+
+
+@cache
+def _schema() -> GraphQLSchema:
+    return build_schema(SCHEMA.read_text(encoding="utf-8"))
 
 
 def _manifest_of(folder: Path) -> Path:
