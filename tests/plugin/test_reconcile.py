@@ -41,7 +41,11 @@ def fill(world: PluginWorld, count: int, **scene: Any) -> list[int]:
         "title": "Title", "details": "Details", "date": "2020-02-03", "studio": "Studio", "rating100": 80,
         "tags": ("one", "two", "three"), "performers": ("Ann", "Bob"), "updated_at": LONG_AGO,
     }  # fmt: skip
-    return world.add_scenes(count, **{**values, **scene})
+    scenes = world.add_scenes(count, **{**values, **scene})
+    for entities in world.stash.library.entities.values():
+        for entity in entities.values():
+            entity.updated_at = LONG_AGO
+    return scenes
 
 
 def reconcile(world: PluginWorld, mode: str = "reconcile_all", **args: Any) -> Any:
