@@ -83,6 +83,9 @@ class LookUp:
         for group in (near, [section for section in sections if section not in near]):
             answers |= {section.key: self._search_section(section, files, rules) for section in group}
             if all_found_by_path(files, _items_of(answers), rules):
+                # The same file may be in another library, too. One that did not answer does not say that it lacks it.
+                silent = [section for section in group if _is_silent(section, answers[section.key], rules)]
+                answers |= {section.key: self._read_whole_section(section, files, rules) for section in silent}
                 return _match(files, answers, rules)
         if not _is_decided(files, answers, rules):
             for section in sections:
@@ -206,6 +209,12 @@ def _is_decided(files: Sequence[File], answers: Mapping[int, _Answer], rules: Pa
 
 def _items_of(answers: Mapping[int, _Answer]) -> list[LeanItem]:
     return [item for answer in answers.values() for item in answer.items]
+
+
+def _is_silent(section: Section, answer: _Answer, rules: PathRules) -> bool:
+    """Whether the section did not answer about a file that its folders contain."""
+    unknown = [path for path, complete_from in answer.complete_from.items() if complete_from == _NOTHING]
+    return any(_contains(section, rules.map(path)) for path in unknown)
 
 
 def _contains(section: Section, path: str) -> bool:

@@ -27,12 +27,13 @@ def lean(rating_key: int, *paths: str, section: int = 1, updated_at: int = 5, si
 
 
 class Library:
-    """A SearchClient over items in memory; counts its requests."""
+    """A SearchClient over items in memory; counts its requests. `silent`: the sections that answer no search."""
 
     def __init__(self, *items: LeanItem, filters: bool = True, folder: str = "") -> None:
         self.items = list(items)
         self.locations: tuple[str, ...] = (folder,) if folder else ()
         self.filters = self.narrows = filters
+        self.silent: set[int] = set()
         self.requests = Counter[str]()
         self.breaks_after: int | None = None
         self.is_blind = False
@@ -52,12 +53,12 @@ class Library:
     def find_by_name(self, section: Section, file_name: str) -> tuple[LeanItem, ...] | None:
         self.requests["file"] += 1
         found = [item for item in self._of(section) if any(file_name in part.path for part in item.parts)]
-        return tuple(found) if self.filters else None
+        return tuple(found) if self.filters and section.key not in self.silent else None
 
     def find_by_path(self, section: Section, path: str) -> tuple[LeanItem, ...] | None:
         self.requests["path"] += 1
         found = [item for item in self._of(section) if any(path in part.path for part in item.parts)]
-        return tuple(found) if self.narrows else None
+        return tuple(found) if self.narrows and section.key not in self.silent else None
 
     def sweep(self, section: Section, *, page_size: int = 1000) -> Iterator[LeanItem]:
         assert page_size

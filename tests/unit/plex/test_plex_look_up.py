@@ -101,6 +101,16 @@ def test_a_common_name_that_folders_do_not_settle_is_looked_up_in_the_whole_libr
     assert library.requests["sweep"] == 2
 
 
+@pytest.mark.parametrize("is_swept", [False, True])
+def test_a_library_that_does_not_answer_is_not_one_without_the_file(make: MakeFinder, *, is_swept: bool) -> None:
+    library = Library(lean(1, "/media/a/x.mp4"), lean(2, "/media/a/x.mp4", section=2), folder="/media")
+    library.silent = {2}
+    finder = make(library)
+    if is_swept:
+        finder.sweeper.sweep_all()
+    assert look_up(finder, ("/media/a/x.mp4", 1)) == [1, 2]
+
+
 def test_a_match_settled_by_folders_alone_is_no_evidence_for_a_path_map(make: MakeFinder) -> None:
     items = [lean(number, f"/media/{number}/x.mp4", size=number) for number in range(AGREEING_FILES)]
     finder = make(common_name(*items))
