@@ -36,6 +36,10 @@ _FORMER = """
 INSERT INTO former (server, rating_key, fields) VALUES (?, ?, ?)
 ON CONFLICT (server, rating_key) DO UPDATE SET fields = excluded.fields WHERE fields <> excluded.fields
 """
+_VOID_OWNER = """
+UPDATE scene SET fingerprint = ''
+WHERE scene_id = (SELECT scene_id FROM owned WHERE server = ? AND rating_key = ?)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +80,9 @@ class ItemStore:
         `former`: see Plan. From now on it is not known what Plex shows of the scene: its fingerprint is void until it
         is judged again.
         """
-        unknown = [intent for intent in new if intent not in owned.intents]
-        if unknown:
-            sent = replace(owned, intents=(*owned.intents, *unknown), former=former or {})
-            self._store(scene_id, rating_key, sent, at=0.0, voids=(scene_id,))
+        unknown = (intent for intent in new if intent not in owned.intents)
+        sent = replace(owned, intents=(*owned.intents, *unknown), former=former or {})
+        self._store(scene_id, rating_key, sent, at=0.0, voids=(scene_id,))
 
     def store_pushed(
         self, scene_id: int, rating_key: int, pushed: Values, *, former: FormerValues | None = None, now: float
@@ -92,24 +95,29 @@ class ItemStore:
         self._store(scene_id, rating_key, Owned(pushed=pushed, former=kept), at=now)
 
     def hand_over(self, rating_key: int, record: ItemRecord, scene_id: int) -> None:
-        """Give the item to this scene. What Plex shows is its alone: the fingerprint of the scene before is void."""
-        voids = () if record.scene_id is None else (record.scene_id,)
+        """Give the item to this scene. Plex shows neither scene there now: the fingerprints of both are void."""
+        voids = (scene_id,) if record.scene_id is None else (scene_id, record.scene_id)
         self._store(scene_id, rating_key, record.owned, at=0.0, voids=voids)
 
     def release(self, scene_id: int, rating_keys: Iterable[int]) -> None:
-        """These items hold no file of the scene any more; what PlexSync put there stays known."""
+        """These items hold no file of the scene any more; what PlexSync put there stays known.
+
+        Where the scene is now, if anywhere, is not known: its fingerprint is void.
+        """
+        keys = list(rating_keys)
         with self._ledger.transaction() as database:
+            void_fingerprints(database, (scene_id,) if keys else ())
             database.executemany(
                 "UPDATE owned SET scene_id = NULL WHERE server = ? AND rating_key = ? AND scene_id = ?",
-                [(self._server, key, scene_id) for key in rating_keys],
+                [(self._server, key, scene_id) for key in keys],
             )
 
     def delete(self, rating_keys: Iterable[int]) -> None:
-        """Plex has these items no more."""
+        """Plex has these items no more: the fingerprints of their scenes are void."""
+        keys = [(self._server, key) for key in rating_keys]
         with self._ledger.transaction() as database:
-            database.executemany(
-                "DELETE FROM owned WHERE server = ? AND rating_key = ?", [(self._server, key) for key in rating_keys]
-            )
+            database.executemany(_VOID_OWNER, keys)
+            database.executemany("DELETE FROM owned WHERE server = ? AND rating_key = ?", keys)
 
     def _store(
         self, scene_id: int, rating_key: int, owned: Owned, *, at: float, voids: tuple[int, ...] = ()
