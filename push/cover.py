@@ -24,7 +24,8 @@ _OLD_DIGITS = 32
 class Cover:
     """A scene's cover, as last read.
 
-    `updated_at`: the scene's, as Stash writes it. `etag`: Stash's. `digest`: of the cover's bytes (`digest_of`, or
+    `updated_at`: the scene's, as Stash writes it; "" if the cover was read in the second of that time, in which it may
+    have changed again. `etag`: Stash's. `digest`: of the cover's bytes (`digest_of`, or
     `old_digest_of` if an older version read it), "" if there is nothing that Plex could show.
     """
 

@@ -25,6 +25,7 @@ from push.cover import (
 )
 from push.fields import picture_kinds
 from stash.errors import StashError
+from stash.times import proves_no_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,8 +77,12 @@ class PicturePusher:
         self._keep_plex_edits = settings.keep_plex_edits
         self._address = settings.plex_url
 
-    def push(self, scene: Scene, items: LockedFields, stash: StashClient, *, is_edited: bool) -> CoverResult:
+    def push(
+        self, scene: Scene, items: LockedFields, stash: StashClient, *, is_edited: bool, began_at: float
+    ) -> CoverResult:
         """Show the scene's cover on these items. `is_edited`: the cover may have changed even if its time did not.
+
+        `began_at`: before the cover is read, in epoch seconds.
 
         Raises PictureFailed; Rejected (404) for an item that is gone; LocalStorage.
         """
@@ -85,11 +90,10 @@ class PicturePusher:
             return CoverResult()
         cover = self._store.cover(scene.id)
         needs_update = cover is None or self._outdated(items, cover.digest)
-        # Two edits within one second have the same time, so an equal time does not prove that nothing changed.
         if cover and not needs_update and not is_edited and cover.updated_at == scene.updated_at:
             return CoverResult()
         try:
-            return self._push(scene, items, stash, None if needs_update else cover)
+            return self._push(scene, items, stash, None if needs_update else cover, began_at)
         except Rejected as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 raise
@@ -97,12 +101,15 @@ class PicturePusher:
         except (PlexError, StashError) as error:
             raise PictureFailed(error) from error
 
-    def _push(self, scene: Scene, items: LockedFields, stash: StashClient, known: Cover | None) -> CoverResult:
+    def _push(
+        self, scene: Scene, items: LockedFields, stash: StashClient, known: Cover | None, began_at: float
+    ) -> CoverResult:
         """`known`: the cover that all items show. If Stash still has the same one, there is nothing to do."""
+        updated_at = scene.updated_at if proves_no_change(scene.updated_at, began_at) else ""
         picture = stash.fetch_picture(scene.screenshot_url, known.etag if known else "")
         if picture is None:
-            if known and known.updated_at != scene.updated_at:
-                self._store.store_cover(scene.id, replace(known, updated_at=scene.updated_at))
+            if known and known.updated_at != updated_at:
+                self._store.store_cover(scene.id, replace(known, updated_at=updated_at))
             return CoverResult()
         digest, problem, is_changed = digest_of(picture), reason_not_to_send(picture), False
         if digest:
@@ -116,7 +123,7 @@ class PicturePusher:
             self._note_refused(outdated, digest)
             problem = reason_refused(picture.content)
         # Stored last: until then the cover counts as not pushed.
-        self._store.store_cover(scene.id, Cover(updated_at=scene.updated_at, etag=picture.etag, digest=digest))
+        self._store.store_cover(scene.id, Cover(updated_at=updated_at, etag=picture.etag, digest=digest))
         return CoverResult(has_changed_plex=is_changed, problem=problem)
 
     def _outdated(self, rating_keys: Iterable[int], digest: str) -> list[tuple[int, PictureKind]]:

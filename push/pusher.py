@@ -237,8 +237,9 @@ class Pusher:
         `sent`: by item, whether its fields had to be sent; None if Plex was not asked about them.
         """
         has_read, has_written = sent is not None, any((sent or {}).values())
+        is_edited, began_at = not push.job.reason.is_bulk, push.attempt.began_at
         try:
-            cover = self._pictures.push(push.target.scene, items, push.stash, is_edited=not push.job.reason.is_bulk)
+            cover = self._pictures.push(push.target.scene, items, push.stash, is_edited=is_edited, began_at=began_at)
         except PictureFailed as error:
             error.has_read, error.has_written = has_read, has_written
             raise

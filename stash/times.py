@@ -43,6 +43,15 @@ def text_at(at: float, offset_s: float) -> str:
     return datetime.fromtimestamp(at + offset_s, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+def proves_no_change(text: str, read_at: float) -> bool:
+    """Whether what was read at `read_at` (epoch seconds) is unchanged as long as its time is still this text.
+
+    Not if that was in the second of the change, or close to it: another change may have followed.
+    """
+    changed_at = epoch_of(text)
+    return changed_at is None or read_at - changed_at >= SAME_SECOND_S
+
+
 def _parse(text: str) -> datetime | None:
     match = _SHAPE.fullmatch(text)
     if match is None:

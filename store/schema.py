@@ -80,7 +80,7 @@ CREATE TABLE IF NOT EXISTS left_to (  -- items that a scene leaves to another sc
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cover (
     scene_id INTEGER PRIMARY KEY,
-    updated_at TEXT NOT NULL,      -- Stash's text at the time the cover was last checked
+    updated_at TEXT NOT NULL,      -- Stash's text when the cover was last checked; '': it may have changed since
     etag TEXT NOT NULL, digest TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS upload (

@@ -16,12 +16,12 @@ from push.fields import wanted_of as pushed_of
 from sim.stash.simulator import GraphQLRefusedError
 from stash.scene import SCENE_FRAGMENT, parse_scene
 from tests.support.expected_items import OwnValues, Wanted, differences, lost_values, shown, wanted_of
-from tests.support.world_here import WorldHere
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sim.plex.simulator import ItemView
+    from tests.support.world_of_history import World
 
 COVERS = [b"\xff\xd8\xff" + name * 20 for name in (b"one", b"two")]
 POOLS: dict[str, list[Any]] = {
@@ -53,13 +53,13 @@ WHERE fingerprint <> ''
 class History:
     """Two libraries with the same folder, and an item in each that is nobody's, lest a library be empty."""
 
-    def __init__(self) -> None:
-        self.world = WorldHere()
+    def __init__(self, world: World) -> None:
+        self.world = world
         self.paths = 0
         self.own: dict[int, OwnValues] = {}  # by rating key
         # Items that came, or lost their owner, without an event for a scene: only reconciliation finds them.
         self.unseen: set[int] = set()
-        self.before: dict[int, dict[str, Any]] = {}  # by scene: its form before the last edit
+        self.before: dict[int, dict[str, Any]] = {}  # by scene, the last edited last: its form before
         self.wanted: dict[str, Wanted] = {}  # by fingerprint
         self.is_keeping = False  # *Keep edits made in Plex* was on at the last rest, and still is
         for section in self.world.sections:
@@ -114,14 +114,15 @@ class History:
         scene = self.a_scene(which)
         before = self._form_of(scene)
         form = self._form({name: POOLS[name][index % len(POOLS[name])] for name, index in changes.items()})
+        self.before.pop(scene, None)
         self.before[scene] = {name: before[name] for name in form if name in before}
         self._update(scene, form, is_told=is_told)
 
     def undo(self, which: int, *, is_told: bool) -> None:
-        """Take back the last edit of a scene."""
+        """Take back the last edit of a scene; -1: the last of all edits."""
         if not self.before:
             return
-        scene = sorted(self.before)[which % len(self.before)]
+        scene = list(self.before)[which % len(self.before)]
         form = self.before.pop(scene)
         if scene in self.world.stash.library.scenes and form:
             with suppress(GraphQLRefusedError):  # a tag of it is gone
@@ -229,11 +230,10 @@ class History:
             self.world.plex.rate_by_hand(key, float(value))
         else:
             self.world.plex.edit_by_hand(key, **_values({name: value}))
-        own, worker = self.own[key], self.world.worker
+        own = self.own[key]
         own.texts[name] = value
         own.former[name].add(value)
-        is_read_ahead = worker is not None and key in worker._read_ahead.items._items
-        if self.is_keeping and not is_read_ahead:
+        if self.is_keeping and not self.world.is_read_ahead(key):
             own.kept.add(name)
 
     def add_name(self, which: int, kind: str) -> None:
@@ -303,7 +303,7 @@ class History:
         """Heal everything, let PlexSync come to rest, and look whether Plex shows what Stash says."""
         self.world.settle(is_lost=self._is_lost)
         self.is_keeping = bool(self.world.settings.get("keep_plex_edits"))
-        self._check(is_reconciled=False)
+        self.check(is_reconciled=False)
 
     def reconcile(self) -> None:
         """Once at rest, reconcile: afterwards there is no gap, and nothing is left that only an event would tell."""
@@ -313,7 +313,7 @@ class History:
             self.world.settle(is_lost=self._is_lost)
         gaps = result["output"]["gaps"]
         assert (gaps["empty"], gaps["stale"]) == (0, 0), result
-        self._check(is_reconciled=True)
+        self.check(is_reconciled=True)
 
     def check_beliefs(self) -> None:
         """Whether every item of a scene that PlexSync believes to be in Plex shows what the scene was then."""
@@ -345,7 +345,7 @@ class History:
         paths = {file.path for file in found.files} if found else set()
         return not any(paths & {path for path, _ in view.files} for view in self.items())
 
-    def _check(self, *, is_reconciled: bool) -> None:
+    def check(self, *, is_reconciled: bool) -> None:
         wrong: list[str] = []
         for view in self.items():
             own, key = self.own[view.rating_key], view.rating_key

@@ -271,6 +271,10 @@ class WorldHere:
             f"Stash away {worker._stash.is_away}"
         )
 
+    def is_read_ahead(self, rating_key: int) -> bool:
+        """Whether the worker holds the item as it was before."""
+        return self.worker is not None and rating_key in self.worker._read_ahead.items._items
+
     def reconcile(self, *, is_preview: bool) -> Any:
         """Reconcile everything as the task does; returns the task's answer."""
         self._commands += 1

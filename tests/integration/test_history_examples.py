@@ -1,0 +1,33 @@
+"""Histories that once ended badly, each as an example of its kind; test_histories.py finds them by chance."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from tests.support.history import History
+from tests.support.world_here import WorldHere
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def history(*scenes: dict[str, int]) -> Iterator[tuple[WorldHere, History]]:
+    """One scene for each of these values, pushed; its item in Movies has the same place among the items."""
+    with closing(WorldHere()) as world:
+        made = History(world)
+        for number, values in enumerate(scenes):
+            made.add_file(in_movies=True, in_films=False)
+            made.edit(number, values, is_told=True)
+        made.rest()
+        yield world, made
+
+
+def test_a_cover_that_changes_twice_within_a_second_is_shown_as_it_is_last() -> None:
+    """The second change comes without an event, and the scene's time is the same."""
+    with history({"title": 0, "cover": 0}) as (world, made):
+        made.edit(0, {"cover": 1}, is_told=True)
+        world.run(2)
+        made.edit(0, {"cover": 0}, is_told=False)
+        made.rest()
