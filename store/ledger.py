@@ -139,8 +139,15 @@ class Ledger:
         """Delete what is known of a scene that Stash no longer has. Its items keep what PlexSync put into them."""
         with self.transaction() as database:
             database.execute("UPDATE owned SET scene_id = NULL WHERE scene_id = ?", (scene_id,))
-            for table in ("scene", "entity", "dead_letter", "cleared"):
+            database.execute("DELETE FROM left_to WHERE owner = ?", (scene_id,))
+            for table in ("scene", "entity", "dead_letter", "cleared", "left_to"):
                 database.execute(f"DELETE FROM {table} WHERE scene_id = ?", (scene_id,))  # noqa: S608 - our own names
+
+    def scenes_giving_way_to(self, scene_id: int) -> list[int]:
+        """Return the scenes that left an item to this one, since Plex holds files of both in it."""
+        with self.reading() as database:
+            rows = database.execute("SELECT DISTINCT scene_id FROM left_to WHERE owner = ?", (scene_id,)).fetchall()
+        return [other for (other,) in rows]
 
     def scene_ids_of(self, kind: str, entity_id: int, *, after: int, count: int) -> list[int]:
         """Return the scenes that had this tag, performer, studio or group when last judged.

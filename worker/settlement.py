@@ -13,6 +13,7 @@ from outages.transitions import GateKind
 from push.verdicts import Action, Outcome, StopReason, Verdict, decide, retry_rules
 from store.dead_letters import DeadLetters
 from store.evidence import Evidence
+from store.job import Reason, new_job
 from store.judgement import Judgement
 
 if TYPE_CHECKING:
@@ -152,6 +153,9 @@ class Settlement:
         """Store what is new before the job leaves the queue, so that a kill in between loses nothing."""
         job, now = decision.job, self._clock.now()
         if outcome.verdict is Verdict.GONE:
+            # RECOVERY reads the items: what the scenes were judged by is as it was, but the items are free now.
+            others = self._ledger.scenes_giving_way_to(job.scene_id)
+            self._queue.add_all(new_job(other, Reason.RECOVERY, now) for other in others)
             self._ledger.forget_scene(job.scene_id)
         if decision.action is Action.BURY:
             self._dead_letters.bury(job, scene, now=now)

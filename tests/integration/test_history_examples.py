@@ -31,3 +31,12 @@ def test_a_cover_that_changes_twice_within_a_second_is_shown_as_it_is_last() -> 
         world.run(2)
         made.edit(0, {"cover": 0}, is_told=False)
         made.rest()
+
+
+def test_an_item_whose_scene_is_deleted_shows_the_other_scene_that_it_holds() -> None:
+    with history({"title": 0, "tag": 0}, {"title": 1, "tag": 1}) as (world, made):
+        made.join_items(0, 1)
+        made.edit(1, {"details": 0}, is_told=True)
+        made.rest()
+        world.stash.destroy_scene(made.scenes[0])
+        made.rest()
