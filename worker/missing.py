@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from push.plex_link import PlexLink
     from push.pusher import Pusher
     from stash.settings import Settings
+    from store.job import Job
     from store.ledger import Ledger
     from store.queue import JobQueue
     from worker.stash_link import StashLink
@@ -174,7 +175,7 @@ class MissingScenes:
         # added since do not wait for MISSING_EVERY_S.
         if is_due and finder.sweeper.refresh():
             self._until_next_for_missing.start(self._missing_every_s)
-        seen = finder.index.seen_scenes()
+        seen = [scene_id for scene_id in finder.index.seen_scenes() if not self._is_tried(scene_id)]
         if seen:
             count = self._retry_seen(seen, now)
             finder.index.stop_awaiting(seen, keep_unseen=True)
@@ -197,6 +198,14 @@ class MissingScenes:
         if count:
             self._log.info("files are looked for in other ways now: %d scenes are looked at again", count)
 
+    def _is_tried(self, scene_id: int) -> bool:
+        """Whether the scene has a job, which may not look for the file that was seen: the next look tries it again."""
+        job = self._queue.job(scene_id)
+        return job is not None and not self._waits_for_file(job)
+
+    def _waits_for_file(self, job: Job) -> bool:
+        return job.error_class == ErrorClass.NOT_IN_PLEX.value and self._queue.is_waiting(job.scene_id)
+
     def _retry_seen(self, scene_ids: Sequence[int], now: float) -> int:
         dead = frozenset(self._dead_scene_ids(ErrorClass.NOT_IN_PLEX.value))
         return sum(self._retry(scene_id, now, is_dead=scene_id in dead) for scene_id in scene_ids)
@@ -210,7 +219,7 @@ class MissingScenes:
         """Make the scene's job due or queue a new one. False if neither is called for."""
         job = self._queue.job(scene_id)
         if job:
-            is_waiting = job.error_class == ErrorClass.NOT_IN_PLEX.value and self._queue.is_waiting(scene_id)
+            is_waiting = self._waits_for_file(job)
             if is_waiting:
                 self._queue.change(replace(job, not_before=0.0))
             return is_waiting

@@ -9,6 +9,7 @@ import pytest
 
 from plex.libraries import LOOK_EVERY_S, LOOK_WHILE_WAITING_S
 from store.dead_letters import DeadLetters
+from store.job import Reason, new_job
 from tests.support.worker_here import WorkerHere, worker_here
 
 if TYPE_CHECKING:
@@ -81,6 +82,18 @@ def test_what_plex_scans_later_is_found_at_the_next_refresh(world: WorkerHere) -
     world.run(LOOK_WHILE_WAITING_S + 35)
     keys = [world.plex.add_item(new, files=[(f"/media/{number}.mp4", 1000 + number)]) for number in range(2, 41)]
     world.run_until(lambda: all(world.plex.item(key).title == "known" for key in keys), within_s=640)
+
+
+def test_what_is_seen_while_the_scene_has_another_job_is_found_after_that(world: WorkerHere) -> None:
+    """A job that finds nothing changed in Stash looks for no file."""
+    push(world, 2)
+    new = world.plex.add_section("New", locations=["/media"])
+    world.edit(1, "wakes the worker")
+    world.run(LOOK_WHILE_WAITING_S + 35)
+    now = world.clock.now()
+    world.parts.queue.add(replace(new_job(2, Reason.SYNC, now), not_before=now + LOOK_EVERY_S + 60))
+    key = world.plex.add_item(new, files=[("/media/2.mp4", 1002)])
+    world.run_until(lambda: world.plex.item(key).title == "known", within_s=LOOK_EVERY_S + 120)
 
 
 def test_a_library_made_anew_gets_all_scenes_again(world: WorkerHere) -> None:
