@@ -6,16 +6,16 @@ from hypothesis import settings
 from tests.__main__ import pytest_arguments
 
 QUICK = ["--hypothesis-profile", "quick"]
-TWO_PROCESSES = ["-n", "2"]
+SEVERAL_PROCESSES = ["-n", "4"]
 FILE = "tests/test_runner.py"
 
 
 @pytest.mark.parametrize(
     ("arguments", "before"),
     [
-        ([], TWO_PROCESSES),
-        (["tests/unit"], [*TWO_PROCESSES, *QUICK]),
-        (["tests/unit/", "-k", "breaker"], [*TWO_PROCESSES, *QUICK]),
+        ([], SEVERAL_PROCESSES),
+        (["tests/unit"], [*SEVERAL_PROCESSES, *QUICK]),
+        (["tests/unit/", "-k", "breaker"], [*SEVERAL_PROCESSES, *QUICK]),
         (["tests/unit", "--pdb"], QUICK),
         ([FILE], QUICK),
         ([f"{FILE}::test_the_whole_suite_runs_every_property_with_100_examples"], QUICK),

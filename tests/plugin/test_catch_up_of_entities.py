@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from contextlib import closing
-from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from sim.faults import Fault
-
 if TYPE_CHECKING:
-    from sim.faults import Request
     from tests.plugin.conftest import MakeWorld
     from tests.support.plugin_world import PluginWorld
 
@@ -62,12 +57,6 @@ def test_renames_made_while_the_plugin_was_off_come_with_the_next_event(world: P
     said = "1 tag, 1 performer, 1 studio, 1 group changed in Stash without an event; their scenes are queued"
     world.wait_until(lambda: said in world.log_text(), "the line in the log")
 
-
-def test_a_rename_just_before_the_event_comes_too(world: PluginWorld) -> None:
-    scene, (other,) = install(world)
-    rename_while_off(world, *KINDS)
-    world.stash.update_scene(scene, title="an event")
-    world.wait_until(lambda: all(is_renamed(world, other, kind) for kind in KINDS), "all new names in Plex")
 
 
 def test_merged_performers_come_with_the_next_event(world: PluginWorld) -> None:
@@ -136,35 +125,3 @@ def test_the_first_worker_of_this_version_queues_nothing_for_old_changes(world: 
     world.stash.switch_plugin("plexsync", on=True)
     world.stash.update_scene(scene, title="another event")
     world.wait_until(lambda: all("tag again" in world.item(each).genres for each in others), "later changes in Plex")
-
-
-def test_a_rename_with_an_event_is_not_fanned_out_again(world: PluginWorld) -> None:
-    scene, others = install(world, 3)
-    world.stash.update("tag", world.stash.add_entity("tag", "tag"), name="renamed tag")
-    world.wait_until(lambda: all(is_renamed(world, each, "tag") for each in others), "the new name in Plex")
-    world.wait_until_worker_left()
-    time.sleep(2 * ONE_SECOND_S)
-    before = len(world.stash.requests)
-    world.stash.update_scene(scene, title="an event")
-    world.wait_for_titles({scene: "an event"})
-    world.wait_until_worker_left()
-    asked = [request.query for request in world.stash.requests[before:]]
-    assert any("findTags" in query for query in asked)
-    assert not any("SceneFilterType" in query for query in asked)
-
-
-def asks_for(name: str, request: Request) -> bool:
-    return name in request.first("query")
-
-
-def test_a_stash_without_lists_of_files_and_groups_is_asked_for_the_others(world: PluginWorld) -> None:
-    """As before 0.29 and before 0.27. Nothing is said about it."""
-    for name in ("findFiles", "findGroups"):
-        unknown = {"errors": [{"message": f'Cannot query field "{name}" on type "Query".'}], "data": None}
-        fault = Fault.answer(422, body=json.dumps(unknown).encode())
-        world.stash.fail(fault, when=partial(asks_for, name))
-    scene, (other,) = install(world)
-    rename_while_off(world, "tag", "studio")
-    world.stash.update_scene(scene, title="an event")
-    world.wait_until(lambda: is_renamed(world, other, "tag") and is_renamed(world, other, "studio"), "the new names")
-    assert not world.problems()

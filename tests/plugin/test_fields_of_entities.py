@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from sim.plex.simulator import ItemView
     from tests.support.plugin_world import PluginWorld
 
-SCENES = 500
+SCENES = 200
+LONG_AGO = "2020-01-01T00:00:00Z"
 
 
 @pytest.fixture(autouse=True, params=list(TagOrder), ids=str)
@@ -36,7 +37,7 @@ def puts_by_item(world: PluginWorld) -> Counter[int]:
 
 
 def test_a_renamed_performer_costs_one_put_per_item_and_edits_overtake_it(world: PluginWorld) -> None:
-    scenes = add_scenes(world, SCENES, performers=("Before",))
+    scenes = add_scenes(world, SCENES, performers=("Before",), updated_at=LONG_AGO)
     sync_all(world, scenes)
     world.plex.clear_requests()
     asked_before = len(cover_requests(world))

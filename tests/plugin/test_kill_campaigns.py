@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IS_LONG = bool(os.environ.get("PLEXSYNC_TEST_LONG"))
-UNDONE, AT_RANDOM = (500, 2000) if IS_LONG else (8, 12)
+UNDONE, AT_RANDOM = (500, 2000) if IS_LONG else (4, 6)
 SCENES = 12
 KILLS_PER_REST = 20
 # A worker passes about 30 kill points before it looks at its first job, and 20 in each push.
@@ -68,7 +68,7 @@ def test_edits_undos_deletions_and_merges_survive_any_kills(world: KillWorld) ->
     chance = random.Random(2)
     history = filled(world, chance, scenes=SCENES)
     while world.deaths < AT_RANDOM:
-        for _ in range(KILLS_PER_REST if IS_LONG else 6):
+        for _ in range(KILLS_PER_REST if IS_LONG else AT_RANDOM):
             world.kill_after(chance.randrange(MOST_POINTS))
             for _ in range(chance.randint(1, 3)):
                 something_happens(history, chance)

@@ -35,7 +35,7 @@ def test_one_unrelated_hook_makes_up_for_a_worker_killed_at_any_moment(world: Pl
     world.wait_idle()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", range(1, 1 + ENLARGED))
 def test_kills_between_claim_and_acknowledge_lose_nothing(world: PluginWorld, seed: int) -> None:
     chance = random.Random(seed)
     scenes = world.add_scenes(10)
