@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from plex.edit import Change
-    from plex.model import PlexItem
+    from plex.model import PlexItem, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +28,14 @@ class Former:
     """What stood in a field before PlexSync first wrote it, as Plex showed it, and whether the field was locked.
 
     `from_stash`: what of it Stash had too, where the field was locked: an earlier installation, or another tool that
-    copies from Stash, put it there. So it goes when Stash no longer has it; an undo gives it back.
+    copies from Stash, put it there. So it goes when Stash no longer has it; an undo gives it back. `roles`: of actors
+    who may go, what they lose by that.
     """
 
     value: Value
     is_locked: bool
     from_stash: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = ()
 
     @property
     def own(self) -> Value:
@@ -143,7 +145,7 @@ def plan(
     pushed = _owned_after(base, decisions)
     sent = _sent(in_plex, changed, pushed)
     return Plan(
-        steps=_steps(current, in_plex, decisions, wanted),
+        steps=_steps(current, in_plex, decisions, wanted, owned),
         rating=text_of(changed[Field.RATING]) if Field.RATING in changed else None,
         intents=_intents(changed, pushed, {name: each.moved for name, each in decisions.items() if each.moved}),
         pushed=pushed,
@@ -187,9 +189,13 @@ def _former_values(current: PlexItem, pushed: Values, owned: Owned) -> dict[Fiel
 
 def _former_value(name: Field, current: PlexItem, shown: Value, pushed: Value) -> Former:
     is_locked = name.value in current.locked
-    common = tuple(each for each in names_in(shown) if each and is_among(name, each, pushed))
+    roles = current.roles if name is Field.ACTORS else ()
+    by_agent = [role.name for role in roles if role.tag_key]  # who would lose the link to their page
+    common = [each for each in without(names_in(shown), by_agent) if each and is_among(name, each, pushed)]
     # Ratings have no lock, and Plex itself gives none.
-    return Former(value=shown, is_locked=is_locked, from_stash=common if is_locked or name is Field.RATING else ())
+    from_stash = tuple(common) if is_locked or name is Field.RATING else ()
+    losable = tuple(role for role in roles if (role.text or role.thumb) and name_key(role.name) in keys_of(from_stash))
+    return Former(value=shown, is_locked=is_locked, from_stash=from_stash, roles=losable)
 
 
 def _sent(in_plex: Values, changed: Values, pushed: Values) -> dict[Field, tuple[str, ...]]:
@@ -238,13 +244,14 @@ def _decide(
     if name in LISTS:
         linked = {name_key(role.name) for role in current.roles if role.tag_key}
         there_before = keys_of(names_in(former.own)) if former else frozenset[str]()
+        fixed = linked | keys_of(names_in(former.value)) if former else linked
         return _decide_names(
             names_in(in_plex),
             names_in(in_stash[name]),
             base.get(name),
             keep=keep,
             there_before=there_before,
-            fixed=frozenset(linked) if name is Field.ACTORS else None,
+            fixed=frozenset(fixed) if name is Field.ACTORS else None,
         )
     before = base.get(name)
     return _decide_text(
@@ -349,9 +356,15 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 
 def _steps(
-    item: PlexItem, in_plex: Values, decisions: Mapping[Field, _Decision], wanted: Wanted
+    item: PlexItem, in_plex: Values, decisions: Mapping[Field, _Decision], wanted: Wanted, owned: Owned
 ) -> tuple[tuple[Change, ...], ...]:
     actors = decisions.get(Field.ACTORS)
     alone = pictures_alone(item, actors.new, actors.moved, wanted.pictures) if actors else []
-    first, *others = steps_of(item, in_plex, decisions, wanted.pictures) or ((),)
+    first, *others = steps_of(with_former_roles(item, owned), in_plex, decisions, wanted.pictures) or ((),)
     return tuple(step for step in ((*first, *alone), *others) if step)
+
+
+def with_former_roles(item: PlexItem, owned: Owned) -> PlexItem:
+    """The item with the roles of actors who are gone: whoever of them is added again gets back what they lost."""
+    former = owned.former.get(Field.ACTORS)
+    return replace(item, roles=(*former.roles, *item.roles)) if former and former.roles else item

@@ -14,7 +14,7 @@ from plex.edit import LONGEST_TEXT_BYTES, SetLock
 from plex.fields import LISTS, Field, names_in, text_of, values_of
 from plex.intents import resolve_intents
 from plex.paths import file_stem
-from plex.plan import Former
+from plex.plan import Former, with_former_roles
 from plex.steps import FieldEdit, keys_of, steps_of, without
 from plex.text import cut_to_encoded, loose_form
 
@@ -73,7 +73,7 @@ def plan_undo(item: PlexItem, owned: Owned, altered: Alterations, *, text_bytes:
         if name in base
     }
     changed = {name: each.new for name, each in returns.items() if each.new is not None}
-    steps = steps_of(item, in_plex, returns, {})
+    steps = steps_of(with_former_roles(item, owned), in_plex, returns, {})
     unlocked = tuple(name for name, each in returns.items() if each.is_locked is False and _is_locked(item, name, each))
     return Undo(
         changes=tuple(change for step in steps for change in step if not _is_lock_of_collections(change)),

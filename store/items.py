@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from plex.fields import Field
+from plex.model import Role
 from plex.plan import Former, Owned
 from store.ledger import void_fingerprints
 
@@ -154,7 +155,8 @@ def _from_jsonable(values: Mapping[str, str | list[str]]) -> dict[Field, Value]:
 
 
 def _former_to_jsonable(former: Former) -> list[object]:
-    return [former.value, former.is_locked, *([former.from_stash] if former.from_stash else [])]
+    roles = [[role.name, role.text, role.thumb] for role in former.roles]
+    return [former.value, former.is_locked, *([former.from_stash, roles] if former.from_stash else [])]
 
 
 def _former_from(data: Mapping[str, Sequence[Any]]) -> dict[Field, Former]:
@@ -162,5 +164,8 @@ def _former_from(data: Mapping[str, Sequence[Any]]) -> dict[Field, Former]:
     return {name: _former(value, *data[name.value][1:]) for name, value in values.items()}
 
 
-def _former(value: Value, is_locked: bool, from_stash: Sequence[str] = ()) -> Former:
-    return Former(value=value, is_locked=is_locked, from_stash=tuple(from_stash))
+def _former(
+    value: Value, is_locked: bool, from_stash: Sequence[str] = (), roles: Sequence[tuple[str, str, str]] = ()
+) -> Former:
+    known = tuple(Role(name=name, text=text, thumb=thumb) for name, text, thumb in roles)
+    return Former(value=value, is_locked=is_locked, from_stash=tuple(from_stash), roles=known)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plex.fields import Field
+from plex.model import Role
 from plex.plan import Former, Owned, Wanted, plan
 from store.items import ItemRecord, ItemStore
 from store.ledger import Ledger
@@ -69,6 +70,18 @@ def test_it_belongs_to_the_item_and_goes_with_its_entry(ledger: Ledger, tmp_path
     assert Overview(str(tmp_path)).item(KEY) == record
     items.delete([KEY])
     assert items.record(KEY) is None
+
+
+def test_what_stash_had_too_stays_known_with_the_parts_played(ledger: Ledger) -> None:
+    items, cast = ItemStore(ledger, "here"), (Role(name="Amy", text="Herself", thumb=""),)
+    item = an_item(actors=("Amy",), roles=cast, locked=frozenset({"actor"}))
+    want = Wanted(values={Field.ACTORS: ("Amy",)}, file_stem="stem")
+    edit = plan(item, want, Owned(pushed={}), keep_plex_edits=False)
+    items.store_pushed(1, KEY, edit.pushed, former=edit.former, now=2.0)
+    items.store_pushed(1, KEY, {}, former=edit.former, now=3.0)
+    assert owned(items).former == {
+        Field.ACTORS: Former(value=("Amy",), is_locked=True, from_stash=("Amy",), roles=cast)
+    }
 
 
 def test_that_of_a_field_that_is_plexsyncs_no_more_is_forgotten(ledger: Ledger) -> None:

@@ -115,6 +115,34 @@ def test_what_an_earlier_installation_put_there_goes_when_stash_has_it_no_more()
     assert shown.locked == item.locked
 
 
+CAST = (
+    Role(name="Zoe", text="", thumb=""),
+    Role(name="Hers", text="", thumb=""),
+    Role(name="Amy", text="Herself", thumb="http://amy"),
+    Role(name="Someone", text="Batman", thumb="", tag_key="5d"),
+)
+# All of them are in a locked list, as a person or an earlier installation has left it.
+CAST_ITEM = an_item(actors=tuple(role.name for role in CAST), roles=CAST, locked=frozenset({"actor"}))
+
+
+def test_an_actor_who_leaves_with_stash_gets_the_part_played_back_when_added_again() -> None:
+    shown, own = after(CAST_ITEM, wanted(actors=("Amy", "Zoe", "Someone")))
+    assert own.former[Field.ACTORS].from_stash == ("Zoe", "Amy")
+    shown, own = after(shown, wanted(actors=("Zoe",)), own)
+    assert shown.actors == ("Zoe", "Hers", "Someone"), "the agent's own actors would lose the link to their page"
+    done = plan(shown, wanted(actors=("Zoe", "Amy")), own, keep_plex_edits=False)
+    assert sent_by(done) == (
+        ("actor[0].tag.tag", "Amy"), ("actor[0].tagging.text", "Herself"), ("actor[0].tag.thumb", "http://amy"),
+        ("actor.locked", "1"),
+    )  # fmt: skip
+
+
+def test_actors_who_were_there_before_are_not_moved_wherever_they_came_from() -> None:
+    shown, own = after(CAST_ITEM, wanted(actors=("Amy", "Zoe")))
+    shown, own = after(shown, wanted(actors=("Amy", "Bea", "Zoe")), own)
+    assert shown.actors == (*CAST_ITEM.actors, "Bea")
+
+
 def test_what_was_stored_first_stays_through_later_writes() -> None:
     own = NOTHING
     shown = OWN

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plex.altered import NOTHING_ALTERED
-from plex.edit import LONGEST_LINE_BYTES, pack, parameters_of
+from plex.edit import LONGEST_LINE_BYTES, AddName, pack, parameters_of
 from plex.fields import LISTS, Field, Value, names_in, values_of
 from plex.model import PartFile, PlexItem
 from plex.plan import Owned, Wanted, plan
 from plex.undo import Undo, plan_undo
 from tests.support.plex_items import after_put, an_item
-from tests.unit.plex.test_plex_former import FULL, NOTHING, OWN, after, lost, pushed, wanted
+from tests.unit.plex.test_plex_former import CAST_ITEM, FULL, NOTHING, OWN, after, lost, pushed, wanted
 from tests.unit.plex.test_plex_plan_properties import flags, items, keys_of, wanteds
 
 if TYPE_CHECKING:
@@ -52,6 +52,17 @@ def test_every_field_returns_with_its_lock_in_one_request() -> None:
     assert set(done.unlocked) == {
         Field.TITLE, Field.DATE, Field.STUDIO, Field.GENRES, Field.ACTORS, Field.COLLECTIONS
     }  # fmt: skip
+    assert done.kept == {}
+
+
+def test_an_actor_who_left_with_stash_returns_with_the_part_played() -> None:
+    shown, own = after(CAST_ITEM, wanted(actors=("Amy",)))
+    shown, own = after(shown, wanted(actors=()), own)
+    assert "Amy" not in shown.actors
+    done = undo(shown, own)
+    assert [each for each in done.changes if isinstance(each, AddName)] == [
+        AddName(field=Field.ACTORS, name="Amy", text="Herself", thumb="http://amy")
+    ]
     assert done.kept == {}
 
 
