@@ -221,6 +221,24 @@ class WorldHere:
             self._bury()
         return self.worker is not None and until()
 
+    def kill_after(self, points: int) -> None:
+        """Kill the worker when it has passed so many kill points from now on."""
+        self.points.left = points
+
+    def wait_for_death(self) -> bool:
+        """Run until the worker is dead. False if it has no more to do before that; then it is not killed any more."""
+        before = self.deaths
+        self._run_until_quiet()
+        self.points.left = None
+        return self.deaths > before
+
+    def finish(self) -> None:
+        """Do everything that is pending."""
+        assert self._run_until_quiet(), self.unrest()
+
+    def _run_until_quiet(self) -> bool:
+        return self.run(MOST_ROUNDS, until=lambda: self.is_quiet(lambda _: False))
+
     # Settling
 
     def settle(self, *, is_lost: Callable[[int], bool]) -> None:
