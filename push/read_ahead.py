@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from push.locate import ReadAheadItems
 from push.other_scenes import owners_in_stash
-from stash.errors import StashRefused, StashUnavailable
+from stash.errors import StashLacks, StashRefused, StashUnavailable
 from stash.namesakes import KEPT_S, Namesakes
 from store.job import Reason
 
@@ -61,6 +61,8 @@ class ReadAhead:
         generations = {job.scene_id: self._queue.generation(job.scene_id) for job in jobs}
         try:
             scenes = stash.read_scenes(list(generations), self.namesakes)
+        except StashLacks:
+            raise
         except (StashRefused, StashUnavailable):
             first = jobs[0].scene_id
             generations, scenes = {first: generations[first]}, read_single(first, stash, self.namesakes)
@@ -96,5 +98,7 @@ def read_single(scene_id: int, stash: StashClient, namesakes: Namesakes | None =
     stash.fetch_configuration()
     try:
         return stash.read_scenes([scene_id], namesakes)
+    except StashLacks:
+        raise
     except StashUnavailable as error:
         raise StashRefused(f"Stash answers, but not about scene {scene_id}: {error}") from error

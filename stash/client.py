@@ -23,7 +23,7 @@ from stash.changes import (
 )
 from stash.errors import StashLacks, StashLoginNeeded, StashRefused, StashUnavailable
 from stash.namesakes import NAMES_PER_QUERY, names_in_doubt, parse_bearers, query_for, with_namesakes
-from stash.scene import SCENE_FRAGMENT, parse_files, parse_scene
+from stash.scene import OPTIONAL_FIELDS, parse_files, parse_scene, scene_fragment
 from stash.transport import StashSession, check_login, read_body, translated
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ SHOWN_ERROR_CHARACTERS = 300
 CONFIGURATION = f"""{{
   configuration {{ general {{ apiKey username }} plugins(include: ["{PLUGIN_ID}"]) }}
   plugins {{ id enabled }}
+  version {{ version }}
 }}"""
 CONFIGURE = "mutation($id: ID!, $input: Map!) { configurePlugin(plugin_id: $id, input: $input) }"
 ALL_IDS = """query($filter: SceneFilterType!, $per_page: Int!) {
@@ -76,6 +77,7 @@ _TEMPORARY_ERROR = re.compile(r"database is locked|database not initiali[sz]ed|d
 # Pictures are always served under these paths. Anything in front of the path (another host, a proxy's prefix) is how
 # browsers reach Stash; neither key nor cookie may be sent there.
 _PICTURE_PATH = re.compile(r"/(?:scene|performer|studio|tag|group)/\d+/\w+(?:\?\S*)?$")
+_LACKING_FIELD = re.compile(r'Cannot query field "(\w+)" on type "(\w+)"')
 _HEADER_VALUE = re.compile(r"[!-~]*")
 
 
@@ -132,6 +134,8 @@ class StashClient:
     def __init__(self, connection: StashConnection, *, timeout_s: float = 30.0) -> None:
         self.connection = connection
         self.timeout_s = timeout_s
+        self._version = ""
+        self._lacking: frozenset[str] = frozenset()  # of OPTIONAL_FIELDS, as this version of Stash has said
         self._session = StashSession(connection, timeout_s=timeout_s)
         self._graphql = _GraphQL(f"{connection.url}/graphql", self._session)
 
@@ -149,6 +153,7 @@ class StashClient:
             data = self._ask(CONFIGURATION)
         configuration = _member(data, "configuration")
         general = _member(configuration, "general")
+        self._note_version(str(_member(data, "version").get("version")))
         api_key = general.get("apiKey") or ""
         if not isinstance(api_key, str) or not _HEADER_VALUE.fullmatch(api_key):
             raise StashUnavailable("Stash's API key holds characters that no key has")
@@ -159,6 +164,11 @@ class StashClient:
             needs_login=bool(api_key or general.get("username")),
             is_enabled=_is_enabled(data.get("plugins")),
         )
+
+    def _note_version(self, version: str) -> None:
+        """Stash may have been updated since."""
+        if version != self._version:
+            self._version, self._lacking = version, frozenset()
 
     def switch_pause_on(self) -> None:
         """Switch *Pause* on, as on the settings page. The other settings stay: Stash takes all of them at once."""
@@ -175,11 +185,23 @@ class StashClient:
         # Not findScenes(ids:), which fails completely if one of them was deleted.
         wanted = dict.fromkeys(ids)
         fields = " ".join(f"s{number}: findScene(id: {number:d}) {{ ...PlexSyncScene }}" for number in wanted)
-        data = self._ask(f"{{ {fields} }}{SCENE_FRAGMENT}")
+        data = self._ask_about_scenes(f"{{ {fields} }}")
         found = ((number, data.get(f"s{number}")) for number in wanted)
         scenes = {number: parse_scene(scene) for number, scene in found if scene is not None}
         bearers = self._bearers(names_in_doubt(scenes.values()), namesakes)
         return {number: with_namesakes(scene, bearers) for number, scene in scenes.items()}
+
+    def _ask_about_scenes(self, query: str) -> Mapping[str, Any]:
+        """Ask, and again without each field that Stash turns out to lack. Raises StashLacks if one is needed."""
+        try:
+            return self._ask(query + scene_fragment(self._lacking))
+        except StashLacks as error:
+            found = _LACKING_FIELD.search(error.answer)
+            field = f"{found[2]}.{found[1]}" if found else ""
+            if field not in OPTIONAL_FIELDS or field in self._lacking:
+                raise
+            self._lacking |= {field}
+        return self._ask_about_scenes(query)
 
     def _bearers(self, names: Sequence[str], namesakes: Namesakes | None) -> Bearers:
         known = dict(namesakes.known()) if namesakes else {}
@@ -198,7 +220,7 @@ class StashClient:
         return tuple(each for each, is_told_apart in bearers.items() if is_told_apart and each != performer_id)
 
     def list_changes(self, positions: Mapping[Changed, Position]) -> dict[Changed, list[Change]]:
-        """The next page of each list, from one query. Raises StashUnavailable and StashRefused, StashLacks among it."""
+        """The next page of each list, from one query. Raises StashUnavailable (and StashLacks) and StashRefused."""
         return parse_changes(positions, self._ask(changes_query(positions)))
 
     def scene_ids_of_files(self, files: Sequence[Change]) -> dict[int, list[int]]:
@@ -331,17 +353,17 @@ def _json_object(body: bytes, status: int) -> Mapping[str, Any]:
 
 
 def _graphql_error(errors: object, status: int) -> StashRefused | StashUnavailable:
-    """An exception with the first message: StashUnavailable for 5xx or a locked database, otherwise StashRefused.
-
-    Stash answers a query that does not fit its schema with 422.
+    """An exception with the first message: StashUnavailable for 5xx or a locked database, StashLacks for a query that
+    does not fit Stash's schema (422), otherwise StashRefused.
     """
     entries = errors if isinstance(errors, list) else [errors]
     messages = [str(entry.get("message")) if isinstance(entry, Mapping) else str(entry) for entry in entries]
     shown = " ".join(messages[0].split())[:SHOWN_ERROR_CHARACTERS]
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(_TEMPORARY_ERROR.search(message) for message in messages):
         return StashUnavailable(f"Stash cannot answer now: {shown}")
-    kind = StashLacks if status == HTTPStatus.UNPROCESSABLE_ENTITY else StashRefused
-    return kind(f"Stash refuses a query: {shown}")
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        return StashLacks(shown)
+    return StashRefused(f"Stash refuses a query: {shown}")
 
 
 def _member(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:

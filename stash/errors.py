@@ -3,9 +3,9 @@
 StashError
 ├── StashUnavailable    Stash gives no usable answer now: down, slow, restarting; the job waits, no attempt counted
 │   ├── StashLoginNeeded    it rejects the session cookie or the API key
-│   └── PluginDisabled      PlexSync is disabled in it, so that nothing may be done for it
+│   ├── PluginDisabled      PlexSync is disabled in it, so that nothing may be done for it
+│   └── StashLacks          this version of Stash does not know what the query asks for, whatever the scene
 └── StashRefused        Stash answers this request with an error; other requests may succeed
-    └── StashLacks          this version of Stash does not know what the query asks for
 """
 
 from __future__ import annotations
@@ -30,9 +30,18 @@ class PluginDisabled(StashUnavailable):
         super().__init__("PlexSync is disabled in Stash")
 
 
+class StashLacks(StashUnavailable):
+    """The query names a field or an argument that this version of Stash does not have.
+
+    `answer`: what Stash says about it, in one line.
+    """
+
+    def __init__(self, answer: str) -> None:
+        super().__init__(
+            f"PlexSync needs Stash 0.26 or newer; this one answers: {answer} Update Stash, or PlexSync if it is older"
+        )
+        self.answer = answer
+
+
 class StashRefused(StashError):  # noqa: N818 - named for what Stash did, as in the log
     """A GraphQL error, a picture that does not exist, or a scene of an unexpected shape."""
-
-
-class StashLacks(StashRefused):
-    """The query names a field or an argument that this version of Stash does not have."""

@@ -62,7 +62,7 @@ class Changes:
         """The next page of each list that has one. Raises StashUnavailable, and StashRefused for the list of scenes."""
         try:
             listed = stash.list_changes(self._left)
-        except StashRefused:
+        except (StashLacks, StashRefused):
             listed = self._list_one_by_one(stash)
         for kind, rows in listed.items():
             position = self._left.pop(kind)
@@ -75,7 +75,7 @@ class Changes:
         for kind, position in self._left.items():
             try:
                 listed |= stash.list_changes({kind: position})
-            except StashRefused as error:  # noqa: PERF203 - each list fails by itself
+            except (StashLacks, StashRefused) as error:  # noqa: PERF203 - each list fails by itself
                 if kind is Changed.SCENE:
                     raise
                 if not isinstance(error, StashLacks):  # this version of Stash has no such list

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from stash.errors import StashRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 T = TypeVar("T")
 
-SCENE_FRAGMENT = """
-fragment PlexSyncScene on Scene {
+_FIELDS = """
   id title details date director rating100 organized updated_at
   paths { screenshot }
   studio { id name parent_studio { id name } }
   performers { id name disambiguation image_path }
   tags { id name }
-  groups { group { id name } }
   files { path size }
-}
 """
+# What a version of Stash may lack. Before 0.27, a scene has movies instead of groups.
+OPTIONAL_FIELDS: Final[Mapping[str, str]] = {"Scene.groups": "groups { group { id name } }"}
+
+
+def scene_fragment(left_out: Collection[str] = ()) -> str:
+    """The fragment `PlexSyncScene`, without these of OPTIONAL_FIELDS."""
+    optional = " ".join(text for name, text in OPTIONAL_FIELDS.items() if name not in left_out)
+    return f"\nfragment PlexSyncScene on Scene {{{_FIELDS}  {optional}\n}}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +103,7 @@ class _ShapeError(ValueError):
 
 
 def parse_scene(data: object) -> Scene:
-    """Parse the response to SCENE_FRAGMENT. Raises StashRefused, which names the scene, if it has another shape."""
+    """Parse the response to `scene_fragment`. Raises StashRefused, which names the scene, if it has another shape."""
     try:
         return _scene(_mapping(data))
     except _ShapeError as error:

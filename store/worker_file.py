@@ -37,6 +37,7 @@ class WorkerReport:
     heartbeat_at: float | None = None
     doing: str | None = None
     stopped_by: str | None = None  # what stops the drain, as in answers (docs/reference.md); None: nothing
+    stopped_message: str | None = None  # the same in a sentence
     jobs_done: int | None = None
     # Settings, for reports made while Stash cannot be asked.
     hide_paths: bool = False
@@ -69,8 +70,11 @@ class WorkerFile:
         before = read_worker_report(directory)  # the last worker's settings count until they are read from Stash
         self.settings: Mapping[str, object] = {name: getattr(before, name) for name in _SETTINGS}
 
-    def report(self, doing: str, now: float, *, stopped_by: str | None = None) -> None:
-        """Report what the worker does from now on, in a few words, and what stops the drain, if anything."""
+    def report(self, doing: str, now: float, *, stopped_by: str | None = None, message: str | None = None) -> None:
+        """Report what the worker does from now on, in a few words, and what stops the drain, if anything.
+
+        `message`: what stops it, in a sentence, if only the worker knows.
+        """
         is_still_idle = doing == IDLE == self._doing and stopped_by == self._stopped_by
         if is_still_idle or self._is_too_soon(doing, stopped_by, now):
             return
@@ -82,6 +86,7 @@ class WorkerFile:
             "heartbeat_at": now,
             "doing": doing,
             "stopped_by": stopped_by,
+            "stopped_message": message,
             "jobs_done": self.jobs_done,
             **self.settings,
         }

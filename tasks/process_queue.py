@@ -187,7 +187,7 @@ def stop_reported_in(report: WorkerReport) -> DrainStop | None:
     """A stop that only `worker.json` reports; None if there is none."""
     words = {"paused": _PAUSED, "stash": _STASH}
     by = report.stopped_by
-    return DrainStop(by=by, message=words[by]) if by in words else None
+    return DrainStop(by=by, message=report.stopped_message or words[by]) if by in words else None
 
 
 def _next(stop: DrainStop, now: float) -> str:

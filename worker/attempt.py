@@ -19,7 +19,7 @@ from plex.errors import (
 )
 from push.pictures import PictureFailed
 from push.verdicts import Outcome, Verdict
-from stash.errors import StashRefused, StashUnavailable
+from stash.errors import StashLacks, StashRefused, StashUnavailable
 from store.evidence import Evidence
 from store.judgement import ErrorClass
 
@@ -110,7 +110,9 @@ class Attempt:
 
     def _judge_stash(self, error: StashUnavailable | StashRefused, scene: Scene | None) -> Outcome:
         """Stash failed: as a whole, or only where this job asked it. `scene`: None if it failed on the scene itself."""
-        if isinstance(error, StashUnavailable) and (scene is None or self._is_stash_away()):
+        if isinstance(error, StashLacks) or (
+            isinstance(error, StashUnavailable) and (scene is None or self._is_stash_away())
+        ):
             return Outcome(verdict=Verdict.STASH_AWAY, text=str(error))
         return Outcome(verdict=Verdict.BUG, text=str(error), failed=Evidence.SCENE)
 

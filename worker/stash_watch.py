@@ -115,10 +115,11 @@ class StashWatch:
 
     def note_away(self, text: str, now: float) -> None:
         """Stash failed and would fail for the next scene too. Logged once for each absence. `now`: epoch seconds."""
-        self._worker_file.report(WAITING_FOR_STASH, now, stopped_by="stash")
+        message = f"Stash does not answer as needed: {text}"
+        self._worker_file.report(WAITING_FOR_STASH, now, stopped_by="stash", message=message)
         if not self._absence.is_running:
             self._absence.start()
-            self._log.warning("Stash does not answer: %s. Pending scenes wait for it.", text)
+            self._log.warning("%s. Pending scenes wait for it.", message)
         self._until_retry.start(self._times.retry_s)
 
     def note_back(self) -> None:

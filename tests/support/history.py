@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from push.fields import fingerprint_of, plex_files
 from push.fields import wanted_of as pushed_of
 from sim.stash.simulator import GraphQLRefusedError
-from stash.scene import SCENE_FRAGMENT, parse_scene
+from stash.scene import parse_scene, scene_fragment
 from tests.support.expected_items import OwnValues, Wanted, differences, lost_values, shown, wanted_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ NAMES = {
     "group": ("Group One", "Group Two"),
 }
 MOST_FILES = 4
-_SCENE = f"query($id: ID!) {{ findScene(id: $id) {{ ...PlexSyncScene }} }} {SCENE_FRAGMENT}"
+_SCENE = f"query($id: ID!) {{ findScene(id: $id) {{ ...PlexSyncScene }} }} {scene_fragment()}"
 _BELIEFS = """
 SELECT scene.scene_id, fingerprint, rating_key FROM scene JOIN owned ON owned.scene_id = scene.scene_id
 WHERE fingerprint <> ''

@@ -6,6 +6,7 @@ skipped. `with RealStash(plugins=[folder]) as stash:` starts it, migrates its ne
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -48,6 +49,13 @@ def reason_to_skip() -> str:
     return "" if shutil.which("ffmpeg") else "ffmpeg, which makes the videos, is not installed"
 
 
+def executables() -> list[str]:
+    """The one that the variable names, and others beside it, as `stash-0.26.2`."""
+    named = os.environ.get(EXECUTABLE_VARIABLE, "")
+    beside = glob.glob(os.path.join(os.path.dirname(named), "stash-*")) if named else []
+    return [path for path in dict.fromkeys((named, *sorted(beside))) if os.access(path, os.X_OK)]
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -74,7 +82,9 @@ class RealStash:
         python: str = sys.executable,
         env: Mapping[str, str] | None = None,
         host: str = "127.0.0.1",
+        executable: str = "",
     ) -> None:
+        self.executable = executable or os.environ[EXECUTABLE_VARIABLE]
         self.home, self.media, self.plugins = home, home / "media", home / "plugins"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -114,8 +124,7 @@ class RealStash:
         self.stop()
 
     def start(self) -> None:
-        executable = os.environ[EXECUTABLE_VARIABLE]
-        command = [executable, "--config", str(self.home / "config.yml"), "--nobrowser"]
+        command = [self.executable, "--config", str(self.home / "config.yml"), "--nobrowser"]
         with (self.home / "console.log").open("ab") as console:
             self._process = subprocess.Popen(command, cwd=self.home, env=self.env, stdout=console, stderr=console)
         if self._wait_for_status() == "NEEDS_MIGRATION":

@@ -88,13 +88,16 @@ class RealWorld:
 
 
 @contextmanager
-def real_world(folder: Path, *, scenes: int, **env: str) -> Iterator[RealWorld]:
-    """A world with this many scenes on both sides; leaves no process behind."""
+def real_world(folder: Path, *, scenes: int, executable: str = "", **env: str) -> Iterator[RealWorld]:
+    """A world with this many scenes on both sides; leaves no process behind. `executable`: of another Stash."""
     data = folder / "data"
     env = {"PLEXSYNC_DATA_DIR": str(data), "PLEXSYNC_NO_INSTALL": "1", **env}
     plugin = folder / PLUGIN  # the checkout under the usual name of the plugin's folder
     plugin.symlink_to(ROOT)
-    with PlexSim(token=TOKEN) as plex, RealStash(folder / "home", plugins=[plugin], scenes=scenes, env=env) as stash:
+    with (
+        PlexSim(token=TOKEN) as plex,
+        RealStash(folder / "home", plugins=[plugin], scenes=scenes, env=env, executable=executable) as stash,
+    ):
         world = RealWorld(stash, plex, data)
         world.configure()
         try:

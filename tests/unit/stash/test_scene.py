@@ -11,7 +11,7 @@ from stash.scene import Named, Performer, Scene, SceneFile, Studio, parse_scene
 
 
 def answer(**changes: Any) -> dict[str, Any]:
-    """A response of Stash 0.30 to SCENE_FRAGMENT."""
+    """A response of Stash 0.30 to `scene_fragment`."""
     return {
         "id": "12",
         "title": "A title",
