@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from outages.breaker import Circuit
 from outages.scheduler import PauseReason
-from outages.suspects import OF_PLEX, are_many, of, scene_ids, with_suspect
+from outages.suspects import OF_PLEX, are_many, do_covers_wait, of, scene_ids, with_suspect
 from outages.transitions import OutageState, Transition, next_outage_id, on_pause, with_circuit_change
 from store.evidence import Evidence
 
@@ -20,6 +20,8 @@ def on_failure(state: OutageState, suspect: Suspect, error: str, now: float, tim
     """A job failed: at Plex, which passed a probe after that, or at Stash, which answers for its settings."""
     suspects = with_suspect(state.breaker.suspects, suspect)
     with_it = replace(state, breaker=replace(state.breaker, suspects=suspects))
+    if suspect.evidence is Evidence.COVER:
+        return _cover_failed(state, with_it)
     if suspect.evidence is Evidence.SCENE:
         if not are_many(of(suspects, (Evidence.SCENE,))):
             return Transition(state=with_it)
@@ -29,6 +31,15 @@ def on_failure(state: OutageState, suspect: Suspect, error: str, now: float, tim
         message = f"Plex refuses every change: set plex_token to that of the server's owner. The last error: {error}"
         return _pause_for_all(with_it, PauseReason.AUTH, message, now, times)
     return _plex_failed(state, suspect, error, now, times)
+
+
+def _cover_failed(before: OutageState, after: OutageState) -> Transition:
+    """Covers that do not arrive stop nothing else, so they only wait until one does."""
+    if not do_covers_wait(after.breaker.suspects):
+        return Transition(state=after)
+    is_known = do_covers_wait(before.breaker.suspects)
+    refunded = () if is_known else scene_ids(of(after.breaker.suspects, (Evidence.COVER,)))
+    return Transition(state=after, is_excused=True, refunded=refunded)
 
 
 def _is_token_to_blame(state: OutageState) -> bool:

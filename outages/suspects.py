@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # If this many different scenes in a row fail, the scenes are not to blame, even if the probes pass.
 SUSPECTS_TO_OPEN = 5
-# During a long outage one scene more fails at each probe. Those that are not listed are suspected anew.
+# Of each kind. During a long outage one scene more fails at each probe. Those not listed are suspected anew.
 _MAX_SUSPECTS = 100
 OF_PLEX = (Evidence.READ, Evidence.WRITE)
 
@@ -44,7 +44,8 @@ def with_suspect(suspects: Suspects, new: Suspect) -> Suspects:
     if new.evidence is Evidence.WRITE:
         suspects = without(suspects, (Evidence.READ,))
     is_known = any((each.scene_id, each.evidence) == (new.scene_id, new.evidence) for each in suspects)
-    return suspects if is_known or len(suspects) >= _MAX_SUSPECTS else (*suspects, new)
+    is_full = len(of(suspects, (new.evidence,))) >= _MAX_SUSPECTS
+    return suspects if is_known or is_full else (*suspects, new)
 
 
 def of(suspects: Suspects, kinds: Collection[Evidence]) -> Suspects:
@@ -60,6 +61,11 @@ def without(suspects: Suspects, kinds: Collection[Evidence]) -> Suspects:
 def are_many(suspects: Suspects) -> bool:
     """Whether so many different scenes failed that none of them is to blame."""
     return len({each.scene_id for each in suspects if not each.is_own}) >= SUSPECTS_TO_OPEN
+
+
+def do_covers_wait(suspects: Suspects) -> bool:
+    """Whether no scene's cover arrives, so that they wait, and only they."""
+    return are_many(of(suspects, (Evidence.COVER,)))
 
 
 def scene_ids(suspects: Suspects) -> tuple[int, ...]:

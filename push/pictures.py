@@ -8,6 +8,7 @@ are listed first: one with the cover's key is kept or selected.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -46,10 +47,22 @@ _NO_PICTURES = Pictures(uploads=(), selected="")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverResult:
-    """`has_changed_plex`: whether a picture in Plex was changed. `problem`: why the cover cannot be sent, or ""."""
+    """`has_changed_plex`, `has_uploaded`: whether a picture in Plex was changed, and to one that it had not yet.
+
+    `problem`: why the cover cannot be sent, or "".
+    """
 
     has_changed_plex: bool = False
+    has_uploaded: bool = False
     problem: str = ""
+
+
+class _Shown(Enum):
+    """How an item came to show a picture."""
+
+    BEFORE = "before"
+    SELECTED = "selected"
+    UPLOADED = "uploaded"
 
 
 class PictureFailed(Exception):  # noqa: N818 - named for what happened, like our other errors
@@ -111,12 +124,12 @@ class PicturePusher:
             if known and known.updated_at != updated_at:
                 self._store.store_cover(scene.id, replace(known, updated_at=updated_at))
             return CoverResult()
-        digest, problem, is_changed = digest_of(picture), reason_not_to_send(picture), False
+        digest, problem, shown = digest_of(picture), reason_not_to_send(picture), set[_Shown]()
         if digest:
             self._rename(items, old_digest_of(picture), digest)
         outdated = self._outdated(items, digest)
         try:
-            is_changed = self._show(outdated, items, digest, picture.content)
+            shown = self._show(outdated, items, digest, picture.content)
         except Rejected as error:
             if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 raise
@@ -124,7 +137,9 @@ class PicturePusher:
             problem = reason_refused(picture.content)
         # Stored last: until then the cover counts as not pushed.
         self._store.store_cover(scene.id, Cover(updated_at=updated_at, etag=picture.etag, digest=digest))
-        return CoverResult(has_changed_plex=is_changed, problem=problem)
+        return CoverResult(
+            has_changed_plex=bool(shown - {_Shown.BEFORE}), has_uploaded=_Shown.UPLOADED in shown, problem=problem
+        )
 
     def _outdated(self, rating_keys: Iterable[int], digest: str) -> list[tuple[int, PictureKind]]:
         uploads = ((key, kind, self._store.upload(key, kind)) for key in rating_keys for kind in self._kinds)
@@ -159,11 +174,10 @@ class PicturePusher:
 
     def _show(
         self, outdated: Sequence[tuple[int, PictureKind]], items: LockedFields, digest: str, content: bytes
-    ) -> bool:
-        """Make the items show this picture; whether anything had to be sent."""
+    ) -> set[_Shown]:
+        """Make the items show this picture; how each came to do so."""
         locked = {**items, **self._read_locked(outdated, items)}
-        changed = [self._show_one(key, kind, locked[key], digest, content) for key, kind in outdated]
-        return any(changed)
+        return {self._show_one(key, kind, locked[key], digest, content) for key, kind in outdated}
 
     def _read_locked(self, outdated: Sequence[tuple[int, PictureKind]], items: LockedFields) -> LockedFields:
         """The locked fields of items that were not read, where PlexSync has not chosen the picture either."""
@@ -173,7 +187,7 @@ class PicturePusher:
 
     def _show_one(
         self, rating_key: int, kind: PictureKind, locked: frozenset[str] | None, digest: str, content: bytes
-    ) -> bool:
+    ) -> _Shown:
         is_locked = _is_locked(locked, kind)
         current = _NO_PICTURES if is_locked is False else self._plex.list_pictures(rating_key, kind)
         upload, key = resolve_key(self._store.upload(rating_key, kind), current), upload_key(kind, digest)
@@ -181,28 +195,29 @@ class PicturePusher:
             is_locked = self._read_lock(rating_key, kind) if is_locked is None else is_locked
             if is_locked:
                 self._store.store_upload(rating_key, kind, replace(upload, withheld=digest))
-                return False
+                return _Shown.BEFORE
         if upload.is_first and is_locked is not None:
             upload = replace(upload, former=FormerPicture(key=current.selected, is_locked=is_locked))
-        is_shown = current.selected == key
-        if not is_shown:
+        shown = _Shown.BEFORE
+        if current.selected != key:
             self._store.store_upload(rating_key, kind, upload.sending(key))
-            self._choose(rating_key, kind, key, current, content)
+            shown = self._choose(rating_key, kind, key, current, content)
         if is_locked is False or (is_locked is None and not upload.has_seen_lock):
             self._locks.add(rating_key, kind)  # before the picture counts as shown, lest a kill in between lose it
         self._store.store_upload(rating_key, kind, upload.showing(digest, key))
-        return not is_shown
+        return shown
 
     def _read_lock(self, rating_key: int, kind: PictureKind) -> bool:
         """Whether the field is locked: only then has somebody chosen its picture."""
         item = self._plex.read_items([rating_key]).get(rating_key)
         return item is not None and PICTURE_FIELDS[kind] in item.locked
 
-    def _choose(self, rating_key: int, kind: PictureKind, key: str, current: Pictures, content: bytes) -> None:
+    def _choose(self, rating_key: int, kind: PictureKind, key: str, current: Pictures, content: bytes) -> _Shown:
         if key in current.uploads:
             self._plex.select_picture(rating_key, kind, key)
-        else:
-            self._plex.upload_picture(rating_key, kind, content)
+            return _Shown.SELECTED
+        self._plex.upload_picture(rating_key, kind, content)
+        return _Shown.UPLOADED
 
 
 def _is_locked(locked: frozenset[str] | None, kind: PictureKind) -> bool | None:

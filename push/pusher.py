@@ -252,6 +252,7 @@ class Pusher:
             rating_keys=tuple(items) if was_asked else (),
             has_read=has_read,
             has_written=has_written,
+            has_uploaded=cover.has_uploaded,
         )
 
     def _store_judgement(self, push: _Push, judgement: Judgement, fingerprint: str) -> None:

@@ -38,6 +38,7 @@ class Verdict(str, Enum):
     AMBIGUOUS = "Ambiguous"
     REJECTED = "Rejected"
     COVER = "cover"  # the fields are in Plex, the cover is not
+    COVER_WAITS = "cover_waits"  # nor is that of any other scene
     STASH_AWAY = "stash"
     STORAGE = "storage"
     BUG = "Bug"
@@ -55,6 +56,7 @@ class JobEnd(str, Enum):
     KEEP = "keep"  # it stays in the queue unchanged, since every job would fail the same way now
     RETRY = "retry"  # it uses up an attempt; a dead letter after the last one
     AWAIT_SCAN = "await_scan"  # Plex gets time to scan; no attempt is used up
+    AWAIT_COVERS = "await_covers"  # it is retried when another scene's cover has arrived; no attempt is used up
 
 
 class HealthSignal(str, Enum):
@@ -108,6 +110,7 @@ ROWS: Mapping[Verdict, Row] = MappingProxyType({
     Verdict.AMBIGUOUS: Row(job=JobEnd.RETRY, max_attempts=1, health=HealthSignal.GOOD, error=ErrorClass.AMBIGUOUS),
     Verdict.REJECTED: Row(job=JobEnd.RETRY, max_attempts=1, health=HealthSignal.GOOD, error=ErrorClass.REJECTED),
     Verdict.COVER: Row(job=JobEnd.RETRY, health=HealthSignal.GOOD, error=ErrorClass.REJECTED),
+    Verdict.COVER_WAITS: Row(job=JobEnd.AWAIT_COVERS, health=HealthSignal.GOOD),
     Verdict.STASH_AWAY: Row(job=JobEnd.KEEP, stops=StopReason.STASH),
     Verdict.STORAGE: Row(job=JobEnd.KEEP, stops=StopReason.STORAGE),
     # Waiting does not fix a bug; three attempts rule out a one-time glitch.
@@ -144,7 +147,8 @@ class Outcome:
 
     `text`: the reason, in words. `error`: None for the error class of the verdict's row. `failed`: the kind of request
     that failed although the server answers otherwise; None if none did. `is_about_token`: it was answered with 401 or
-    403. `has_read`, `has_written`: whether items were read, and changed.
+    403. `has_read`, `has_written`, `has_uploaded`: whether items were read, and changed, and got a new picture.
+    `retry_after_s`: with BUSY and COVER_WAITS.
     """
 
     verdict: Verdict
@@ -156,6 +160,7 @@ class Outcome:
     is_about_token: bool = False
     has_read: bool = False
     has_written: bool = False
+    has_uploaded: bool = False
 
     @property
     def shows_health(self) -> bool:
@@ -170,6 +175,7 @@ class Outcome:
             Evidence.PROBE: self.shows_health,
             Evidence.READ: self.has_read,
             Evidence.WRITE: self.has_written,
+            Evidence.COVER: self.has_uploaded,
         }
         return frozenset(kind for kind, is_shown in shown.items() if is_shown)
 
@@ -244,7 +250,10 @@ def decide(
         failed_at=now,
         missing_s=_waited_for_scan_s(job, rules, now),
         outage_id=outage_id or job.outage_id,
+        awaits_covers=row.job is JobEnd.AWAIT_COVERS,
     )
+    if row.job is JobEnd.AWAIT_COVERS:
+        return Decision(action=Action.RETRY, job=replace(failed, not_before=now + (outcome.retry_after_s or 0.0)))
     if row.job is JobEnd.AWAIT_SCAN:
         return _await_scan(failed, rules, now)
     failed = replace(failed, attempts=job.attempts + 1)

@@ -12,3 +12,4 @@ class Evidence(str, Enum):
     READ = "read"  # items are read from Plex
     WRITE = "write"  # items are changed in Plex
     SCENE = "scene"  # scenes are read from Stash
+    COVER = "cover"  # covers are read from Stash and sent to Plex

@@ -66,6 +66,8 @@ class Job:
     outage_id: int = 0
     # It failed, and then another scene succeeded in the same: the next failure is certainly its own.
     fails_alone: bool = False
+    # No scene's cover arrives; this one is due when another one has.
+    awaits_covers: bool = False
 
     def wait_s(self, now: float, longest_s: float) -> float:
         """Seconds until the job is due, at most as long as its wait was when it began.
@@ -89,6 +91,7 @@ class Job:
             attempts=0,
             not_before=0.0,
             fails_alone=False,
+            awaits_covers=False,
         )
 
 

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from local.words import counted, duration_in_words, named, sentence
+from outages.suspects import do_covers_wait
 from push.verdicts import advice_for
 from tasks.outage_summary import outage_line
 
@@ -93,6 +94,8 @@ def _by_class(counts: Mapping[str, int]) -> str:
 
 def _drain(status: Status, now: float) -> str:
     draining = status.draining
+    if not draining.stopped_by and do_covers_wait(status.resilience.breaker.suspects):
+        return _line("Draining", "only covers wait: none arrives in Plex")
     if not draining.stopped_by:
         return _line("Draining", "nothing is in its way")
     until = f" Next look {_in(draining.until, now)}." if draining.until else ""

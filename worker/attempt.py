@@ -157,14 +157,17 @@ def judge_cover(failure: PictureFailed, probe: Probe, is_stash_away: Callable[[]
         if judged.verdict not in (Verdict.OWN_FAILURE, Verdict.REJECTED):
             return judged
         error = judged.error or judged.verdict.row.error
-        return Outcome(
-            verdict=Verdict.COVER, text=str(failure), error=error, has_read=failure.has_read,
-            has_written=failure.has_written,
-        )  # fmt: skip
-    if isinstance(cause, StashUnavailable) and is_stash_away():
+    elif isinstance(cause, StashUnavailable) and is_stash_away():
         return Outcome(verdict=Verdict.STASH_AWAY, text=str(cause))
+    else:
+        error = None
     return Outcome(
-        verdict=Verdict.COVER, text=str(failure), has_read=failure.has_read, has_written=failure.has_written
+        verdict=Verdict.COVER,
+        text=str(failure),
+        error=error,
+        failed=Evidence.COVER,
+        has_read=failure.has_read,
+        has_written=failure.has_written,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.words import duration_in_words, named
+from local.words import duration_in_words, named, sentence
+from outages.suspects import SUSPECTS_TO_OPEN
 from push.verdicts import Action, Verdict
 
 if TYPE_CHECKING:
@@ -41,12 +42,24 @@ class Report:
         name, error = describe(job, scene), f"{job.error_class}: {job.error_text}"
         if decision.action is Action.RETRY:
             wait = duration_in_words(job.not_before - now)
-            level = self._log.debug if job.error_class == Verdict.NOT_IN_PLEX.value else self._log.warning
+            is_expected = job.awaits_covers or job.error_class == Verdict.NOT_IN_PLEX.value
+            level = self._log.debug if is_expected else self._log.warning
             level("%s waits %s for another try (%s)", name, wait, error)
         elif decision.action is Action.BURY:
             self._log.error("%s was given up and is among the dead letters now (%s)", name, error)
         elif decision.action is Action.MISSING:
             self._log.debug("%s is missing in Plex", name)
+
+    def log_covers_fail(self, text: str) -> None:
+        """Log that no cover arrives. `text`: the last error."""
+        self._log.warning(
+            "covers do not arrive in Plex: those of %d different scenes in a row failed; the last: %s Covers wait and "
+            "are tried again by themselves; everything else arrives.", SUSPECTS_TO_OPEN, sentence(text),
+        )  # fmt: skip
+
+    def log_covers_arrive(self, waiting: int) -> None:
+        """Log that a cover has arrived again, and how many others follow now."""
+        self._log.info("covers arrive in Plex again: %s more follow now.", waiting)
 
 
 def describe(job: Job, scene: Scene | None) -> str:

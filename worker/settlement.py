@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from outages.breaker import Circuit
 from outages.scheduler import PauseReason
-from outages.suspects import OF_PLEX, Suspect, of, scene_ids
+from outages.suspects import OF_PLEX, SUSPECTS_TO_OPEN, Suspect, do_covers_wait, of, scene_ids
 from outages.transitions import GateKind
 from push.verdicts import Action, Outcome, StopReason, Verdict, decide, retry_rules
 from store.dead_letters import DeadLetters
 from store.evidence import Evidence
-from store.job import Reason, new_job
+from store.job import LONGEST_WAIT_S, Reason, new_job
 from store.judgement import Judgement
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from store.job import Job
     from worker.parts import Parts
     from worker.report import Report
+
+# While no cover arrives, the first ones that failed are tried again within this time, to notice when one does.
+_COVER_TRIAL_S = 60.0
+
 
 class Settlement:
     """Settles the jobs of one worker. Raises LocalStorage if a change cannot be stored."""
@@ -36,13 +40,16 @@ class Settlement:
         self._stash = parts.stash
         self._resilience = parts.resilience
         self._report = report
+        self._cover_trial_s = parts.clock.interval(_COVER_TRIAL_S)
+        self._longest_wait_s = parts.clock.interval(LONGEST_WAIT_S)
 
     def start(self) -> None:
         """Give back what the worker before this one may not have, if it was killed as an outage began."""
-        now = self._clock.now()
-        if self._resilience.gate(now).kind is not GateKind.DRAIN:
-            for scene_id in scene_ids(self._resilience.breaker.suspects):
-                self._refund(scene_id, now)
+        now, suspects = self._clock.now(), self._resilience.breaker.suspects
+        if self._resilience.gate(now).kind is GateKind.DRAIN:
+            suspects = of(suspects, (Evidence.COVER,)) if do_covers_wait(suspects) else ()
+        for scene_id in scene_ids(suspects):
+            self._refund(scene_id, now)
 
     def settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
         """Record the outcome for breaker and pauses, then decide about the job.
@@ -61,6 +68,9 @@ class Settlement:
         proven = set(outcome.proven)
         if outcome.failed is not Evidence.SCENE and (scene or outcome.verdict is Verdict.GONE):
             proven.add(Evidence.SCENE)
+        if outcome.failed is Evidence.COVER:
+            self._record_success(job, proven, ticket, now)
+            return self._record_failure(job, outcome, self._resilience.ticket(), now)
         if outcome.failed:
             self._record_success(job, proven - set(OF_PLEX) - {Evidence.PROBE}, ticket, now)
             return self._record_failure(job, outcome, ticket, now)
@@ -92,9 +102,12 @@ class Settlement:
         """Tell the scenes that failed in what works now. First, lest a kill in between make it lost."""
         if not proven:
             return
-        for suspect in of(self._resilience.breaker.suspects, proven):
+        suspects = of(self._resilience.breaker.suspects, proven)
+        for suspect in suspects:
             if suspect.scene_id != job.scene_id:
                 self._outlive(suspect.scene_id)
+        if Evidence.COVER in proven and do_covers_wait(suspects):
+            self._release_covers(job)
         self._resilience.record_success(ticket, proven, now, pushed=pushed)
 
     def _outlive(self, scene_id: int) -> None:
@@ -102,6 +115,12 @@ class Settlement:
         job = self._queue.job(scene_id)
         if job is not None:
             self._queue.change(replace(job, fails_alone=True))
+
+    def _release_covers(self, arrived: Job) -> None:
+        waiting = [job for job in self._queue.jobs() if job.awaits_covers and job.scene_id != arrived.scene_id]
+        for job in waiting:
+            self._queue.change(replace(job, not_before=0.0, awaits_covers=False))
+        self._report.log_covers_arrive(len(waiting))
 
     def _record_failure(self, job: Job, outcome: Outcome, ticket: int, now: float) -> Outcome:
         """If this is one of several failures in a row, no scene is to blame: each gets its attempts back."""
@@ -122,10 +141,24 @@ class Settlement:
         if not transition.is_excused:
             return outcome
         self._queue.change(replace(current, attempts=0))
+        if outcome.failed is Evidence.COVER:
+            return self._cover_waits(job, outcome, is_new=bool(transition.refunded))
         if outcome.failed is Evidence.SCENE:
             return replace(outcome, verdict=Verdict.STASH_AWAY)
         is_closed = self._resilience.breaker.state is Circuit.CLOSED
         return replace(outcome, verdict=Verdict.AUTH if is_closed else Verdict.OUTAGE)
+
+    def _cover_waits(self, job: Job, outcome: Outcome, *, is_new: bool) -> Outcome:
+        """No cover arrives: a few go on trying. `is_new`: nobody has been told yet."""
+        if is_new:
+            self._report.log_covers_fail(outcome.text)
+        suspects = scene_ids(of(self._resilience.breaker.suspects, (Evidence.COVER,)))
+        pending = [scene_id for scene_id in suspects if self._queue.job(scene_id) is not None]
+        wait_s = self._longest_wait_s
+        if job.scene_id in pending[:SUSPECTS_TO_OPEN]:
+            wait_s = self._cover_trial_s * random.random()  # noqa: S311 - spreads trials
+        error = outcome.error or outcome.verdict.row.error
+        return replace(outcome, verdict=Verdict.COVER_WAITS, error=error, retry_after_s=wait_s)
 
     def _refund(self, scene_id: int, now: float) -> None:
         """Give the scene's job its attempts back, even if it was given up."""

@@ -188,6 +188,27 @@ def test_five_failing_scenes_in_a_row_open_the_circuit_and_are_refunded() -> Non
     assert outcome.state.scheduler.next_check_at == NOW + 5
 
 
+def test_five_covers_in_a_row_that_fail_stop_nothing_and_are_charged_to_none() -> None:
+    outcomes = [Transition(state=OutageState())]
+    for scene_id in range(1, 8):
+        suspect = a_suspect(scene_id, NOW, Evidence.COVER)
+        outcomes.append(failures.on_failure(outcomes[-1].state, suspect, "500", NOW, REAL))
+    assert [each.is_excused for each in outcomes[1:]] == [False] * 4 + [True] * 3
+    assert [each.refunded for each in outcomes[5:]] == [(1, 2, 3, 4, 5), (), ()]
+    assert transitions.decide_gate(outcomes[-1].state, NOW).kind is GateKind.DRAIN
+    after = transitions.on_success(outcomes[-1].state, OF_A_PUSH | {Evidence.COVER}, NOW, REAL).state
+    assert after.breaker.suspects == ()
+
+
+def test_failing_covers_do_not_hide_that_nothing_can_be_written() -> None:
+    state = OutageState()
+    for scene_id in range(200):
+        state = failures.on_failure(state, a_suspect(scene_id, NOW, Evidence.COVER), "500", NOW, REAL).state
+    for scene_id in range(5):
+        state = failures.on_failure(state, a_suspect(scene_id, NOW), "500", NOW, REAL).state
+    assert state.breaker.state is Circuit.OPEN
+
+
 def test_outage_ids_continue_if_either_file_is_lost() -> None:
     state = probed(probed(open_since(NOW), ProbeKind.OK, NOW + 5).state, ProbeKind.OK, NOW + 6).state
     for survivor in (replace(state, history=history.OutageHistory()), replace(state, breaker=breaker.CircuitBreaker())):

@@ -102,6 +102,15 @@ def test_a_job_that_keeps_failing_is_a_dead_letter_after_its_last_attempt(verdic
     assert (current.attempts, current.error_text, current.failed_first_at) == (tries, "why", NOW)
 
 
+def test_a_cover_that_waits_for_others_is_not_charged() -> None:
+    outcome = Outcome(verdict=Verdict.COVER_WAITS, error=ErrorClass.SERVER_ERROR, retry_after_s=60.0)
+    decision = decide(outcome, job(), RULES, now=NOW, jitter=0.5)
+    assert (decision.action, decision.job.attempts, decision.job.not_before) == (Action.RETRY, 0, NOW + 60)
+    assert decision.job.awaits_covers
+    assert not decide(Outcome(verdict=Verdict.COVER), decision.job, RULES, now=NOW, jitter=0.5).job.awaits_covers
+    assert not decision.job.merged_with(job()).awaits_covers
+
+
 def test_a_failed_job_keeps_its_error_class() -> None:
     outcome = Outcome(verdict=Verdict.OWN_FAILURE, error=ErrorClass.TIMEOUT)
     assert decide(outcome, job(), RULES, now=NOW, jitter=0.5).job.error_class == "PlexTimeout"
