@@ -12,6 +12,7 @@ from plex.errors import PlexBusy, ServerFailure
 from store.overview import Overview, count_queue
 from tasks.answers import HealthAnswer
 from tasks.prerequisites import need_packages, open_stash
+from tasks.process_queue import PAUSED
 from tasks.worker_link import start_worker_if_none
 from worker.probe import probe_result
 
@@ -37,7 +38,7 @@ def health_check(context: Context) -> HealthAnswer:
                 health = _probe(context, settings, resilience)
     resilience.refresh(context.now)
     _start_worker_if_needed(context, resilience)
-    return _answer(context, health, resilience)
+    return _answer(context, health, resilience, is_paused=settings.paused)
 
 
 def _probe(context: Context, settings: Settings, resilience: Resilience) -> Health | None:
@@ -70,10 +71,14 @@ def _start_worker_if_needed(context: Context, resilience: Resilience) -> None:
         start_worker_if_none(context)
 
 
-def _answer(context: Context, health: Health | None, resilience: Resilience) -> HealthAnswer:
+def _answer(
+    context: Context, health: Health | None, resilience: Resilience, *, is_paused: bool
+) -> HealthAnswer:
     gate = resilience.gate(context.now)
     message = _message(health, gate, context.now)
-    is_well = health is not None and health.error is None and gate.kind is GateKind.DRAIN
+    if is_paused:
+        message = f"{message} Jobs wait: {PAUSED}."
+    is_well = health is not None and health.error is None and gate.kind is GateKind.DRAIN and not is_paused
     (context.log.info if is_well else context.log.warning)("%s", message)
     is_ready = health is not None and health.ready
     return HealthAnswer(

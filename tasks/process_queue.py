@@ -39,7 +39,7 @@ _OUTCOMES: tuple[tuple[str, str], ...] = (
     ("gone", "gone from Stash or cleared"),
     ("dead", "given up (dead letters)"),
 )
-_PAUSED = "paused is switched on in the plugin's settings"
+PAUSED = "paused is switched on in the plugin's settings"
 _STASH = "Stash does not answer"
 
 
@@ -185,7 +185,7 @@ class _DrainWatch:
 
 def stop_reported_in(report: WorkerReport) -> DrainStop | None:
     """A stop that only `worker.json` reports; None if there is none."""
-    words = {"paused": _PAUSED, "stash": _STASH}
+    words = {"paused": PAUSED, "stash": _STASH}
     by = report.stopped_by
     return DrainStop(by=by, message=report.stopped_message or words[by]) if by in words else None
 
