@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,11 +17,13 @@ from local import inbox
 from sim.faults import Fault
 from tests.support.outage_world import OutageWorld
 from tests.support.shapes import Shape, shapes
+from tests.support.task_runs import run_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SCENES = 7
+SCENES_OF_A_DRAIN = 70  # more than are read at once
 # Added to what the schedule allows, for a busy machine.
 SLACK_S = 15.0
 LONGEST_INTERVAL_S = 60.0
@@ -30,6 +33,8 @@ INTERRUPTIONS = ("killed", "started")
 IS_LONG = os.environ.get("PLEXSYNC_TEST_LONG") == "1"
 # What each shape is tried with in every run.
 ALWAYS_INTERRUPTED = {("writes: 500", "killed"), ("shared user: 403", "started"), ("scenes: error", "killed")}
+
+REPORTED = ("writes: 500", "shared user: 403", "items: 500", "scenes: error")
 
 
 @pytest.fixture(scope="module")
@@ -67,68 +72,129 @@ def publish(world: OutageWorld, titles: dict[int, str]) -> None:
 
 
 def all_outages(world: OutageWorld) -> int:
-    is_open = world.circuit() != "closed"
-    return len(world.outages()) + is_open
+    """How many there have been; the history holds the last 30."""
+    return int(world.state_file("circuit_breaker").get("last_outage_id", 0))
 
 
-def interruptions(shape: Shape) -> list[str]:
-    some = [each for each in INTERRUPTIONS if IS_LONG or (shape.name, each) in ALWAYS_INTERRUPTED]
-    return ["", *some]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A shape, when it begins, and what happens to the worker meanwhile."""
+
+    shape: Shape
+    moment: str = "start"
+    interruption: str = ""
+
+    def __str__(self) -> str:
+        """The name of the test."""
+        return ", ".join(filter(None, (self.shape.name, self.moment, self.interruption)))
+
+    @property
+    def is_common(self) -> bool:
+        """Whether it is tried in every run of the tests."""
+        if not self.interruption:
+            return self.shape.is_common and (self.moment == "start" or self.shape.name == "writes: 500")
+        return (self.shape.name, self.interruption) in ALWAYS_INTERRUPTED and self.moment == "start"
 
 
-ROWS = [(shape, interruption) for shape in shapes() for interruption in interruptions(shape)]
+ROWS = [
+    row
+    for shape in shapes()
+    for moment in ("start", "mid-drain")
+    for interruption in ("", *INTERRUPTIONS)
+    if (row := Row(shape=shape, moment=moment, interruption=interruption)).is_common or IS_LONG
+]
 
 
-@pytest.mark.parametrize(("shape", "interruption"), ROWS, ids=lambda each: getattr(each, "name", each))
-def test_what_all_jobs_meet_is_charged_to_none(world: OutageWorld, shape: Shape, interruption: str) -> None:
-    before = all_outages(world)
-    titles = {scene_id: f"title {scene_id}" for scene_id in world.add_scenes(SCENES)}
-    end = shape.begin(world)
-    if interruption == "started":
-        world.stop_workers()
-    publish(world, titles)
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_what_all_jobs_meet_is_charged_to_none(
+    world: OutageWorld, row: Row, record_property: Callable[[str, object], None]
+) -> None:
+    before, shape = all_outages(world), row.shape
+    is_mid_drain = row.moment == "mid-drain"
+    scenes = world.add_scenes(SCENES_OF_A_DRAIN if is_mid_drain else SCENES)
+    titles = {scene_id: f"title {scene_id}" for scene_id in scenes}
+    if is_mid_drain:
+        end = begin_in_mid_drain(world, shape, titles)
+    else:
+        end = shape.begin(world, None)
+        if row.interruption == "started":
+            world.stop_workers()
+        publish(world, titles)
     world.wait_stopped(shape.stops)
-    if interruption == "killed":
+    world.plex.latency_s = 0.0
+    if row.interruption == "killed" or (is_mid_drain and row.interruption):
         world.new_worker()
-    assert_says_so(world, shape, titles)
+    assert_says_so(world, shape, titles, may_have_arrived=is_mid_drain)
+    if IS_LONG or (shape.name in REPORTED and not row.interruption):
+        assert_all_reports_agree(world, shape)
     end()
-    assert_all_arrive(world, titles, time.time())
+    first_s, last_s = assert_all_arrive(world, titles, time.time())
+    record_property("first_s", first_s)
+    record_property("last_s", last_s)
     assert all_outages(world) == before + shape.outages
 
 
-def assert_says_so(world: OutageWorld, shape: Shape, titles: dict[int, str]) -> None:
+def begin_in_mid_drain(world: OutageWorld, shape: Shape, titles: dict[int, str]) -> Callable[[], None]:
+    """Edit these scenes, and let the trouble begin when some have arrived; more than one batch is left."""
+    world.plex.latency_s = 0.01
+    arrived = len(world.puts())
+    publish(world, titles)
+    world.wait_until(lambda: len(world.puts()) > arrived + 2, "some edits in Plex")
+    return shape.begin(world, None)
+
+
+def assert_says_so(
+    world: OutageWorld, shape: Shape, titles: dict[int, str], *, may_have_arrived: bool = False
+) -> None:
     """While it lasts: the status names it, no job is charged, none is given up."""
     world.wait_until(lambda: is_nobody_charged(world), "the attempts to be given back")
     status = world.stash.operation(mode="queue_status")
     assert shape.says in status["draining"]["message"]
+    assert shape.says in world.log_text()
     assert status["draining"]["stopped_by"] == shape.stops
     assert status["recovery"]["rate_per_s"] is None
-    assert shape.takes_effect or set(titles) <= set(world.attempts())
+    assert may_have_arrived or shape.takes_effect or set(titles) <= set(world.attempts())
+
+
+def assert_all_reports_agree(world: OutageWorld, shape: Shape) -> None:
+    """In the log of Stash and in the answer of the Health Check, too, nothing else is said."""
+    said = run_task(world, "queue_status").said
+    assert shape.says in said
+    assert "nothing is in its way" not in said
+    assert "recovering" not in said
+    message = run_task(world, "health_check").output["message"]
+    assert shape.says in message
+    assert "is well" not in message
+    assert shape.stops in world.stopped_by()
 
 
 def is_nobody_charged(world: OutageWorld) -> bool:
     return set(world.attempts().values()) <= {0} and not world.dead_letters()
 
 
-def assert_all_arrive(world: OutageWorld, titles: dict[int, str], healed_at: float) -> None:
-    """Once it is over: everything arrives by itself, soon, and nothing is left of it."""
+def assert_all_arrive(world: OutageWorld, titles: dict[int, str], healed_at: float) -> tuple[float, float]:
+    """Once it is over: everything arrives by itself, soon, and nothing is left of it.
+
+    Returns when the first and the last edit arrived, in PlexSync's seconds since then.
+    """
     invocations = len(world.stash.invocations)
     world.wait_for_titles(titles)
     world.wait_idle()
     # Where only the answers were lost, nothing is left to send.
     arrived = [each.at for each in world.puts(since=healed_at) if each.status == 200] or [time.time()]
     assert arrived[0] - healed_at < world.scaled(LONGEST_INTERVAL_S) + SLACK_S
-    assert arrived[-1] - arrived[0] < SCENES / RATE_PER_S + SLACK_S
+    assert arrived[-1] - arrived[0] < len(titles) / RATE_PER_S + SLACK_S
     world.wait_until(lambda: not world.stopped_by(), "the drain to resume")
     world.wait_circuit("closed")
     assert not world.dead_letters()
     assert len(world.stash.invocations) == invocations
+    return (arrived[0] - healed_at) * world.scale, (arrived[-1] - healed_at) * world.scale
 
 
 def begin(world: OutageWorld, shape: Shape, count: int = SCENES) -> tuple[dict[int, str], Callable[[], None]]:
     """Edit so many scenes while the trouble lasts, and wait until it stops the drain."""
     titles = {scene_id: f"title {scene_id}" for scene_id in world.add_scenes(count)}
-    end = shape.begin(world)
+    end = shape.begin(world, None)
     publish(world, titles)
     world.wait_stopped(shape.stops)
     world.wait_until(lambda: is_nobody_charged(world), "the attempts to be given back")
@@ -137,22 +203,6 @@ def begin(world: OutageWorld, shape: Shape, count: int = SCENES) -> tuple[dict[i
 
 def no_writes() -> Shape:
     return next(shape for shape in shapes() if shape.name == "writes: 500")
-
-
-def test_trouble_in_the_middle_of_a_drain_costs_no_attempt(world: OutageWorld) -> None:
-    before = all_outages(world)
-    titles = {scene_id: f"title {scene_id}" for scene_id in world.add_scenes(20)}
-    world.plex.latency_s = 0.03
-    arrived = len(world.puts())
-    publish(world, titles)
-    world.wait_until(lambda: len(world.puts()) > arrived + 2, "some edits in Plex")
-    end = no_writes().begin(world)
-    world.wait_stopped("circuit")
-    world.plex.latency_s = 0.0
-    world.wait_until(lambda: is_nobody_charged(world), "the attempts to be given back")
-    end()
-    assert_all_arrive(world, titles, time.time())
-    assert all_outages(world) == before + 1
 
 
 def empty_the_queue(world: OutageWorld, titles: dict[int, str]) -> None:
@@ -171,21 +221,30 @@ def pause(world: OutageWorld, _titles: dict[int, str]) -> None:
     world.configure(recovery_rate=RATE_PER_S, paused=True)
 
 
-@pytest.mark.parametrize(
-    ("name", "leave_nothing"),
-    [
-        ("writes: 500", empty_the_queue),
-        ("writes: 500", leave_only_misses),
-        ("writes: 500", pause),
-        ("writes: 403", empty_the_queue),
-        ("items: 500", pause),
-        ("scenes: error", pause),
-    ],
-)
+ALWAYS_LEFT = {
+    ("writes: 500", empty_the_queue),
+    ("writes: 500", leave_only_misses),
+    ("writes: 500", pause),
+    ("writes: 403", empty_the_queue),
+    ("items: 500", pause),
+    ("scenes: error", pause),
+}
+LEFT = [
+    (shape, leave_nothing)
+    for shape in shapes()
+    for leave_nothing in (empty_the_queue, leave_only_misses, pause)
+    if (IS_LONG or (shape.name, leave_nothing) in ALWAYS_LEFT) and "shared user" not in shape.name
+]
+
+
+def name_of(each: Shape | Callable[..., object]) -> str:
+    return each.name if isinstance(each, Shape) else str(getattr(each, "__name__", ""))
+
+
+@pytest.mark.parametrize(("shape", "leave_nothing"), LEFT, ids=name_of)
 def test_where_nothing_is_left_to_try_it_ends_unconfirmed_and_goes_on_with_the_next_failure(
-    world: OutageWorld, name: str, leave_nothing: Callable[[OutageWorld, dict[int, str]], None]
+    world: OutageWorld, shape: Shape, leave_nothing: Callable[[OutageWorld, dict[int, str]], None]
 ) -> None:
-    shape = next(shape for shape in shapes() if shape.name == name)
     before, said = all_outages(world), world.log_text().count("Plex is back")
     titles, end = begin(world, shape)
     leave_nothing(world, titles)
@@ -209,6 +268,21 @@ def test_a_token_that_may_not_edit_is_not_taken_for_well_without_a_job_either(wo
     world.wait_until_worker_left()
     assert world.stopped_by() == {"auth"}
     end()
+
+
+@pytest.mark.parametrize(
+    "shape", [shape for shape in shapes() if IS_LONG and shape.can_hit_one], ids=lambda shape: shape.name
+)
+def test_what_one_scene_alone_meets_stops_nothing(world: OutageWorld, shape: Shape) -> None:
+    before, (poisoned, *others) = all_outages(world), world.add_scenes(6)
+    shape.begin(world, poisoned)
+    publish(world, {poisoned: "poisoned"} | dict.fromkeys(others, "nice"))
+    world.wait_for_titles(dict.fromkeys(others, "nice"))
+    world.wait_idle()
+    assert shape.takes_effect or [scene_id for scene_id, _, _ in world.dead_letters()] == [poisoned]
+    assert not world.stopped_by()
+    assert all_outages(world) == before
+    bury_for_good(world)
 
 
 @pytest.mark.parametrize("status", [403, 400])
@@ -251,7 +325,7 @@ def test_a_plex_that_comes_back_without_writing_has_one_outage(world: OutageWorl
     refused = world.plex.fault(Fault.refused())
     publish(world, titles)
     world.wait_circuit("open")
-    end = no_writes().begin(world)
+    end = no_writes().begin(world, None)
     world.plex.heal(refused)
     world.wait_until(lambda: world.state_file("circuit_breaker")["evidence"] == "write", "writes to be what fails")
     world.wait_until(lambda: is_nobody_charged(world), "the attempts to be given back")
