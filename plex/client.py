@@ -9,9 +9,18 @@ from http import HTTPStatus
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from local.clock import SYSTEM
+from local.clock import SYSTEM, Stopwatch
 from plex.edit import PREFERRED_LINE_BYTES, pack, parameters_of
-from plex.errors import LibraryGone, PathsHidden, PlexAuthError, PlexError, PlexServerError, Rejected, RequestTooLong
+from plex.errors import (
+    LibraryGone,
+    OversizedAnswer,
+    PathsHidden,
+    PlexAuthError,
+    PlexError,
+    PlexServerError,
+    Rejected,
+    RequestTooLong,
+)
 from plex.libraries import Libraries
 from plex.model import (
     Identity,
@@ -24,9 +33,10 @@ from plex.model import (
     parse_pictures,
     parse_sections,
 )
+from plex.pages import listing, short_list, total_of
 from plex.paths import is_inside, respell
 from plex.search_text import text_of_name, text_of_path
-from plex.transport import FIRST_PAGE, PAGE_ITEMS, Transport, query_string
+from plex.transport import PAGE_ITEMS, Transport, query_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,6 +63,8 @@ _TOO_LONG = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LON
 _REFUSED_AS_BAD = PREFERRED_LINE_BYTES
 # Enough to tell a token that sees no paths from a file without one, little enough for a probe.
 _SAMPLE = 10
+# For a token that sees many libraries on a slow server.
+_SAMPLES_S = 10.0
 _updated_at, _added_at = attrgetter("updated_at"), attrgetter("added_at")
 # What a listing leaves out, in python-plexapi's names (base.py, PlexPartialObject._EXCLUDES).
 _LEAN = (
@@ -92,7 +104,7 @@ class PlexClient:
     def all_sections(self) -> tuple[Section, ...]:
         """The libraries of all types, read from Plex on each call."""
         try:
-            return parse_sections(self._read_whole("/library/sections"))
+            return tuple(section for page in self._read_whole("/library/sections") for section in parse_sections(page))
         except Rejected as error:  # a proxy's: no scene is at fault
             raise PlexServerError(
                 f"{self._transport.address} answers {error.status} when asked for its libraries; is plex_url that of a "
@@ -114,12 +126,16 @@ class PlexClient:
         return True
 
     def shows_paths(self, sections: Sequence[Section]) -> bool | None:
-        """Whether the token sees where files are. Reads a few items of each library until one shows a path.
+        """Whether the token sees where files are. Reads a few items of each library until one shows a path, or for a
+        few seconds.
 
         None where these libraries show no files. Fails while Plex's database is not open, and with an invalid token.
         """
-        has_files = False
+        has_files, took = False, Stopwatch(SYSTEM)
+        took.start()
         for section in sections:
+            if took.passed_s > _SAMPLES_S:
+                break
             items = parse_lean_items(self._list(section, (_MOVIE_TYPE,), (0, _SAMPLE)), section.key)
             self._note_paths(items)
             if any(item.parts for item in items):
@@ -152,7 +168,7 @@ class PlexClient:
         except PlexServerError:
             return None  # some servers and library types answer 400 or 500; if Plex is failing, so will the sweep
         items = self._with_paths(container, section)
-        return items if max(_total(container) or 0, len(items)) <= _MAX_CANDIDATES else None
+        return items if max(total_of(container) or 0, len(items)) <= _MAX_CANDIDATES else None
 
     def sweep(self, section: Section, *, page_size: int = PAGE_ITEMS) -> Iterator[LeanItem]:
         """All items of a section, page by page. `page_size`: more than PAGE_ITEMS counts as PAGE_ITEMS.
@@ -188,30 +204,12 @@ class PlexClient:
                     break  # the server does sort, so everything that follows is older
 
     def _pages(self, section: Section, order: str, page_size: int) -> Iterator[tuple[LeanItem, ...]]:
-        start, first_total, last_total, page_size = 0, None, None, min(page_size, PAGE_ITEMS)
-        while True:
-            container = self._list(section, (*_LEAN, ("sort", order)), (start, page_size))
-            total = _total(container)
-            first_total = total if first_total is None else first_total
-            announced = total if total is not None else first_total or 0
-            if announced < (first_total or 0) // 2 or (not len(container) and start < announced):
-                # Nobody deletes that many items during a sweep. Items that are not listed must not count as missing.
-                raise PlexServerError(
-                    f"{self._transport.address}: "
-                    f"the listing of {section.title} ends after {start} of {first_total} items"
-                )
-            deleted, last_total = max(0, (last_total or announced) - announced), announced
-            if start and deleted:
-                # As many of those that follow have moved up, past this page if those before it were deleted.
-                start = max(0, start - deleted)
-                continue
-            yield self._with_paths(container, section)
-            start += len(container)
-            # Without a total: a page that is not exactly full is the last one, or the server does not page. One that
-            # says where it begins may be shorter than was asked, as Plex documents.
-            is_short = container.get("offset") is None and len(container) != page_size
-            if not len(container) or (start >= total if total is not None else is_short):
-                return
+        def ask(page: Page) -> Element:
+            return self._list(section, (*_LEAN, ("sort", order)), page)
+
+        name = f"{self._transport.address}: the listing of {section.title}"
+        for page in listing(ask, min(page_size, PAGE_ITEMS), name):
+            yield self._with_paths(page, section)
 
     def _with_paths(self, container: Element, section: Section) -> tuple[LeanItem, ...]:
         """The items of a listing. Raises PathsHidden."""
@@ -241,15 +239,11 @@ class PlexClient:
                 "if it stays, see Plex's own log."
             ) from error
 
-    def _read_whole(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Element:
-        """The elements of all pages in one container. A server that does not page announces no total."""
-        whole = self._transport.read(path, parameters, page=FIRST_PAGE)
-        while len(whole) < (_total(whole) or 0):
-            page = self._transport.read(path, parameters, page=(len(whole), PAGE_ITEMS))
-            if not len(page):
-                break
-            whole.extend(page)
-        return whole
+    def _read_whole(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Iterator[Element]:
+        def ask(page: Page) -> Element:
+            return self._transport.read(path, parameters, page=page)
+
+        return short_list(ask, PAGE_ITEMS, f"GET {self._transport.address}{path}")
 
     def read_items(self, rating_keys: Sequence[int], *, batch_size: int = _KEYS_PER_READ) -> dict[int, PlexItem]:
         """Whole items by rating key, `batch_size` of them per request. Those that Plex does not have are absent."""
@@ -363,19 +357,18 @@ class PlexClient:
     def _read_some(self, rating_keys: Sequence[int]) -> dict[int, PlexItem]:
         path = f"/library/metadata/{','.join(map(str, rating_keys))}"
         try:
-            container = self._read_whole(path, _AS_IT_IS)
+            found = [item for page in self._read_whole(path, _AS_IT_IS) for item in parse_items(page)]
+        except OversizedAnswer:
+            half = len(rating_keys) // 2
+            if not half:
+                raise
+            return self._read_some(rating_keys[:half]) | self._read_some(rating_keys[half:])
         except Rejected as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             if len(rating_keys) == 1:
                 return {}
             # At least one is gone: only requests for single items tell which.
-            return dict(found for key in rating_keys for found in self._read_some([key]).items())
-        items = parse_items(container)
-        self._note_paths(items)
-        return {item.rating_key: item for item in items}
-
-
-def _total(container: Element) -> int | None:
-    total = container.get("totalSize", "")
-    return int(total) if total.isascii() and total.isdigit() else None
+            return {key: item for each in rating_keys for key, item in self._read_some([each]).items()}
+        self._note_paths(found)
+        return {item.rating_key: item for item in found}

@@ -5,7 +5,8 @@
     |  |- PlexServerDown    connection refused or dropped, name not found, unreachable, 503 during start-up
     |  |- PlexTimeout       no answer in time
     |  `- PlexServerError   any other 5xx, an answer cut short or unreadable, a read refused
-    |     `- LibraryGone    a library that was there is not any more: the others are looked at instead
+    |     |- LibraryGone      a library that was there is not any more: the others are looked at instead
+    |     `- OversizedAnswer  more than any answer of Plex holds; users see it as PlexServerError
     |- PlexBusy             429
     |- PlexAuthError        401, 403, 498
     |  `- EditsRefused      the token reads, but only the owner's may edit
@@ -66,6 +67,15 @@ class PlexServerError(ServerFailure):
 
 class LibraryGone(PlexServerError):
     """A library is not there any more; the list of libraries was read anew. Whoever meets it looks again, once."""
+
+    @property
+    def name(self) -> str:
+        """That of its base class: no report shows this one."""
+        return PlexServerError.__name__
+
+
+class OversizedAnswer(PlexServerError):
+    """Too many bytes or elements; a question about fewer items may get a smaller answer."""
 
     @property
     def name(self) -> str:

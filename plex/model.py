@@ -17,6 +17,8 @@ PictureKind = Literal["posters", "arts"]
 # The field that is locked once an item's picture of this kind is chosen.
 PICTURE_FIELDS: Final[Mapping[PictureKind, str]] = {"posters": "thumb", "arts": "art"}
 
+# SQLite has no numbers that are longer.
+_LONGEST_NUMBER = 18
 _DATE_LENGTH = len("2004-03-01")
 _UPLOAD = "upload://"
 # How to recognize a version that Plex converted for a kind of device: by its mark (python-plexapi,
@@ -238,5 +240,9 @@ def _tags(video: Element, name: str) -> tuple[str, ...]:
 
 def _number(element: Element, name: str) -> int:
     """An attribute's number; 0 if it is absent or no number, since Plex counts from 1."""
-    text = element.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return whole_number(element.get(name, "")) or 0
+
+
+def whole_number(text: str) -> int | None:
+    """None for what is no number, or none that SQLite could store."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else None

@@ -13,9 +13,11 @@ import plexapi.exceptions
 import requests.exceptions
 import urllib3.exceptions
 
+from network.bounded import AnswerTooLarge, causes_of
 from plex.errors import (
     CHECK_URL,
     COPY_AGAIN,
+    OversizedAnswer,
     PlexError,
     PlexServerDown,
     PlexServerError,
@@ -80,7 +82,12 @@ _CONNECTION_ERRORS: tuple[tuple[tuple[type[BaseException], ...], type[PlexError]
     (
         (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError),
         PlexTimeout,
-        "no answer in time; Plex is busy, or something on the way drops the packets.",
+        "no complete answer in time; Plex is busy, or something on the way drops the packets.",
+    ),
+    (
+        (AnswerTooLarge,),
+        OversizedAnswer,
+        "the answer is larger than any that Plex gives; is plex_url that of a Plex server?",
     ),
     (
         _UNREADABLE,
@@ -137,7 +144,7 @@ def translate(error: Exception, request: str) -> PlexError:
     """The PlexError for an exception of the libraries, or of the system where they let it through."""
     if isinstance(error, plexapi.exceptions.PlexApiException):
         return _from_plexapi(error, request)
-    chain = tuple(_chain(error))
+    chain = tuple(causes_of(error))
     if _has(chain, _BAD_ADDRESS):
         return PlexSetup(f"{request}: that is no address one can connect to; {CHECK_URL}.")
     if _has(chain, (requests.exceptions.InvalidHeader, urllib3.exceptions.InvalidHeader)):
@@ -180,16 +187,3 @@ def _from_connection(chain: tuple[BaseException, ...], request: str) -> PlexErro
 
 def _has(chain: Sequence[BaseException], kinds: tuple[type[BaseException], ...]) -> bool:
     return any(isinstance(error, kinds) for error in chain)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything that it wraps: in `args`, in `reason`, as its cause or as its context."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        current = waiting.pop(0)
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        inner = (*current.args, getattr(current, "reason", None), current.__cause__, current.__context__)
-        waiting.extend(one for one in inner if isinstance(one, BaseException))

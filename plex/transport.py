@@ -10,9 +10,11 @@ from urllib.parse import quote, urlsplit
 
 import requests
 from plexapi.server import PlexServer
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import InsecureRequestWarning
 
+from local.clock import Clock, Stopwatch
+from network.bounded import ACCEPTED_ENCODINGS, BoundedAdapter
+from plex.answer import read_answer
 from plex.connection import INSECURE, VERIFY, display_address, validate
 from plex.errors import PlexServerError, describe_request, error_for_status, is_refusal
 from plex.translate import translated
@@ -31,6 +33,8 @@ PAGE_ITEMS = 1000
 FIRST_PAGE: Page = (0, PAGE_ITEMS)
 
 _REJECTION_CHARACTERS = 200
+# A connection that was closed in the meantime fails at once.
+_CLOSED_WITHIN_S = 2.0
 _SUCCESSES = (200, 201, 204)  # the only ones that plexapi accepts
 _MARK_UP = re.compile(r"<[^>]*>")
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
@@ -148,8 +152,8 @@ class _Server(PlexServer):
         }
 
 
-class _OnceMore(HTTPAdapter):
-    """Repeats a GET once if it failed on a kept-alive connection that the server had closed in the meantime.
+class _OnceMore(BoundedAdapter):
+    """Reads each answer, and repeats a GET once if the server had closed its kept-alive connection in the meantime.
 
     Such a failure says nothing about Plex's health, yet the first edit after a quiet time, which begins with a read,
     would have to wait for a back-off. A failure on a new connection, as in an outage, is not repeated, nor is a request
@@ -157,12 +161,19 @@ class _OnceMore(HTTPAdapter):
     """
 
     def send(self, request: requests.PreparedRequest, *rest: Any, **how: Any) -> requests.Response:
+        response = self._send(request, *rest, **{**how, "stream": True})
+        read_answer(response)
+        return response
+
+    def _send(self, request: requests.PreparedRequest, *rest: Any, **how: Any) -> requests.Response:
         pool = self.get_connection_with_tls_context(request, how["verify"], how["proxies"], how["cert"])
-        opened = pool.num_connections
+        opened, took = pool.num_connections, Stopwatch(Clock())
+        took.start()
         try:
             return super().send(request, *rest, **how)
         except requests.ConnectionError:
-            if request.method != "GET" or not 0 < opened == pool.num_connections:
+            was_kept = 0 < opened == pool.num_connections and took.passed_s < _CLOSED_WITHIN_S
+            if request.method != "GET" or not was_kept:
                 raise
         return super().send(request, *rest, **how)
 
@@ -174,6 +185,7 @@ def open_session(connection: PlexConnection, look_at: Callable[..., None]) -> re
         session.mount(scheme, _OnceMore())
     session.trust_env = False  # no proxy may see the token, no ~/.netrc may replace it
     session.headers["User-Agent"] = "PlexSync"
+    session.headers["Accept-Encoding"] = ACCEPTED_ENCODINGS
     session.hooks["response"].append(look_at)
     if connection.tls == INSECURE:
         session.verify = False
@@ -200,5 +212,5 @@ def _start_of(response: requests.Response, secret: str) -> str:
 def _epoch_of(date: str) -> int | None:
     try:
         return int(parsedate_to_datetime(date).timestamp())
-    except (ValueError, TypeError):  # no valid date: Python 3.10 raises TypeError
+    except (ValueError, TypeError, OverflowError):  # no valid date: Python 3.10 raises TypeError
         return None

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from stash.client import StashClient
     from stash.scene import Scene
 
-# 250 keys of 7 digits make an address of 2 kB; an item in the response has 5 to 50 kB.
-ITEMS_PER_REQUEST = 250
+# An item in the answer has 5 to 50 kB, and an answer has its limit (see plex/answer.py).
+ITEMS_PER_REQUEST = 100
 # More unreadable items than this in one page are no coincidence: Plex itself has a problem.
 MAX_UNREADABLE_ITEMS = 10
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stashapi.classes import GQLWrapper
 
+from network.bounded import read_body, read_start
 from stash.changes import (
     Changed,
     changes_query,
@@ -21,10 +22,10 @@ from stash.changes import (
     rows_of,
     scenes_of_files_query,
 )
-from stash.errors import StashLacks, StashLoginNeeded, StashRefused, StashUnavailable
+from stash.errors import StashAnswerTooLarge, StashLacks, StashLoginNeeded, StashRefused, StashUnavailable
 from stash.namesakes import NAMES_PER_QUERY, names_in_doubt, parse_bearers, query_for, with_namesakes
 from stash.scene import OPTIONAL_FIELDS, parse_files, parse_scene, scene_fragment
-from stash.transport import StashSession, check_login, read_body, translated
+from stash.transport import StashSession, check_login, translated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 PLUGIN_ID = "plexsync"
 # Plex answers an upload over 10 MB with 500. One byte more tells the caller that the picture is too large.
 PICTURE_LIMIT_BYTES = 10 * 1024 * 1024 + 1
-ANSWER_LIMIT_BYTES = 64 * 1024 * 1024  # hundreds of scenes with very long descriptions
+# Text takes up to five times as much memory as here, and each value a hundred bytes more.
+ANSWER_LIMIT_BYTES, ANSWER_LIMIT_VALUES = 6 << 20, 400_000
 SHOWN_ERROR_CHARACTERS = 300
 
 CONFIGURATION = f"""{{
@@ -176,20 +178,29 @@ class StashClient:
         self._ask(CONFIGURE, {"id": PLUGIN_ID, "input": {**settings, "paused": True}})
 
     def read_scenes(self, ids: Sequence[int], namesakes: Namesakes | None = None) -> dict[int, Scene]:
-        """These scenes by id, from one query; deleted ones are absent.
+        """These scenes by id; deleted ones are absent. One query, or several if one would get too large an answer.
 
         `namesakes`: what is believed about performers of one name. Another query asks for what is not.
         """
         if not ids:
             return {}
+        try:
+            scenes = self._read_scenes(ids)
+        except StashAnswerTooLarge as error:
+            if len(ids) == 1:
+                raise StashRefused(f"Stash has more to say about scene {ids[0]} than is of use: {error}") from error
+            half = len(ids) // 2
+            return self.read_scenes(ids[:half], namesakes) | self.read_scenes(ids[half:], namesakes)
+        bearers = self._bearers(names_in_doubt(scenes.values()), namesakes)
+        return {number: with_namesakes(scene, bearers) for number, scene in scenes.items()}
+
+    def _read_scenes(self, ids: Sequence[int]) -> dict[int, Scene]:
         # Not findScenes(ids:), which fails completely if one of them was deleted.
         wanted = dict.fromkeys(ids)
         fields = " ".join(f"s{number}: findScene(id: {number:d}) {{ ...PlexSyncScene }}" for number in wanted)
         data = self._ask_about_scenes(f"{{ {fields} }}")
         found = ((number, data.get(f"s{number}")) for number in wanted)
-        scenes = {number: parse_scene(scene) for number, scene in found if scene is not None}
-        bearers = self._bearers(names_in_doubt(scenes.values()), namesakes)
-        return {number: with_namesakes(scene, bearers) for number, scene in scenes.items()}
+        return {number: parse_scene(scene) for number, scene in found if scene is not None}
 
     def _ask_about_scenes(self, query: str) -> Mapping[str, Any]:
         """Ask, and again without each field that Stash turns out to lack. Raises StashLacks if one is needed."""
@@ -336,15 +347,17 @@ def _picture(response: requests.Response, path: str) -> Picture | None:
     if status != HTTPStatus.OK:
         raise StashRefused(f"Stash has no picture at {path} (status {status})")
     return Picture(
-        content=read_body(response, PICTURE_LIMIT_BYTES),
+        content=read_start(response, PICTURE_LIMIT_BYTES),
         content_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
         etag=response.headers.get("ETag", ""),
     )
 
 
 def _json_object(body: bytes, status: int) -> Mapping[str, Any]:
+    if sum(map(body.count, (b",", b"{", b"["))) > ANSWER_LIMIT_VALUES:
+        raise StashAnswerTooLarge(f"Stash's answer has more than {ANSWER_LIMIT_VALUES:,} values")
     try:
-        answer = json.loads(body)
+        answer = json.loads(body.decode())  # from bytes, it would guess the encoding
     except (ValueError, RecursionError) as error:
         raise StashUnavailable(f"Stash's answer (status {status}) is not JSON or broke off") from error
     if not isinstance(answer, dict):
@@ -358,7 +371,7 @@ def _graphql_error(errors: object, status: int) -> StashRefused | StashUnavailab
     """
     entries = errors if isinstance(errors, list) else [errors]
     messages = [str(entry.get("message")) if isinstance(entry, Mapping) else str(entry) for entry in entries]
-    shown = " ".join(messages[0].split())[:SHOWN_ERROR_CHARACTERS]
+    shown = " ".join(messages[0][: 2 * SHOWN_ERROR_CHARACTERS].split())[:SHOWN_ERROR_CHARACTERS]
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(_TEMPORARY_ERROR.search(message) for message in messages):
         return StashUnavailable(f"Stash cannot answer now: {shown}")
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:

@@ -2,6 +2,7 @@
 
 StashError
 ├── StashUnavailable    Stash gives no usable answer now: down, slow, restarting; the job waits, no attempt counted
+│   ├── StashAnswerTooLarge    it says more at once than is of use
 │   ├── StashLoginNeeded    it rejects the session cookie or the API key
 │   ├── PluginDisabled      PlexSync is disabled in it, so that nothing may be done for it
 │   └── StashLacks          this version of Stash does not know what the query asks for, whatever the scene
@@ -17,6 +18,10 @@ class StashError(Exception):
 
 class StashUnavailable(StashError):  # noqa: N818 - named for the state of Stash, as in the log
     """No usable answer: refused, timed out, dropped, 5xx, redirected, or nothing that Stash would send."""
+
+
+class StashAnswerTooLarge(StashUnavailable):
+    """More bytes, or more values, than any answer that is of use has; a smaller question may get a smaller answer."""
 
 
 class StashLoginNeeded(StashUnavailable):

@@ -21,6 +21,10 @@ _FIELDS = """
   tags { id name }
   files { path size }
 """
+# Far beyond what Plex is sent of any text; a batch of scenes stays small, whatever people write.
+LONGEST_TEXT = 100_000
+# SQLite, which both Stash and PlexSync store numbers in, has none that is longer.
+_LONGEST_NUMBER = 18
 # What a version of Stash may lack. Before 0.27, a scene has movies instead of groups.
 OPTIONAL_FIELDS: Final[Mapping[str, str]] = {"Scene.groups": "groups { group { id name } }"}
 
@@ -185,15 +189,15 @@ def _text(data: Mapping[str, object], key: str) -> str:
     value = data.get(key)
     if value is not None and not isinstance(value, str):
         raise _ShapeError(f"{key} is {type(value).__name__} instead of text")
-    return value or ""
+    return (value or "")[:LONGEST_TEXT]
 
 
 def _integer(data: Mapping[str, object], key: str) -> int:
     """Stash sends ids as text, sizes and ratings as numbers."""
     value = data.get(key)
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER:
         return int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 10**_LONGEST_NUMBER:
         raise _ShapeError(f"{key} is {type(value).__name__} instead of a whole number")
     return value
 

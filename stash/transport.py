@@ -1,7 +1,7 @@
 """HTTP to Stash: a session with limits on time, size and destination, and one translator for its failures.
 
 The session follows no redirects (one to the login page would end as a 200 with HTML), ignores proxy, netrc and
-certificate settings of the environment, always has a timeout, and never reads more than the given limit.
+certificate settings of the environment, and always has a timeout; network/bounded.py limits the rest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import requests
 import urllib3
 
-from stash.errors import StashLoginNeeded, StashUnavailable
+from network.bounded import ACCEPTED_ENCODINGS, AnswerTooLarge, BoundedAdapter, causes_of
+from stash.errors import StashAnswerTooLarge, StashLoginNeeded, StashUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from stash.connection import StashConnection
 
 CONNECT_TIMEOUT_S = 5.0  # Stash runs on this machine or in the same network
-CHUNK_BYTES = 65_536
 
 
 class StashSession(requests.Session):
@@ -32,6 +32,9 @@ class StashSession(requests.Session):
 
     def __init__(self, connection: StashConnection, *, timeout_s: float) -> None:
         super().__init__()
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, BoundedAdapter())
+        self.headers["Accept-Encoding"] = ACCEPTED_ENCODINGS
         self.timeout_s = timeout_s
         self.trust_env = False
         # With https, Stash uses a certificate from its owner, usually self-signed; the address comes from Stash itself.
@@ -86,40 +89,23 @@ def translated(url: str, timeout_s: float) -> Iterator[None]:
     except requests.exceptions.SSLError as error:
         raise StashUnavailable(f"Stash at {url} does not speak https as expected") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+        if any(isinstance(each, AnswerTooLarge) for each in causes_of(error)):
+            raise StashAnswerTooLarge(f"Stash at {url} gives a larger answer than any that is of use") from error
         raise StashUnavailable(f"Stash at {url} cannot be reached: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
     """The root cause in the libraries' chain of exceptions, in words."""
-    seen: BaseException | None = error
-    while seen is not None:
+    for seen in causes_of(error):
         if isinstance(seen, ConnectionRefusedError):
             return "connection refused"
         if isinstance(seen, (ConnectionResetError, BrokenPipeError, http.client.IncompleteRead)):
             return "connection dropped"
         if isinstance(seen, (TimeoutError, urllib3.exceptions.ReadTimeoutError)):
-            return "it fell silent in the middle of an answer"
+            return "it fell silent, or was too slow, in the middle of an answer"
         if isinstance(seen, socket.gaierror):
             return "its name is not known"
-        seen = seen.__cause__ or seen.__context__
     return type(error).__name__
-
-
-def read_body(response: requests.Response, limit_bytes: int) -> bytes:
-    """The decoded body, truncated to `limit_bytes`. Raises StashUnavailable if it is shorter than its stated length."""
-    parts: list[bytes] = []
-    total = 0
-    with response:
-        for chunk in response.iter_content(CHUNK_BYTES):
-            parts.append(chunk)
-            total += len(chunk)
-            if total >= limit_bytes:
-                return b"".join(parts)[:limit_bytes]
-    stated = response.headers.get("Content-Length", "")
-    if "Content-Encoding" not in response.headers and stated.isdigit() and total < int(stated):
-        # urllib3 before 2.0, which some systems ship, does not notice a truncated response.
-        raise StashUnavailable(f"Stash's answer broke off after {total} of {stated} bytes")
-    return b"".join(parts)
 
 
 def check_login(response: requests.Response) -> None:

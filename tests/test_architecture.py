@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Which rooms a room may import: imports run down only. A file of the checkout's root is a room of its own.
 SERVERS: Final = ("plex", "stash", "local")
 BELOW_WORKER: Final = ("push", "outages", "store", *SERVERS)
-PLUGIN: Final = ("plexsync", "tasks", "reconciliation", "undo", "worker", *BELOW_WORKER, "hooks")
+PLUGIN: Final = ("plexsync", "tasks", "reconciliation", "undo", "worker", *BELOW_WORKER, "network", "hooks")
 LAYERS: Final = {
     "plexsync": ("tasks", "hooks", "local"),
     "tasks": ("reconciliation", "undo", "worker", *BELOW_WORKER),
@@ -30,8 +30,9 @@ LAYERS: Final = {
     "push": ("store", *SERVERS),
     "outages": ("store", "local"),
     "store": SERVERS,
-    "plex": ("local",),
-    "stash": ("local",),
+    "network": ("local",),
+    "plex": ("network", "local"),
+    "stash": ("network", "local"),
     "hooks": ("local",),
     "local": (),
     "sim": (),
@@ -58,6 +59,7 @@ MAX_LINES_OF_A_FILE, MAX_LINES_OF_A_FUNCTION, MAX_FILES_OF_THE_WORKER = 400, 40,
 # What a room may import beyond the standard library; rooms that are not named: nothing.
 THIRD_PARTY: Final = {
     "store": ("filelock", "persistqueue"),
+    "network": ("requests", "urllib3"),
     "plex": ("plexapi", "requests", "urllib3"),
     "stash": ("stashapi", "requests", "urllib3"),
     "sim": ("graphql",),
@@ -82,7 +84,10 @@ RESERVED = (
             "requests", "urllib3", "plexapi", "stashapi",
         ),
         # plex/translate.py and stash/transport.py translate these libraries' exceptions.
-        allowed=("plex/translate.py", "plex/transport.py", "stash/client.py", "stash/transport.py"),
+        allowed=(
+            "network/bounded.py", "plex/answer.py", "plex/translate.py", "plex/transport.py", "stash/client.py",
+            "stash/transport.py",
+        ),
     ),
     Reserved(
         what="opens databases",

@@ -210,3 +210,37 @@ def test_many_items_are_read_in_several_requests_of_reasonable_length() -> None:
         assert client_for(server).read_items(range(1_000_000, 1_000_250)).keys() == set(range(1_000_000, 1_000_250))
     assert len(server.heads) == 3
     assert max(len(head.splitlines()[0]) for head in server.heads) < 1_000
+
+
+def padded(size_kb: int) -> Callable[[bytes, socket.socket], None]:
+    """As many items as are asked for, each with a text of this size."""
+
+    def respond(head: bytes, connection: socket.socket) -> None:
+        line = head.split(b" ")[1].decode()
+        listed = re.search(r"/metadata/([\d,]+)", line)
+        start, size = (int(re.findall(rb"Container-%s: (\d+)" % name, head)[0]) for name in (b"Start", b"Size"))
+        keys = [int(key) for key in listed[1].split(",")] if listed else list(range(1, 301))
+        shown = keys[start : start + size]
+        videos = "".join(f'<Video ratingKey="{key}" summary="{"x" * 1024 * size_kb}"/>' for key in shown)
+        body = f'<MediaContainer size="{len(shown)}" totalSize="{len(keys)}">{videos}</MediaContainer>'
+        connection.sendall(answer("200 OK", body.encode()))
+
+    return respond
+
+
+def test_items_that_are_too_large_for_one_answer_are_read_in_halves() -> None:
+    with RawServer(padded(100)) as server:
+        assert sorted(client_for(server).read_items(list(range(1, 101)))) == list(range(1, 101))
+
+
+def test_a_page_that_is_too_large_is_asked_for_again_as_smaller_ones() -> None:
+    with RawServer(padded(100)) as server:
+        keys = [item.rating_key for item in client_for(server).sweep(SECTION)]
+    assert keys == list(range(1, 301))
+
+
+def test_an_item_that_is_too_large_is_a_server_error() -> None:
+    with RawServer(padded(6_000)) as server, pytest.raises(PlexServerError) as raised:
+        client_for(server).read_items([1, 2])
+    assert raised.value.name == "PlexServerError"
+    assert "larger" in str(raised.value)

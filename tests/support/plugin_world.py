@@ -35,7 +35,20 @@ TOKEN = "plex-token-s3cr3t"
 PATIENCE_S = 40.0
 POLL_S = 0.01
 # The files of PlexSync, for a copy that a test may update or remove.
-ROOMS = ("hooks", "local", "plex", "stash", "store", "outages", "push", "tasks", "worker", "reconciliation", "undo")
+ROOMS = (
+    "hooks",
+    "local",
+    "network",
+    "plex",
+    "stash",
+    "store",
+    "outages",
+    "push",
+    "tasks",
+    "worker",
+    "reconciliation",
+    "undo",
+)
 ENTRY_POINT = ("plexsync.py", "plexsync.yml", "requirements.txt")
 _UNSETTLED = "SELECT data FROM ack_queue_default WHERE status < 5"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -38,6 +39,11 @@ class RawServer:
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the server has been stopped."""
+        return self._over.is_set()
+
     def hang(self) -> None:
         """Block until the server is stopped, at most 30 s."""
         self._over.wait(30)
@@ -73,6 +79,10 @@ class RawServer:
                 if not more:
                     return
                 head += more
+            length = re.search(rb"(?i)\r\nContent-Length: (\d+)", head)
+            left = int(length[1]) - len(head.partition(b"\r\n\r\n")[2]) if length else 0
+            while left > 0 and (more := connection.recv(65536)):
+                left -= len(more)
             self.heads.append(head)
             if isinstance(self._respond, bytes):
                 connection.sendall(self._respond)

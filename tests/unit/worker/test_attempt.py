@@ -13,6 +13,7 @@ from plex.errors import (
     EditsRefused,
     LibraryGone,
     NotInPlex,
+    OversizedAnswer,
     PathsHidden,
     PlexAuthError,
     PlexBusy,
@@ -27,7 +28,15 @@ from plex.errors import (
 )
 from push.pictures import PictureFailed
 from push.verdicts import Verdict
-from stash.errors import PluginDisabled, StashError, StashLacks, StashLoginNeeded, StashRefused, StashUnavailable
+from stash.errors import (
+    PluginDisabled,
+    StashAnswerTooLarge,
+    StashError,
+    StashLacks,
+    StashLoginNeeded,
+    StashRefused,
+    StashUnavailable,
+)
 from store.evidence import Evidence
 from worker.attempt import judge, judge_cover
 
@@ -67,6 +76,10 @@ ROWS = (
     ),
     Row(
         error=LibraryGone("Movies"), asks_probe=True,
+        verdict=Verdict.OWN_FAILURE, error_class="PlexServerError", cover=Verdict.COVER,
+    ),
+    Row(
+        error=OversizedAnswer("larger"), asks_probe=True,
         verdict=Verdict.OWN_FAILURE, error_class="PlexServerError", cover=Verdict.COVER,
     ),
     Row(
@@ -119,6 +132,7 @@ GROUPS = (ServerFailure,)
 STASH_ERRORS = (
     StashUnavailable("no answer"),
     StashLoginNeeded("expired"),
+    StashAnswerTooLarge("6 MB"),
     PluginDisabled(),
     StashRefused("no such picture"),
     StashLacks("no such field"),
