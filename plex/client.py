@@ -63,6 +63,8 @@ _TOO_LONG = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LON
 _REFUSED_AS_BAD = PREFERRED_LINE_BYTES
 # Enough to tell a token that sees no paths from a file without one, little enough for a probe.
 _SAMPLE = 10
+# Even a server that is starting says at once who it is.
+_IDENTITY_S = 10.0
 # For a token that sees many libraries on a slow server.
 _SAMPLES_S = 10.0
 _updated_at, _added_at = attrgetter("updated_at"), attrgetter("added_at")
@@ -96,7 +98,7 @@ class PlexClient:
 
     def identity(self) -> Identity:
         """Version and identifier of the server. Needs neither token nor database: a starting server answers too."""
-        container = self._transport.read("/identity", page=None)
+        container = self._transport.read("/identity", page=None, silence_s=_IDENTITY_S)
         return Identity(
             version=container.get("version", ""), machine_identifier=container.get("machineIdentifier", "")
         )

@@ -60,12 +60,17 @@ class Transport:
         self._session.close()
 
     def read(
-        self, path: str, parameters: Iterable[tuple[str, str]] = (), *, page: Page | None = FIRST_PAGE
+        self,
+        path: str,
+        parameters: Iterable[tuple[str, str]] = (),
+        *,
+        page: Page | None = FIRST_PAGE,
+        silence_s: float = float("inf"),
     ) -> Element:
-        """GET a MediaContainer. `page`: None only for what has no pages."""
+        """GET a MediaContainer. `page`: None only for what has no pages. `silence_s`: less than *Read timeout*."""
         names = ("X-Plex-Container-Start", "X-Plex-Container-Size")
         headers = {} if page is None else dict(zip(names, map(str, page), strict=True))
-        answer = self.ask(path, parameters, method="get", headers=headers)
+        answer = self.ask(path, parameters, method="get", headers=headers, silence_s=silence_s)
         if answer is None or answer.tag != "MediaContainer":
             raise PlexServerError(
                 f"GET {self.address}{path}: the answer is not Plex's; is plex_url that of a Plex server?"
@@ -79,8 +84,9 @@ class Transport:
         *,
         method: Method,
         headers: Mapping[str, str] | None = None,
+        silence_s: float = float("inf"),
     ) -> Element | None:
-        """Send a request whose answer, if it has a body, is XML; return its root."""
+        """Send a request whose answer, if it has a body, is XML; return its root. `silence_s`: as in `read`."""
         query = query_string(parameters)
         request = describe_request(method, self.address, path)
         with translated(request, of_write=method != "get"):
@@ -88,6 +94,7 @@ class Transport:
                 f"{path}?{query}" if query else path,
                 method=getattr(self._session, method),
                 headers=headers,
+                timeout=(self._connection.connect_timeout_s, min(self._connection.read_timeout_s, silence_s)),
                 allow_redirects=False,
             )
             if answer is not None and answer.tag.lower() == "html":

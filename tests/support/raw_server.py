@@ -23,11 +23,19 @@ def answer(status: str, body: bytes = b"", headers: str = "", *, length: int | N
 
 
 class RawServer:
-    """Calls `respond(head of the request, connection)` for each connection, then closes it. `heads`: those received."""
+    """Calls `respond(head of the request, connection)` for each connection, then closes it. `heads`: those received.
+
+    One connection after the other, unless `is_parallel`.
+    """
 
     def __init__(
-        self, respond: Callable[[bytes, socket.socket], None] | bytes, *, tls: ssl.SSLContext | None = None
+        self,
+        respond: Callable[[bytes, socket.socket], None] | bytes,
+        *,
+        tls: ssl.SSLContext | None = None,
+        is_parallel: bool = False,
     ) -> None:
+        self._is_parallel = is_parallel
         self._respond = respond
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -66,10 +74,16 @@ class RawServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection:
+            if self._is_parallel:
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+            else:
                 self._answer(connection)
 
-    def _answer(self, connection: socket.socket) -> None:
+    def _answer(self, accepted: socket.socket) -> None:
+        with accepted:
+            self._answer_open(accepted)
+
+    def _answer_open(self, connection: socket.socket) -> None:
         try:
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
