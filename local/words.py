@@ -7,6 +7,7 @@ import re
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 _SHOWN_AS_A_SECOND_S = 0.95
 _UNITS = (("d", _DAY_S), ("h", _HOUR_S), ("min", _MINUTE_S), ("s", 1))
+_LONGEST_TITLE = 200
 # Characters that break a log line, garble a terminal or change the text direction. Emoji joiners are not among them.
 _UNSAFE_IN_A_LINE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 
@@ -32,8 +33,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def named(title: str, scene_id: int) -> str:
-    """`"Title" (scene 12)` on one line, whatever the title contains; `scene 12` without a title."""
-    title = _UNSAFE_IN_A_LINE.sub(" ", title).strip()
+    """`"Title" (scene 12)` on one line and not too long, whatever the title contains; `scene 12` without a title."""
+    title = _UNSAFE_IN_A_LINE.sub(" ", title[: 2 * _LONGEST_TITLE]).strip()
+    title = title if len(title) <= _LONGEST_TITLE else f"{title[:_LONGEST_TITLE]}…"
     return f'"{title}" (scene {scene_id})' if title else f"scene {scene_id}"
 
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+from local.hide_paths import as_path
 from plex.errors import COPY_AGAIN, PlexSetup
 
 VERIFY, INSECURE = "verify", "insecure"
@@ -46,7 +47,9 @@ def validate(connection: PlexConnection) -> PlexConnection:
     if not is_address or "?" in url or "#" in url or not url.isprintable() or " " in url:
         raise PlexSetup("plex_url is no address like http://host:32400 (no page, no token in it); correct it.")
     if connection.tls not in (VERIFY, INSECURE) and not os.path.exists(connection.tls):
-        raise PlexSetup(f"tls is neither verify nor insecure, and there is no CA file {connection.tls}; correct it.")
+        raise PlexSetup(
+            f"tls is neither verify nor insecure, and there is no CA file {as_path(connection.tls)}; correct it."
+        )
     return replace(connection, url=url, token=token)
 
 

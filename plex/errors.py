@@ -28,6 +28,8 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from local.hide_paths import as_path
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -129,7 +131,7 @@ class NotInPlex(PlexError):
     def __init__(self, paths: Sequence[str], near_misses: Sequence[str] = ()) -> None:
         near = f" A file of the same name and size is that of another scene: {'; '.join(near_misses)}."
         super().__init__(
-            f"Plex has no item with the file {' or '.join(paths) or '(the scene has none)'}; "
+            f"Plex has no item with the file {' or '.join(map(as_path, paths)) or '(the scene has none)'}; "
             f"scan the library in Plex, or set path_map if Plex sees the file under another path."
             f"{near if near_misses else ''}"
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from local.hide_paths import as_path
 from plex.errors import Ambiguous, LibraryGone, NotInPlex, PathsHidden
 from plex.index import ExpectedFile
 from plex.look_up import LookUp, expected_files
 from plex.match import Grade, holds_one_of, is_full_path, match_scene, nobody_owns, without
 from plex.path_map import PathMap
-from plex.paths import is_inside, is_same_path
+from plex.paths import base_name, is_inside, is_same_path
 from plex.sweep import Sweeper
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # Per look-up, the server compares every path of the section (tens of milliseconds); per page of a sweep, it writes
 # 1,000 items (about a second). From about 30 look-ups on, sweeping a library of usual size is cheaper.
 SWEEP_MIN_SCENES = 30
+_SHOWN_TITLE = 200
 
 
 class Finder:
@@ -243,4 +245,7 @@ class Finder:
 
 
 def _describe(match: Match) -> str:
-    return f"{match.item.rating_key}: {match.item.title} ({match.plex_path})"
+    """An item that nobody has named bears the name of its file."""
+    title, path = match.item.title[:_SHOWN_TITLE], match.plex_path
+    is_name = bool(title) and title.casefold() in base_name(path).casefold()
+    return f"{match.item.rating_key}: {as_path(title) if is_name else title} ({as_path(path)})"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from local.hide_paths import as_path
 from plex.paths import base_name, is_case_insensitive, is_same_path, map_path, shared_tail, split_path
 
 if TYPE_CHECKING:
@@ -197,5 +198,6 @@ def _path_reason(file: File, part: PartFile, rules: PathRules) -> str:
 def _twin_reason(path: str, tail: int, *, is_unique: bool) -> str:
     if tail > 1:
         end = "/".join(split_path(path)[-tail:])
-        return f"the same size and the same end of the path, {end}" + ("" if is_unique else ", longer than any other's")
+        more = "" if is_unique else ", longer than any other's"
+        return f"the same size and the same end of the path, {as_path(end)}{more}"
     return "the same name and size as no other file in Plex"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from local.hide_paths import as_path
 from plex.match import PathRules
 from plex.paths import ancestor, is_inside, is_same_path, map_path, shared_tail
 
@@ -70,7 +71,7 @@ class PathMap:
             if rule not in old:
                 self._log.warning(
                     "path_map is empty; from files with the same name and size, Plex seems to see %s as %s. "
-                    "Set path_map to %s => %s to make it certain.", *rule, *rule,
+                    "Set path_map to %s => %s to make it certain.", *map(as_path, (*rule, *rule)),
                 )  # fmt: skip
 
     def _report_dropped(self, rule: Rule, evidence: Sequence[Pair]) -> None:
@@ -78,7 +79,7 @@ class PathMap:
         if against:  # else a rule with a shorter prefix replaces it
             self._log.warning(
                 "Plex does not see %s as %s after all: the file %s seems to be %s there. The inferred rule is dropped; "
-                "set path_map.", *rule, *against,
+                "set path_map.", *map(as_path, (*rule, *against)),
             )  # fmt: skip
 
 

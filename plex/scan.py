@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from local.clock import is_plausible
+from local.hide_paths import as_path
 from plex.errors import PlexError
 from plex.paths import ancestor, is_inside, normal_form
 
@@ -51,7 +52,8 @@ class Scans:
         for folder in dict.fromkeys(ancestor(path, 1) for path in paths):
             sections = [section for section in self._client.sections() if _belongs(folder, section)]
             if not sections:
-                self._log.info("no library of Plex has the folder %s: it cannot be scanned for new files", folder)
+                text = "no library of Plex has the folder %s: it cannot be scanned for new files"
+                self._log.info(text, as_path(folder))
             for section in sections:
                 self._request(section, folder, since)
 
@@ -65,9 +67,9 @@ class Scans:
         try:
             self._client.scan(section, folder)
         except PlexError as error:
-            self._log.warning("Plex could not be asked to scan %s: %s", folder, error)
+            self._log.warning("Plex could not be asked to scan %s: %s", as_path(folder), error)
             return
-        self._log.info("asked Plex to scan %s in %s", folder, section.title)
+        self._log.info("asked Plex to scan %s in %s", as_path(folder), section.title)
 
 
 def _belongs(folder: str, section: Section) -> bool:

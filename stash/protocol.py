@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from local.log_text import CUT, one_line
 from stash.connection import StashConnection, parse_connection
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 # Stash stops reading standard error at a line of 64 KiB (bufio.Scanner), and the writer then gets EPIPE.
 LINE_LIMIT_BYTES = 60_000
-CUT = " … (cut)"
 _LEVELS = ((logging.DEBUG, "t"), (logging.INFO, "d"), (logging.WARNING, "i"), (logging.ERROR, "w"))
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # tabs are allowed; line ends are already split off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,18 +92,12 @@ class StashLogHandler(logging.Handler):
 def log_lines(level: int, text: str) -> bytes:
     """The text as lines for Stash's log; any characters are allowed."""
     prefix = f"\x01{_letter(level)}\x02".encode("ascii")
-    lines = text.splitlines() or [""]
-    return b"".join(prefix + _cut(_clean(line), LINE_LIMIT_BYTES - len(prefix) - 1) + b"\n" for line in lines)
+    lines = [one_line(line).encode() for line in text.splitlines() or [""]]
+    return b"".join(prefix + _cut(line, LINE_LIMIT_BYTES - len(prefix) - 1) + b"\n" for line in lines)
 
 
 def _letter(level: int) -> str:
     return next((letter for limit, letter in _LEVELS if level < limit), "e")
-
-
-def _clean(line: str) -> bytes:
-    """Replace control characters and lone surrogates (from odd file names) with visible escapes."""
-    visible = _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", line)
-    return visible.encode("utf-8", "backslashreplace")
 
 
 def _cut(line: bytes, limit_bytes: int) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, TypeVar
 
+from local.hide_paths import as_path
 from local.redact import Redactor
 from stash.setting_values import (
     BadValue,
@@ -84,6 +85,7 @@ SETTING_KEYS = frozenset(
     {setting.name.removesuffix("_s") for setting in fields(Settings) if setting.name != "skip"}
     | {f"skip_{name}" for name in SKIPPABLE},
 )
+_PATH_SETTINGS = ("path_map", "tls")
 _PLEX_URL_HINT = "enter the address of Plex, for example http://192.168.1.10:32400"
 _PLEX_TOKEN_HINT = "enter the X-Plex-Token of the account that owns the Plex server"  # noqa: S105 - a hint, not a token
 
@@ -182,4 +184,5 @@ class _Reader:
             return default
 
     def _complain(self, key: str, shown: str, allowed: str, instead: str) -> None:
+        shown = as_path(shown) if key in _PATH_SETTINGS else shown
         self.messages.append(self.redactor.clean(f"{key} is {shown}; allowed is {allowed}; {instead}"))

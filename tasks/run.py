@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from local.clock import clock_from_environment
-from local.hide_paths import PathHider, hide_paths
+from local.hide_paths import PathHider, without_any_marks
+from local.log_text import OneLineFormatter, one_line, quieten_libraries
 from local.redact import Redactor
 from local.storage import LocalStorage
 from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line
@@ -63,13 +64,13 @@ PROGRESS_STEP = 0.001
 
 def run_task(data: bytes, *, directory: str, script: str) -> None:
     """Answer a task or operation on standard output. Never raises: whatever goes wrong becomes the answer."""
-    redactor, hider = Redactor(), PathHider()
+    redactor, hider = Redactor(), PathHider(directory, os.path.dirname(script))
     hider.is_on = read_worker_report(directory).hide_paths  # until this task has read the settings itself
     stream = os.fdopen(os.dup(2), "wb", buffering=0)
     log = _log_to_stash(stream, redactor, hider)
     try:
         context = _context(data, directory, script, log, redactor, hider, stream)
-        answer = answer_output(as_json(_run(context)))
+        answer = answer_output(without_any_marks(as_json(_run(context))))
     except (TaskError, LocalStorage, ValueError) as error:
         answer = _error_answer(str(error), redactor, hider)
     except OSError as error:
@@ -82,9 +83,8 @@ def run_task(data: bytes, *, directory: str, script: str) -> None:
 
 
 def _error_answer(text: str, redactor: Redactor, hider: PathHider) -> bytes:
-    """Redacted, since Stash logs it; without paths if the user hides them."""
-    text = redactor.clean(text)
-    return answer_error(hide_paths(text) if hider.is_on else text)
+    """Redacted and on one line, since Stash logs it; without paths if the user hides them."""
+    return answer_error(one_line(hider.show(redactor.clean(text))))
 
 
 def _context(  # noqa: PLR0917 - what run_task has made
@@ -134,10 +134,11 @@ def _words_for(error: OSError, directory: str) -> str:
 
 def _log_to_stash(stream: BinaryIO, redactor: Redactor, hider: PathHider) -> logging.Logger:
     handler = StashLogHandler(stream)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(OneLineFormatter("%(message)s"))
     handler.addFilter(redactor)
     handler.addFilter(hider)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    quieten_libraries()
     log = logging.getLogger("plexsync")
     log.setLevel(logging.INFO)
     return log

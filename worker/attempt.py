@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from local.hide_paths import mark_paths
 from local.storage import LocalStorage
 from outages.transitions import ProbeKind
 from plex.errors import (
@@ -87,7 +89,9 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - one poisoned job must not stop the others
             self._log.debug("the traceback behind the next message", exc_info=True)
             outcome = Outcome(verdict=Verdict.BUG, text=f"{type(error).__name__}: {error}")
-        return outcome, scene
+        # The text of an error of somebody else may name a file of the scene.
+        paths = [file.path for file in scene.files] if scene and outcome.text else []
+        return replace(outcome, text=mark_paths(outcome.text, paths)), scene
 
     def _read(self, job: Job, next_jobs: Sequence[Job]) -> Scene | None:
         if not self._read_ahead.has(job):

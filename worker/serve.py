@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local import compiled, inbox, lock, start
 from local.data_directory import QUEUE_FOLDER, WORKER_LOG
 from local.hide_paths import PathHider
+from local.log_text import OneLineFormatter, quieten_libraries
 from local.redact import Redactor
 from local.storage import LocalStorage, check_storage
 from outages.resilience import Resilience
@@ -62,7 +63,7 @@ def serve(
     `script`: the path of plexsync.py. `make_requested`: makes the background work that tasks can request.
     """
     redactor = Redactor()
-    log = open_log(directory, redactor)
+    log = open_log(directory, redactor, script)
     compiled.compile_hook_path(os.path.dirname(script))
     held: int | None = descriptor
     while held is not None:
@@ -73,15 +74,16 @@ def serve(
         start.start_worker(script, directory)
 
 
-def open_log(directory: str, redactor: Redactor) -> logging.Logger:
-    """Open the worker's log file, which also receives the warnings of libraries."""
+def open_log(directory: str, redactor: Redactor, script: str) -> logging.Logger:
+    """Open the worker's log file, which also receives the errors of libraries."""
     handler = logging.handlers.RotatingFileHandler(
         os.path.join(directory, WORKER_LOG), maxBytes=LOG_BYTES, backupCount=LOG_BACKUPS, encoding="utf-8"
     )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(OneLineFormatter("%(asctime)s %(levelname)s %(message)s"))
     handler.addFilter(redactor)
-    handler.addFilter(PathHider())
+    handler.addFilter(PathHider(directory, os.path.dirname(script)))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    quieten_libraries()
     log = logging.getLogger("plexsync")
     log.setLevel(logging.INFO)
     return log

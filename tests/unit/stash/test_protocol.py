@@ -127,7 +127,7 @@ def test_each_line_of_a_message_becomes_a_log_line() -> None:
 
 
 def test_control_characters_are_escaped_visibly() -> None:
-    assert log_lines(20, "a\x00b\x1b[31m\x01e\x02\tc") == b"\x01i\x02a\\x00b\\x1b[31m\\x01e\\x02\tc\n"
+    assert log_lines(20, "a\x00b\x1b[31m\x01e\x02\tc") == b"\x01i\x02a\\x00b\\x1b[31m\\x01e\\x02 c\n"
 
 
 def test_lone_surrogates_are_escaped_and_all_scripts_are_kept() -> None:
