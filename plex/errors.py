@@ -177,6 +177,7 @@ _REDIRECTS = range(300, 400)
 _REFUSALS = range(400, 500)
 COPY_AGAIN = "plex_token holds characters that no token has; copy it again."
 CHECK_URL = "check plex_url (like http://host:32400)"
+NOT_PLEX = f"that is not a Plex server, or a proxy answers in its place; {CHECK_URL}"
 
 
 def is_refusal(status: int) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from plex.client import PlexClient
-from plex.errors import EditsRefused, PathsHidden, PlexAuthError, PlexError, PlexSetup, Rejected
+from plex.errors import NOT_PLEX, EditsRefused, PathsHidden, PlexAuthError, PlexError, PlexSetup, Rejected
 from plex.sections import choose_sections, describe_missing
 
 if TYPE_CHECKING:
@@ -101,5 +101,7 @@ def _check_owner(client: PlexClient, health: Health) -> Health:
 def _failed(health: Health, error: PlexError) -> Health:
     is_refused = isinstance(error, PlexAuthError) and not isinstance(error, EditsRefused)
     token_ok = False if is_refused else health.token_ok
-    hint = " Is plex_url that of a Plex server?" if isinstance(error, Rejected) and not health.healthy else ""
+    # Plex itself says to anybody who it is.
+    is_other = isinstance(error, (Rejected, PlexAuthError)) and not health.healthy
+    hint = f" Is it Plex? If not: {NOT_PLEX}." if is_other else ""
     return replace(health, token_ok=token_ok, error=error, reason=f"{error}{hint}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -13,10 +14,12 @@ import plexapi.exceptions
 import requests.exceptions
 import urllib3.exceptions
 
+from local.container import is_in_container
 from network.bounded import AnswerTooLarge, causes_of
 from plex.errors import (
     CHECK_URL,
     COPY_AGAIN,
+    NOT_PLEX,
     OversizedAnswer,
     PlexError,
     PlexServerDown,
@@ -58,6 +61,7 @@ _UNREADABLE = (
     http.client.IncompleteRead,
     ParseError,
 )
+_THIS_MACHINE = re.compile(r"://(?:localhost|127\.[\d.]+|\[::1\])(?:[:/]|$)", re.IGNORECASE)
 # A TLS handshake that just ends is a dropped connection, not a problem with the certificate.
 _TLS_DROPPED = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
@@ -87,7 +91,7 @@ _CONNECTION_ERRORS: tuple[tuple[tuple[type[BaseException], ...], type[PlexError]
     (
         (AnswerTooLarge,),
         OversizedAnswer,
-        "the answer is larger than any that Plex gives; is plex_url that of a Plex server?",
+        f"the answer is larger than any that Plex gives: {NOT_PLEX}.",
     ),
     (
         _UNREADABLE,
@@ -181,8 +185,18 @@ def _from_tls(chain: tuple[BaseException, ...], request: str) -> PlexError:
 def _from_connection(chain: tuple[BaseException, ...], request: str) -> PlexError:
     for kinds, meaning, words in _CONNECTION_ERRORS:
         if _has(chain, kinds):
-            return meaning(f"{request}: {words}")
+            return meaning(f"{request}: {words}{_hint(request) if meaning is PlexServerDown else ''}")
     return PlexServerDown(f"{request}: the network failed; check that this machine reaches Plex.")
+
+
+def _hint(request: str) -> str:
+    """What may be wrong with an address of this machine."""
+    if not _THIS_MACHINE.search(request) or not is_in_container():
+        return ""
+    return (
+        " Stash runs in a container, where localhost means the container itself: enter the address of the machine that "
+        "runs Plex in plex_url."
+    )
 
 
 def _has(chain: Sequence[BaseException], kinds: tuple[type[BaseException], ...]) -> bool:

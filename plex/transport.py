@@ -16,7 +16,7 @@ from local.clock import Clock, Stopwatch
 from network.bounded import ACCEPTED_ENCODINGS, BoundedAdapter
 from plex.answer import read_answer
 from plex.connection import INSECURE, VERIFY, display_address, validate
-from plex.errors import PlexServerError, describe_request, error_for_status, is_refusal
+from plex.errors import NOT_PLEX, PlexServerError, describe_request, error_for_status, is_refusal
 from plex.translate import translated
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Transport:
         answer = self.ask(path, parameters, method="get", headers=headers, silence_s=silence_s)
         if answer is None or answer.tag != "MediaContainer":
             raise PlexServerError(
-                f"GET {self.address}{path}: the answer is not Plex's; is plex_url that of a Plex server?"
+                f"GET {self.address}{path}: the answer is not Plex's: {NOT_PLEX}."
             )
         return answer
 
@@ -98,7 +98,7 @@ class Transport:
                 allow_redirects=False,
             )
             if answer is not None and answer.tag.lower() == "html":
-                raise PlexServerError(f"{request}: a web page answered; is plex_url that of a Plex server?")
+                raise PlexServerError(f"{request}: a web page answered: {NOT_PLEX}.")
         return answer
 
     def send(
@@ -116,7 +116,7 @@ class Transport:
                 allow_redirects=False,
             )
             if _WEB_PAGE.match(response.text):
-                raise PlexServerError(f"{request}: a web page answered; is plex_url that of a Plex server?")
+                raise PlexServerError(f"{request}: a web page answered: {NOT_PLEX}.")
 
     def _raise_for_status(self, response: requests.Response, **_: Any) -> None:
         """Check the status before plexapi does: it tells only three kinds apart and fails on an unknown status."""

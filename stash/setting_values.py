@@ -6,7 +6,6 @@ import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,9 +13,7 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS = 80
 LONGEST_SCOPE_DAYS = 3650
 
-_HOST = re.compile(r"[\w.~-]+|[0-9a-fA-F:.]+(?:%[\w.~-]+)?")
-_WEB_PAGE = re.compile(r"(?<!/)/web(/.*)?$", re.DOTALL)  # what the browser's address bar shows for Plex's web app
-_TOKEN = re.compile(r"[!-~]+")  # safe in an HTTP header
+TOKEN_CHARACTERS = re.compile(r"[!-~]+")  # safe in an HTTP header
 _DAYS = re.compile(r"([0-9]{1,4})d")
 _ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:[\\/]")
 # One entry of a list: in double quotes, where two of them stand for one; or else anything up to the next comma.
@@ -64,8 +61,8 @@ def parse_switch(value: object) -> bool:
 
 
 def parse_number(value: object, *, least: float, most: float, whole: bool) -> float:
-    """The number, or 0 for "use the default"."""
-    allowed = f"{'a whole number' if whole else 'a number'} from {least:g} to {most:g}, or 0 for the default"
+    """The number, or 0 for "use the default". Stash's page takes whole numbers only; scripts may set others."""
+    allowed = f"a whole number from {max(1, least):g} to {most:g}, or 0 for the default"
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise BadValue(allowed)
     try:
@@ -86,36 +83,10 @@ def parse_text(value: object) -> str:
     return str(value).strip()
 
 
-def parse_url(value: object) -> str:
-    """`http://host:port`, optionally with a path, without a trailing slash."""
-    text = parse_text(value)
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise _bad_url(text) from None
-    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
-        raise _bad_url(text)
-    if "@" in parts.netloc or "?" in text or "#" in text or re.search(r"[\s\\\x00-\x1f]", text):
-        raise _bad_url(text)
-    return text.rstrip("/")
-
-
-def parse_plex_url(value: object) -> str:
-    """Like `parse_url`, but accepts the address of Plex's web app (`…/web/index.html#!/…`) for that of its server."""
-    return parse_url(_WEB_PAGE.sub("", parse_text(value)))
-
-
-def _bad_url(text: str) -> BadValue:
-    """People paste addresses with tokens and passwords, so only parts that cannot be secret are shown."""
-    bare = re.sub(r"//.*@", "//[hidden]@", re.split(r"[?#]", text)[0], flags=re.DOTALL)
-    allowed = "an address like http://192.168.1.10:32400, beginning with http:// or https://, without user name and ?"
-    return BadValue(allowed, shown=show(bare))
-
-
 def parse_token(value: object) -> str:
     """The token. Raises BadValue without the value, which may be a token with a typo."""
-    if not isinstance(value, (str, int)) or not _TOKEN.fullmatch(str(value).strip()) or isinstance(value, bool):
+    is_text = isinstance(value, (str, int)) and not isinstance(value, bool)
+    if not is_text or not TOKEN_CHARACTERS.fullmatch(str(value).strip()):
         raise BadValue("an X-Plex-Token of letters, digits and signs, no blanks or line ends", shown="[hidden]")
     return str(value).strip()
 

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 from local.hide_paths import as_path
 from local.redact import Redactor
+from stash.addresses import parse_plex_url, parse_url, refuse_stash, token_in
 from stash.setting_values import (
+    TOKEN_CHARACTERS,
     BadValue,
     is_unset,
     parse_choice,
     parse_list,
     parse_number,
     parse_path_map,
-    parse_plex_url,
     parse_scope,
     parse_switch,
     parse_tls,
     parse_token,
-    parse_url,
     show,
 )
 
@@ -90,16 +90,19 @@ _PLEX_URL_HINT = "enter the address of Plex, for example http://192.168.1.10:324
 _PLEX_TOKEN_HINT = "enter the X-Plex-Token of the account that owns the Plex server"  # noqa: S105 - a hint, not a token
 
 
-def parse_settings(raw: Mapping[str, object], environ: Mapping[str, str]) -> tuple[Settings, tuple[str, ...]]:
+def parse_settings(
+    raw: Mapping[str, object], environ: Mapping[str, str], *, stash_url: str = ""
+) -> tuple[Settings, tuple[str, ...]]:
     """The settings, and one line for each problem: setting, value, what is allowed, what is used instead.
 
-    PLEX_URL and PLEX_TOKEN in `environ` replace unset settings. Unknown keys are ignored.
+    PLEX_URL and PLEX_TOKEN in `environ` replace unset settings. Unknown keys are ignored. `stash_url`: Plex cannot be
+    there.
     """
-    reader = _Reader(raw, environ)
+    reader = _Reader(raw, environ, stash_url)
     text, number, switch = reader.text, reader.number, reader.switch
     settings = Settings(
-        plex_url=reader.required("plex_url", parse_plex_url, _PLEX_URL_HINT),
-        plex_token=reader.required("plex_token", parse_token, _PLEX_TOKEN_HINT),
+        plex_url=reader.required("plex_url", reader.parse_plex_url, _PLEX_URL_HINT),
+        plex_token=reader.required("plex_token", parse_token, _PLEX_TOKEN_HINT, instead=reader.take_token()),
         plex_library=text("plex_library", parse_list, ()),
         path_map=reader.path_map("path_map"),
         paused=switch("paused"),
@@ -130,12 +133,14 @@ def parse_settings(raw: Mapping[str, object], environ: Mapping[str, str]) -> tup
 class _Reader:
     """Reads one setting at a time and collects the messages."""
 
-    def __init__(self, raw: Mapping[str, object], environ: Mapping[str, str]) -> None:
+    def __init__(self, raw: Mapping[str, object], environ: Mapping[str, str], stash_url: str) -> None:
         self.raw = raw
         self.environ = environ
+        self.stash_url = stash_url
         self.messages: list[str] = []
         # The token may have been pasted into another setting too.
-        self.redactor = Redactor(str(token) for token in (raw.get("plex_token"), environ.get("PLEX_TOKEN")) if token)
+        tokens = (raw.get("plex_token"), environ.get("PLEX_TOKEN"), token_in(self._given("plex_url")[0]))
+        self.redactor = Redactor(str(token) for token in tokens if token)
 
     def switch(self, key: str) -> bool:
         return self._parsed(key, self.raw.get(key), parse_switch, default=False)
@@ -150,15 +155,38 @@ class _Reader:
         value = self.raw.get(key)
         return default if is_unset(value) else self._parsed(key, value, parse, default=default)
 
-    def required(self, key: str, parse: Callable[[object], str], hint: str) -> str:
-        """A setting without a default. If it is missing or bad, the result is "" and a message says so."""
-        variable, value, name = key.upper(), self.raw.get(key), key
-        if is_unset(value):
-            value, name = self.environ.get(variable), f"{variable} in the environment"
-        if is_unset(value):
+    def required(self, key: str, parse: Callable[[object], str], hint: str, *, instead: str = "") -> str:
+        """A setting without a default. If it is missing, `instead` is taken; if there is none, or the setting is bad,
+        the result is "" and a message says so.
+        """
+        value, name = self._given(key)
+        if not is_unset(value):
+            return self._parsed(name, value, parse, default="", instead="changes wait until it is corrected")
+        if not instead:
             self.messages.append(f"{key} is not set: {hint}; changes wait until then")
+        return instead
+
+    def _given(self, key: str) -> tuple[object, str]:
+        """A setting's value, or that of the variable which stands in for it, and the name of either."""
+        if is_unset(self.raw.get(key)):
+            return self.environ.get(key.upper()), f"{key.upper()} in the environment"
+        return self.raw.get(key), key
+
+    def parse_plex_url(self, value: object) -> str:
+        url = parse_plex_url(value)
+        refuse_stash(url, self.stash_url)
+        return url
+
+    def take_token(self) -> str:
+        """The token that was pasted as a part of Plex's address, if it is needed. A message says that it was there."""
+        value, name = self._given("plex_url")
+        token = token_in(value)
+        if not token:
             return ""
-        return self._parsed(name, value, parse, default="", instead="changes wait until it is corrected")
+        is_needed = is_unset(self._given("plex_token")[0]) and TOKEN_CHARACTERS.fullmatch(token)
+        use = "it is used, since plex_token is not set: move it there" if is_needed else "plex_token is used instead"
+        self.messages.append(f"{name} holds a token, which was taken out of the address; {use}")
+        return token if is_needed else ""
 
     def path_map(self, key: str) -> tuple[PathRule, ...]:
         """Invalid rules are left out; the others still apply."""

@@ -56,7 +56,7 @@ def read_settings(context: Context, client: StashClient) -> Settings:
     """Read the settings from Stash, and log what is wrong with them."""
     configuration = client.fetch_configuration()
     context.redactor.add("api key", configuration.api_key)
-    settings, problems = parse_settings(configuration.plugin, os.environ)
+    settings, problems = parse_settings(configuration.plugin, os.environ, stash_url=client.connection.url)
     context.redactor.add("token", settings.plex_token)
     context.hider.is_on = settings.hide_paths
     if settings.debug_logging:

@@ -94,7 +94,7 @@ class StashLink:
         if self.is_plugin_disabled:
             raise PluginDisabled
         self._redactor.add("api key", configuration.api_key)
-        settings, problems = parse_settings(configuration.plugin, os.environ)
+        settings, problems = parse_settings(configuration.plugin, os.environ, stash_url=self.client().connection.url)
         self._redactor.add("token", settings.plex_token)
         for problem in problems:
             if problem not in self._problems:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.clock import Clock
+from local.container import is_in_container
 from plex.connection import PlexConnection
 from plex.errors import PlexAuthError, PlexBusy, PlexServerDown, PlexSetup, PlexTimeout
 from plex.health import Health, probe
 from sim.faults import Fault
 from sim.plex.simulator import PlexSim
+from tests.support.raw_server import RawServer, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,3 +104,19 @@ def test_an_invalid_address_is_a_setup_error() -> None:
     health = probe(PlexConnection(url="nonsense", token="x"), clock=Clock())
     assert not health.healthy
     assert isinstance(health.error, PlexSetup)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "404 Not Found"])
+def test_a_router_is_no_plex_server(status: str) -> None:
+    with RawServer(answer(status, b"<!DOCTYPE html><html><body>Router</body></html>")) as server:
+        health = probe(PlexConnection(url=server.url, token="x"), clock=Clock())
+    assert not health.healthy
+    assert "that is not a Plex server" in health.reason
+
+
+def test_localhost_in_a_container_gets_a_hint() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    reason = probe(PlexConnection(url=f"http://localhost:{port}", token="x"), clock=Clock()).reason
+    assert "refused" in reason
+    assert ("localhost means the container itself" in reason) is is_in_container()

@@ -110,6 +110,11 @@ def test_recovery_period_may_be_1_to_30_minutes(minutes: float, accepted: bool) 
         ("https://nas.example.org/plex/", "https://nas.example.org/plex"),
         ("http://plex:32400/web", "http://plex:32400"),
         ("http://plex:32400/web/index.html#!/media/abc?key=%2Flibrary", "http://plex:32400"),
+        ("plex:32400", "http://plex:32400"),
+        ("192.168.1.10:32400/", "http://192.168.1.10:32400"),
+        ("[fd00::1]:32400", "http://[fd00::1]:32400"),
+        ("localhost:32400/web/index.html#!/", "http://localhost:32400"),
+        ("https://1-2-3-4.abcdef.plex.direct:32400", "https://1-2-3-4.abcdef.plex.direct:32400"),
     ],
 )
 def test_address_of_plex_or_of_its_web_app_is_accepted(url: str, kept: str) -> None:
@@ -119,8 +124,7 @@ def test_address_of_plex_or_of_its_web_app_is_accepted(url: str, kept: str) -> N
 @pytest.mark.parametrize(
     "url",
     [
-        "plex:32400",
-        "192.168.1.10:32400",
+        "plex",
         "ftp://plex",
         "http://",
         "http://:32400",
@@ -157,6 +161,61 @@ def test_secret_inside_an_address_is_not_shown(url: str) -> None:
     _, message = complaint(plex_url=url)
     assert "p4ssw0rd" not in message
     assert "plex" in message
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("http://plex:32400/?X-Plex-Token=abc-DEF_1", "http://plex:32400"),
+        ("plex:32400?x-plex-token=abc-DEF_1&a=b", "http://plex:32400"),
+        ("http://plex:32400/library/metadata/7?checkFiles=1&X-Plex-Token=abc-DEF_1", "http://plex:32400"),
+        ("https://nas/plex/library/sections?X-Plex-Token=abc-DEF_1", "https://nas/plex"),
+        ("http://plex:32400/web/index.html#!/x?key=%2F&X-Plex-Token=abc-DEF_1", "http://plex:32400"),
+    ],
+)
+def test_a_token_in_the_address_is_taken_out_and_a_message_says_so(url: str, kept: str) -> None:
+    settings, message = complaint(plex_url=url)
+    assert (settings.plex_url, settings.plex_token) == (kept, TOKEN)
+    assert message == "plex_url holds a token, which was taken out of the address; plex_token is used instead"
+    settings, messages = parse_settings({"plex_url": url}, {})
+    assert (settings.plex_url, settings.plex_token) == (kept, "abc-DEF_1")
+    (message,) = messages
+    assert message.startswith("plex_url holds a token, which was taken out of the address; it is used")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://app.plex.tv/desktop", "https://app.plex.tv/desktop/#!/", "plex.tv:443", "https://www.plex.tv"]
+)
+def test_the_web_app_of_plex_is_no_server(url: str) -> None:
+    settings, message = complaint(plex_url=url)
+    assert settings.plex_url == ""
+    if "#" not in url:
+        assert "that is not a Plex server; allowed is the address of your own Plex server" in message
+
+
+@pytest.mark.parametrize(
+    ("url", "stash_url", "is_same"),
+    [
+        ("http://localhost:9999", "http://127.0.0.1:9999", True),
+        ("http://LOCALHOST:9999/", "http://[::1]:9999", True),
+        ("nas:9999", "http://nas:9999", True),
+        ("https://nas", "https://nas:443", True),
+        ("http://localhost:32400", "http://127.0.0.1:9999", False),
+        ("https://nas/plex", "https://nas:443", False),
+        ("http://localhost:9999", "", False),
+    ],
+)
+def test_the_address_of_stash_itself_is_refused(url: str, stash_url: str, is_same: bool) -> None:
+    settings, messages = parse_settings({**NEEDED, "plex_url": url}, {}, stash_url=stash_url)
+    assert (settings.plex_url == "") is is_same
+    assert ("that is not a Plex server but Stash itself" in str(messages)) is is_same
+
+
+@pytest.mark.parametrize("key", ["connect_timeout", "read_timeout", "recovery_rate", "max_tags", "max_retries"])
+def test_a_message_names_only_numbers_that_the_page_of_stash_can_take(key: str) -> None:
+    settings, message = complaint(**{key: -3})
+    assert "allowed is a whole number from 1 to " in message
+    assert settings == parsed()
 
 
 @pytest.mark.parametrize("token", ["two words of it", "line\nend", "t\u00f6ken", True, ["abcdef"], {"a": 1}])
