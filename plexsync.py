@@ -1,35 +1,47 @@
 """The entry point: Stash starts this for every event and waits. See docs/architecture.md.
 
-Keep it short: Python compiles it at every start, because only imported modules are cached.
+It answers one plugin input on standard input, or runs what the command line names (worker, demo). Keep it short: Python
+compiles it at every start, because only imported modules are cached. Any Python down to 2.7 has to understand it, to be
+able to say that it is too old.
 """
 
 import os
 import sys
 
-from local.lock import occupy_standard_descriptors
+if __name__ == "__main__":
+    if sys.version_info < (3, 10):  # noqa: UP036 - see above
+        WORDS = (  # noqa: UP032 - an f-string is too new
+            "PlexSync needs Python 3.10 or later, and this is Python {} ({}). Enter the path of a newer one in Stash "
+            "under Settings > System > Python Executable Path, then save again what was changed meanwhile."
+        ).format(sys.version.split()[0], sys.executable)
+        if len(sys.argv) > 1:
+            sys.exit(WORDS)
+        while os.read(0, 1 << 20):
+            pass  # or Stash, which is still writing, would report a broken pipe
+        import json
 
+        sys.stdout.write(json.dumps({"error": WORDS}) + "\n")
+        sys.exit()
 
-def main() -> None:
-    """Answer one plugin input on standard input, or run what the command line names (worker, demo)."""
+    SCRIPT = os.path.abspath(__file__)
+    if sys.path[:1] != [os.path.dirname(SCRIPT)]:  # -P, -I and PYTHONSAFEPATH leave it out
+        sys.path.insert(0, os.path.dirname(SCRIPT))
+    from local.lock import occupy_standard_descriptors
+
     occupy_standard_descriptors()
-    script = os.path.abspath(__file__)
     if len(sys.argv) > 1:
-        from tasks.command_line import run_command  # noqa: PLC0415 - not on the hook's path
+        from tasks.command_line import run_command  # not on the hook's path
 
-        sys.exit(run_command(sys.argv[1:], script=script))
-    from hooks.receive import answer_standard_input  # noqa: PLC0415 - not the worker's
+        sys.exit(run_command(sys.argv[1:], script=SCRIPT))
+    from hooks.receive import answer_standard_input  # not the worker's
 
-    directory = os.path.abspath(os.environ.get("PLEXSYNC_DATA_DIR") or os.path.join(os.path.dirname(script), "data"))
-    task_input = answer_standard_input(directory=directory, script=script)
-    if task_input is None:
+    DIRECTORY = os.path.abspath(os.environ.get("PLEXSYNC_DATA_DIR") or os.path.join(os.path.dirname(SCRIPT), "data"))
+    TASK_INPUT = answer_standard_input(directory=DIRECTORY, script=SCRIPT)
+    if TASK_INPUT is None:
         os._exit(0)  # answered; skipping the interpreter's shutdown saves 2 ms
-    from local.packages import activate_site  # noqa: PLC0415 - not on the hook's path
+    from local.packages import activate_site  # not on the hook's path
 
     activate_site()  # Stash starts the script with -S
-    from tasks.run import run_task  # noqa: PLC0415 - needs what site makes importable
+    from tasks.run import run_task  # needs what site makes importable
 
-    run_task(task_input, directory=directory, script=script)
-
-
-if __name__ == "__main__":
-    main()
+    run_task(TASK_INPUT, directory=DIRECTORY, script=SCRIPT)

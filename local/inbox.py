@@ -23,6 +23,7 @@ TEMPORARY = ".tmp-"
 CLAIMED = ".claimed-"
 # Stash takes its ids from SQLite; our own databases could not store a larger one either.
 LARGEST_ID = 2**63 - 1
+_NOT_PERMITTED = 1  # EPERM; the module errno would cost the hook time
 # A hook takes milliseconds, so a temporary file of this age was left by one that was killed.
 ABANDONED_AFTER_S = 60.0
 
@@ -33,18 +34,39 @@ def folder(directory: str) -> str:
 
 
 def prepare(directory: str) -> None:
-    """Create the data directory and its inbox, accessible only to the owner."""
+    """Create the data directory and its inbox, accessible only to the owner. Raises OSError."""
     if not os.path.isdir(directory):
         os.makedirs(os.path.dirname(os.path.abspath(directory)), exist_ok=True)
         os.makedirs(directory, mode=0o700, exist_ok=True)
+    refuse_foreign(directory)
     for path in (os.path.join(directory, "queue"), folder(directory)):
         os.makedirs(path, mode=0o700, exist_ok=True)
+
+
+def refuse_foreign(directory: str) -> None:
+    """Raise OSError if the data directory is another user's, who could read the cookie and the token, or replace jobs.
+
+    One of our own that others may write to becomes private.
+    """
+    if os.name != "posix":
+        return
+    status = os.stat(directory)
+    if status.st_uid != os.geteuid():
+        raise PermissionError(
+            _NOT_PERMITTED,
+            f"it belongs to another user (uid {status.st_uid}, while Stash runs as {os.geteuid()}): remove it, give it "
+            "to the user that runs Stash, or choose another folder",
+            directory,
+        )
+    if status.st_mode & 0o077:
+        os.chmod(directory, 0o700)
 
 
 def publish(directory: str, name: str, content: bytes) -> None:
     """Write an entry to the inbox, atomically even if the power fails. Raises OSError."""
     path = os.path.join(folder(directory), name)
     try:
+        refuse_foreign(directory)
         write_atomically(path, content)
     except FileNotFoundError:
         prepare(directory)

@@ -31,9 +31,14 @@ _BEHAVIOUR: Final = (
 # The user's pip settings that contradict --target. PYTHONPATH contains Stash's plugins folder, whose content must not
 # be mistaken for part of pip.
 _UNSET_VARIABLES: Final = (
-    "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_DRY_RUN", "PYTHONPATH",
+    "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PYTHONPATH",
 )  # fmt: skip
-_SET_VARIABLES: Final = (("PIP_USER", "0"), ("PIP_REQUIRE_VIRTUALENV", "0"))
+# Variables come before pip's configuration files, empty ones excepted.
+_SET_VARIABLES: Final = (
+    ("PIP_USER", "0"), ("PIP_REQUIRE_VIRTUALENV", "0"), ("PIP_DRY_RUN", "0"), ("PIP_CONSTRAINT", os.devnull),
+    ("PIP_REQUIREMENT", os.devnull), ("PIP_NO_BINARY", ":none:"), ("PIP_UPGRADE", "0"),
+)  # fmt: skip
+_NO_INDEX: Final = re.compile(r"no-index\s*=\s*['\"]?(?:1|true|yes|on)\b", re.IGNORECASE)
 
 # What pip prints, and what it means. The first match wins.
 _NO_PIP = "No module named pip"
@@ -103,14 +108,35 @@ def _arguments(pip: list[str], requirements: str, folder: str) -> list[str]:
 
 def _run_pip(requirements: str, target: str, work: str, time_limit_s: float) -> None:
     def attempt(pip: list[str]) -> str | None:
-        return _try_pip([*_arguments(pip, requirements, target), *_BEHAVIOUR], work, time_limit_s)
+        command = [*_arguments(pip, requirements, target), *_no_other_place(target), *_BEHAVIOUR]
+        return _try_pip(command, work, time_limit_s)
 
     output = attempt([_python(), "-m", "pip"])
     bundled = bundled_pip()
     if output is not None and _NO_PIP in output and bundled:
         output = attempt([_python(), os.path.join(bundled, "pip")])  # Python can run from a zip file
     if output is not None:
-        raise InstallFailed(describe_failure(output))
+        raise InstallFailed(describe_failure(output) + _describe_configuration(work))
+
+
+def _no_other_place(target: str) -> tuple[str, ...]:
+    """Options that override those of pip's configuration files which contradict --target."""
+    return "--prefix", "", "--root", os.path.splitdrive(os.path.abspath(target))[0] + os.sep
+
+
+def _describe_configuration(work: str) -> str:
+    """What in the user's settings of pip keeps it from the package index; "" if nothing does."""
+    command = [_python(), "-m", "pip", "config", "list", "--disable-pip-version-check"]
+    try:
+        listed = subprocess.run(  # noqa: S603 - our own interpreter
+            command, env=_environment(work), cwd=work, check=False, timeout=30,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    if not _NO_INDEX.search(listed.stdout[:OUTPUT_LIMIT_BYTES].decode(errors="replace")):
+        return ""
+    return ". pip's settings forbid the package index (no-index): find-links there has to lead to these packages"
 
 
 def _try_pip(command: list[str], work: str, time_limit_s: float) -> str | None:

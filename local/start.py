@@ -35,6 +35,7 @@ def _start_posix(arguments: list[str], directory: str) -> None:
                 os.set_inheritable(descriptor, False)
             except OSError:
                 pass  # the descriptor of the listing itself
+    environment = _environment()
     os.chdir(directory)
     null = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -45,7 +46,7 @@ def _start_posix(arguments: list[str], directory: str) -> None:
     spawn = os.posix_spawn if os.path.isabs(arguments[0]) else os.posix_spawnp
     try:
         spawn(
-            arguments[0], arguments, os.environ, file_actions=null, setsid=True, setsigmask=(), setsigdef=defaults
+            arguments[0], arguments, environment, file_actions=null, setsid=True, setsigmask=(), setsigdef=defaults
         )
     except NotImplementedError:  # a C library without POSIX_SPAWN_SETSID
         import subprocess  # noqa: PLC0415 - takes 10 ms, and is only needed here
@@ -53,8 +54,21 @@ def _start_posix(arguments: list[str], directory: str) -> None:
         subprocess.Popen(  # noqa: S603 - our own interpreter and script
             arguments,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            start_new_session=True, env=environment,
         )
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but what is relative in PYTHONPATH means the same in the worker's directory."""
+    environment = dict(os.environ)
+    paths = environment.get("PYTHONPATH")
+    if paths:
+        try:
+            absolute = [os.path.abspath(path) for path in paths.split(os.pathsep) if path]
+        except OSError:  # our own directory was deleted, and with it what is relative to it
+            absolute = [path for path in paths.split(os.pathsep) if os.path.isabs(path)]
+        environment["PYTHONPATH"] = os.pathsep.join(absolute)
+    return environment
 
 
 def _open_descriptors() -> list[int]:
@@ -72,6 +86,6 @@ def _start_windows(arguments: list[str], directory: str) -> None:
     subprocess.Popen(  # noqa: S603 - our own interpreter and script
         arguments,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        cwd=directory, close_fds=True,
+        cwd=directory, close_fds=True, env=_environment(),
         creationflags=detached_process | new_process_group | no_window,
     )
