@@ -8,7 +8,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
-from bench import drain, edits, hooks, reconcile
+from bench import drain, edits, hooks, large, reconcile
 from bench.world import open_world
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ EDITED_SCENES = 60
 TARGET_LIVING, TARGET_NONE = 1.2, 1.6
 TARGET_COLD_MS, TARGET_WARM_MS = 2000, 1000
 TARGET_CHANGED, TARGET_UNCHANGED = 2, 1
+LARGE_SCENES = 50
+TARGET_TAGS_CPU_S, TARGET_FLUSHES = 10, 200
 TARGET_SCENES_PER_S, TARGET_REQUESTS = 60, 1.1
 
 
 def main() -> int:
     print(f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} CPUs\n")
-    for part in (report_hooks, report_edits, report_drain, report_reconciliation):
+    for part in (report_hooks, report_edits, report_drain, report_reconciliation, report_large_numbers):
         for line in part():
             print(f"  {line}".rstrip(), flush=True)
         print()
@@ -83,6 +85,17 @@ def report_reconciliation() -> Iterator[str]:
     for size in reconcile.SIZES:
         for line in reconcile.lines(reconcile.measure(size)):
             yield f"  {line}"
+
+
+def report_large_numbers() -> Iterator[str]:
+    yield "Large numbers"
+    with open_world(LARGE_SCENES) as world:
+        cpu_s, took_s = large.measure_tags(world)
+        flushes = large.count_flushes(world)
+    tags = f"{cpu_s:.1f} s of CPU, {took_s:.0f} s"
+    yield _row(f"{large.TAGS} changed tags", tags, f"{TARGET_TAGS_CPU_S} s of CPU")
+    counted = "not counted: there is no strace" if flushes is None else f"{flushes} flushes"
+    yield _row(f"{large.ENTRIES} changed scenes in the inbox", counted, f"{TARGET_FLUSHES} flushes")
 
 
 def _pairs(name: str, pairs: Pairs, target: float) -> str:

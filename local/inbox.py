@@ -125,12 +125,16 @@ def has_news(directory: str) -> bool:
         return False
 
 
+def is_claimed(entry: Entry) -> bool:
+    """Whether somebody has begun with it."""
+    return os.path.basename(entry.path).startswith(CLAIMED)
+
+
 def claim(entry: Entry) -> Entry:
     """Rename the entry so that later events do not replace it; return it under its new path."""
-    parent, name = os.path.split(entry.path)
-    if name.startswith(CLAIMED):
+    if is_claimed(entry):
         return entry
-    path = os.path.join(parent, f"{CLAIMED}{entry.kind}-{entry.key}")
+    path = os.path.join(os.path.dirname(entry.path), f"{CLAIMED}{entry.kind}-{entry.key}")
     os.replace(entry.path, path)
     return Entry(kind=entry.kind, key=entry.key, path=path, at=entry.at)
 

@@ -16,7 +16,7 @@ from plex.sweep import Sweeper
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from local.clock import Clock
     from plex.index import Index
@@ -35,7 +35,7 @@ class Finder:
 
     The index remembers the items seen, but never that a file was not found. `rules`: pairs (Stash's prefix, Plex's
     prefix), the first that fits applies; if empty, rules are inferred from matches. `allow_ambiguous`: take the first
-    of several items that match equally well.
+    of several items that match equally well. `is_wanted_elsewhere`: whether to leave a long sweep off for now.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Finder:
         log: logging.Logger,
         rules: Sequence[tuple[str, str]] = (),
         allow_ambiguous: bool = False,
+        is_wanted_elsewhere: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
         self._log = log
@@ -54,7 +55,7 @@ class Finder:
         self.index = index
         self._allow_ambiguous = allow_ambiguous
         self._paths = PathMap(rules, index, log)
-        self.sweeper = Sweeper(client, index, clock)
+        self.sweeper = Sweeper(client, index, clock, is_wanted_elsewhere=is_wanted_elsewhere)
         self._look_up = LookUp(client, index, self.sweeper)
 
     @property

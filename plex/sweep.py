@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from local.clock import Stopwatch
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -26,6 +28,8 @@ UNKNOWN_AGE_S = 3600.0
 SWEEP_EVERY_S = 24 * 3600.0
 # Everything that needs fresh data within this time shares one refresh.
 REFRESH_EVERY_S = 30.0
+# A sweep that was left off longer ago starts over, since the library has changed meanwhile.
+LEFT_OFF_S = 600.0
 # Items per transaction, and in one page of PlexClient.sweep.
 _CHUNK, _PAGE = 500, 1000
 
@@ -54,8 +58,18 @@ class Beginning:
 class Sweeper:
     """Fills the index with the items of the configured sections."""
 
-    def __init__(self, client: SweepClient, index: Index, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: SweepClient,
+        index: Index,
+        clock: Clock,
+        *,
+        is_wanted_elsewhere: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_wanted_elsewhere`: asked between the pages of a sweep of all sections, which is left off then."""
         self._client = client
+        self._is_wanted_elsewhere = is_wanted_elsewhere
+        self._under_way: tuple[int, Iterator[int], Stopwatch] | None = None  # a sweep that was left off: its section
         self._index = index
         self._clock = clock
         self._sweep_every_s = clock.interval(SWEEP_EVERY_S)
@@ -65,11 +79,27 @@ class Sweeper:
         self._refreshed: dict[int, Moment] = {}
 
     def sweep_all(self) -> None:
-        """Sweep each section whose last sweep is at least SWEEP_EVERY_S old; refresh the others if that is due."""
+        """Sweep each section whose last sweep is at least SWEEP_EVERY_S old; refresh the others if that is due.
+
+        Reads one page at least. What is left when the worker is wanted elsewhere is read by the next call.
+        """
         for section in self._client.sections():
-            if self._is_sweep_due(section):
-                self.sweep(section)
+            if self._is_sweep_due(section) and not self._go_on(section):
+                return
         self.refresh()
+
+    def _go_on(self, section: Section) -> bool:
+        """Sweep the section, from where that was left off. False if it was left off again."""
+        key, steps, took = self._under_way or (None, iter(()), Stopwatch(self._clock))
+        if key != section.key or took.passed_s > LEFT_OFF_S:
+            steps, took = self.sweep_in_steps(section), Stopwatch(self._clock)
+            took.start()
+        self._under_way = None  # should it fail, the next one starts over
+        for _ in steps:
+            if self._is_wanted_elsewhere():
+                self._under_way = section.key, steps, took
+                return False
+        return True
 
     def _is_sweep_due(self, section: Section) -> bool:
         if swept := self._swept.get(section.key):

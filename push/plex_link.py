@@ -7,6 +7,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING
 
+from local import inbox
 from plex.client import PlexClient
 from plex.connection import PlexConnection
 from plex.errors import PlexError, PlexSetup
@@ -104,6 +105,7 @@ class PlexLink:
             log=self._log,
             rules=[(rule.stash, rule.plex) for rule in settings.path_map],
             allow_ambiguous=settings.allow_ambiguous,
+            is_wanted_elsewhere=lambda: inbox.has_news(self._directory),
         )
         scans = Scans(plex, index, clock=self._clock, log=self._log) if settings.scan_plex else None
         return Pusher(

@@ -162,13 +162,13 @@ class Ledger:
             ).fetchall()
         return [scene_id for (scene_id,) in rows]
 
-    def filter_by_entity(self, kind: str, entity_id: int, scene_ids: Iterable[int]) -> set[int]:
-        """Return those of the scenes that had this tag, performer, studio or group when last judged."""
+    def filter_by_entities(self, kind: str, entity_ids: Iterable[int], scene_ids: Iterable[int]) -> set[int]:
+        """Return those of the scenes that had one of these tags, studios and so on when last judged."""
         with self.reading() as database:
             rows = database.execute(
-                "SELECT scene_id FROM entity WHERE kind = ? AND entity_id = ?"
-                " AND scene_id IN (SELECT value FROM json_each(?))",
-                (kind, entity_id, json.dumps(list(scene_ids))),
+                "SELECT DISTINCT scene_id FROM entity WHERE kind = ?"
+                " AND entity_id IN (SELECT value FROM json_each(?)) AND scene_id IN (SELECT value FROM json_each(?))",
+                (kind, json.dumps(list(entity_ids)), json.dumps(list(scene_ids))),
             ).fetchall()
         return {scene_id for (scene_id,) in rows}
 

@@ -47,11 +47,15 @@ class SeenChanges:
 
     def store_event(self, kind: str, changed_id: int, event_at: float) -> None:
         """The scenes were queued for an event of this time."""
+        self.store_events(kind, [(changed_id, event_at)])
+
+    def store_events(self, kind: str, events: Iterable[tuple[int, float]]) -> None:
+        """The scenes were queued for these events, (id, time)."""
         with self._ledger.transaction() as database:
-            database.execute(
+            database.executemany(
                 "INSERT INTO seen_change (kind, changed_id, event_at) VALUES (?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET event_at = excluded.event_at",
-                (kind, changed_id, event_at),
+                [(kind, changed_id, event_at) for changed_id, event_at in events],
             )
 
     def forget_before(self, updated_at: str, event_at: float) -> None:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from local import inbox
-from local.clock import Countdown
+from local.clock import Countdown, Stopwatch
 from stash.errors import StashRefused, StashUnavailable
 from store.job import Reason, new_job
 from store.seen_changes import SeenChanges
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from local.clock import Clock
     from stash.client import Kind
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 ENTITY_PAGE = 500
 # If Stash fails to list the scenes of an entity, it is asked again after this time. Scaled.
 REFUSED_RETRY_S = 600.0
+
+# Entries that are taken in by one transaction, and how long one call of `claim` goes on.
+CHUNK, SLICE_S = 1000, 0.5
+# Changed entities whose scenes are asked for together.
+GROUP = 500
+_NAMED = 5
 
 _Event = tuple[str, float]
 
@@ -47,10 +54,12 @@ class Claimed:
 class _Cursor:
     """The progress of a fan-out.
 
-    `after`: the last scene id read. `is_in_stash`: whether it was read from Stash's list, which follows the ledger's.
-    `namesakes`: performers whose scenes are listed too, because they bear the name of the changed one; None: not asked.
+    `position`: of the entity whose scenes are read from the ledger. `after`: the last scene id read. `is_in_stash`:
+    whether it was read from Stash's list, which follows the ledger's. `namesakes`: performers whose scenes are listed
+    too, because they bear the name of the changed one; None: not asked.
     """
 
+    position: int = 0
     after: int = 0
     is_in_stash: bool = False
     namesakes: tuple[int, ...] | None = None
@@ -70,27 +79,41 @@ class Intake:
         self._log = log
 
     def claim(self) -> Claimed:
-        """Queue scenes and batches, take the connection, and claim entities. Commands stay in the inbox."""
+        """Queue scenes and batches, take the connection, and claim entities. Commands stay in the inbox.
+
+        Oldest first. After SLICE_S the rest is left for the next call, and with it every command that is newer.
+        """
         entries, unknown_paths = inbox.list_entries(self._directory, self._clock.now())
         for path in unknown_paths:
             self._log.warning(
                 "%s is no entry of the inbox; it lies in %s now", path, inbox.set_aside(self._directory, path)
             )
         self._take_connection(entries)
-        entities, commands = [], []
+        # By path: a later event of the same entity takes the place of the one that was claimed before.
+        entities = {each.path: each for each in entries if each.kind in inbox.ENTITIES and inbox.is_claimed(each)}
+        commands: list[inbox.Entry] = []
+        took = Stopwatch(self._clock)
+        took.start()
+        for chunk in _chunks([entry for entry in entries if entry.path not in entities]):
+            self._take_scenes([entry for entry in chunk if entry.kind == inbox.SCENE])
+            for entry in chunk:
+                if entry.kind in inbox.ENTITIES:
+                    claimed = inbox.claim(entry)
+                    entities[claimed.path] = claimed
+                elif entry.kind == inbox.COMMAND:
+                    commands.append(entry)
+                elif entry.kind != inbox.SCENE:
+                    self._take_other(entry)
+            if took.passed_s > SLICE_S:
+                break
+        return Claimed(count=len(entries), entities=[*entities.values()], commands=commands)
+
+    def _take_scenes(self, entries: Sequence[inbox.Entry]) -> None:
+        """Queue them in one transaction, since each one flushes the disk."""
+        if entries:
+            self._queue.add_all(new_job(int(entry.key), Reason.HOOK, entry.at) for entry in entries)
         for entry in entries:
-            if entry.kind == inbox.SCENE:
-                self._queue.add(new_job(int(entry.key), Reason.HOOK, entry.at))
-            elif entry.kind == inbox.BATCH:
-                self._take_batch(entry)
-            elif entry.kind == inbox.COMMAND:
-                commands.append(entry)
-                continue
-            elif entry.kind in inbox.ENTITIES:
-                entities.append(inbox.claim(entry))
-                continue
             _remove(entry.path)
-        return Claimed(count=len(entries), entities=entities, commands=commands)
 
     def _take_connection(self, entries: Iterable[inbox.Entry]) -> None:
         """Take it from the newest entry that holds one; a hook that was killed early leaves an empty file."""
@@ -100,7 +123,12 @@ class Intake:
             if self._stash.offer(_read(entry.path)):
                 return
 
-    def _take_batch(self, entry: inbox.Entry) -> None:
+    def _take_other(self, entry: inbox.Entry) -> None:
+        if entry.kind == inbox.BATCH:
+            self._queue_batch(entry)
+        _remove(entry.path)
+
+    def _queue_batch(self, entry: inbox.Entry) -> None:
         try:
             data = json.loads(_read(entry.path))
             reason = Reason(data["reason"])
@@ -115,7 +143,8 @@ class Intake:
 class FanOut:
     """Queues the scenes of changed tags, performers, studios and groups, one page at a time.
 
-    Its progress is kept in memory only: after a kill it starts over.
+    Entities of one kind are taken together, or thousands of them would cost as many questions. The progress is kept in
+    memory only: after a kill it starts over.
     """
 
     def __init__(
@@ -128,9 +157,11 @@ class FanOut:
         self._clock = clock
         self._log = log
         self._refused_retry_s = clock.interval(REFUSED_RETRY_S)
-        self._entities: list[inbox.Entry] = []
+        self._entities: dict[_Event, inbox.Entry] = {}
         self._refused: dict[_Event, Countdown] = {}  # until asked again, by event whose scenes Stash failed to list
-        self._cursors: dict[_Event, _Cursor] = {}  # of partly queued events
+        self._alone: set[_Event] = set()  # asked for by themselves, since a question about several failed
+        self._group: tuple[inbox.Entry, ...] = ()  # partly queued
+        self._cursor = _Cursor()
 
     @property
     def is_due(self) -> bool:
@@ -146,67 +177,119 @@ class FanOut:
         """Take the entities now in the inbox, and forget refusals of entries that were replaced or cleared."""
         by_event = {_event_of(each): each for each in entities}
         self._refused = {event: wait for event, wait in self._refused.items() if event in by_event}
+        self._alone &= by_event.keys()
         waiting = {event for event, wait in self._refused.items() if not wait.is_over}
-        self._entities = [each for event, each in by_event.items() if event not in waiting]
+        self._entities = {event: each for event, each in by_event.items() if event not in waiting}
+        if not all(_event_of(each) in self._entities for each in self._group):
+            self._group = ()  # one of them changed again or was cleared
 
     def step(self, check_stash: Callable[[], object]) -> bool:
-        """Queue the next page. False if Stash fails to list the scenes of this entity, which is retried later.
+        """Queue the next page. False if Stash fails to list the scenes of an entity, which is retried later.
 
         `check_stash` must raise if Stash fails as a whole; its error is passed on.
         """
-        entity = self._entities[0]
+        group = self._group or self._next_group()
         try:
-            is_done = self.queue_page(entity)
+            is_done = self.queue_page(*group)
         except (StashUnavailable, StashRefused) as error:
             check_stash()
-            self._entities.pop(0)
-            self._refused[_event_of(entity)] = wait = Countdown(self._clock)
-            wait.start(self._refused_retry_s)
-            self._log.warning(
-                "%s %s changed, but Stash fails to name its scenes (%s). Those that PlexSync knows of are queued; the "
-                "others are asked for again later.", entity.kind, entity.key, error,
-            )  # fmt: skip
+            self._group = ()
+            self._note_refusal(group, error)
             return False
-        self._refused.pop(_event_of(entity), None)
+        for event in map(_event_of, group):
+            self._refused.pop(event, None)
+            if is_done:
+                self._entities.pop(event, None)
         if is_done:
-            self._entities.pop(0)
-            self._log.debug("%s %s changed: its scenes are queued", entity.kind, entity.key)
+            names = ", ".join(f"{each.kind} {each.key}" for each in group[:_NAMED])
+            self._log.debug("%s%s changed: the scenes are queued", names, " and others" if group[_NAMED:] else "")
         return True
 
-    def queue_page(self, entity: inbox.Entry) -> bool:
-        """Queue the next page of the entity's scenes. True if it was the last page.
+    def _next_group(self) -> tuple[inbox.Entry, ...]:
+        """The oldest entity, and others that can be asked for in the same question."""
+        first = next(iter(self._entities.values()))
+        # Stash is asked about the namesakes of each performer.
+        if first.kind == "performer" or self._is_alone(first):
+            return (first,)
+        same = (each for each in self._entities.values() if each.kind == first.kind and not self._is_alone(each))
+        return tuple(islice(same, GROUP))
+
+    def _is_alone(self, entity: inbox.Entry) -> bool:
+        event = _event_of(entity)
+        return event in self._alone or event in self._refused
+
+    def _note_refusal(self, group: Sequence[inbox.Entry], error: Exception) -> None:
+        if len(group) > 1:
+            self._alone.update(map(_event_of, group))  # one of them may be the cause
+            return
+        (entity,) = group
+        self._entities.pop(_event_of(entity), None)
+        self._refused[_event_of(entity)] = wait = Countdown(self._clock)
+        wait.start(self._refused_retry_s)
+        self._log.warning(
+            "%s %s changed, but Stash fails to name its scenes (%s). Those that PlexSync knows of are queued; the "
+            "others are asked for again later.", entity.kind, entity.key, error,
+        )  # fmt: skip
+
+    def queue_page(self, *group: inbox.Entry) -> bool:
+        """Queue the next page of the scenes of these entities, which are of one kind. True if it was the last page.
 
         The scenes in the ledger come first, since Stash no longer knows a destroyed entity, then the scenes that Stash
         lists. Raises StashUnavailable and StashRefused.
         """
-        cursor = self._cursors.get(_event_of(entity), _Cursor())
-        scene_ids, next_cursor = self._next_page(entity.kind, int(entity.key), cursor)
-        self._queue.add_all(new_job(scene_id, Reason.ENTITY, entity.at) for scene_id in scene_ids)
-        self._cursors = {event: other for event, other in self._cursors.items() if event[0] != entity.path}
+        if [*map(_event_of, group)] != [*map(_event_of, self._group)]:
+            self._group, self._cursor = group, _Cursor()
+        scene_ids, next_cursor = self._next_page(group[0].kind, [int(each.key) for each in group], self._cursor)
+        at = max(each.at for each in group)
+        self._queue.add_all(
+            new_job(scene_id, Reason.ENTITY, at) for scene_id in scene_ids if not self._is_queued(scene_id, at)
+        )
         if next_cursor:
-            self._cursors[_event_of(entity)] = next_cursor
-        else:
-            self._seen.store_event(entity.kind, int(entity.key), entity.at)
-            _remove(entity.path)
-        return next_cursor is None
+            self._cursor = next_cursor
+            return False
+        self._group = ()
+        self._seen.store_events(group[0].kind, [(int(each.key), each.at) for each in group])
+        for each in group:
+            _remove(each.path)
+        return True
 
-    def _next_page(self, kind: str, entity_id: int, cursor: _Cursor) -> tuple[list[int], _Cursor | None]:
-        """The scene ids at the cursor, none of them twice, and the next cursor; None after the last page."""
+    def _is_queued(self, scene_id: int, at: float) -> bool:
+        """Whether the same events have queued the scene already."""
+        job = self._queue.job(scene_id)
+        return job is not None and (job.reason, job.last_event_at) == (Reason.ENTITY, at)
+
+    def _next_page(self, kind: str, entity_ids: Sequence[int], cursor: _Cursor) -> tuple[list[int], _Cursor | None]:
+        """The scene ids at the cursor, and the next cursor; None after the last page."""
         if not cursor.is_in_stash:
-            known = self._ledger.scene_ids_of(kind, entity_id, after=cursor.after, count=ENTITY_PAGE)
-            return known, _Cursor(after=known[-1]) if len(known) == ENTITY_PAGE else _Cursor(is_in_stash=True)
+            return self._next_known(kind, entity_ids, cursor)
         client = self._stash.client()
         namesakes = cursor.namesakes
         if namesakes is None:
-            namesakes = client.namesakes_of(entity_id) if kind == "performer" else ()
+            namesakes = client.namesakes_of(entity_ids[0]) if kind == "performer" else ()
         # By id, never by a number of rows: a scene that is deleted or loses the entity meanwhile would hide another.
         kind_in_stash = cast("Kind", kind)
-        found = client.scene_ids_of(kind_in_stash, entity_id, *namesakes, after=cursor.after, limit=ENTITY_PAGE)
-        queued = self._ledger.filter_by_entity(kind, entity_id, found)
+        found = client.scene_ids_of(kind_in_stash, *entity_ids, *namesakes, after=cursor.after, limit=ENTITY_PAGE)
+        queued = self._ledger.filter_by_entities(kind, entity_ids, found)
         rest = [scene_id for scene_id in found if scene_id not in queued]
         if len(found) < ENTITY_PAGE:
             return rest, None
         return rest, _Cursor(after=max(found), is_in_stash=True, namesakes=namesakes)
+
+    def _next_known(self, kind: str, entity_ids: Sequence[int], cursor: _Cursor) -> tuple[list[int], _Cursor]:
+        """Those that the ledger knows, entity by entity."""
+        found: list[int] = []
+        for position in range(cursor.position, len(entity_ids)):
+            after = cursor.after if position == cursor.position else 0
+            count = ENTITY_PAGE - len(found)
+            known = self._ledger.scene_ids_of(kind, entity_ids[position], after=after, count=count)
+            found += known
+            if len(known) == count:
+                return found, _Cursor(position=position, after=known[-1])
+        return found, _Cursor(is_in_stash=True)
+
+
+def _chunks(entries: Sequence[inbox.Entry]) -> Iterator[Sequence[inbox.Entry]]:
+    return (entries[first : first + CHUNK] for first in range(0, len(entries), CHUNK))
 
 
 def _event_of(entity: inbox.Entry) -> _Event:
