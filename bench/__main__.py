@@ -1,6 +1,6 @@
 """`python3 bench`: measures PlexSync against plain Python and a plain script, in the tests' environment.
 
-Needs Python 3.10 or newer and its venv module, nothing else. Takes two and a half minutes; a quiet machine gives better
+Needs Python 3.10 or newer and its venv module, nothing else. Takes about six minutes; a quiet machine gives better
 figures.
 """
 

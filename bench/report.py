@@ -8,7 +8,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
-from bench import drain, edits, hooks, large, reconcile
+from bench import drain, edits, hooks, large, reconcile, soak
 from bench.world import open_world
 
 if TYPE_CHECKING:
@@ -22,14 +22,15 @@ EDITED_SCENES = 60
 TARGET_LIVING, TARGET_NONE = 1.2, 1.6
 TARGET_COLD_MS, TARGET_WARM_MS = 2000, 1000
 TARGET_CHANGED, TARGET_UNCHANGED = 2, 1
-LARGE_SCENES = 50
+LARGE_SCENES, SOAKED_SCENES = 50, 100
+TARGET_GROWN_MB, TARGET_SLOWER = 15, 1.2
 TARGET_TAGS_CPU_S, TARGET_FLUSHES = 10, 200
 TARGET_SCENES_PER_S, TARGET_REQUESTS = 60, 1.1
 
 
 def main() -> int:
     print(f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} CPUs\n")
-    for part in (report_hooks, report_edits, report_drain, report_reconciliation, report_large_numbers):
+    for part in (report_hooks, report_edits, report_drain, report_reconciliation, report_large_numbers, report_soak):
         for line in part():
             print(f"  {line}".rstrip(), flush=True)
         print()
@@ -96,6 +97,17 @@ def report_large_numbers() -> Iterator[str]:
     yield _row(f"{large.TAGS} changed tags", tags, f"{TARGET_TAGS_CPU_S} s of CPU")
     counted = "not counted: there is no strace" if flushes is None else f"{flushes} flushes"
     yield _row(f"{large.ENTRIES} changed scenes in the inbox", counted, f"{TARGET_FLUSHES} flushes")
+
+
+def report_soak() -> Iterator[str]:
+    yield f"{soak.SAVES} saves one after the other, each with another cookie; the end against the start"
+    with open_world(SOAKED_SCENES) as world:
+        figures = soak.measure_soak(world)
+    memory = f"{figures.first_mb:.1f} MB, then {figures.last_mb:.1f} MB"
+    yield _row("the worker's memory", memory, f"{TARGET_GROWN_MB} MB more at most")
+    latency = f"{figures.first_ms:.0f} ms, then {figures.last_ms:.0f} ms"
+    yield _row("from a save to Plex", latency, f"{TARGET_SLOWER} x at most")
+    yield _row("files in the data directory", str(figures.files))
 
 
 def _pairs(name: str, pairs: Pairs, target: float) -> str:
