@@ -50,6 +50,30 @@ def replace_patiently(
     os.replace(source, target)
 
 
+def keep_newest(folder: str, count: int, *, prefix: str = "", ending: str = "") -> None:
+    """Delete all but the newest files of these names. What cannot be listed or deleted stays."""
+    try:
+        with os.scandir(folder) as listing:
+            named = [each for each in listing if each.name.startswith(prefix) and each.name.endswith(ending)]
+            files = [(each.stat(follow_symlinks=False).st_mtime, each.path) for each in named if not each.is_dir()]
+    except OSError:
+        return
+    for _, path in sorted(files)[: max(0, len(files) - count)]:
+        _unlink_if_possible(path)
+
+
+def remove_older(folder: str, limit_s: float, now: float, *, prefix: str = "") -> None:
+    """Delete the files of these names that were last changed longer ago. What cannot be listed or deleted stays."""
+    try:
+        with os.scandir(folder) as listing:
+            named = [each for each in listing if each.name.startswith(prefix) and not each.is_dir()]
+            old = [each.path for each in named if now - each.stat(follow_symlinks=False).st_mtime > limit_s]
+    except OSError:
+        return
+    for path in old:
+        _unlink_if_possible(path)
+
+
 def _write_all(descriptor: int, data: bytes) -> None:
     """Loop, because a nearly full disk may accept only part of a write, which shows only in the returned count."""
     rest = memoryview(data)

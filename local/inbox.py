@@ -7,7 +7,7 @@ without its arguments, that is, the connection to Stash. Standard library only: 
 import os
 import time
 
-from local.files import write_atomically
+from local.files import keep_newest, write_atomically
 
 SCENE = "scene"
 # The worker finds the scenes that an entity's change makes dirty.
@@ -23,6 +23,7 @@ TEMPORARY = ".tmp-"
 CLAIMED = ".claimed-"
 # Stash takes its ids from SQLite; our own databases could not store a larger one either.
 LARGEST_ID = 2**63 - 1
+KEPT_MALFORMED = 100
 _NOT_PERMITTED = 1  # EPERM; the module errno would cost the hook time
 # A hook takes milliseconds, so a temporary file of this age was left by one that was killed.
 ABANDONED_AFTER_S = 60.0
@@ -147,6 +148,7 @@ def set_aside(directory: str, path: str) -> str:
     if os.path.lexists(target):  # os.replace cannot replace a folder
         target += f"-{time.time_ns()}"
     os.replace(path, target)
+    keep_newest(parent, KEPT_MALFORMED)
     return target
 
 

@@ -9,9 +9,16 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from local.data_directory import STORAGE_CHECK
+from local.files import keep_newest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+# Of each file; a database has up to three.
+KEPT_DAMAGED = 6
+# A write-ahead log is cut to this after a large transaction.
+_LOG_BYTES = 4 << 20
 
 
 class LocalStorage(Exception):  # noqa: N818 - named like the verdict that it leads to
@@ -82,6 +89,7 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             # If the process is killed, nothing is lost; a power failure may cost the last seconds.
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
             self._prepare(connection)
         except sqlite3.Error:
             connection.close()
@@ -123,7 +131,14 @@ def set_aside(path: str) -> str:
     for ending in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
             os.replace(path + ending, target + ending)
+    forget_older_damage(path)
     return target
+
+
+def forget_older_damage(path: str) -> None:
+    """Delete what was set aside for this file long ago. With a database go its -wal and -shm files."""
+    folder, name = os.path.split(path)
+    keep_newest(folder, KEPT_DAMAGED, prefix=f"{name}.corrupt-")
 
 
 def check_storage(directory: str) -> None:

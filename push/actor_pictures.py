@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from plex.plan import Wanted
 
 
+_MOST_NAMES = 20_000
+
+
 class ActorPictures:
     """Knows which actors need no look, since they were seen with a picture or were given one."""
 
@@ -46,6 +49,8 @@ class ActorPictures:
         return replace(wanted, values=actors)
 
     def _settle(self, names: Iterable[str]) -> None:
+        if len(self._settled) > _MOST_NAMES:
+            self._settled.clear()  # which costs a look each
         self._settled.update(_key(name) for name in names)
 
 

@@ -140,7 +140,7 @@ class Ledger:
         with self.transaction() as database:
             database.execute("UPDATE owned SET scene_id = NULL WHERE scene_id = ?", (scene_id,))
             database.execute("DELETE FROM left_to WHERE owner = ?", (scene_id,))
-            for table in ("scene", "entity", "dead_letter", "cleared", "left_to"):
+            for table in ("scene", "entity", "dead_letter", "cleared", "cover", "left_to"):
                 database.execute(f"DELETE FROM {table} WHERE scene_id = ?", (scene_id,))  # noqa: S608 - our own names
 
     def scenes_giving_way_to(self, scene_id: int) -> list[int]:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from local.clock import Clock
 
 # Finished rows stay in persist-queue's table until they are cleared.
-CLEAR_AFTER_FINISHED = 1000
+CLEAR_AFTER_FINISHED, CLEAR_WHEN_EMPTY = 1000, 100
+# A file with more free pages (of 4 KB) is made smaller as soon as nothing is pending.
+MOST_FREE_PAGES = 2000
 _INSERT = f"INSERT INTO ack_queue_default (data, timestamp, status) VALUES (?, ?, {AckStatus.ready})"  # noqa: S608
 _FINISH = f"UPDATE ack_queue_default SET status = {AckStatus.acked} WHERE _id = ?"  # noqa: S608 - a constant
 
@@ -214,7 +216,7 @@ class JobQueue:
             self._disk.ack(id=self._rows[scene_id].row_id)
         del self._rows[scene_id]
         self._finished += 1
-        if self._finished >= CLEAR_AFTER_FINISHED:
+        if self._finished >= (CLEAR_AFTER_FINISHED if self._rows else CLEAR_WHEN_EMPTY):
             self.clear_finished()
 
     def put_back(self, job: Job) -> None:
@@ -270,6 +272,16 @@ class JobQueue:
             with self._storage():
                 self._disk.clear_acked_data(max_delete=0, keep_latest=0)
             self._finished = 0
+            if not self._rows:
+                self._shrink()
+
+    def _shrink(self) -> None:
+        """Give back what a large sync took of the disk."""
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self._path, isolation_level=None)) as database:
+            (free,) = database.execute("PRAGMA freelist_count").fetchone()
+            if free > MOST_FREE_PAGES:
+                database.execute("VACUUM")
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Delete finished rows and close the database."""

@@ -29,7 +29,7 @@ from typing import (
 )
 
 from local.files import replace_patiently, write_atomically
-from local.storage import LocalStorage
+from local.storage import LocalStorage, forget_older_damage
 
 if TYPE_CHECKING:
     import logging
@@ -151,6 +151,7 @@ class StateFile(Generic[T]):
             replace_patiently(self._path, aside)
         except OSError as refusal:
             self._raise_local_storage("set aside", refusal)
+        forget_older_damage(self._path)
         self._log.error(
             "%s cannot be used (%s). It was set aside as %s and PlexSync starts that record anew; no job is lost.",
             self._path,

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from local import data_directory
-from local.files import write_atomically
+from local.files import keep_newest, write_atomically
 from store.dead_letters import DeadLetter
 from store.job import Job, job_from_data, job_to_data
 from worker.commands import CommandRefused
@@ -17,6 +17,7 @@ from worker.commands import CommandRefused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+KEPT_BACKUPS = 50
 _SUFFIX = ".jsonl"
 _RESTORED_SUFFIX = ".restored"
 
@@ -61,6 +62,7 @@ class Backups:
         """Write the whole backup or nothing, in place of one of the same name."""
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         write_atomically(self.path(name), b"".join(_format_line(each) for each in cleared))
+        keep_newest(self._folder, KEPT_BACKUPS)
 
     def read(self, name: str) -> list[Cleared]:
         """The content of the backup, even after it was restored; empty if there is no such backup."""

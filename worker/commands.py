@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from local import inbox
-from local.files import write_atomically
+from local.files import remove_older, write_atomically
 from local.storage import LocalStorage
 from stash.errors import StashRefused, StashUnavailable
 from store.requests import Command, answer_path
@@ -112,7 +112,9 @@ class Commands:
         return answer
 
     def _write(self, command: Command, answer: Mapping[str, object]) -> None:
-        write_atomically(answer_path(self._directory, command.id), json.dumps(answer).encode())
+        path = answer_path(self._directory, command.id)
+        remove_older(os.path.dirname(path), UNFETCHED_ANSWER_S, self._clock.now())
+        write_atomically(path, json.dumps(answer).encode())
 
     def _carry_out(self, command: Command) -> Mapping[str, object]:
         handler = self._handlers.get(command.what)
@@ -128,10 +130,7 @@ class Commands:
     def _prepare_answer_folder(self) -> None:
         folder = os.path.dirname(answer_path(self._directory, ""))
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        with os.scandir(folder) as listing:
-            for file in listing:
-                if self._clock.now() - file.stat(follow_symlinks=False).st_mtime > UNFETCHED_ANSWER_S:
-                    _unlink(file.path)
+        remove_older(folder, UNFETCHED_ANSWER_S, self._clock.now())
 
 
 def _unlink(path: str) -> None:

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from local import compiled, inbox, lock, start
-from local.data_directory import QUEUE_FOLDER, WORKER_LOG
+from local.data_directory import BACKUPS, QUEUE_FOLDER, WORKER_LOG
+from local.files import remove_older
 from local.hide_paths import PathHider
 from local.log_text import OneLineFormatter, quieten_libraries
 from local.redact import Redactor
@@ -39,6 +40,7 @@ LOG_BYTES, LOG_BACKUPS = 1_000_000, 4
 # processes of its plugins, so every worker that ends leaves a zombie: there the worker lingers for hours.
 LINGER_S, LINGER_UNDER_STASH_S = 60.0, 6 * 3600.0
 RETAKE_LOCK_S = 1.0
+LEFTOVER_S = 3600.0
 LEDGER_DAMAGED = (
     "sync_state.db in %s is damaged: it is set aside there and begun anew. Nothing that is pending is lost, but dead "
     "letters are, and the memory of what PlexSync put into Plex and what stood there before: what is removed in Stash "
@@ -129,6 +131,8 @@ def _open_parts(
 ) -> Parts:
     check_storage(directory)
     inbox.prepare(directory)
+    for folder in ("", QUEUE_FOLDER, BACKUPS):  # left by processes that were killed while they wrote
+        remove_older(os.path.join(directory, folder), LEFTOVER_S, clock.now(), prefix=inbox.TEMPORARY)
     ledger = Ledger(directory, on_damage=lambda: log.error(LEDGER_DAMAGED, directory))
     open_parts.callback(ledger.close)
     queue = JobQueue(
