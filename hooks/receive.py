@@ -34,6 +34,12 @@ def answer_standard_input(*, directory: str, script: str) -> bytes | None:
         return data
     try:
         answer = accept(hook, directory=directory, script=script)
+    except WorkerNotStarted as error:
+        _write_error(
+            f"PlexSync has noted the change of {hook.name}, but could not start its worker: {error}. "
+            "The next save or task starts it, and nothing is lost."
+        )
+        return None
     except OSError as error:
         _write_error(
             f"PlexSync could not note the change of {hook.name} in its data directory {directory}: {error}. "
@@ -43,6 +49,10 @@ def answer_standard_input(*, directory: str, script: str) -> bytes | None:
         return None
     _write(answer)
     return None
+
+
+class WorkerNotStarted(Exception):  # noqa: N818 - named for what happened, like all our errors
+    """The entry is published, but there is no worker to take it. The message is the system's."""
 
 
 class Hook:
@@ -61,7 +71,9 @@ def parse(data: bytes) -> Hook | None:
 
 
 def accept(hook: Hook, *, directory: str, script: str) -> bytes:
-    """Publish the hook's entry, make sure that a worker is running, and return the answer. Raises OSError.
+    """Publish the hook's entry, make sure that a worker is running, and return the answer.
+
+    Raises OSError if the entry could not be published, and WorkerNotStarted.
 
     Publishes before it probes the lock: a worker that is ending checks the inbox once more after it has released the
     lock. The lock is not held while a worker is started: a hook that is suspended there would strand other hooks'
@@ -73,7 +85,10 @@ def accept(hook: Hook, *, directory: str, script: str) -> bytes:
     if _is_worker_missing(directory):
         from local import start  # noqa: PLC0415 - not needed while a worker is running
 
-        start.start_worker(script, directory)
+        try:
+            start.start_worker(script, directory)
+        except OSError as error:
+            raise WorkerNotStarted(str(error)) from error
     return _QUEUED
 
 

@@ -141,10 +141,27 @@ def forget_older_damage(path: str) -> None:
     keep_newest(folder, KEPT_DAMAGED, prefix=f"{name}.corrupt-")
 
 
+def takes_writes(directory: str) -> bool:
+    """Whether a file can be written there now. Leaves none behind."""
+    path = os.path.join(directory, f".tmp-check-{os.getpid()}-{time.time_ns()}")
+    try:
+        with open(path, "xb") as file:
+            file.write(bytes(4096))
+    except OSError:
+        return False
+    finally:
+        with suppress(OSError):
+            os.unlink(path)
+    return True
+
+
 def check_storage(directory: str) -> None:
     """Raise LocalStorage if SQLite's write-ahead log does not work there, as on many network shares."""
     path = os.path.join(directory, STORAGE_CHECK)
     try:
+        for ending in ("", "-wal", "-shm"):  # left by a process that was killed at this; it may be no database
+            with suppress(FileNotFoundError):
+                os.unlink(path + ending)
         database = sqlite3.connect(path, timeout=1)
         try:
             (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from local import lock
+from local import lock, start
 from local.clock import clock_from_environment, is_plausible
 from local.data_directory import PACKAGES_NOTE
+from local.files import write_atomically
 from local.packages import PackagesMissing, ensure_packages, missing_packages, requirements_beside
 from local.start import WORKER_ARGUMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from local.clock import Clock
+
 USAGE = "usage: plexsync.py demo    (Stash starts plexsync.py without arguments)"
 # A worker that is leaving releases the lock within moments; a busy one keeps it.
 LOCK_WAIT_S = 2.0
 LOCK_LOOK_S = 0.05
+# How long the files of an update may be away, and how long after the last of them nothing more is expected.
+UPDATE_WAIT_S, UPDATE_SETTLES_S = 10.0, 2.0
 # Each attempt asks the package index.
 INSTALL_AGAIN_AFTER_S = 600.0
 
@@ -49,6 +55,10 @@ def run_worker(directory: str, script: str) -> None:
         from undo.undoing import Undoing  # noqa: PLC0415
         from worker.serve import serve  # noqa: PLC0415
     except Exception as error:  # noqa: BLE001 - whatever a damaged package raises
+        if wait_for_update(script, clock):  # it was not the packages: our own files were being replaced
+            lock.release(descriptor)
+            start.start_worker(script, directory)
+            return
         _leave_note(
             directory,
             f"PlexSync cannot load its Python packages ({type(error).__name__}: {error}). Install those of "
@@ -62,6 +72,25 @@ def run_worker(directory: str, script: str) -> None:
         clock=clock,
         make_requested=lambda parts: (Undoing(parts), Reconciler(parts)),
     )
+
+
+def wait_for_update(script: str, clock: Clock) -> bool:
+    """Wait while the plugin's files are being replaced: its manifest is away, or new.
+
+    False if there was no need to, or if it does not come back.
+    """
+    manifest = os.path.splitext(script)[0] + ".yml"
+    give_up_at, waited = clock.monotonic() + UPDATE_WAIT_S, False
+    while clock.monotonic() < give_up_at:
+        try:
+            age_s = clock.now() - os.stat(manifest).st_mtime
+        except OSError:
+            age_s = 0.0
+        if not 0 <= age_s < UPDATE_SETTLES_S:
+            return waited
+        waited = True
+        clock.sleep(LOCK_LOOK_S)
+    return False
 
 
 def _take_lock(directory: str) -> int | None:
@@ -96,6 +125,6 @@ def was_tried_recently(noted_at: float) -> bool:
 
 
 def _leave_note(directory: str, why: str) -> None:
-    """Leave the reason where the tasks look for it."""
-    with open(os.path.join(directory, PACKAGES_NOTE), "w", encoding="utf-8") as file:
-        file.write(why)
+    """Leave the reason where the tasks look for it. Without it, the next start finds the same."""
+    with suppress(OSError):
+        write_atomically(os.path.join(directory, PACKAGES_NOTE), why.encode())

@@ -52,6 +52,13 @@ class DrainStop:
     until: float | None = None
 
 
+STORAGE_STOP = DrainStop(
+    by="storage",
+    message="the worker cannot write to its data directory, most likely because the disk is full; its log, "
+    "plexsync.log, says more.",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LookAnswer:
     """The worker's answer to `look`; all None when nothing stops the drain."""
@@ -187,6 +194,8 @@ def stop_reported_in(report: WorkerReport) -> DrainStop | None:
     """A stop that only `worker.json` reports; None if there is none."""
     words = {"paused": PAUSED, "stash": _STASH}
     by = report.stopped_by
+    if by == STORAGE_STOP.by:
+        return STORAGE_STOP
     return DrainStop(by=by, message=report.stopped_message or words[by]) if by in words else None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from local import lock
 from local.data_directory import PACKAGES_NOTE
-from local.storage import LocalStorage
+from local.storage import LocalStorage, takes_writes
 from outages.resilience import Resilience
 from push.verdicts import StopReason, advice_for
 from reconciliation.state import ReconciliationState, state_file
@@ -29,7 +29,7 @@ from tasks.answers import (
     SyncStatus,
     WorkerStatus,
 )
-from tasks.process_queue import stop_reported_in
+from tasks.process_queue import STORAGE_STOP, stop_reported_in
 from tasks.status_lines import Status, status_lines
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _look(context: Context, report: WorkerReport, now: float) -> Status:
         outages=_outages(resilience, overview.problems),
         reconciliation=_reconciliation(context, overview.problems),
         worker=worker,
-        draining=_draining(context.directory, resilience, report if worker.running else WorkerReport(), now),
+        draining=_draining(context.directory, resilience, report if worker.running else None, now),
         path_map_inferred=overview.inferred_path_map(),
         problems=overview.problems,
     )
@@ -171,13 +171,16 @@ def _worker(directory: str, report: WorkerReport) -> WorkerStatus:
     )
 
 
-def _draining(directory: str, resilience: Resilience, report: WorkerReport, now: float) -> DrainStatus:
+def _draining(directory: str, resilience: Resilience, report: WorkerReport | None, now: float) -> DrainStatus:
+    """`report`: of the worker, None if none runs."""
     if missing := _missing_packages(directory):
         return DrainStatus(stopped_by=StopReason.SETUP.value, message=missing, until=None)
     gate = resilience.gate(now)
     if gate.stopped_by:
         return DrainStatus(stopped_by=gate.stopped_by, message=gate.message, until=gate.until)
-    stop = stop_reported_in(report)
+    stop = stop_reported_in(report) if report else None
+    if report and stop is None and not takes_writes(directory):
+        stop = STORAGE_STOP  # the worker cannot report it
     return DrainStatus(stopped_by=stop.by if stop else None, message=stop.message if stop else None, until=None)
 
 

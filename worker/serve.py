@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from local import compiled, inbox, lock, start
+from local.clock import Stopwatch
 from local.data_directory import BACKUPS, QUEUE_FOLDER, WORKER_LOG
 from local.files import remove_older
 from local.hide_paths import PathHider
@@ -21,7 +22,7 @@ from push.picture_locks import PictureLocking
 from push.plex_link import PlexLink
 from store.ledger import Ledger
 from store.queue import JobQueue
-from store.worker_file import WorkerFile
+from store.worker_file import WAITING_FOR_STORAGE, WorkerFile
 from worker.catch_up import QUEUE_LOST, CatchUp
 from worker.intake import Intake
 from worker.loop import SyncWorker
@@ -41,6 +42,13 @@ LOG_BYTES, LOG_BACKUPS = 1_000_000, 4
 LINGER_S, LINGER_UNDER_STASH_S = 60.0, 6 * 3600.0
 RETAKE_LOCK_S = 1.0
 LEFTOVER_S = 3600.0
+# How long a worker waits that could not start or go on, at first and at most. Scaled.
+RETRY_FIRST_S, RETRY_LONGEST_S = 1.0, 60.0
+REMOVED_AFTER_S = 10.0
+CANNOT_USE_DIRECTORY = (
+    "the worker cannot use its data directory %s: %s. Set PLEXSYNC_DATA_DIR to a folder on a local disk with room. "
+    "What is pending stays where it is, and it is tried again."
+)
 LEDGER_DAMAGED = (
     "sync_state.db in %s is damaged: it is set aside there and begun anew. Nothing that is pending is lost, but dead "
     "letters are, and the memory of what PlexSync put into Plex and what stood there before: what is removed in Stash "
@@ -68,19 +76,67 @@ def serve(
     log = open_log(directory, redactor, script)
     compiled.compile_hook_path(os.path.dirname(script))
     held: int | None = descriptor
+    retry = Retry(directory, script, clock, log)
+    plugin_change = watch_manifest(os.path.splitext(script)[0] + ".yml", clock)
     while held is not None:
-        leave = _run_once(directory, script, clock, log, redactor, make_requested)
+        leave = _run_once(directory, clock, log, redactor, make_requested, plugin_change, retry)
+        if leave is None and retry.wait():
+            leave = plugin_change()  # the error may come from files of which only some were replaced
+            if leave is None:
+                continue  # with the lock: nobody else would do better
         lock.release(held)
         held = _retake_lock(leave, directory, clock)
     if leave is LeaveReason.UPDATED:
         start.start_worker(script, directory)
 
 
+class Retry:
+    """The pauses of a worker that ends with an error, mostly because the disk is full."""
+
+    def __init__(self, directory: str, script: str, clock: Clock, log: logging.Logger) -> None:
+        self._directory = directory
+        self._script = script
+        self._clock = clock
+        self._log = log
+        self._pause_s = RETRY_FIRST_S
+        self._said = ""
+        self._worked = Stopwatch(clock)
+        self._worked.start()
+
+    def note(self, error: Exception) -> None:
+        """Say why it ended, once for each reason in a row. To be called where the error is handled."""
+        text = f"{type(error).__name__}: {error}"
+        if text == self._said:
+            return
+        self._said = text
+        if isinstance(error, (LocalStorage, OSError)):
+            self._log.error(CANNOT_USE_DIRECTORY, self._directory, error)
+        else:
+            self._log.exception("the worker ended by an error of its own; what is pending stays, and it starts again.")
+
+    def wait(self) -> bool:
+        """Wait before the next try. False if the plugin was removed."""
+        if self._worked.passed_s > self._clock.interval(RETRY_LONGEST_S):
+            self._pause_s, self._said = RETRY_FIRST_S, ""  # it worked for a while
+        now = self._clock.now()
+        WorkerFile(self._directory, started_at=now).report(WAITING_FOR_STORAGE, now, stopped_by="storage")
+        self._clock.sleep(self._clock.interval(self._pause_s))
+        self._pause_s = min(2 * self._pause_s, RETRY_LONGEST_S)
+        self._worked.restart()
+        return os.path.exists(self._script)
+
+
 def open_log(directory: str, redactor: Redactor, script: str) -> logging.Logger:
     """Open the worker's log file, which also receives the errors of libraries."""
     handler = logging.handlers.RotatingFileHandler(
-        os.path.join(directory, WORKER_LOG), maxBytes=LOG_BYTES, backupCount=LOG_BACKUPS, encoding="utf-8"
+        os.path.join(directory, WORKER_LOG),
+        maxBytes=LOG_BYTES,
+        backupCount=LOG_BACKUPS,
+        encoding="utf-8",
+        errors="backslashreplace",
+        delay=True,  # a full disk must not keep the worker from starting
     )
+    logging.raiseExceptions = False  # nor what cannot be logged end it
     handler.setFormatter(OneLineFormatter("%(asctime)s %(levelname)s %(message)s"))
     handler.addFilter(redactor)
     handler.addFilter(PathHider(directory, os.path.dirname(script)))
@@ -91,38 +147,31 @@ def open_log(directory: str, redactor: Redactor, script: str) -> logging.Logger:
     return log
 
 
-def _run_once(  # noqa: PLR0917 - the arguments of `serve`
+def _run_once(  # noqa: PLR0917 - the arguments of `serve`, and its own
     directory: str,
-    script: str,
     clock: Clock,
     log: logging.Logger,
     redactor: Redactor,
     make_requested: Callable[[Parts], Sequence[RequestedWork]],
+    plugin_change: Callable[[], LeaveReason | None],
+    retry: Retry,
 ) -> LeaveReason | None:
     """Run the loop until it leaves; None if it ended with an error, which is logged."""
     try:
         with ExitStack() as open_parts:
             parts = _open_parts(directory, clock, log, redactor, open_parts)
-            manifest = os.path.splitext(script)[0] + ".yml"
             worker = SyncWorker(
                 parts,
                 linger_s=clock.interval(linger_s()),
-                plugin_change=watch_manifest(manifest, log),
+                plugin_change=plugin_change,
                 background=(make_picture_locking(parts), make_catch_up(parts), make_missing_scenes(parts)),
                 requested=make_requested(parts),
             )
             leave = worker.run()
             log.log(logging.DEBUG if leave is LeaveReason.IDLE else logging.INFO, "the worker ends: %s.", leave.value)
             return leave
-    except (LocalStorage, OSError) as error:
-        log.error(  # noqa: TRY400 - a full disk needs no traceback
-            "the worker cannot use its data directory %s: %s. Set PLEXSYNC_DATA_DIR to a folder on a local disk with "
-            "room. What is pending stays where it is.",
-            directory,
-            error,
-        )
-    except Exception:
-        log.exception("the worker ended by an error of its own; what is pending stays for the next one.")
+    except Exception as error:  # noqa: BLE001 - an error of its own must not strand what is pending
+        retry.note(error)
     return None
 
 
@@ -213,18 +262,21 @@ def linger_s() -> float:
     return LINGER_UNDER_STASH_S if is_stash_first else LINGER_S
 
 
-def watch_manifest(path: str, log: logging.Logger) -> Callable[[], LeaveReason | None]:
-    """Return a function that tells whether the plugin was updated or removed after this call."""
-    at_start = _modified_ns(path)
-    if at_start is None:
-        log.warning("%s is missing: an update of the plugin will not be noticed", path)
-        return lambda: None
+def watch_manifest(path: str, clock: Clock) -> Callable[[], LeaveReason | None]:
+    """Return a function that tells whether the plugin was updated or removed after this call.
+
+    An update takes the manifest away for a moment; it is removed if it stays away.
+    """
+    at_start, away = _modified_ns(path), Stopwatch(clock)
 
     def change() -> LeaveReason | None:
         modified = _modified_ns(path)
-        if modified is None:
-            return LeaveReason.REMOVED
-        return None if modified == at_start else LeaveReason.UPDATED
+        if modified is not None:
+            away.stop()
+            return None if modified == at_start else LeaveReason.UPDATED
+        away.start()
+        is_removed = at_start is not None and away.passed_s > clock.interval(REMOVED_AFTER_S)
+        return LeaveReason.REMOVED if is_removed else None
 
     return change
 
