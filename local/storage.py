@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KEPT_DAMAGED = 6
 # A write-ahead log is cut to this after a large transaction.
 _LOG_BYTES = 4 << 20
+_ELSEWHERE = "Make room there, or set PLEXSYNC_DATA_DIR to a folder on a local disk."
 
 
 class LocalStorage(Exception):  # noqa: N818 - named like the verdict that it leads to
@@ -171,6 +172,8 @@ def check_storage(directory: str) -> None:
             database.close()
         os.unlink(path)
     except (sqlite3.Error, OSError) as error:
-        raise LocalStorage(f"SQLite cannot work there ({error})") from error
+        raise LocalStorage(f"SQLite cannot work there ({error}). {_ELSEWHERE}") from error
     if mode != "wal":
-        raise LocalStorage(f"its file system cannot do SQLite's write-ahead log (it offers {mode!r})")
+        raise LocalStorage(
+            f"its file system cannot do SQLite's write-ahead log (it offers {mode!r}). {_ELSEWHERE}"
+        )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from local import inbox
 from local.files import remove_older, write_atomically
+from local.hide_paths import as_path
 from local.storage import LocalStorage
 from stash.errors import StashRefused, StashUnavailable
 from store.requests import Command, answer_path
@@ -88,7 +89,7 @@ class Commands:
             return Command(id=entry.key, what=str(data["what"]), arguments=dict(arguments), at=entry.at)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             where = inbox.set_aside(self._directory, entry.path)
-            self._log.warning("a command could not be read (%s); it lies in %s now", error, where)
+            self._log.warning("a command could not be read (%s); it lies in %s now", error, as_path(where))
             return None
 
     def _answer(self, command: Command) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from local import inbox
 from local.clock import Countdown, Stopwatch
+from local.hide_paths import as_path
 from stash.errors import StashRefused, StashUnavailable
 from store.job import Reason, new_job
 from store.seen_changes import SeenChanges
@@ -86,7 +87,9 @@ class Intake:
         entries, unknown_paths = inbox.list_entries(self._directory, self._clock.now())
         for path in unknown_paths:
             self._log.warning(
-                "%s is no entry of the inbox; it lies in %s now", path, inbox.set_aside(self._directory, path)
+                "%s is no entry of the inbox; it lies in %s now",
+                as_path(path),
+                as_path(inbox.set_aside(self._directory, path)),
             )
         self._take_connection(entries)
         # By path: a later event of the same entity takes the place of the one that was claimed before.
@@ -135,7 +138,7 @@ class Intake:
             scene_ids = [int(scene_id) for scene_id in data["scene_ids"]]
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             where = inbox.set_aside(self._directory, entry.path)
-            self._log.warning("a batch of scenes could not be read (%s); it lies in %s now", error, where)
+            self._log.warning("a batch of scenes could not be read (%s); it lies in %s now", error, as_path(where))
             return
         self._queue.add_all(new_job(scene_id, reason, entry.at) for scene_id in scene_ids)
 

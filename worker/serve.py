@@ -12,10 +12,11 @@ from local import compiled, inbox, lock, start
 from local.clock import Stopwatch
 from local.data_directory import BACKUPS, QUEUE_FOLDER, WORKER_LOG
 from local.files import remove_older
-from local.hide_paths import PathHider
+from local.hide_paths import PathHider, as_path
 from local.log_text import OneLineFormatter, quieten_libraries
 from local.redact import Redactor
 from local.storage import LocalStorage, check_storage
+from local.words import sentence
 from outages.resilience import Resilience
 from push.picture_address import PictureAddress
 from push.picture_locks import PictureLocking
@@ -46,8 +47,7 @@ LEFTOVER_S = 3600.0
 RETRY_FIRST_S, RETRY_LONGEST_S = 1.0, 60.0
 REMOVED_AFTER_S = 10.0
 CANNOT_USE_DIRECTORY = (
-    "the worker cannot use its data directory %s: %s. Set PLEXSYNC_DATA_DIR to a folder on a local disk with room. "
-    "What is pending stays where it is, and it is tried again."
+    "the worker cannot use its data directory %s: %s What is pending stays where it is, and it is tried again."
 )
 LEDGER_DAMAGED = (
     "sync_state.db in %s is damaged: it is set aside there and begun anew. Nothing that is pending is lost, but dead "
@@ -110,7 +110,7 @@ class Retry:
             return
         self._said = text
         if isinstance(error, (LocalStorage, OSError)):
-            self._log.error(CANNOT_USE_DIRECTORY, self._directory, error)
+            self._log.error(CANNOT_USE_DIRECTORY, as_path(self._directory), sentence(str(error)))
         else:
             self._log.exception("the worker ended by an error of its own; what is pending stays, and it starts again.")
 
@@ -182,7 +182,7 @@ def _open_parts(
     inbox.prepare(directory)
     for folder in ("", QUEUE_FOLDER, BACKUPS):  # left by processes that were killed while they wrote
         remove_older(os.path.join(directory, folder), LEFTOVER_S, clock.now(), prefix=inbox.TEMPORARY)
-    ledger = Ledger(directory, on_damage=lambda: log.error(LEDGER_DAMAGED, directory))
+    ledger = Ledger(directory, on_damage=lambda: log.error(LEDGER_DAMAGED, as_path(directory)))
     open_parts.callback(ledger.close)
     queue = JobQueue(
         os.path.join(directory, QUEUE_FOLDER),
@@ -211,7 +211,7 @@ def _open_parts(
 
 def _note_queue_damage(ledger: Ledger, directory: str, clock: Clock, log: logging.Logger) -> None:
     ledger.store_timestamp(QUEUE_LOST, clock.now())
-    log.error(QUEUE_DAMAGED, directory)
+    log.error(QUEUE_DAMAGED, as_path(directory))
 
 
 def make_catch_up(parts: Parts) -> CatchUp:
