@@ -15,6 +15,7 @@ _CONTEXT = b'{"hookContext":{"id":'
 _TYPE = b',"type":"'
 _QUEUED = b'{"output": "queued"}'
 _IGNORED = b'{"output": "ignored"}'
+_CURE = "Make room or make it writable for Stash, or set PLEXSYNC_DATA_DIR to another folder"
 _OPERATIONS = ("Create", "Update", "Destroy", "Merge")
 
 
@@ -43,8 +44,7 @@ def answer_standard_input(*, directory: str, script: str) -> bytes | None:
     except OSError as error:
         _write_error(
             f"PlexSync could not note the change of {hook.name} in its data directory {directory}: {error}. "
-            "Make room or make it writable for Stash, or set PLEXSYNC_DATA_DIR to another folder; "
-            "then save the scene again or run the task Sync Recent Scenes."
+            f"{getattr(error, 'cure', _CURE)}; then save the scene again or run the task Sync Recent Scenes."
         )
         return None
     _write(answer)

@@ -24,7 +24,7 @@ CLAIMED = ".claimed-"
 # Stash takes its ids from SQLite; our own databases could not store a larger one either.
 LARGEST_ID = 2**63 - 1
 KEPT_MALFORMED = 100
-_NOT_PERMITTED = 1  # EPERM; the module errno would cost the hook time
+_LIKE_TMP = 0o1002  # sticky, and writable by all; the module stat would cost the hook time
 # A hook takes milliseconds, so a temporary file of this age was left by one that was killed.
 ABANDONED_AFTER_S = 60.0
 
@@ -39,35 +39,46 @@ def prepare(directory: str) -> None:
     if not os.path.isdir(directory):
         os.makedirs(os.path.dirname(os.path.abspath(directory)), exist_ok=True)
         os.makedirs(directory, mode=0o700, exist_ok=True)
-    refuse_foreign(directory)
+    refuse_planted(directory)
     for path in (os.path.join(directory, "queue"), folder(directory)):
         os.makedirs(path, mode=0o700, exist_ok=True)
 
 
-def refuse_foreign(directory: str) -> None:
-    """Raise OSError if the data directory is another user's, who could read the cookie and the token, or replace jobs.
+class PlantedFolder(PermissionError):  # noqa: N818 - named for what happened, like all our errors
+    """Another user made the data directory beforehand. `cure`: what to do, as the middle of a sentence."""
 
-    One of our own that others may write to becomes private.
-    """
-    if os.name != "posix":
-        return
+    cure = "Delete that folder, or set PLEXSYNC_DATA_DIR to one that only the user that runs Stash can make"
+
+
+def refuse_planted(directory: str) -> None:
+    """Raise PlantedFolder for a data directory in which another user could read the Plex token, or replace jobs."""
+    if os.name != "posix" or os.geteuid() == 0:
+        return  # as root in a container, with a folder of the host's user
     status = os.stat(directory)
-    if status.st_uid != os.geteuid():
-        raise PermissionError(
-            _NOT_PERMITTED,
-            f"it belongs to another user (uid {status.st_uid}, while Stash runs as {os.geteuid()}): remove it, give it "
-            "to the user that runs Stash, or choose another folder",
-            directory,
+    if status.st_uid in (0, os.geteuid()):
+        return
+    parent = os.stat(os.path.dirname(os.path.abspath(directory)))
+    if is_planted(status.st_uid, parent.st_uid, parent.st_mode):
+        raise PlantedFolder(
+            f"it belongs to another user (uid {status.st_uid}, while Stash runs as uid {os.geteuid()}), in a folder "
+            "where all users may make one"
         )
-    if status.st_mode & 0o077:
-        os.chmod(directory, 0o700)
+
+
+def is_planted(owner: int, parent_owner: int, parent_mode: int) -> bool:
+    """Whether another user's folder may have been made to wait for us: only a folder like /tmp lets anybody do that.
+
+    Network shares and FAT often show one owner and one mode for everything, and containers map users, so the owner
+    alone says nothing.
+    """
+    return parent_mode & _LIKE_TMP == _LIKE_TMP and owner != parent_owner
 
 
 def publish(directory: str, name: str, content: bytes) -> None:
     """Write an entry to the inbox, atomically even if the power fails. Raises OSError."""
     path = os.path.join(folder(directory), name)
     try:
-        refuse_foreign(directory)
+        refuse_planted(directory)
         write_atomically(path, content)
     except FileNotFoundError:
         prepare(directory)

@@ -126,10 +126,10 @@ def _task(mode: str) -> Callable[[Context], TaskAnswer]:
 
 
 def _words_for(error: OSError, directory: str) -> str:
-    return (
-        f"the data directory {directory} cannot be used: {error}. Make room or make it writable for Stash, or set "
-        "PLEXSYNC_DATA_DIR to a folder on a local disk."
+    cure = getattr(
+        error, "cure", "Make room or make it writable for Stash, or set PLEXSYNC_DATA_DIR to a folder on a local disk"
     )
+    return f"the data directory {directory} cannot be used: {error}. {cure}."
 
 
 def _log_to_stash(stream: BinaryIO, redactor: Redactor, hider: PathHider) -> logging.Logger:

@@ -60,18 +60,57 @@ def test_a_python_that_is_too_old_says_so_in_one_line(world: PluginWorld) -> Non
         assert b"needs Python 3.10 or later" in demo.stderr
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="gives a folder to another user")
-def test_a_data_folder_of_another_user_is_refused(world: PluginWorld) -> None:
-    shutil.rmtree(world.directory, ignore_errors=True)
-    world.directory.mkdir(mode=0o777)
-    os.chown(world.directory, 65534, 65534)
-    answer = world.fire_hook(1)
-    assert "belongs to another user (uid 65534, while Stash runs as 0)" in answer.json["error"]
-    assert list(world.directory.iterdir()) == []
-    assert world.worker_pids() == []
-    os.chown(world.directory, 0, 0)
-    assert world.fire_hook(1).json == {"output": "queued"}
-    assert world.directory.stat().st_mode & 0o777 == 0o700
+NOBODY, SOMEBODY = 65534, 65533
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A folder like /tmp, in which somebody has made a data directory."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can change users")
+    if run_as(NOBODY, "from local import inbox"):
+        pytest.skip("this checkout cannot be read by other users")
+    for folder in tmp_path.parents:
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    tmp_path.chmod(0o711)
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    (folder / "data").mkdir()
+    (folder / "data").chmod(0o777)
+    os.chown(folder / "data", SOMEBODY, SOMEBODY)
+    return folder
+
+
+def run_as(uid: int, code: str, *arguments: str) -> str:
+    """Run this code as the user; return the last line of the error."""
+    command = ["setpriv", f"--reuid={uid}", "--clear-groups", "--inh-caps=-all", sys.executable, "-S", "-c", code]
+    done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stderr.strip().rpartition("\n")[2]
+
+
+def publish_as(uid: int, directory: Path) -> str:
+    """Leave an entry there as this user; return the error."""
+    code = "import sys; from local import inbox; inbox.publish(sys.argv[1], 'scene-1', b'')"
+    return run_as(uid, code, str(directory))
+
+
+def test_a_data_folder_that_somebody_made_in_a_shared_folder_is_refused(shared: Path) -> None:
+    error = publish_as(NOBODY, shared / "data")
+    assert "it belongs to another user (uid 65533, while Stash runs as uid 65534)" in error
+    assert list((shared / "data").iterdir()) == []
+
+
+def test_a_data_folder_of_another_user_is_used_where_nobody_else_could_make_it(shared: Path) -> None:
+    assert publish_as(0, shared / "data") == ""  # root in a container, the host's folder
+    shutil.rmtree(shared / "data" / "queue")
+    os.chown(shared, SOMEBODY, SOMEBODY)
+    assert publish_as(NOBODY, shared / "data") == ""  # a share that shows one owner
+    shutil.rmtree(shared / "data" / "queue")
+    os.chown(shared, 0, 0)
+    shared.chmod(0o755)
+    assert publish_as(NOBODY, shared / "data") == ""  # another user's id, as network shares and containers map it
 
 
 def test_what_is_relative_in_pythonpath_means_the_same_to_the_worker(world: PluginWorld, tmp_path: Path) -> None:
