@@ -19,9 +19,13 @@ _WHOLE_FROM = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remaining:
-    """The jobs found that are not done: how many are due, and how many wait until `next_due_at` (epoch seconds)."""
+    """The jobs found that are not done: how many are due, and how many wait until `next_due_at` (epoch seconds).
+
+    `entities`: how many of those due are tags, studios and so on, whose scenes are still to be queued.
+    """
 
     due: int
+    entities: int
     waiting: int
     next_due_at: float | None
 
@@ -57,8 +61,10 @@ class Drain:
         self.tally["gone"] += len(gone)
         waiting = [due_at[scene_id] for scene_id in self._left if due_at[scene_id] > now]
         self._note_pace(now)
+        left_entities = min(entities, self._entities)
         return Remaining(
-            due=len(self._left) - len(waiting) + min(entities, self._entities),
+            due=len(self._left) - len(waiting) + left_entities,
+            entities=left_entities,
             waiting=len(waiting),
             next_due_at=min(waiting, default=None),
         )

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 def health_check(context: Context) -> HealthAnswer:
-    """Health Check: one probe, and a second one if the first leaves the circuit half open."""
+    """Health Check: one probe, and a second one if the first leaves the circuit half open.
+
+    Ends with the first request that fails; each is limited in its whole time.
+    """
     need_packages(context)
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     with open_stash(context) as (_, settings):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def outage_summary(context: Context) -> OutageSummaryAnswer:
-    """Outage Summary Report. Raises TaskError if the history cannot be read."""
+    """Outage Summary Report. Raises TaskError if the history cannot be read. Waits for nobody but a file's lock."""
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     now = context.now
     resilience.refresh(now)

@@ -40,7 +40,10 @@ if TYPE_CHECKING:
 
 
 def preview(context: Context) -> PreviewAnswer:
-    """Preview the scene of the argument `scene_id`. Raises TaskError if Stash lacks it, or if Plex cannot be asked."""
+    """Preview the scene of the argument `scene_id`. Raises TaskError if Stash lacks it, or if Plex cannot be asked.
+
+    Ends with the first request that fails; each is limited in its whole time.
+    """
     scene_id = scene_id_of(context.input.args)
     need_packages(context)
     from plex.client import PlexClient  # noqa: PLC0415 - needs packages

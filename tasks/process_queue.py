@@ -16,6 +16,7 @@ from store.overview import Overview
 from store.worker_file import DISABLED, read_worker_report
 from tasks.answers import DrainAnswer
 from tasks.drain_progress import Drain
+from tasks.patience import PATIENCE_S, Patience
 from tasks.prerequisites import need_packages
 from tasks.worker_link import PluginOff, WorkerLink, WorkerSilent
 from tasks.worker_log import relay_worker_log
@@ -58,6 +59,12 @@ STORAGE_STOP = DrainStop(
     "plexsync.log, says more.",
 )
 
+SILENT_STOP = DrainStop(
+    by="silent",
+    message=f"nothing has moved for {duration_in_words(PATIENCE_S)}: Plex or Stash gives no end to an answer, or the "
+    "worker hangs; its log, plexsync.log, may say more",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LookAnswer:
@@ -69,7 +76,10 @@ class _LookAnswer:
 
 
 def process_queue(context: Context) -> DrainAnswer:
-    """Process Queue. Raises WorkerMissing if no worker stays alive."""
+    """Process Queue. Raises WorkerMissing if no worker stays alive.
+
+    Ends when nothing is due, when something stops the drain, or when nothing has moved for PATIENCE_S.
+    """
     need_packages(context)  # the worker cannot live without them
     return watch_drain(context, since=context.now)
 
@@ -111,9 +121,11 @@ class _DrainWatch:
         self._heartbeat_before = read_worker_report(context.directory).heartbeat_at
         self._resilience = Resilience(context.directory, clock=context.clock, log=context.log)
         pending = self._overview.pending(context.now)
+        self._patience = Patience(context)
         self._drain = Drain({*pending.due_at, *queued}, entities=pending.entities)
 
     def run(self) -> DrainAnswer:
+        self._silence(self._note())
         stop = have_worker_look(self._link)
         remaining = self._note()
         if self._drain.found:
@@ -125,7 +137,7 @@ class _DrainWatch:
         line_at = self._context.clock.monotonic() + LINE_S
         while remaining.due and stop is None:
             remaining = self._note()
-            stop = self._stop()
+            stop = self._stop() or self._silence(remaining)
             if self._context.clock.monotonic() >= line_at:
                 line_at += LINE_S
                 self._context.log.info("%s", self._drain.line(remaining))
@@ -160,6 +172,17 @@ class _DrainWatch:
         if report.heartbeat_at == self._heartbeat_before:
             return None  # written by an earlier worker
         return stop_reported_in(report)
+
+    def _silence(self, remaining: Remaining) -> DrainStop | None:
+        """A stop if nothing has moved for long, whether or not anybody reports why."""
+        jobs_done = read_worker_report(self._context.directory).jobs_done
+        if not self._patience.is_over((remaining, self._drain.done, jobs_done)):
+            return None
+        if remaining.due > remaining.entities:
+            return SILENT_STOP
+        count, kinds = remaining.entities, "changed tags, performers, studios or groups"
+        left = "a changed tag, performer, studio or group" if count == 1 else f"{count} {kinds}"
+        return DrainStop(by="stash", message=f"Stash does not name the scenes of {left}; it is asked again later")
 
     def _close(self, remaining: Remaining, stop: DrainStop | None) -> DrainAnswer:
         context, tally = self._context, self._drain.tally

@@ -20,6 +20,7 @@ from tasks.worker_link import WorkerLink
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reconciliation.state import RunProgress
     from store.state_file import StateFile
     from tasks.answers import FieldValue
     from tasks.context import Context
@@ -31,7 +32,9 @@ _WHERE = "the result of the reconciliation"
 
 
 def reconcile_all(context: Context) -> ReconciliationAnswer:
-    """Reconcile Library (All). Raises TaskError if the run is refused or interrupted, as the others do."""
+    """Reconcile Library (All). Raises TaskError if the run is refused, interrupted or lost, or if nothing moves for
+    PATIENCE_S, as the others do.
+    """
     return _reconcile(context, default_scope="all")
 
 
@@ -83,18 +86,18 @@ class _ReconciliationProgress:
         self._file: StateFile[ReconciliationState] = state_file(context.directory, clock=context.clock, log=context.log)
         self._line_at = context.clock.monotonic() + LINE_S
 
-    def show(self) -> bool:
-        """Whether the worker knows of the run."""
+    def show(self) -> RunProgress | None:
+        """What the worker knows of the run, None for nothing."""
         running, now = self._file.read().running, self._context.clock.monotonic()
         if running is None or running.request.id != self._run_id:
-            return False
+            return None
         if running.total:
             share = SWEEP_SHARE + (1 - SWEEP_SHARE) * min(1.0, running.checked / running.total)
             self._context.progress(share)
             if now >= self._line_at:
                 self._line_at = now + LINE_S
                 self._context.log.info("%d of %d scenes compared", running.checked, running.total)
-        return True
+        return running
 
 
 def _preview_of(output: Mapping[str, Any]) -> ReconciliationPreviewAnswer:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def recover_outage_jobs(context: Context) -> RecoverAnswer:
-    """Recover Outage Jobs. The worker probes Plex first, and recovers nothing unless the probe passes."""
+    """Recover Outage Jobs. The worker probes Plex first, and recovers nothing unless the probe passes.
+
+    Ends as `ask_worker` does.
+    """
     error_types = error_types_of(context.input.args)
     arguments = {"error_types": list(error_types), "outage": outage_of(context.input.args)}
     answer = ask_worker(context, RecoverAnswer, "recover_outage_jobs", arguments)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.clock import Stopwatch
+from local.words import duration_in_words
 from store.requests import result_path
 from store.worker_file import read_worker_report
 from tasks.context import TaskError
+from tasks.patience import PATIENCE_S, Patience
 from tasks.worker_log import relay_worker_log
 
 if TYPE_CHECKING:
@@ -35,11 +37,18 @@ class RequestedRun:
 class RunWatch:
     """`what`: the run in a word. `result_in`: where its result is found if the task does not see its end.
 
-    `show`: shows its progress, and tells whether the worker knows of it.
+    `show`: shows its progress and returns it, as any value; None if the worker does not know of the run.
     """
 
     def __init__(
-        self, context: Context, link: WorkerLink, run_id: str, *, what: str, result_in: str, show: Callable[[], bool]
+        self,
+        context: Context,
+        link: WorkerLink,
+        run_id: str,
+        *,
+        what: str,
+        result_in: str,
+        show: Callable[[], object | None],
     ) -> None:
         self._context = context
         self._link = link
@@ -49,13 +58,17 @@ class RunWatch:
         self._show = show
         self._lost = Stopwatch(context.clock)
         self._stash_away = Stopwatch(context.clock)
+        self._patience = Patience(context)
 
     def until_it_ends(self) -> Mapping[str, Any]:
-        """The output of the run. Raises TaskError with the reason if it was refused or interrupted."""
+        """The output of the run.
+
+        Raises TaskError with the reason if it was refused, interrupted or lost, or if nothing has moved for PATIENCE_S.
+        """
         while (answer := self._answer()) is None:
             self._end_while_stash_is_away()
             self._link.keep_alive()
-            self._note(is_known=self._show())
+            self._note(self._show())
             self._context.clock.sleep(LOOK_S)
         relay_worker_log(self._context.directory, self._context.log)
         if "error" in answer:
@@ -85,8 +98,13 @@ class RunWatch:
                 f"{self._what} goes on by itself when Stash answers; {self._result_in} shows its result."
             )
 
-    def _note(self, *, is_known: bool) -> None:
-        if is_known:
+    def _note(self, progress: object | None) -> None:
+        if self._patience.is_over(progress):
+            raise TaskError(
+                f"Nothing has moved for {duration_in_words(PATIENCE_S)}: Plex or Stash gives no end to an answer, or "
+                f"the worker hangs. The {self._what} goes on by itself; {self._result_in} shows its result."
+            )
+        if progress is not None:
             self._lost.stop()
             return
         self._lost.start()

@@ -42,7 +42,10 @@ EXAMPLES = 3
 
 
 def queue_status(context: Context) -> StatusAnswer:
-    """View Queue Status. What cannot be read counts as empty and is logged as a warning."""
+    """View Queue Status. What cannot be read counts as empty and is logged as a warning.
+
+    Reads the data directory alone, so it waits for nobody but a file's lock.
+    """
     now = context.now
     report = read_worker_report(context.directory)
     status = _look(context, report, now)

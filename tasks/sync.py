@@ -59,7 +59,7 @@ class SyncCounts:
 
 
 def sync_all(context: Context) -> SyncAnswer:
-    """Sync All Scenes. Raises TaskError if Stash fails."""
+    """Sync All Scenes. Raises TaskError if Stash fails; else ends as Process Queue does."""
     return _sync(context, since_s=None)
 
 
@@ -69,7 +69,7 @@ def sync_recent(context: Context) -> SyncAnswer:
 
 
 def sync_scene(context: Context) -> SceneSyncAnswer:
-    """Push the scene of the argument `scene_id` now, before all other jobs."""
+    """Push the scene of the argument `scene_id` now, before all other jobs. Ends as `ask_worker` does."""
     scene_id = scene_id_of(context.input.args)
     answer = ask_worker(context, SceneSyncAnswer, "sync_scene", {"scene_id": scene_id})
     reason = f" ({answer.message})" if answer.message else ""

@@ -44,7 +44,10 @@ class _PlexAway(Exception):  # noqa: N818 - what happened
 
 
 def undo_all(context: Context) -> UndoAnswer:
-    """Undo PlexSync in Plex; with the argument `preview`, show what that would do. Raises TaskError if refused."""
+    """Undo PlexSync in Plex; with the argument `preview`, show what that would do.
+
+    Raises TaskError if refused or lost, or if nothing moves for PATIENCE_S.
+    """
     is_preview = preview_of(context.input.args)
     need_packages(context)
     link = WorkerLink(context)
@@ -79,18 +82,18 @@ class _UndoProgress:
         self._resilience = Resilience(context.directory, clock=context.clock, log=context.log)
         self._line_at = context.clock.monotonic() + LINE_S
 
-    def show(self) -> bool:
-        """Whether the worker knows of the run."""
+    def show(self) -> int | None:
+        """How many items are done, None if the worker does not know of the run."""
         run, now = self._overview.undo(), self._context.clock.monotonic()
         if run is None or run.id != self._run_id:
-            return False
+            return None
         done = self._overview.count_undone()
         self._context.progress(done / max(1, run.total))
         if now >= self._line_at:
             self._line_at = now + LINE_S
             self._context.log.info("%d of %s done", done, counted(run.total, "item"))
         self._end_while_plex_is_away()
-        return True
+        return done
 
     def _end_while_plex_is_away(self) -> None:
         """A preview ends by itself."""

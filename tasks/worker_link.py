@@ -109,7 +109,10 @@ class WorkerLink:
 
 
 def ask_worker(context: Context, kind: type[T], what: str, arguments: Mapping[str, object] | None = None) -> T:
-    """Like WorkerLink.ask, but installs the packages first: no worker can run without them. Raises TaskError."""
+    """Like WorkerLink.ask, but installs the packages first: no worker can run without them.
+
+    Ends with the answer, or with a TaskError after ANSWER_WAIT_S or MAX_STARTS workers, whatever the worker does.
+    """
     need_packages(context)
     return WorkerLink(context).ask(kind, what, arguments)
 

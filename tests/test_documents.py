@@ -166,7 +166,7 @@ def test_every_argument_has_a_parser_of_its_own() -> None:
     [
         ("circuit", {state.value for state in Circuit}),
         # Those that are not a PauseReason appear in no state file.
-        ("stopped_by", {reason.value for reason in PauseReason} | {"circuit", "paused", "stash", "disabled"}),
+        ("stopped_by", {reason.value for reason in PauseReason} | {"circuit", "paused", "stash", "disabled", "silent"}),
         ("gap", {kind.value for kind in GapType}),
         ("grade", {grade.name.lower() for grade in Grade}),
         # Every other verdict is an error class.
