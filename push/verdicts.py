@@ -41,6 +41,7 @@ class Verdict(str, Enum):
     COVER_WAITS = "cover_waits"  # nor is that of any other scene
     STASH_AWAY = "stash"
     STORAGE = "storage"
+    SCENE_TOO_LARGE = "SceneTooLarge"
     BUG = "Bug"
 
     @property
@@ -113,6 +114,7 @@ ROWS: Mapping[Verdict, Row] = MappingProxyType({
     Verdict.COVER_WAITS: Row(job=JobEnd.AWAIT_COVERS, health=HealthSignal.GOOD),
     Verdict.STASH_AWAY: Row(job=JobEnd.KEEP, stops=StopReason.STASH),
     Verdict.STORAGE: Row(job=JobEnd.KEEP, stops=StopReason.STORAGE),
+    Verdict.SCENE_TOO_LARGE: Row(job=JobEnd.RETRY, max_attempts=1, error=ErrorClass.SCENE_TOO_LARGE),
     # Waiting does not fix a bug; three attempts rule out a one-time glitch.
     Verdict.BUG: Row(job=JobEnd.RETRY, max_attempts=3, error=ErrorClass.BUG),
 })
@@ -130,6 +132,7 @@ _ADVICE: Mapping[ErrorClass, str] = MappingProxyType({
     ErrorClass.AMBIGUOUS: "several items in Plex fit: remove the duplicates or switch allow_ambiguous on, then save "
     "the scene again.",
     ErrorClass.REJECTED: "Plex refuses this edit: read its reason, correct the scene in Stash and save it again.",
+    ErrorClass.SCENE_TOO_LARGE: "Stash says too much about this scene: shorten its details in Stash and save it.",
     ErrorClass.BUG: "PlexSync made a mistake: please report it with the worker's log (plexsync.log); saving the scene "
     "tries again.",
 })

@@ -22,7 +22,14 @@ from stash.changes import (
     rows_of,
     scenes_of_files_query,
 )
-from stash.errors import StashAnswerTooLarge, StashLacks, StashLoginNeeded, StashRefused, StashUnavailable
+from stash.errors import (
+    SceneTooLarge,
+    StashAnswerTooLarge,
+    StashLacks,
+    StashLoginNeeded,
+    StashRefused,
+    StashUnavailable,
+)
 from stash.namesakes import NAMES_PER_QUERY, names_in_doubt, parse_bearers, query_for, with_namesakes
 from stash.scene import OPTIONAL_FIELDS, parse_files, parse_scene, scene_fragment
 from stash.transport import StashSession, check_login, translated
@@ -188,7 +195,9 @@ class StashClient:
             scenes = self._read_scenes(ids)
         except StashAnswerTooLarge as error:
             if len(ids) == 1:
-                raise StashRefused(f"Stash has more to say about scene {ids[0]} than is of use: {error}") from error
+                raise SceneTooLarge(
+                    f"Stash says more than {ANSWER_LIMIT_BYTES >> 20} MB about scene {ids[0]}, mostly in its details"
+                ) from error
             half = len(ids) // 2
             return self.read_scenes(ids[:half], namesakes) | self.read_scenes(ids[half:], namesakes)
         bearers = self._bearers(names_in_doubt(scenes.values()), namesakes)

@@ -7,6 +7,7 @@ StashError
 │   ├── PluginDisabled      PlexSync is disabled in it, so that nothing may be done for it
 │   └── StashLacks          this version of Stash does not know what the query asks for, whatever the scene
 └── StashRefused        Stash answers this request with an error; other requests may succeed
+    └── SceneTooLarge       it says more about one scene than can be read
 """
 
 from __future__ import annotations
@@ -50,3 +51,7 @@ class StashLacks(StashUnavailable):
 
 class StashRefused(StashError):  # noqa: N818 - named for what Stash did, as in the log
     """A GraphQL error, a picture that does not exist, or a scene of an unexpected shape."""
+
+
+class SceneTooLarge(StashRefused):
+    """All that Stash says about one scene is too much for one answer."""

@@ -21,7 +21,7 @@ class Judgement(str, Enum):
 class ErrorClass(str, Enum):
     """Why a job failed. The values are public: answers, arguments and reports use them.
 
-    All except BUG are names of classes in plex/errors.py.
+    All except BUG are names of classes in plex/errors.py and stash/errors.py.
     """
 
     SERVER_DOWN = "PlexServerDown"
@@ -30,6 +30,7 @@ class ErrorClass(str, Enum):
     NOT_IN_PLEX = "NotInPlex"
     AMBIGUOUS = "Ambiguous"
     REJECTED = "Rejected"
+    SCENE_TOO_LARGE = "SceneTooLarge"
     BUG = "Bug"
 
 

@@ -21,7 +21,7 @@ from plex.errors import (
 )
 from push.pictures import PictureFailed
 from push.verdicts import Outcome, Verdict
-from stash.errors import StashLacks, StashRefused, StashUnavailable
+from stash.errors import SceneTooLarge, StashLacks, StashRefused, StashUnavailable
 from store.evidence import Evidence
 from store.judgement import ErrorClass
 
@@ -118,6 +118,8 @@ class Attempt:
             isinstance(error, StashUnavailable) and (scene is None or self._is_stash_away())
         ):
             return Outcome(verdict=Verdict.STASH_AWAY, text=str(error))
+        if isinstance(error, SceneTooLarge):
+            return Outcome(verdict=Verdict.SCENE_TOO_LARGE, text=str(error))
         return Outcome(verdict=Verdict.BUG, text=str(error), failed=Evidence.SCENE)
 
     def _is_stash_away(self) -> bool:

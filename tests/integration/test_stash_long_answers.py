@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from stash.errors import StashRefused
+from stash.errors import SceneTooLarge
 from stash.scene import LONGEST_TEXT
 from tests.support.fake_stash import Answer, Asked, as_json, client_of
 
@@ -27,5 +27,5 @@ def test_scenes_with_very_long_details_are_read_in_smaller_pages() -> None:
 
 def test_a_scene_about_which_too_much_is_said_is_refused_and_stash_is_not_away() -> None:
     answer = as_json({"data": {"s1": {**SCENE, "details": "x" * 7_000_000}}})
-    with client_of(answer) as (_, client), pytest.raises(StashRefused, match="scene 1"):
+    with client_of(answer) as (_, client), pytest.raises(SceneTooLarge, match="6 MB about scene 1"):
         client.read_scenes([1])

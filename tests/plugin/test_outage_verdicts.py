@@ -44,6 +44,20 @@ def test_one_item_that_always_fails_becomes_a_dead_letter_and_holds_up_nothing(
     assert not world.outages()
 
 
+def test_a_scene_about_which_stash_says_too_much_is_a_dead_letter_at_once(make_world: MakeWorld) -> None:
+    world = make_world(60.0)
+    large, other = world.add_scenes(2)
+    with world.no_worker():
+        world.stash.update_scene(large, title="edited", details="x" * 7_000_000)
+        world.stash.update_scene(other, title="edited")
+    world.fire_hook(other)
+    world.wait_for_titles({other: "edited"})
+    world.wait_idle()
+    (letter,) = world.stash.operation(mode="queue_status")["dead_letter_examples"]
+    assert (letter["scene_id"], letter["error_class"], letter["attempts"]) == (large, "SceneTooLarge", 1)
+    assert "shorten its details in Stash" in letter["advice"]
+
+
 def test_one_item_that_plex_refuses_to_show_is_not_blamed_on_its_scene(make_world: MakeWorld) -> None:
     world = make_world(60.0)
     poisoned, *others = world.add_scenes(7)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import plex.errors
+import stash.errors
 from local.clock import Clock
 from outages.scheduler import PauseReason
-from plex import errors
 from push.verdicts import (
     ROWS,
     Action,
@@ -22,6 +23,7 @@ from push.verdicts import (
     decide,
     retry_rules,
 )
+from stash.errors import StashError
 from store.job import LONGEST_WAIT_S, Job, Reason
 from store.judgement import ErrorClass
 
@@ -60,8 +62,10 @@ def test_an_error_class_of_another_version_gets_the_advice_for_bugs() -> None:
 
 
 @pytest.mark.parametrize("error_class", [each for each in ErrorClass if each is not ErrorClass.BUG])
-def test_every_error_class_but_bug_is_an_error_of_plex(error_class: ErrorClass) -> None:
-    assert issubclass(getattr(errors, error_class.value), errors.PlexError)
+def test_every_error_class_but_bug_is_an_error_of_plex_or_stash(error_class: ErrorClass) -> None:
+    name = error_class.value
+    of_plex = getattr(plex.errors, name, None)
+    assert issubclass(of_plex or getattr(stash.errors, name), plex.errors.PlexError if of_plex else StashError)
 
 
 def test_every_stop_of_the_drain_has_a_documented_name() -> None:
@@ -90,7 +94,13 @@ def test_a_failure_that_concerns_all_jobs_leaves_the_job_unchanged(verdict: Verd
 
 @pytest.mark.parametrize(
     ("verdict", "tries"),
-    [(Verdict.OWN_FAILURE, 5), (Verdict.BUG, 3), (Verdict.AMBIGUOUS, 1), (Verdict.REJECTED, 1)],
+    [
+        (Verdict.OWN_FAILURE, 5),
+        (Verdict.BUG, 3),
+        (Verdict.AMBIGUOUS, 1),
+        (Verdict.REJECTED, 1),
+        (Verdict.SCENE_TOO_LARGE, 1),
+    ],
 )
 def test_a_job_that_keeps_failing_is_a_dead_letter_after_its_last_attempt(verdict: Verdict, tries: int) -> None:
     current, actions = job(), []

@@ -30,6 +30,7 @@ from push.pictures import PictureFailed
 from push.verdicts import Verdict
 from stash.errors import (
     PluginDisabled,
+    SceneTooLarge,
     StashAnswerTooLarge,
     StashError,
     StashLacks,
@@ -135,6 +136,7 @@ STASH_ERRORS = (
     StashAnswerTooLarge("6 MB"),
     PluginDisabled(),
     StashRefused("no such picture"),
+    SceneTooLarge("6 MB"),
     StashLacks("no such field"),
 )
 
