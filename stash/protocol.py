@@ -8,15 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from local.log_text import CUT, one_line
+from local.log_lines import log_lines
 from stash.connection import StashConnection, parse_connection
 
 if TYPE_CHECKING:
     from typing import BinaryIO
-
-# Stash stops reading standard error at a line of 64 KiB (bufio.Scanner), and the writer then gets EPIPE.
-LINE_LIMIT_BYTES = 60_000
-_LEVELS = ((logging.DEBUG, "t"), (logging.INFO, "d"), (logging.WARNING, "i"), (logging.ERROR, "w"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,21 +83,3 @@ class StashLogHandler(logging.Handler):
             self.stream.flush()
         except (OSError, ValueError):
             pass  # nobody reads any longer, or the stream is closed: the work goes on
-
-
-def log_lines(level: int, text: str) -> bytes:
-    """The text as lines for Stash's log; any characters are allowed."""
-    prefix = f"\x01{_letter(level)}\x02".encode("ascii")
-    lines = [one_line(line).encode() for line in text.splitlines() or [""]]
-    return b"".join(prefix + _cut(line, LINE_LIMIT_BYTES - len(prefix) - 1) + b"\n" for line in lines)
-
-
-def _letter(level: int) -> str:
-    return next((letter for limit, letter in _LEVELS if level < limit), "e")
-
-
-def _cut(line: bytes, limit_bytes: int) -> bytes:
-    if len(line) <= limit_bytes:
-        return line
-    mark = CUT.encode()
-    return line[: limit_bytes - len(mark)].decode("utf-8", "ignore").encode() + mark

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from local.clock import clock_from_environment
 from local.hide_paths import PathHider, without_any_marks
-from local.log_text import OneLineFormatter, one_line, quieten_libraries
+from local.log_lines import one_line
+from local.log_text import OneLineFormatter, quieten_libraries
 from local.redact import Redactor
 from local.storage import LocalStorage
 from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line

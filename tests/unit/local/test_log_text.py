@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.log_text import LONGEST_MESSAGE, OneLineFormatter, one_line
+from local.log_lines import one_line
+from local.log_text import LONGEST_MESSAGE, OneLineFormatter
 
 NASTY = st.text(
     st.one_of(
