@@ -20,7 +20,7 @@ _OPERATIONS = ("Create", "Update", "Destroy", "Merge")
 
 
 def answer_standard_input(*, directory: str, script: str) -> bytes | None:
-    """Answer a hook on standard output and return None; return the input if it is a task's."""
+    """Answer a hook, or the operation `say`, on standard output and return None; return the input if it is a task's."""
     try:
         data = _read_all()
     except OSError as error:
@@ -32,7 +32,12 @@ def answer_standard_input(*, directory: str, script: str) -> bytes | None:
         _write_error(f"PlexSync was started with input that Stash does not write: {error}.")
         return None
     if hook is None:
-        return data
+        from hooks import say  # noqa: PLC0415 - not the hooks'
+
+        said = say.answer(data)
+        if said is not None:
+            _write(said)
+        return data if said is None else None
     try:
         answer = accept(hook, directory=directory, script=script)
     except WorkerNotStarted as error:

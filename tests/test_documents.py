@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from hooks import say
 from local import data_directory, inbox, lock, packages
 from outages.breaker import Circuit, CircuitBreaker
 from outages.history import OutageHistory
@@ -130,7 +131,7 @@ def test_every_hook_of_the_manifest_is_in_the_reference(manifest: Manifest) -> N
 
 def test_every_mode_of_the_program_is_in_the_reference() -> None:
     documented = [name for heading in headings_in(REFERENCE, "Modes") for name in in_code_marks(heading)]
-    assert sorted(documented) == sorted(MODES)
+    assert sorted(documented) == sorted((*MODES, say.MODE))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -150,6 +151,13 @@ def arguments_of(function: Any) -> set[str]:
 @pytest.mark.parametrize("mode", MODES)
 def test_the_reference_names_every_argument_of_a_mode(mode: str) -> None:
     assert set(named_under(heading_of(mode), "argument")) == arguments_of(dict(TASKS)[mode])
+
+
+def test_the_reference_describes_what_is_answered_without_a_task() -> None:
+    assert keys_under(REFERENCE, heading_of(say.MODE)) == {"lines": "integer"}
+    assert named_under(heading_of(say.MODE), "argument") == ["lines"]
+    (levels,) = [cells[1] for cells in rows_under(REFERENCE, heading_of(say.MODE), "argument")]
+    assert in_code_marks(levels)[2:] == list(say.LEVELS)
 
 
 def test_every_argument_has_a_parser_of_its_own() -> None:
