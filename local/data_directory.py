@@ -29,6 +29,8 @@ RECONCILIATION_STATE = "reconciliation_state.json"
 STASH_CONNECTION = "stash_connection.json"
 WORKER = "worker.json"
 WORKER_LOG = "plexsync.log"
+# What PlexSync has said in Stash's log by itself.
+SAID = "said.json"
 # How far the tasks have copied the worker's log into Stash's.
 RELAYED = "relayed.json"
 

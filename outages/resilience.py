@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local import data_directory
+from local.log_marks import SAID_OTHERWISE
 from local.storage import LocalStorage
 from outages import breaker, failures, history, scheduler, transitions
 from outages.breaker import Circuit, CircuitBreaker
@@ -359,7 +360,7 @@ class Resilience:
         self._log_notice(notice_of(event, state, now=now, rate_per_s=self._pace.rate_per_s))
 
     def _log_notice(self, notice: Notice) -> None:
-        self._log.log(notice.level, "%s", notice.text)
+        self._log.log(notice.level, "%s", notice.text, extra=SAID_OTHERWISE)
 
 
 def _is_same_period(one: RecoveryPeriod, other: RecoveryPeriod) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from local.clock import Countdown, Stopwatch
 from local.files import write_atomically
+from local.log_marks import SAID_OTHERWISE
 from plex.errors import LibraryGone
 from reconciliation.cache import ReconciliationCache
 from reconciliation.errors import RunRefused
@@ -226,7 +227,8 @@ class Reconciler:
         now = self._clock.now()
         self._state = self._file.update(lambda state: state.failed(request, error, now))
         self._discard_run()
-        self._parts.log.warning("%s", error)
+        # A task that waits for the answer shows the error itself.
+        self._parts.log.warning("%s", error, extra={} if request.is_scheduled else SAID_OTHERWISE)
 
     def _answer(self, request: RunRequest, answer: Mapping[str, object]) -> None:
         """Write the answer before the state says that the run has ended: a kill in between only repeats the run."""

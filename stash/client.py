@@ -66,6 +66,7 @@ SCENE_IDS = """query($filter: SceneFilterType!, $per_page: Int!) {
   findScenes(scene_filter: $filter, filter: {per_page: $per_page, sort: "id", direction: ASC}) { scenes { id } }
 }"""
 ANY_PERFORMER = '{ findPerformers(filter: {per_page: 1, sort: "id", direction: ASC}) { performers { id } } }'
+SAY = "mutation($plugin: ID!, $args: Map!) { runPluginOperation(plugin_id: $plugin, args: $args) }"
 PERFORMER_NAME = "query($id: ID!) { findPerformer(id: $id) { name } }"
 # With the name in double quotes, Stash searches for all of it, not for each of its words.
 FILES_BY_NAME = """{name}: findScenes(
@@ -328,6 +329,14 @@ class StashClient:
             with response:
                 check_login(response)
                 return _picture(response, found[0])
+
+    def say(self, lines: Sequence[tuple[int, str]]) -> None:
+        """Have Stash write these to its log, each with a level of `logging`.
+
+        Raises StashRefused if the plugin is disabled in Stash, or if Stash is too old to know operations.
+        """
+        given = [{"level": logging.getLevelName(level).lower(), "text": text} for level, text in lines]
+        self._ask(SAY, {"plugin": PLUGIN_ID, "args": {"mode": "say", "lines": given}})
 
     def close(self) -> None:
         """Close the open connections."""

@@ -86,6 +86,8 @@ SETTING_KEYS = frozenset(
     | {f"skip_{name}" for name in SKIPPABLE},
 )
 _PATH_SETTINGS = ("path_map", "tls")
+# In the problem of a setting without which nothing can be sent.
+CHANGES_WAIT = "changes wait until"
 _PLEX_URL_HINT = "enter the address of Plex, for example http://192.168.1.10:32400"
 _PLEX_TOKEN_HINT = "enter the X-Plex-Token of the account that owns the Plex server"  # noqa: S105 - a hint, not a token
 
@@ -161,9 +163,9 @@ class _Reader:
         """
         value, name = self._given(key)
         if not is_unset(value):
-            return self._parsed(name, value, parse, default="", instead="changes wait until it is corrected")
+            return self._parsed(name, value, parse, default="", instead=f"{CHANGES_WAIT} it is corrected")
         if not instead:
-            self.messages.append(f"{key} is not set: {hint}; changes wait until then")
+            self.messages.append(f"{key} is not set: {hint}; {CHANGES_WAIT} then")
         return instead
 
     def _given(self, key: str) -> tuple[object, str]:

@@ -26,6 +26,7 @@ COLUMNS = (
 _OLDER_THAN = f"SELECT {COLUMNS} FROM dead_letter WHERE failed_last_at < ? ORDER BY id"  # noqa: S608 - our own names
 # Selects the letters that wait for a person. Once its job is queued again, a letter is pending, not dead.
 OPEN = "recovered_at IS NULL"
+_NEWER_THAN = f"SELECT {COLUMNS} FROM dead_letter WHERE id > ? AND {OPEN} ORDER BY id"  # noqa: S608 - our own names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,18 @@ class DeadLetters:
         """All dead letters, oldest first, including recovered ones. `before`: only those that last failed before it."""
         with self._ledger.reading() as database:
             return letters_of(database.execute(_OLDER_THAN, (before,)))
+
+    def last_number(self) -> int:
+        """The number of the newest dead letter ever, 0 before the first. Each new one gets a higher number."""
+        with self._ledger.reading() as database:
+            row = database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'dead_letter'").fetchone()
+        return int(row[0]) if row else 0
+
+    def newer_than(self, number: int) -> tuple[Sequence[DeadLetter], int]:
+        """The dead letters after this number that still wait for a person, oldest first, and the newest number."""
+        with self._ledger.reading() as database:
+            letters = letters_of(database.execute(_NEWER_THAN, (number,)))
+        return letters, max(number, self.last_number())
 
     def remove(self, letters: Iterable[DeadLetter]) -> None:
         """Delete exactly these letters: a scene that has failed again since keeps its newer one."""

@@ -229,6 +229,12 @@ class Ledger:
         """Open a transaction: all of its SQL takes effect, or none."""
         return self._file.transaction()
 
+    def count_pushed(self) -> int:
+        """How many scenes were pushed since the ledger was begun."""
+        with self.reading() as database:
+            pushed, *_ = database.execute(statistics.SUMS, statistics.ALWAYS).fetchone()
+        return int(pushed)
+
     def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """Open the database for queries; LocalStorage then says that it could not be read."""
         return self._file.access("read")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # Which rooms a room may import: imports run down only. A file of the checkout's root is a room of its own.
 SERVERS: Final = ("plex", "stash", "local")
-BELOW_WORKER: Final = ("push", "outages", "store", *SERVERS)
+BELOW_NEWS: Final = ("push", "outages", "store", *SERVERS)
+BELOW_WORKER: Final = ("news", *BELOW_NEWS)
 PLUGIN: Final = ("plexsync", "tasks", "reconciliation", "undo", "worker", *BELOW_WORKER, "network", "hooks")
 LAYERS: Final = {
     "plexsync": ("tasks", "hooks", "local"),
@@ -27,6 +28,7 @@ LAYERS: Final = {
     "reconciliation": ("worker", *BELOW_WORKER),
     "undo": ("worker", *BELOW_WORKER),
     "worker": BELOW_WORKER,
+    "news": BELOW_NEWS,
     "push": ("store", *SERVERS),
     "outages": ("store", "local"),
     "store": SERVERS,

@@ -13,6 +13,7 @@ import pytest
 
 from hooks import say
 from local import data_directory, inbox, lock, packages
+from news.said import Said, Topic
 from outages.breaker import Circuit, CircuitBreaker
 from outages.history import OutageHistory
 from outages.scheduler import PauseReason, RecoveryScheduler
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 MANIFEST = ROOT / "plexsync.yml"
 DOCUMENTS: Final = (README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "bench" / "README.md")
 PROGRAM: Final = (
-    "hooks", "local", "plex", "stash", "store", "outages", "push", "worker", "reconciliation", "undo", "tasks",
+    "hooks", "local", "plex", "stash", "store", "outages", "push", "news", "worker", "reconciliation", "undo", "tasks",
 )  # fmt: skip
 # What the table says where the default is an empty text or list.
 EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "found out by itself")
@@ -59,6 +60,7 @@ STATE_FILES: Final = (
     (data_directory.OUTAGE_HISTORY, OutageHistory),
     (data_directory.RECONCILIATION_STATE, ReconciliationState),
     (data_directory.WORKER, WorkerReport),
+    (data_directory.SAID, Said),
     (data_directory.RELAYED, LogPosition),
 )
 DONE: Final = (Verdict.PUSHED, Verdict.UNCHANGED, Verdict.SKIPPED, Verdict.GONE)
@@ -220,6 +222,11 @@ def test_the_reference_describes_every_state_file() -> None:
 def test_the_reference_names_every_key_of_a_state_file_with_its_type(name: str, kind: Any) -> None:
     version = {} if name in UNVERSIONED else {"version": "integer"}
     assert keys_under(REFERENCE, f"`{name}`") == {**version, **keys_of(kind)}
+
+
+def test_the_reference_names_every_topic_of_what_is_said() -> None:
+    (topics,) = [what for key, _, what in rows_under(REFERENCE, "`said.json`") if "recent[].topic" in key]
+    assert in_code_marks(topics) == [topic.value for topic in Topic]
 
 
 # Environment

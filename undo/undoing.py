@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from local.clock import Countdown
 from local.files import write_atomically
+from local.log_marks import SAID_OTHERWISE
 from local.words import counted, sentence
 from store.requests import result_path
 from store.undo import ItemState, UndoneItem, UndoRun, UndoStore, entry_to_json
@@ -182,7 +183,7 @@ class Undoing:
         error = f"The {_name(run)} stopped after {done} of {counted(run.total, 'item')}: {why}"
         self._answer(run, {"error": error})
         self._end()
-        self._parts.log.warning("%s", error)
+        self._parts.log.warning("%s", error, extra=SAID_OTHERWISE)  # the task that waits for the answer shows it
 
     def _answer(self, run: UndoRun, answer: Mapping[str, object]) -> None:
         """Write the result before the run is forgotten: a kill in between only repeats the end."""

@@ -92,12 +92,20 @@ class SyncWorker:
         self._settlement.start()
         for problem in self._queue.unreadable:
             self._parts.log.warning("a job in the queue could not be read and was set aside: %s", problem)
+        self._speak()  # before the first push, to know whether it is the first of all
         leave = None
         while not leave:
-            self._wait(self._round())
+            wait_s = self._round()
+            self._speak()
+            self._wait(wait_s)
             leave = self._reason_to_leave()
+        self._speak(is_last=True)
         self._resilience.store_counts(self._clock.now())
         return leave
+
+    def _speak(self, *, is_last: bool = False) -> None:
+        if not self._stash.is_away and not self._stash.is_disabled:
+            self._parts.speaker.step(self._clock.now(), is_last=is_last)
 
     # One round of the loop
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from local.clock import Clock
+    from news.speaker import Speaker
     from outages.resilience import Resilience
     from outages.transitions import ProbeResult
     from push.plex_link import PlexLink
@@ -46,6 +47,7 @@ class Parts:
     plex: PlexLink
     resilience: Resilience
     worker_file: WorkerFile
+    speaker: Speaker
     clock: Clock
     log: logging.Logger
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
+from local.log_marks import SAID_OTHERWISE
 from local.words import duration_in_words, named, sentence
 from outages.suspects import SUSPECTS_TO_OPEN
 from push.verdicts import Action, Verdict
 
 if TYPE_CHECKING:
-    import logging
-
     from push.verdicts import Decision, Outcome
     from stash.scene import Scene
     from store.job import Job
@@ -43,10 +43,11 @@ class Report:
         if decision.action is Action.RETRY:
             wait = duration_in_words(job.not_before - now)
             is_expected = job.awaits_covers or job.error_class == Verdict.NOT_IN_PLEX.value
-            level = self._log.debug if is_expected else self._log.warning
-            level("%s waits %s for another try (%s)", name, wait, error)
+            level = logging.DEBUG if is_expected else logging.WARNING
+            self._log.log(level, "%s waits %s for another try (%s)", name, wait, error, extra=SAID_OTHERWISE)
         elif decision.action is Action.BURY:
-            self._log.error("%s was given up and is among the dead letters now (%s)", name, error)
+            text = "%s was given up and is among the dead letters now (%s)"
+            self._log.error(text, name, error, extra=SAID_OTHERWISE)
         elif decision.action is Action.MISSING:
             self._log.debug("%s is missing in Plex", name)
 

@@ -17,6 +17,8 @@ from local.log_text import OneLineFormatter, quieten_libraries
 from local.redact import Redactor
 from local.storage import LocalStorage, check_storage
 from local.words import sentence
+from news.collect import WarningCollector
+from news.speaker import Speaker
 from outages.resilience import Resilience
 from push.picture_address import PictureAddress
 from push.picture_locks import PictureLocking
@@ -72,14 +74,14 @@ def serve(
 
     `script`: the path of plexsync.py. `make_requested`: makes the background work that tasks can request.
     """
-    redactor = Redactor()
-    log = open_log(directory, redactor, script)
+    redactor, warnings = Redactor(), WarningCollector()
+    log = open_log(directory, redactor, warnings, script)
     compiled.compile_hook_path(os.path.dirname(script))
     held: int | None = descriptor
     retry = Retry(directory, script, clock, log)
     plugin_change = watch_manifest(os.path.splitext(script)[0] + ".yml", clock)
     while held is not None:
-        leave = _run_once(directory, clock, log, redactor, make_requested, plugin_change, retry)
+        leave = _run_once(directory, clock, log, redactor, warnings, make_requested, plugin_change, retry)
         if leave is None and retry.wait():
             leave = plugin_change()  # the error may come from files of which only some were replaced
             if leave is None:
@@ -126,7 +128,7 @@ class Retry:
         return os.path.exists(self._script)
 
 
-def open_log(directory: str, redactor: Redactor, script: str) -> logging.Logger:
+def open_log(directory: str, redactor: Redactor, warnings: WarningCollector, script: str) -> logging.Logger:
     """Open the worker's log file, which also receives the errors of libraries."""
     handler = logging.handlers.RotatingFileHandler(
         os.path.join(directory, WORKER_LOG),
@@ -138,9 +140,10 @@ def open_log(directory: str, redactor: Redactor, script: str) -> logging.Logger:
     )
     logging.raiseExceptions = False  # nor what cannot be logged end it
     handler.setFormatter(OneLineFormatter("%(asctime)s %(levelname)s %(message)s"))
-    handler.addFilter(redactor)
-    handler.addFilter(PathHider(directory, os.path.dirname(script)))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for each in (handler, warnings):
+        each.addFilter(redactor)
+        each.addFilter(PathHider(directory, os.path.dirname(script)))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler, warnings], force=True)
     quieten_libraries()
     log = logging.getLogger("plexsync")
     log.setLevel(logging.INFO)
@@ -152,6 +155,7 @@ def _run_once(  # noqa: PLR0917 - the arguments of `serve`, and its own
     clock: Clock,
     log: logging.Logger,
     redactor: Redactor,
+    warnings: WarningCollector,
     make_requested: Callable[[Parts], Sequence[RequestedWork]],
     plugin_change: Callable[[], LeaveReason | None],
     retry: Retry,
@@ -159,7 +163,7 @@ def _run_once(  # noqa: PLR0917 - the arguments of `serve`, and its own
     """Run the loop until it leaves; None if it ended with an error, which is logged."""
     try:
         with ExitStack() as open_parts:
-            parts = _open_parts(directory, clock, log, redactor, open_parts)
+            parts = _open_parts(directory, clock, log, redactor, warnings, open_parts)
             worker = SyncWorker(
                 parts,
                 linger_s=clock.interval(linger_s()),
@@ -175,8 +179,13 @@ def _run_once(  # noqa: PLR0917 - the arguments of `serve`, and its own
     return None
 
 
-def _open_parts(
-    directory: str, clock: Clock, log: logging.Logger, redactor: Redactor, open_parts: ExitStack
+def _open_parts(  # noqa: PLR0917 - those of `_run_once`
+    directory: str,
+    clock: Clock,
+    log: logging.Logger,
+    redactor: Redactor,
+    warnings: WarningCollector,
+    open_parts: ExitStack,
 ) -> Parts:
     check_storage(directory)
     inbox.prepare(directory)
@@ -195,6 +204,7 @@ def _open_parts(
     open_parts.callback(stash.close)
     plex = PlexLink(directory=directory, ledger=ledger, clock=clock, log=log)
     open_parts.callback(plex.close)
+    resilience = Resilience(directory, clock=clock, log=log)
     return Parts(
         directory=directory,
         queue=queue,
@@ -202,8 +212,12 @@ def _open_parts(
         intake=Intake(directory=directory, queue=queue, ledger=ledger, stash=stash, clock=clock, log=log),
         stash=stash,
         plex=plex,
-        resilience=Resilience(directory, clock=clock, log=log),
+        resilience=resilience,
         worker_file=WorkerFile(directory, started_at=clock.now()),
+        speaker=Speaker(
+            directory=directory, queue=queue, ledger=ledger, resilience=resilience, stash=stash, warnings=warnings,
+            clock=clock, log=log,
+        ),
         clock=clock,
         log=log,
     )

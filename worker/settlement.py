@@ -42,6 +42,7 @@ class Settlement:
         self._report = report
         self._cover_trial_s = parts.clock.interval(_COVER_TRIAL_S)
         self._longest_wait_s = parts.clock.interval(LONGEST_WAIT_S)
+        self._speaker = parts.speaker
 
     def start(self) -> None:
         """Give back what the worker before this one may not have, if it was killed as an outage began."""
@@ -58,7 +59,9 @@ class Settlement:
         """
         now, outage_id = self._clock.now(), self._outage_id()  # before a success may end the outage
         outcome = self._record(job, outcome, scene, ticket, now)
-        self._carry_out(self._decide(job, outcome, outage_id or self._outage_id()), outcome, scene)
+        decision = self._decide(job, outcome, outage_id or self._outage_id())
+        self._carry_out(decision, outcome, scene)
+        self._speaker.note(job, decision, outcome, scene)
         return outcome
 
     def _record(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int, now: float) -> Outcome:

@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING
 
 from local import data_directory
 from local.files import write_atomically
-from local.hide_paths import PathHider
+from local.hide_paths import PathHider, hide_paths
+from local.log_marks import SAID_OTHERWISE
 from stash.client import StashClient
 from stash.connection import parse_connection
 from stash.errors import PluginDisabled, StashUnavailable
 from stash.settings import parse_settings
+from store.worker_file import read_worker_report
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from local.redact import Redactor
+    from outages.notices import Notice
     from push.picture_address import PictureAddress
     from stash.connection import StashConnection
     from stash.settings import Settings
@@ -32,13 +37,14 @@ class StashLink:
     def __init__(
         self, *, directory: str, picture_address: PictureAddress, log: logging.Logger, redactor: Redactor
     ) -> None:
+        self._directory = directory
         self._path = os.path.join(directory, data_directory.STASH_CONNECTION)
         self._picture_address = picture_address
         self._log = log
         self._redactor = redactor
         self._connection: StashConnection | None = None
         self._client: StashClient | None = None
-        self._problems: tuple[str, ...] = ()
+        self.settings_problems: tuple[str, ...] | None = None  # as last read; None: never
         self.settings: Settings | None = None  # as last read; None: never
         self.is_plugin_disabled = False  # as last read
         self._use(_read(self._path))
@@ -97,13 +103,22 @@ class StashLink:
         settings, problems = parse_settings(configuration.plugin, os.environ, stash_url=self.client().connection.url)
         self._redactor.add("token", settings.plex_token)
         for problem in problems:
-            if problem not in self._problems:
-                self._log.warning("%s", problem)
-        self._problems = problems
+            if problem not in (self.settings_problems or ()):
+                self._log.warning("%s", problem, extra=SAID_OTHERWISE)
+        self.settings_problems = problems
         if configuration.needs_login:
             settings = self._picture_address.without_useless(settings, self.client())
         self.settings = settings
         return settings
+
+    def say(self, notices: Sequence[Notice]) -> None:
+        """Have Stash write these to its log, without secrets and hidden paths. Raises what its client raises."""
+        hides_paths = self.settings.hide_paths if self.settings else read_worker_report(self._directory).hide_paths
+        lines = []
+        for notice in notices:
+            text = self._redactor.clean(notice.text)
+            lines.append((notice.level, hide_paths(text) if hides_paths else text))
+        self.client().say(lines)
 
     def last_settings(self) -> Settings:
         """The settings last read, or read now for the first time. Raises what `read_settings` raises."""

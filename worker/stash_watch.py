@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.clock import Countdown, Stopwatch
+from local.log_marks import SAID_OTHERWISE
 from store.worker_file import WAITING_FOR_STASH
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ class StashWatch:
         self._worker_file.report(WAITING_FOR_STASH, now, stopped_by="stash", message=message)
         if not self._absence.is_running:
             self._absence.start()
-            self._log.warning("%s. Pending scenes wait for it.", message)
+            # By the time that Stash can say it, it is no longer so.
+            self._log.warning("%s. Pending scenes wait for it.", message, extra=SAID_OTHERWISE)
         self._until_retry.start(self._times.retry_s)
 
     def note_back(self) -> None:

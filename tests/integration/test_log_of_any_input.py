@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from local.log_text import OneLineFormatter
 from local.redact import Redactor
+from news.collect import WarningCollector
 from sim.faults import Fault, is_write
 from stash.protocol import StashLogHandler
 from stash.scene import Named, Performer, Studio
@@ -50,7 +51,7 @@ def logs_of(folder: str) -> Iterator[io.BytesIO]:
     of_stash.setFormatter(OneLineFormatter("%(message)s"))
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    open_log(folder, Redactor(), f"{folder}/plexsync.py")
+    open_log(folder, Redactor(), WarningCollector(), f"{folder}/plexsync.py")
     root.addHandler(of_stash)
     LOG.setLevel(logging.DEBUG)
     try:

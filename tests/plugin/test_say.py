@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sim.plex.simulator import Fault
 from sim.stash.simulator import GraphQLRefusedError
+from tests.support.plugin_world import TOKEN
 from tests.support.task_runs import task_input
 
 if TYPE_CHECKING:
@@ -36,3 +38,58 @@ def test_say_loads_no_package(world: PluginWorld) -> None:
 def test_say_refuses_what_is_no_line(world: PluginWorld) -> None:
     with pytest.raises(GraphQLRefusedError, match="allowed is"):
         world.stash.operation(mode="say", lines=[{"level": "loud", "text": "x"}])
+
+
+def said(world: PluginWorld) -> list[tuple[str, str]]:
+    """Level and text of the plugin's lines in Stash's log, oldest first."""
+    return [(line.level, line.text) for line in world.stash.log if line.plugin == "PlexSync"]
+
+
+def wait_until_said(world: PluginWorld, words: str) -> None:
+    world.wait_until(lambda: any(words in text for _, text in said(world)), f"{words!r} in {said(world)}")
+
+
+def test_an_outage_is_in_the_log_of_stash_without_a_task(world: PluginWorld) -> None:
+    scenes = world.add_scenes(3)
+    world.stash.update_scene(scenes[0], title="first")
+    wait_until_said(world, "PlexSync works")
+    world.plex.fault(Fault.refused())
+    world.edit_at_once(dict.fromkeys(scenes, "waiting"))
+    wait_until_said(world, "Outage of Plex")
+    world.plex.heal()
+    world.wait_for_titles(dict.fromkeys(scenes, "waiting"))
+    wait_until_said(world, "3 scenes went out")
+    levels = [level for level, _ in said(world)]
+    assert levels in (["info", "warning", "info"], ["info", "warning", "info", "info"])
+    assert "connection refused" in said(world)[1][1]
+    assert "Plex is back after an outage of" in said(world)[2][1]
+
+
+def test_what_was_said_survives_the_death_of_the_worker(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1)
+    world.stash.update_scene(scene, title="first")
+    wait_until_said(world, "PlexSync works")
+    world.plex.fault(Fault.refused())
+    world.stash.update_scene(scene, title="waiting")
+    wait_until_said(world, "Outage of Plex")
+    world.wait_until(lambda: b'"outage": {' in (world.directory / "said.json").read_bytes(), "the memory of it")
+    world.kill_worker()
+    world.stash.update_scene(scene, title="arrives")
+    world.wait_for_worker()
+    world.plex.heal()
+    wait_until_said(world, "Plex is back after an outage")
+    assert [text.split()[0] for _, text in said(world)][:3] == ["PlexSync", "Outage", "Plex"]
+
+
+def test_no_secret_and_no_hidden_path_is_said(world: PluginWorld) -> None:
+    world.configure(hide_paths=True, read_timeout="soon", path_map=f"{TOKEN} no rule")
+    world.stash.update_scene(world.add_scene(), title="known")
+    wait_until_said(world, "PlexSync works")
+    missing = world.stash.add_scene("/media/private name.mp4", 5)
+    world.stash.update_scene(missing, title="new")
+    wait_until_said(world, "waits: Plex has no item")
+    lines = " ".join(text for _, text in said(world))
+    assert "<path " in lines
+    assert "private name" not in lines
+    assert TOKEN not in lines
+    assert "soon" in lines

@@ -44,6 +44,7 @@ ROOMS = (
     "store",
     "outages",
     "push",
+    "news",
     "tasks",
     "worker",
     "reconciliation",

@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from local import inbox
+from news.collect import WarningCollector
+from news.speaker import Speaker
 from outages.resilience import Resilience
 from push.plex_link import PlexLink
 from sim.plex.simulator import PlexSim
@@ -28,9 +30,10 @@ from worker.parts import LeaveReason, Parts
 from worker.serve import make_catch_up, make_missing_scenes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from outages.notices import Notice
     from plex.model import Section
     from stash.changes import Change, Changed
     from stash.scene import Scene
@@ -55,6 +58,17 @@ class StashHere(SceneShelf):
         self.is_enabled, self.is_plugin_disabled = True, False
         self.in_effect = settings
         self.settings: Settings | None = None
+        self.settings_problems: tuple[str, ...] | None = None
+        self.said: list[Notice] = []  # in Stash's log
+        self.said_calls = 0
+        self.refuses_to_say = False
+
+    def say(self, notices: Sequence[Notice]) -> None:
+        self.said_calls += 1
+        self._answer()
+        if self.refuses_to_say:
+            raise StashRefused("the plugin is disabled")
+        self.said += notices
 
     def client(self) -> StashHere:
         return self
@@ -71,7 +85,7 @@ class StashHere(SceneShelf):
         self.is_plugin_disabled = not self.is_enabled
         if self.is_plugin_disabled:
             raise PluginDisabled
-        self.settings = self.in_effect
+        self.settings, self.settings_problems = self.in_effect, self.settings_problems or ()
         return self.settings
 
     def last_settings(self) -> Settings:
@@ -112,6 +126,7 @@ class WorkerHere:
         parsed, _ = parse_settings({"plex_url": self.plex.url, "plex_token": TOKEN, "read_timeout": 1, **settings}, {})
         self.stash = StashHere(parsed)
         self.keys: dict[int, int] = {}  # rating keys by scene
+        self.warnings = WarningCollector()
         inbox.prepare(self.directory)
         self._plan: list[tuple[float, Callable[[], object]]] = []
         self._is_over: Callable[[], bool] = lambda: False
@@ -128,11 +143,26 @@ class WorkerHere:
         for each in (ledger, queue, plex):
             open_parts.callback(each.close)
         intake = Intake(directory=self.directory, queue=queue, ledger=ledger, stash=stash, clock=clock, log=LOG)
+        resilience = Resilience(self.directory, clock=clock, log=LOG)
+        speaker = self._make_speaker(queue, ledger, resilience)
         return Parts(
             directory=self.directory, queue=queue, ledger=ledger, intake=intake, stash=stash, plex=plex,
-            resilience=Resilience(self.directory, clock=clock, log=LOG),
-            worker_file=WorkerFile(self.directory, started_at=clock.now()), clock=clock, log=LOG,
+            resilience=resilience, worker_file=WorkerFile(self.directory, started_at=clock.now()), speaker=speaker,
+            clock=clock, log=LOG,
         )  # fmt: skip
+
+    def _make_speaker(self, queue: JobQueue, ledger: Ledger, resilience: Resilience) -> Speaker:
+        return Speaker(
+            directory=self.directory, queue=queue, ledger=ledger, resilience=resilience, stash=self.stash,
+            warnings=self.warnings, clock=self.clock, log=LOG,
+        )  # fmt: skip
+
+    def forget(self) -> None:
+        """Go on as a new worker with the same files: what the loop and the speaker had in memory is gone."""
+        parts = self.parts
+        speaker = self._make_speaker(parts.queue, parts.ledger, parts.resilience)
+        self.parts = replace(parts, speaker=speaker)
+        self.worker = self._make_worker()
 
     def _make_worker(self) -> SyncWorker:
         return SyncWorker(

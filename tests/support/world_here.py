@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hooks.receive import accept, parse
 from local import inbox, lock
 from local.redact import Redactor
+from news.collect import WarningCollector
 from outages.transitions import GateKind
 from push.plex_link import PlexLink
 from reconciliation.reconciler import Reconciler
@@ -161,7 +162,9 @@ class WorldHere:
         """Open the worker's parts, as `worker/serve.py` does, with kill points in them."""
         self.points.is_dead = False
         self._open_parts = ExitStack()
-        parts = serve._open_parts(self.directory, self.clock, LOG, Redactor(), self._open_parts)
+        parts = serve._open_parts(
+            self.directory, self.clock, LOG, Redactor(), WarningCollector(), self._open_parts
+        )
         parts.ledger._file._connection = cast(
             "Any", KillableConnection(parts.ledger._file._connection, self.points)
         )

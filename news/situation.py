@@ -1,0 +1,48 @@
+"""What is the case, as far as the user may have to hear of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from outages.breaker import OpenOutage
+    from outages.history import Outage
+    from outages.notices import Notice
+    from outages.scheduler import Pause
+    from store.dead_letters import DeadLetter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewlyWaiting:
+    """Scenes that have begun to wait until Plex has their file: how many, and the first of them with the reason."""
+
+    count: int
+    first: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What is the case at one moment, and what has happened since the last message.
+
+    `outage`: under way. `past`: the outage of `Said.outage`, once it has ended and is on record. `pushed`: scenes ever
+    pushed. `is_drained`: nothing is due. `is_proven`: an attempt has shown since the last stop that Plex works.
+    `settings`: what is wrong with them; None: not read yet. `waiting`: how many scenes wait for a scan; None: not
+    counted. `first`: the scene that was just pushed, if it may be the first one ever.
+    """
+
+    outage: OpenOutage | None = None
+    past: Outage | None = None
+    pushed: int = 0
+    pending: int = 0
+    is_drained: bool = False
+    is_proven: bool = False
+    stops: tuple[Pause, ...] = ()
+    settings: tuple[str, ...] | None = None
+    warnings: tuple[Notice, ...] = ()
+    dead_letters: tuple[DeadLetter, ...] = ()
+    last_dead_letter: int = 0
+    newly_waiting: NewlyWaiting | None = None
+    waiting: int | None = None
+    first: str = ""
