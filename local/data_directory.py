@@ -31,7 +31,3 @@ WORKER = "worker.json"
 WORKER_LOG = "plexsync.log"
 # What PlexSync has said in Stash's log by itself.
 SAID = "said.json"
-# How far the tasks have copied the worker's log into Stash's.
-RELAYED = "relayed.json"
-
-

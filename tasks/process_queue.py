@@ -19,7 +19,6 @@ from tasks.drain_progress import Drain
 from tasks.patience import PATIENCE_S, Patience
 from tasks.prerequisites import need_packages
 from tasks.worker_link import PluginOff, WorkerLink, WorkerSilent
-from tasks.worker_log import relay_worker_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -141,7 +140,6 @@ class _DrainWatch:
             if self._context.clock.monotonic() >= line_at:
                 line_at += LINE_S
                 self._context.log.info("%s", self._drain.line(remaining))
-        relay_worker_log(self._context.directory, self._context.log)
         return self._close(remaining, stop)
 
     def _note(self) -> Remaining:

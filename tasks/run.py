@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local.clock import clock_from_environment
 from local.hide_paths import PathHider, without_any_marks
 from local.log_lines import one_line
+from local.log_marks import is_said_otherwise
 from local.log_text import OneLineFormatter, quieten_libraries
 from local.redact import Redactor
 from local.storage import LocalStorage
@@ -29,7 +30,6 @@ from tasks.status import queue_status
 from tasks.sync import sync_all, sync_recent, sync_scene
 from tasks.undo import undo_all
 from tasks.worker_link import start_worker_if_none
-from tasks.worker_log import relay_worker_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,6 @@ def _run(context: Context) -> TaskAnswer:
         if context.input.mode not in WAKES_NO_WORKER:
             # This way each task helps to notice that Plex is back: a new worker looks at Plex first.
             start_worker_if_none(context)
-        relay_worker_log(context.directory, context.log)
     except OSError as error:
         context.log.warning("%s", _words_for(error, context.directory))
     return task(context)
@@ -136,6 +135,8 @@ def _words_for(error: OSError, directory: str) -> str:
 def _log_to_stash(stream: BinaryIO, redactor: Redactor, hider: PathHider) -> logging.Logger:
     handler = StashLogHandler(stream)
     handler.setFormatter(OneLineFormatter("%(message)s"))
+    # What the worker says in Stash's log by itself: a task does not repeat it.
+    handler.addFilter(lambda record: not is_said_otherwise(record))
     handler.addFilter(redactor)
     handler.addFilter(hider)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

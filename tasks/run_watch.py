@@ -12,7 +12,6 @@ from store.requests import result_path
 from store.worker_file import read_worker_report
 from tasks.context import TaskError
 from tasks.patience import PATIENCE_S, Patience
-from tasks.worker_log import relay_worker_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,7 +69,6 @@ class RunWatch:
             self._link.keep_alive()
             self._note(self._show())
             self._context.clock.sleep(LOOK_S)
-        relay_worker_log(self._context.directory, self._context.log)
         if "error" in answer:
             raise TaskError(str(answer["error"]))
         self._context.progress(1.0)

@@ -28,7 +28,6 @@ from store.worker_file import WorkerReport
 from tasks import answers, arguments
 from tasks.arguments import error_types_of
 from tasks.run import TASKS
-from tasks.worker_log import LogPosition
 from tests.support.reference import (
     README,
     REFERENCE,
@@ -61,10 +60,8 @@ STATE_FILES: Final = (
     (data_directory.RECONCILIATION_STATE, ReconciliationState),
     (data_directory.WORKER, WorkerReport),
     (data_directory.SAID, Said),
-    (data_directory.RELAYED, LogPosition),
 )
 DONE: Final = (Verdict.PUSHED, Verdict.UNCHANGED, Verdict.SKIPPED, Verdict.GONE)
-UNVERSIONED: Final = (data_directory.RELAYED,)
 
 
 @pytest.fixture(scope="module")
@@ -220,8 +217,7 @@ def test_the_reference_describes_every_state_file() -> None:
 
 @pytest.mark.parametrize(("name", "kind"), STATE_FILES, ids=[name for name, _ in STATE_FILES])
 def test_the_reference_names_every_key_of_a_state_file_with_its_type(name: str, kind: Any) -> None:
-    version = {} if name in UNVERSIONED else {"version": "integer"}
-    assert keys_under(REFERENCE, f"`{name}`") == {**version, **keys_of(kind)}
+    assert keys_under(REFERENCE, f"`{name}`") == {"version": "integer", **keys_of(kind)}
 
 
 def test_the_reference_names_every_topic_of_what_is_said() -> None:
