@@ -47,6 +47,11 @@ _WAITING = """
 SELECT json_extract(data, '$.error_class') AS error_class, COUNT(*) FROM ack_queue_default
 WHERE status < 2 AND json_extract(data, '$.not_before') > ? AND error_class <> '' GROUP BY 1 ORDER BY 2 DESC, 1
 """
+_WAITING_JOBS = """
+SELECT json_extract(data, '$.scene_id'), json_extract(data, '$.error_class'), json_extract(data, '$.error_text'),
+       json_extract(data, '$.not_before') AS due_at FROM ack_queue_default
+WHERE status < 2 AND due_at > ? AND json_extract(data, '$.error_class') <> '' ORDER BY due_at LIMIT ?
+"""
 _QUEUED_AMONG = """
 SELECT COUNT(DISTINCT json_extract(data, '$.scene_id')) FROM ack_queue_default
 WHERE status < 5 AND json_extract(data, '$.scene_id') IN (SELECT value FROM json_each(?))
@@ -97,6 +102,16 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingJob:
+    """A job that failed and is tried again at `due_at` (epoch seconds)."""
+
+    scene_id: int
+    error_class: str
+    error_text: str
+    due_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LastPushes:
     """What was last pushed: fingerprints by scene id, and the ids of scenes with a recorded item."""
 
@@ -128,6 +143,14 @@ class Overview:
     def waiting_by_error(self, now: float) -> Mapping[str, int]:
         """Number of waiting jobs by the error class of their last attempt, the most frequent first."""
         return dict(self._rows(QUEUE, _WAITING, (now,)))
+
+    def waiting_jobs(self, count: int, now: float) -> Sequence[WaitingJob]:
+        """Return the first of the jobs that wait for another try, the next due one first."""
+        rows = self._rows(QUEUE, _WAITING_JOBS, (now, count))
+        return [
+            WaitingJob(scene_id=scene_id, error_class=error_class, error_text=error_text, due_at=due_at)
+            for scene_id, error_class, error_text, due_at in rows
+        ]
 
     def pending(self, now: float) -> Pending:
         """Return all pending work. Reads the inbox before the queue, so a job moving between them is not missed."""

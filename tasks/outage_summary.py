@@ -9,6 +9,7 @@ from local.words import counted, duration_in_words
 from outages.resilience import Resilience
 from tasks.answers import OutageReportEntry, OutageSummaryAnswer
 from tasks.context import TaskError
+from tasks.report import log_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +27,13 @@ def outage_summary(context: Context) -> OutageSummaryAnswer:
         outages, figures = resilience.outages(), resilience.figures(now)
     except LocalStorage as error:
         raise TaskError(str(error)) from error
-    for line in summary_lines(outages, figures, now):
-        context.log.info("%s", line)
+    headline, *details = summary_lines(outages, figures, now)
+    log_report(context.log, headline, details)
     return _answer(outages, figures)
 
 
 def summary_lines(outages: tuple[Outage, ...], figures: OutageFigures, now: float) -> Iterator[str]:
-    """The report for the log, newest outage first. `outages` are oldest first."""
+    """The headline, then the details, newest outage first. `outages` are oldest first."""
     if not figures.count:
         since = f" since {_ago(figures.observed_since, now)}" if figures.observed_since is not None else ""
         yield f"Outages: none on record{since}."
@@ -43,7 +44,7 @@ def summary_lines(outages: tuple[Outage, ...], figures: OutageFigures, now: floa
     )
     yield from _reliability(figures, now)
     for outage in reversed(outages):
-        yield f"- {outage_line(outage, now)}"
+        yield outage_line(outage, now)
 
 
 def _answer(outages: tuple[Outage, ...], figures: OutageFigures) -> OutageSummaryAnswer:
@@ -72,13 +73,13 @@ def _answer(outages: tuple[Outage, ...], figures: OutageFigures) -> OutageSummar
 
 
 def outage_line(outage: Outage, now: float) -> str:
-    """`#3, 2 h ago, lasted 5 min: connection refused; 12 jobs waited, 12 pushed in the recovery, 4 probes`."""
+    """`Outage 3, 2 h ago, lasted 5 min: connection refused; 12 jobs waited, 12 pushed in the recovery, 4 probes`."""
     began = _ago(outage.started_at, now)
     lasted = "still going on" if outage.duration_s is None else f"lasted {duration_in_words(outage.duration_s)}"
     jobs = f"{counted(outage.jobs_affected, 'job')} waited"
     after = f", {outage.jobs_pushed} pushed in the recovery" if outage.jobs_pushed else ""
     probes = counted(outage.probes, "probe")
-    return f"#{outage.id}, {began}, {lasted}: {outage.cause.rstrip('.')}; {jobs}{after}, {probes}"
+    return f"Outage {outage.id}, {began}, {lasted}: {outage.cause.rstrip('.')}; {jobs}{after}, {probes}"
 
 
 def _reliability(figures: OutageFigures, now: float) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from local.words import counted
 from tasks.answers import RecoverAnswer
 from tasks.arguments import error_types_of, outage_of
+from tasks.report import log_report
 from tasks.worker_link import ask_worker
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ def recover_outage_jobs(context: Context) -> RecoverAnswer:
     error_types = error_types_of(context.input.args)
     arguments = {"error_types": list(error_types), "outage": outage_of(context.input.args)}
     answer = ask_worker(context, RecoverAnswer, "recover_outage_jobs", arguments)
-    for line in _recovery_lines(answer, error_types):
-        context.log.info("%s", line)
+    headline, *details = _recovery_lines(answer, error_types)
+    log_report(context.log, headline, details)
     return answer
 
 
@@ -33,10 +34,10 @@ def _recovery_lines(answer: RecoverAnswer, error_types: Sequence[str]) -> list[s
         return ["No outage is on record: there is nothing to recover."]
     lines = [f"{counted(answer.recovered, 'job')} of outage {answer.outage} queued again."]
     others = (
+        (answer.skipped_plex_down, f"left as dead letters since Plex is not well now: {answer.message or ''}"),
         (answer.skipped_already_queued, "queued already"),
         (answer.skipped_scene_missing, "no longer in Stash"),
-        (answer.skipped_plex_down, f"left as dead letters since Plex is not well now: {answer.message or ''}"),
         (answer.failed, "could not be queued"),
         (answer.other_types, f"of other classes than {', '.join(error_types)}: error_types names more, or all"),
     )
-    return lines + [f"{count} {words}" for count, words in others if count]
+    return lines + [f"Dead letters of outage {answer.outage}: {count} {words}" for count, words in others if count]

@@ -5,12 +5,14 @@ It uses no package that has to be installed, so it works before anything else do
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
 from local import lock
 from local.data_directory import PACKAGES_NOTE
 from local.storage import LocalStorage, takes_writes
+from outages.notices import Notice
 from outages.resilience import Resilience
 from push.verdicts import StopReason, advice_for
 from reconciliation.state import ReconciliationState, state_file
@@ -30,7 +32,8 @@ from tasks.answers import (
     WorkerStatus,
 )
 from tasks.process_queue import STORAGE_STOP, stop_reported_in
-from tasks.status_lines import Status, status_lines
+from tasks.report import log_report
+from tasks.status_lines import WAITING_SHOWN, Status, status_lines
 
 if TYPE_CHECKING:
     from outages.history import Outage
@@ -49,10 +52,9 @@ def queue_status(context: Context) -> StatusAnswer:
     now = context.now
     report = read_worker_report(context.directory)
     status = _look(context, report, now)
-    for line in status_lines(status, now):
-        context.log.info("%s", line)
-    for problem in status.problems:
-        context.log.warning("%s", problem)
+    headline, *details = status_lines(status, now)
+    problems = [Notice(level=logging.WARNING, text=problem) for problem in status.problems]
+    log_report(context.log, headline, [*problems, *details])
     return _answer(status, now)
 
 
@@ -69,6 +71,7 @@ def _look(context: Context, report: WorkerReport, now: float) -> Status:
         counts=counts,
         waiting_by_error=overview.waiting_by_error(now) if counts.waiting else {},
         examples=examples,
+        waiting=overview.waiting_jobs(WAITING_SHOWN, now) if counts.waiting else (),
         sync=sync,
         resilience=resilience,
         outages=_outages(resilience, overview.problems),

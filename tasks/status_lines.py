@@ -1,9 +1,9 @@
-"""The status as a person reads it in Stash's log: a line for each subject, times in words. Pure."""
+"""The status as a person reads it in Stash's log: a line for each subject, complete in itself. Pure."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from local.words import counted, duration_in_words, named, sentence
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from outages.resilience import Resilience
     from reconciliation.state import ReconciliationState
     from store.dead_letters import DeadLetter
-    from store.overview import QueueCounts
+    from store.overview import QueueCounts, WaitingJob
     from tasks.answers import DrainStatus, SyncStatus, WorkerStatus
 
-# The answer lists all 30.
-SHOWN_OUTAGES = 3
-SHOWN_ERROR_CHARACTERS = 160
+# With these, the report keeps to its limit; the answer has more.
+DEAD_LETTERS_SHOWN, WAITING_SHOWN = 3, 2
+SHOWN_ERROR_CHARACTERS = 240
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,7 @@ class Status:
     counts: QueueCounts
     waiting_by_error: Mapping[str, int]
     examples: Sequence[DeadLetter]
+    waiting: Sequence[WaitingJob]
     sync: SyncStatus
     resilience: Resilience
     outages: tuple[Outage, ...]
@@ -44,15 +45,16 @@ class Status:
 
 
 def status_lines(status: Status, now: float) -> Iterator[str]:
-    """The report, line by line. `now`: epoch seconds."""
+    """The headline, then the details, the most important first. `now`: epoch seconds."""
     yield _queue(status, now)
-    yield from _dead_letters(status)
     yield _drain(status, now)
     yield _circuit(status, now)
+    yield from _waiting(status, now)
+    yield from _dead_letters(status)
     yield from _recovery(status, now)
     yield _worker(status, now)
     yield _sync(status.sync)
-    yield from _outages(status, now)
+    yield _outages(status, now)
     yield _reconciliation(status.reconciliation, now)
 
 
@@ -74,18 +76,30 @@ def _queue(status: Status, now: float) -> str:
     return _line("Queue", ", ".join(parts))
 
 
+def _waiting(status: Status, now: float) -> Iterator[str]:
+    for job in status.waiting:
+        yield _line("Waiting", f"scene {job.scene_id}, next try {_in(job.due_at, now)}: {_short(job.error_text)}")
+
+
 def _dead_letters(status: Status) -> Iterator[str]:
     counts = status.counts.dead_letters
     if not counts:
         yield _line("Dead letters", "none")
         return
     yield _line("Dead letters", f"{sum(counts.values())} ({_by_class(counts)})")
-    for name, letters in groupby(status.examples, key=lambda letter: letter.error_class):
-        shown = list(letters)
-        yield f"- {name}: {advice_for(name)}"
-        for letter in shown:
-            scene = named(letter.title, letter.scene_id)
-            yield f"- - {scene}, {counted(letter.attempts, 'try')}: {_short(letter.error_text)}"
+    for letter in _one_of_each_class_first(status.examples)[:DEAD_LETTERS_SHOWN]:
+        scene, tries = named(letter.title, letter.scene_id), counted(letter.attempts, "try")
+        text = f"{scene}, {letter.error_class} after {tries}: {_short(sentence(letter.error_text))}"
+        yield _line("Dead letter", f"{text} {advice_for(letter.error_class)}")
+
+
+def _one_of_each_class_first(letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    seen: Counter[str] = Counter()
+    places = []
+    for letter in letters:
+        seen[letter.error_class] += 1
+        places.append(seen[letter.error_class])
+    return [letter for _, letter in sorted(zip(places, letters, strict=True), key=lambda pair: pair[0])]
 
 
 def _by_class(counts: Mapping[str, int]) -> str:
@@ -147,13 +161,10 @@ def _sync(sync: SyncStatus) -> str:
     )
 
 
-def _outages(status: Status, now: float) -> Iterator[str]:
+def _outages(status: Status, now: float) -> str:
     if not status.outages:
-        yield _line("Outages", "none on record")
-        return
-    yield _line("Outages", f"{len(status.outages)} on record, the latest:")
-    for outage in reversed(status.outages[-SHOWN_OUTAGES:]):
-        yield f"- {outage_line(outage, now)}"
+        return _line("Outages", "none on record")
+    return _line("Outages", f"{len(status.outages)} on record, the latest: {outage_line(status.outages[-1], now)}")
 
 
 def _reconciliation(last: ReconciliationState, now: float) -> str:
