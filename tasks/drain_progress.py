@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.words import duration_in_words
+from store.judgement import Judgement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 # The pace is that of the last half minute, since it changes at the beginning of a recovery.
 PACE_S = 30.0
+MISSING_KEPT = 20
 # From this pace on it is shown without decimals.
 _WHOLE_FROM = 10
 
@@ -38,6 +40,7 @@ class Drain:
         self.found = len(self._left)
         self._entities = entities
         self.tally: Counter[str] = Counter()
+        self.missing: list[int] = []  # the first scenes that Plex lacks
         self._pace: deque[tuple[float, int]] = deque()
 
     @property
@@ -56,6 +59,8 @@ class Drain:
             if scene_id in self._left:
                 self._left.discard(scene_id)
                 self.tally[verdict] += 1
+                if verdict == Judgement.MISSING.value and len(self.missing) < MISSING_KEPT:
+                    self.missing.append(scene_id)
         gone = [scene_id for scene_id in self._left if scene_id not in due_at]
         self._left.difference_update(gone)
         self.tally["gone"] += len(gone)

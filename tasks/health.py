@@ -31,7 +31,7 @@ def health_check(context: Context) -> HealthAnswer:
     """
     need_packages(context)
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
-    with open_stash(context) as (_, settings):
+    with open_stash(context, shows_problems=True) as (_, settings):
         resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
         health = _probe(context, settings, resilience)
         if health is not None and _is_half_open(resilience):

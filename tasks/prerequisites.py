@@ -13,6 +13,7 @@ from stash.errors import StashError
 from stash.settings import parse_settings
 from store.overview import Overview
 from tasks.context import TaskError
+from tasks.report import MAX_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,24 +37,25 @@ def need_packages(context: Context) -> None:
 
 
 @contextmanager
-def open_stash(context: Context) -> Iterator[tuple[StashClient, Settings]]:
+def open_stash(context: Context, *, shows_problems: bool = False) -> Iterator[tuple[StashClient, Settings]]:
     """A client of Stash, and the settings, which this task's log obeys from now on. Call `need_packages` first.
 
-    Raises TaskError if Stash fails, also for a StashError raised within the `with` block.
+    `shows_problems`: log what is wrong with the settings, although the worker says it too. Raises TaskError if Stash
+    fails, also for a StashError raised within the `with` block.
     """
     from stash.client import StashClient  # noqa: PLC0415 - needs packages
 
     client = StashClient(context.input.connection)
     try:
-        yield client, read_settings(context, client)
+        yield client, read_settings(context, client, shows_problems=shows_problems)
     except StashError as error:
         raise TaskError(f"Stash does not answer as it should: {error}. Try again when it does.") from error
     finally:
         client.close()
 
 
-def read_settings(context: Context, client: StashClient) -> Settings:
-    """Read the settings from Stash, and log what is wrong with them."""
+def read_settings(context: Context, client: StashClient, *, shows_problems: bool) -> Settings:
+    """Read the settings from Stash. `shows_problems`: as for `open_stash`."""
     configuration = client.fetch_configuration()
     context.redactor.add("api key", configuration.api_key)
     settings, problems = parse_settings(configuration.plugin, os.environ, stash_url=client.connection.url)
@@ -61,7 +63,7 @@ def read_settings(context: Context, client: StashClient) -> Settings:
     context.hider.is_on = settings.hide_paths
     if settings.debug_logging:
         context.log.setLevel("DEBUG")
-    for problem in problems:
+    for problem in problems[: MAX_LINES - 1] if shows_problems else ():
         context.log.warning("%s", problem)
     if configuration.needs_login and Overview(context.directory).picture_obstacle(settings.stash_url_for_plex):
         return replace(settings, stash_url_for_plex="")  # as the worker does, which has tried the address

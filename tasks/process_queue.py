@@ -5,11 +5,14 @@ The worker does the work, so stopping the task stops nothing. The task does not 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from local.clock import Stopwatch
 from local.words import counted, duration_in_words, sentence
+from outages.notices import Notice
 from outages.resilience import Resilience
 from outages.transitions import GateKind
 from store.overview import Overview
@@ -18,6 +21,8 @@ from tasks.answers import DrainAnswer
 from tasks.drain_progress import Drain
 from tasks.patience import PATIENCE_S, Patience
 from tasks.prerequisites import need_packages
+from tasks.report import ProgressLog, log_report
+from tasks.unfinished import unfinished_lines
 from tasks.worker_link import PluginOff, WorkerLink, WorkerSilent
 
 if TYPE_CHECKING:
@@ -30,7 +35,6 @@ if TYPE_CHECKING:
 # The pause between two looks: this long at least, and a multiple of the look itself (slow with 100,000 jobs).
 LOOK_S = 0.2
 PAUSE_PER_LOOK = 10
-LINE_S = 5.0
 _OUTCOMES: tuple[tuple[str, str], ...] = (
     ("pushed", "pushed"),
     ("unchanged", "unchanged"),
@@ -133,13 +137,11 @@ class _DrainWatch:
                 "paused on in the settings.",
                 counted(self._drain.found, "scene"),
             )
-        line_at = self._context.clock.monotonic() + LINE_S
+        progress = ProgressLog(self._context.clock, self._context.log)
         while remaining.due and stop is None:
             remaining = self._note()
             stop = self._stop() or self._silence(remaining)
-            if self._context.clock.monotonic() >= line_at:
-                line_at += LINE_S
-                self._context.log.info("%s", self._drain.line(remaining))
+            progress.note(partial(self._drain.line, remaining))
         return self._close(remaining, stop)
 
     def _note(self) -> Remaining:
@@ -191,12 +193,14 @@ class _DrainWatch:
             when = f" (the next in {duration_in_words(next_due_at - context.now)})" if next_due_at else ""
             parts.append(f"{waiting} waiting{when}")
         took = duration_in_words(self._took.passed_s)
+        headline = Notice(level=logging.INFO, text=f"Done in {took}: {', '.join(parts)}.")
         if stop is not None:
             why = f"{sentence(stop.message)} {_next(stop, context.now)}"
-            context.log.warning("Draining is stopped: %s So far, in %s: %s.", why, took, ", ".join(parts))
+            text = f"Draining is stopped: {why} So far, in {took}: {', '.join(parts)}."
+            headline = Notice(level=logging.WARNING, text=text)
         else:
-            context.log.info("Done in %s: %s.", took, ", ".join(parts))
             context.progress(1.0)
+        log_report(context.log, headline, unfinished_lines(context, self._drain.missing))
         return DrainAnswer(
             pushed=tally["pushed"],
             unchanged=tally["unchanged"],

@@ -14,6 +14,7 @@ from store.state_file import from_json
 from tasks.answers import GapEntry, ReconciliationAnswer, ReconciliationPreviewAnswer
 from tasks.arguments import library_of, scope_of
 from tasks.prerequisites import need_packages
+from tasks.report import ProgressLog
 from tasks.run_watch import RequestedRun, RunWatch
 from tasks.worker_link import WorkerLink
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from tasks.answers import FieldValue
     from tasks.context import Context
 
-LINE_S = 5.0
 # The share of the progress bar that belongs to the sweep of Plex, before the first scene is compared.
 SWEEP_SHARE = 0.05
 _WHERE = "the result of the reconciliation"
@@ -84,19 +84,17 @@ class _ReconciliationProgress:
         self._context = context
         self._run_id = run_id
         self._file: StateFile[ReconciliationState] = state_file(context.directory, clock=context.clock, log=context.log)
-        self._line_at = context.clock.monotonic() + LINE_S
+        self._progress = ProgressLog(context.clock, context.log)
 
     def show(self) -> RunProgress | None:
         """What the worker knows of the run, None for nothing."""
-        running, now = self._file.read().running, self._context.clock.monotonic()
+        running = self._file.read().running
         if running is None or running.request.id != self._run_id:
             return None
         if running.total:
             share = SWEEP_SHARE + (1 - SWEEP_SHARE) * min(1.0, running.checked / running.total)
             self._context.progress(share)
-            if now >= self._line_at:
-                self._line_at = now + LINE_S
-                self._context.log.info("%d of %d scenes compared", running.checked, running.total)
+            self._progress.note(lambda: f"{running.checked} of {running.total} scenes compared")
         return running
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from array import array
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from local import inbox
@@ -21,7 +22,8 @@ from store.requests import batch_content
 from tasks.answers import SceneSyncAnswer, SyncAnswer
 from tasks.arguments import scene_id_of
 from tasks.prerequisites import need_packages, open_stash
-from tasks.process_queue import LINE_S, have_worker_look, watch_drain
+from tasks.process_queue import have_worker_look, watch_drain
+from tasks.report import ProgressLog
 from tasks.worker_link import WorkerLink, ask_worker
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ def _sync(context: Context, *, since_s: float | None) -> SyncAnswer:
 
 def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], counts: SyncCounts) -> None:
     overview = Overview(context.directory)
-    line_at = context.clock.monotonic() + LINE_S
+    progress = ProgressLog(context.clock, context.log)
     for page in pages:
         known = overview.last_pushes(scene.id for scene in page.scenes)
         found = compare(page.scenes, settings, known)
@@ -119,10 +121,11 @@ def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], 
         counts.unchanged += found.unchanged
         counts.skipped += found.skipped
         context.progress(COMPARISON_SHARE * counts.checked / max(1, counts.checked + page.rest))
-        if context.clock.monotonic() >= line_at:
-            line_at += LINE_S
-            text = "%d scenes compared, %d of them queued; %d to go"
-            context.log.info(text, counts.checked, len(counts.queued), page.rest)
+        progress.note(partial(_so_far, counts, page.rest))
+
+
+def _so_far(counts: SyncCounts, rest: int) -> str:
+    return f"{counts.checked} scenes compared, {len(counts.queued)} of them queued; {rest} to go"
 
 
 def _queue(context: Context, scene_ids: Sequence[int]) -> None:

@@ -15,6 +15,7 @@ from store.undo import ItemState, entry_of
 from tasks.answers import UndoAnswer, UndoEntry
 from tasks.arguments import preview_of
 from tasks.prerequisites import need_packages
+from tasks.report import ProgressLog
 from tasks.run_watch import RequestedRun, RunWatch
 from tasks.worker_link import WorkerLink
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from tasks.context import Context
 
 COMMAND = "undo_all"
-LINE_S = 5.0
 # How many items a report names; the answer names all.
 NAMED = 8
 _DONE = (
@@ -80,18 +80,16 @@ class _UndoProgress:
         self._is_preview = is_preview
         self._overview = Overview(context.directory)
         self._resilience = Resilience(context.directory, clock=context.clock, log=context.log)
-        self._line_at = context.clock.monotonic() + LINE_S
+        self._progress = ProgressLog(context.clock, context.log)
 
     def show(self) -> int | None:
         """How many items are done, None if the worker does not know of the run."""
-        run, now = self._overview.undo(), self._context.clock.monotonic()
+        run = self._overview.undo()
         if run is None or run.id != self._run_id:
             return None
         done = self._overview.count_undone()
         self._context.progress(done / max(1, run.total))
-        if now >= self._line_at:
-            self._line_at = now + LINE_S
-            self._context.log.info("%d of %s done", done, counted(run.total, "item"))
+        self._progress.note(lambda: f"{done} of {counted(run.total, 'item')} done")
         self._end_while_plex_is_away()
         return done
 

@@ -17,6 +17,7 @@ from tests.support.scenes import a_scene
 from tests.support.task_runs import TaskRun, run_task
 
 if TYPE_CHECKING:
+    from tests.plugin.conftest import MakeWorld
     from tests.support.plugin_world import PluginWorld
 
 
@@ -58,3 +59,27 @@ def test_the_status_of_much_trouble_fits_on_the_page(world: PluginWorld) -> None
     assert len({line.split(", ")[1].split()[0] for line in letters}) == 3  # of three classes
     assert all("after 3 tries: what went wrong with" in line for line in letters)
     assert len(run.output["dead_letter_examples"]) == 21
+
+
+def test_sync_names_the_scenes_that_plex_lacks_and_the_path_it_looked_for(world: PluginWorld) -> None:
+    world.configure(path_map="/data => /films")
+    for number in range(9):
+        world.stash.add_scene(f"/data/no {number}.mp4", 5, title=f"lost {number}")
+    world.add_scene(title="found")
+    shown = report_of(run_task(world, "sync_all"))
+    assert "1 pushed" in shown[0]
+    assert "9 not in Plex" in shown[0]
+    named = [line for line in shown if "is missing in Plex" in line]
+    assert len(named) == 6
+    assert named[0] == '"lost 0" (scene 1) is missing in Plex, which has no item with the file /films/no 0.mp4.'
+
+
+def test_process_queue_names_the_scenes_that_wait_and_why(make_world: MakeWorld) -> None:
+    world = make_world(time_scale=1)
+    scene = world.stash.add_scene("/media/not yet.mp4", 5)
+    world.stash.update_scene(scene, title="new")
+    world.wait_until(lambda: bool(world.jobs()) and world.jobs()[0]["error_class"] == "NotInPlex", "the first try")
+    shown = report_of(run_task(world, "process_queue"))
+    assert "1 waiting" in shown[0]
+    assert shown[1].startswith('"new" (scene 1) waits ')
+    assert "for its next try: Plex has no item with the file /media/not yet.mp4" in shown[1]
