@@ -212,7 +212,7 @@ class Reconciler:
         self._parts.worker_file.report(f"reconciling: {progress.checked} of {progress.total} scenes", now)
 
     def _finish(self, request: RunRequest, run: Run, result: Result) -> None:
-        output = result.as_mapping()
+        output = {**result.as_mapping(), "scenes": list(run.scenes)}
         if request.is_preview:
             output["changes"] = list(run.changes)
         self._answer(request, {"output": output})

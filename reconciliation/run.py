@@ -63,6 +63,7 @@ class _Tally:
     gaps: GapCounts = field(default_factory=GapCounts)
     queued: GapCounts = field(default_factory=GapCounts)
     changes: list[Mapping[str, object]] = field(default_factory=list)
+    scenes: list[Mapping[str, object]] = field(default_factory=list)
 
 
 class Run:
@@ -88,6 +89,11 @@ class Run:
     def changes(self) -> Sequence[Mapping[str, object]]:
         """The first gaps (at most MAX_CHANGES_SHOWN), as a preview shows them."""
         return self._tally.changes
+
+    @property
+    def scenes(self) -> Sequence[Mapping[str, object]]:
+        """The scenes of these gaps, by name and by where Plex would have their files."""
+        return self._tally.scenes
 
     def uses(self, pusher: Pusher) -> bool:
         """Whether the run was started with this pusher; another one means that the settings have changed."""
@@ -195,7 +201,11 @@ class Run:
             tally.gaps = tally.gaps.incremented(gap.type)
             if len(tally.changes) < MAX_CHANGES_SHOWN:
                 fields = {name.value: [_as_json(old), _as_json(new)] for name, (old, new) in gap.changes.items()}
-                tally.changes.append({"scene_id": gap.scene_id, "type": gap.type.value, "fields": fields})
+                about = {"scene_id": gap.scene_id, "type": gap.type.value}
+                tally.changes.append({**about, "fields": fields})
+                scene, rules = finding.target.scene, self._context.pusher.finder.rules
+                paths = [rules.map(file.path) for file in scene.files]
+                tally.scenes.append({**about, "title": scene.title, "paths": paths})
 
     def _end(self) -> Result:
         self._context.cache.drop_unswept()

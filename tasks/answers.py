@@ -269,8 +269,21 @@ class RecoverAnswer(TaskAnswer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GapScene:
+    """A scene with a gap. `paths`: where Plex would have its files."""
+
+    scene_id: int
+    type: str
+    title: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciliationAnswer(TaskAnswer):
-    """`reconcile_all`, `reconcile_recent`, `reconcile_7days`. `unclaimed`: None unless all scenes were looked at."""
+    """`reconcile_all`, `reconcile_recent`, `reconcile_7days`. `unclaimed`: None unless all scenes were looked at.
+
+    `scenes`: the first 200 with a gap.
+    """
 
     checked: int
     gaps: GapCounts
@@ -278,6 +291,7 @@ class ReconciliationAnswer(TaskAnswer):
     skipped: int
     unclaimed: int | None
     took_s: float
+    scenes: tuple[GapScene, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +305,7 @@ class GapEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciliationPreviewAnswer(ReconciliationAnswer):
-    """`reconcile_preview`."""
+    """`reconcile_preview`. `changes` and `scenes` are about the same scenes in the same order."""
 
     changes: tuple[GapEntry, ...]
 

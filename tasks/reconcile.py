@@ -8,18 +8,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from local.words import counted
+from local.words import counted, named
+from reconciliation.gaps import GapType
 from reconciliation.state import COMMAND, ReconciliationState, state_file
 from store.state_file import from_json
 from tasks.answers import GapEntry, ReconciliationAnswer, ReconciliationPreviewAnswer
 from tasks.arguments import library_of, scope_of
 from tasks.prerequisites import need_packages
-from tasks.report import ProgressLog
+from tasks.report import ProgressLog, log_report
 from tasks.run_watch import RequestedRun, RunWatch
+from tasks.unfinished import missing_line
 from tasks.worker_link import WorkerLink
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from reconciliation.state import RunProgress
     from store.state_file import StateFile
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 # The share of the progress bar that belongs to the sweep of Plex, before the first scene is compared.
 SWEEP_SHARE = 0.05
+# Of a value in a line of the preview.
+SHOWN_CHARACTERS = 80
 _WHERE = "the result of the reconciliation"
 
 
@@ -51,14 +55,14 @@ def reconcile_7days(context: Context) -> ReconciliationAnswer:
 def reconcile_preview(context: Context) -> ReconciliationPreviewAnswer:
     """Preview Reconciliation: compares all scenes, queues nothing."""
     answer = _preview_of(_run(context, default_scope="all", is_preview=True))
-    context.log.info("%s", in_words(answer))
+    log_report(context.log, in_words(answer), preview_lines(answer))
     return answer
 
 
 def _reconcile(context: Context, *, default_scope: str) -> ReconciliationAnswer:
     output = _run(context, default_scope=default_scope, is_preview=False)
     answer = from_json(ReconciliationAnswer, output, _WHERE)
-    context.log.info("%s", in_words(answer))
+    log_report(context.log, in_words(answer), missing_lines(answer))
     return answer
 
 
@@ -121,3 +125,28 @@ def in_words(answer: ReconciliationAnswer) -> str:
         f"{queued.stale} stale, {queued.missing} for a scan. {answer.skipped} skipped."
     )
     return text if unclaimed is None else f"{text} {counted(unclaimed, 'item')} of Plex without a scene."
+
+
+def missing_lines(answer: ReconciliationAnswer) -> Iterator[str]:
+    """A line for each of the scenes that Plex lacks; the other gaps are being closed."""
+    for scene in answer.scenes:
+        if scene.type == GapType.MISSING.value:
+            yield missing_line(named(scene.title, scene.scene_id), scene.paths)
+
+
+def preview_lines(answer: ReconciliationPreviewAnswer) -> Iterator[str]:
+    """A line for each gap: the scene, and of each field the value in Plex and the one in Stash."""
+    for scene, change in zip(answer.scenes, answer.changes, strict=False):
+        name = named(scene.title, scene.scene_id)
+        if change.type == GapType.MISSING.value:
+            yield missing_line(name, scene.paths)
+            continue
+        values = change.fields.items()
+        fields = [f"{field} is {_shown(old)} in Plex, {_shown(new)} in Stash" for field, (old, new) in values]
+        yield f"{name}, {change.type}: {'; '.join(fields)}."
+
+
+def _shown(value: FieldValue) -> str:
+    text = f'"{value}"' if isinstance(value, str) and value else ", ".join(value)
+    text = " ".join(text.split())
+    return (text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…") or "nothing"

@@ -32,8 +32,13 @@ def unfinished_lines(context: Context, missing: Sequence[int]) -> Iterator[str]:
         yield f"{_name(scenes, job.scene_id)} waits {due} for its next try: {sentence(job.error_text)}"
     for scene_id in missing:
         paths = [map_path(file.path, rules) for file in scenes[scene_id].files] if scene_id in scenes else []
-        where = f" {' or '.join(paths)}" if paths else " of it"
-        yield f"{_name(scenes, scene_id)} is missing in Plex, which has no item with the file{where}."
+        yield missing_line(_name(scenes, scene_id), paths)
+
+
+def missing_line(name: str, paths: Sequence[str]) -> str:
+    """`paths`: where Plex would have the files; empty if that is not known."""
+    where = " or ".join(paths) or "(not known)"
+    return f"{name} is missing in Plex, which has no item with the file {where}."
 
 
 def _ask_stash(

@@ -83,3 +83,38 @@ def test_process_queue_names_the_scenes_that_wait_and_why(make_world: MakeWorld)
     assert "1 waiting" in shown[0]
     assert shown[1].startswith('"new" (scene 1) waits ')
     assert "for its next try: Plex has no item with the file /media/not yet.mp4" in shown[1]
+
+
+def test_the_preview_shows_scene_field_and_both_values(world: PluginWorld) -> None:
+    scene = world.add_scene(title="In Stash", tags=("one", "two"))
+    world.plex.edit_by_hand(world.keys[scene], title="In Plex")
+    world.stash.add_scene("/media/lost.mp4", 5, title="Lost")
+    run = run_task(world, "reconcile_preview")
+    shown = report_of(run)
+    assert shown[0].startswith("2 scenes checked")
+    assert shown[1] == (
+        '"In Stash" (scene 1), empty: title is "In Plex" in Plex, "In Stash" in Stash; genre is nothing in Plex, '
+        "one, two in Stash."
+    )
+    assert shown[2] == '"Lost" (scene 2) is missing in Plex, which has no item with the file /media/lost.mp4.'
+    assert [(each["scene_id"], each["type"], each["title"], each["paths"]) for each in run.output["scenes"]] == [
+        (1, "empty", "In Stash", ["/media/scene 1.mp4"]),
+        (2, "missing", "Lost", ["/media/lost.mp4"]),
+    ]
+
+
+def test_the_preview_of_many_gaps_fits_on_the_page(world: PluginWorld) -> None:
+    world.add_scenes(40, title="T", details="long " * 200)
+    run = run_task(world, "reconcile_preview")
+    shown = report_of(run)
+    assert len(shown) <= MAX_LINES + 1  # one line says what is being compared
+    assert "27 lines more" in shown[MAX_LINES - 1]
+    assert len(run.output["changes"]) == 40
+
+
+def test_a_reconciliation_names_what_plex_lacks(world: PluginWorld) -> None:
+    world.add_scene(title="there")
+    world.stash.add_scene("/media/lost.mp4", 5, title="Lost")
+    shown = report_of(run_task(world, "reconcile_all"))
+    assert "1 missing in Plex" in shown[0]
+    assert shown[1] == '"Lost" (scene 2) is missing in Plex, which has no item with the file /media/lost.mp4.'
