@@ -28,7 +28,7 @@ def on_failure(state: OutageState, suspect: Suspect, error: str, now: float, tim
         message = f"Stash answers, but not about scenes: see Stash's own log. The last error: {error}"
         return _pause_for_all(with_it, PauseReason.STASH, message, now, times)
     if _is_token_to_blame(with_it):
-        message = f"Plex refuses every change: set plex_token to that of the server's owner. The last error: {error}"
+        message = f'Plex refuses every change: set "Plex token" to that of the server\'s owner. The last error: {error}'
         return _pause_for_all(with_it, PauseReason.AUTH, message, now, times)
     return _plex_failed(state, suspect, error, now, times)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from local.clock import SYSTEM, Stopwatch
 from plex.edit import PREFERRED_LINE_BYTES, pack, parameters_of
 from plex.errors import (
+    NOT_PLEX,
     LibraryGone,
     OversizedAnswer,
     PathsHidden,
@@ -109,8 +110,7 @@ class PlexClient:
             return tuple(section for page in self._read_whole("/library/sections") for section in parse_sections(page))
         except Rejected as error:  # a proxy's: no scene is at fault
             raise PlexServerError(
-                f"{self._transport.address} answers {error.status} when asked for its libraries; is plex_url that of a "
-                "Plex server?"
+                f"{self._transport.address} answers {error.status} when asked for its libraries: {NOT_PLEX}."
             ) from error
 
     def sections(self) -> tuple[Section, ...]:

@@ -35,8 +35,8 @@ def validate(connection: PlexConnection) -> PlexConnection:
     """
     url, token = connection.url.strip().rstrip("/"), connection.token.strip()
     if not url or not token:
-        missing, what = ("plex_token", "a token") if url else ("plex_url", "an address")
-        raise PlexSetup(f"{missing} is not set, or not to {what}; enter it in the plugin's settings.")
+        missing, what = ("Plex token", "a token") if url else ("Plex address", "an address")
+        raise PlexSetup(f'"{missing}" is not set, or not to {what}; enter it in the plugin\'s settings.')
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise PlexSetup(COPY_AGAIN)
     try:
@@ -45,10 +45,11 @@ def validate(connection: PlexConnection) -> PlexConnection:
     except ValueError:  # an invalid port, or half an IPv6 address
         is_address = False
     if not is_address or "?" in url or "#" in url or not url.isprintable() or " " in url:
-        raise PlexSetup("plex_url is no address like http://host:32400 (no page, no token in it); correct it.")
+        raise PlexSetup('"Plex address" is no address like http://host:32400 (no page, no token in it); correct it.')
     if connection.tls not in (VERIFY, INSECURE) and not os.path.exists(connection.tls):
         raise PlexSetup(
-            f"tls is neither verify nor insecure, and there is no CA file {as_path(connection.tls)}; correct it."
+            '"Certificate of Plex" is neither verify nor insecure, and there is no CA file '
+            f"{as_path(connection.tls)}; correct it."
         )
     return replace(connection, url=url, token=token)
 

@@ -102,8 +102,8 @@ class EditsRefused(PlexAuthError):
 
     def __init__(self) -> None:
         super().__init__(
-            "this token may read but not edit: plex_token is the token of a shared or home user; set it to the token "
-            "of the server's owner."
+            'this token may read but not edit: "Plex token" is that of a shared or home user; set it to the token of '
+            "the server's owner."
         )
 
 
@@ -117,7 +117,7 @@ class PathsHidden(PlexSetup):
     def __init__(self) -> None:
         super().__init__(
             "this token may not see the paths of the files: Plex lists the items of its libraries without saying where "
-            "any file is. plex_token is the token of a shared or home user; set it to the token of the server's owner."
+            'any file is. "Plex token" is that of a shared or home user; set it to the token of the server\'s owner.'
         )
 
 
@@ -132,7 +132,7 @@ class NotInPlex(PlexError):
         near = f" A file of the same name and size is that of another scene: {'; '.join(near_misses)}."
         super().__init__(
             f"Plex has no item with the file {' or '.join(map(as_path, paths)) or '(the scene has none)'}; "
-            f"scan the library in Plex, or set path_map if Plex sees the file under another path."
+            f'scan the library in Plex, or set "Path map" if Plex sees the file under another path.'
             f"{near if near_misses else ''}"
         )
         self.paths = tuple(paths)
@@ -145,7 +145,7 @@ class Ambiguous(PlexError):
     def __init__(self, candidates: Sequence[str]) -> None:
         super().__init__(
             f"several Plex items fit equally well ({'; '.join(candidates)}); "
-            "set path_map so that full paths agree, or turn allow_ambiguous on to take the first."
+            'set "Path map" so that full paths agree, or turn "Take the best of several matches" on to take the first.'
         )
         self.candidates = tuple(candidates)
 
@@ -175,8 +175,8 @@ _NOT_FOUND, _REQUEST_TIMEOUT, _TOO_MANY, _UNAVAILABLE = 404, 408, 429, 503
 _TOKEN_REFUSED = (401, 403, 498)  # 498: a token of plex.tv that was valid for a short time only
 _REDIRECTS = range(300, 400)
 _REFUSALS = range(400, 500)
-COPY_AGAIN = "plex_token holds characters that no token has; copy it again."
-CHECK_URL = "check plex_url (like http://host:32400)"
+COPY_AGAIN = '"Plex token" holds characters that no token has; copy it again.'
+CHECK_URL = 'check "Plex address" (like http://host:32400)'
 NOT_PLEX = f"that is not a Plex server, or a proxy answers in its place; {CHECK_URL}"
 
 
@@ -217,14 +217,14 @@ def error_for_status(
 
 def _error_for_refusal(status: int, request: str, text: str, *, is_read: bool) -> PlexError:
     if status in _TOKEN_REFUSED:
-        return PlexAuthError(f"Plex rejected the token ({request}: {status}); set plex_token to a valid one.")
+        return PlexAuthError(f'Plex rejected the token ({request}: {status}); set "Plex token" to a valid one.')
     if status == _REQUEST_TIMEOUT:
         return PlexTimeout(f"the request took too long to arrive ({request}: 408); it is sent again later.")
     if is_read and status != _NOT_FOUND:
         words = f": {text}" if text else ""
         return PlexServerError(
-            f"Plex refused to be read ({request}: {status}{words}), whatever the scene; is plex_url that of a Plex "
-            "server? If it is, see Plex's own log."
+            f'Plex refused to be read ({request}: {status}{words}), whatever the scene. Is "Plex address" that of a '
+            "Plex server? If it is, see Plex's own log."
         )
     return Rejected(status, text, request=request)
 

@@ -191,7 +191,7 @@ def _is_one_path(paths: Iterable[str]) -> bool:
 def _path_reason(file: File, part: PartFile, rules: PathRules) -> str:
     if is_same_path(file[0], part.path):
         return "the same full path"
-    name = "the inferred path map" if rules.are_inferred else "path_map"
+    name = "the inferred path map" if rules.are_inferred else '"Path map"'
     return f"the same full path after {name}"
 
 

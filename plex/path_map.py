@@ -70,8 +70,8 @@ class PathMap:
         for rule in new:
             if rule not in old:
                 self._log.warning(
-                    "path_map is empty; from files with the same name and size, Plex seems to see %s as %s. "
-                    "Set path_map to %s => %s to make it certain.", *map(as_path, (*rule, *rule)),
+                    '"Path map" is empty; from files with the same name and size, Plex seems to see %s as %s. '
+                    'Set "Path map" to %s => %s to make it certain.', *map(as_path, (*rule, *rule)),
                 )  # fmt: skip
 
     def _report_dropped(self, rule: Rule, evidence: Sequence[Pair]) -> None:
@@ -79,7 +79,7 @@ class PathMap:
         if against:  # else a rule with a shorter prefix replaces it
             self._log.warning(
                 "Plex does not see %s as %s after all: the file %s seems to be %s there. The inferred rule is dropped; "
-                "set path_map.", *map(as_path, (*rule, *against)),
+                'set "Path map".', *map(as_path, (*rule, *against)),
             )  # fmt: skip
 
 

@@ -50,4 +50,4 @@ def describe_missing(found: Iterable[Section], missing: Sequence[str]) -> str:
     several = " exactly, but several that differ in case or blanks"
     words = [as_list_entry(name) + (several if _sections_alike(name, movies) else "") for name in missing]
     what = f"no movie library named {' or '.join(words)}" if missing else "no movie library"
-    return f"Plex has {what}; its movie libraries: {names}. Correct plex_library, or check what the token may see."
+    return f'Plex has {what}; its movie libraries: {names}. Correct "Plex libraries", or check what the token may see.'

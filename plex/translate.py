@@ -71,12 +71,12 @@ _CONNECTION_ERRORS: tuple[tuple[tuple[type[BaseException], ...], type[PlexError]
     (
         (urllib3.exceptions.NameResolutionError,),
         PlexServerDown,
-        "the host's name was not found; check plex_url and the network's DNS.",
+        "the host's name was not found; check \"Plex address\" and the network's DNS.",
     ),
     (
         (ConnectionRefusedError,),
         PlexServerDown,
-        "connection refused; is Plex running, and is its port the one in plex_url?",
+        'connection refused; is Plex running, and is its port the one in "Plex address"?',
     ),
     (
         (urllib3.exceptions.NewConnectionError,),
@@ -175,11 +175,13 @@ def _from_tls(chain: tuple[BaseException, ...], request: str) -> PlexError:
     if _has(chain, (ssl.SSLCertVerificationError,)):
         return PlexSetup(
             f"{request}: the server's certificate is not trusted; use http://, the server's plex.direct address, "
-            "or set tls to a CA file or to insecure."
+            'or set "Certificate of Plex" to a CA file or to insecure.'
         )
     if _has(chain, _TLS_DROPPED):
         return PlexServerDown(f"{request}: the connection was dropped during the TLS handshake; is Plex running?")
-    return PlexSetup(f"{request}: no TLS connection is possible; try http:// in plex_url, and check tls.")
+    return PlexSetup(
+        f'{request}: no TLS connection is possible; try http:// in "Plex address", and check "Certificate of Plex".'
+    )
 
 
 def _from_connection(chain: tuple[BaseException, ...], request: str) -> PlexError:
@@ -195,7 +197,7 @@ def _hint(request: str) -> str:
         return ""
     return (
         " Stash runs in a container, where localhost means the container itself: enter the address of the machine that "
-        "runs Plex in plex_url."
+        'runs Plex in "Plex address".'
     )
 
 

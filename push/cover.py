@@ -129,7 +129,8 @@ def reason_refused(content: bytes) -> str:
     """What the user reads about a picture that a proxy refused with 413."""
     return (
         f"the cover has {len(content):,} bytes, more than a proxy before Plex takes (413); it was not sent. Raise the "
-        "proxy's limit or set plex_url to Plex's own address; it is tried again when the cover or plex_url changes"
+        'proxy\'s limit or set "Plex address" to Plex\'s own address; it is tried again when the cover or the address '
+        "changes"
     )
 
 

@@ -77,7 +77,7 @@ class PictureAddress:
         if trial.obstacle and (before is None or before.obstacle != trial.obstacle):
             self._log.warning(
                 "pictures of performers are not sent, since Stash has a password and Plex would get no picture from "
-                "stash_url_for_plex, %s: %s. Enter an address that serves /performer/1/image without a login, or "
+                '"Stash address for Plex", %s: %s. Enter an address that serves /performer/1/image without a login, or '
                 "none.%s",
                 url, trial.obstacle, "" if trial.is_certain else " It is tried again in an hour.",
             )  # fmt: skip

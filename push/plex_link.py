@@ -31,7 +31,8 @@ def plex_connection(settings: Settings, directory: str) -> PlexConnection:
     """The connection that the settings describe. Raises PlexSetup if the address is missing."""
     if not settings.plex_url:
         raise PlexSetup(
-            "plex_url is not set, or not to an address: enter Plex's, as in http://host:32400, in the plugin's settings"
+            '"Plex address" is not set, or not to an address: enter Plex\'s, as in http://host:32400, in the plugin\'s '
+            "settings"
         )
     return PlexConnection(
         url=settings.plex_url,

@@ -123,14 +123,14 @@ ROWS: Mapping[Verdict, Row] = MappingProxyType({
 _ADVICE: Mapping[ErrorClass, str] = MappingProxyType({
     ErrorClass.SERVER_DOWN: "Plex went away each time this scene was sent: run Recover Outage Jobs once Plex is "
     "stable.",
-    ErrorClass.TIMEOUT: "Plex did not answer in time: raise read_timeout or see what keeps Plex busy, then run Recover "
-    "Outage Jobs with error_types PlexTimeout or save the scene again.",
+    ErrorClass.TIMEOUT: 'Plex did not answer in time: raise "Read timeout (seconds)" or see what keeps Plex busy, then '
+    "run Recover Outage Jobs with error_types PlexTimeout or save the scene again.",
     ErrorClass.SERVER_ERROR: "Plex failed on this item: look at it in Plex and at Plex's own log, then save the scene "
     "again.",
-    ErrorClass.NOT_IN_PLEX: "Plex has no item with this file: let Plex scan its folder and check path_map, then save "
+    ErrorClass.NOT_IN_PLEX: 'Plex has no item with this file: let Plex scan its folder and check "Path map", then save '
     "the scene again.",
-    ErrorClass.AMBIGUOUS: "several items in Plex fit: remove the duplicates or switch allow_ambiguous on, then save "
-    "the scene again.",
+    ErrorClass.AMBIGUOUS: 'several items in Plex fit: remove the duplicates or switch on "Take the best of several '
+    'matches", then save the scene again.',
     ErrorClass.REJECTED: "Plex refuses this edit: read its reason, correct the scene in Stash and save it again.",
     ErrorClass.SCENE_TOO_LARGE: "Stash says too much about this scene: shorten its details in Stash and save it.",
     ErrorClass.BUG: "PlexSync made a mistake: please report it with the worker's log (plexsync.log); saving the scene "

@@ -57,6 +57,6 @@ def choose_library(configured: tuple[Section, ...], name: str, rules: PathRules)
         names = ", ".join(as_list_entry(section.title) for section in configured)
         raise RunRefused(
             f"Plex has no library {name[:80]!r} among those that PlexSync may use: {names}. Correct the argument, or "
-            "plex_library in the settings."
+            '"Plex libraries" in the settings.'
         )
     return Library(sections=chosen, is_all=len(chosen) == len(configured), rules=rules)

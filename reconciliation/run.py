@@ -148,7 +148,7 @@ class Run:
             raise RunRefused(
                 f"Plex lists no item in {', '.join(section.title for section in lost or empty)}. Nothing was queued. "
                 "If that is wrong, look whether Plex's disks are there; if it is right, name the other libraries in "
-                "plex_library, or one of them as the argument library."
+                '"Plex libraries", or one of them as the argument library.'
             )
 
     def _make_listing(self) -> Listing:

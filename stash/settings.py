@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from local.hide_paths import as_path
 from local.redact import Redactor
 from stash.addresses import parse_plex_url, parse_url, refuse_stash, token_in
+from stash.setting_names import on_the_page
 from stash.setting_values import (
     TOKEN_CHARACTERS,
     BadValue,
@@ -85,7 +86,7 @@ SETTING_KEYS = frozenset(
     {setting.name.removesuffix("_s") for setting in fields(Settings) if setting.name != "skip"}
     | {f"skip_{name}" for name in SKIPPABLE},
 )
-_PATH_SETTINGS = ("path_map", "tls")
+_PATH_SETTINGS = tuple(map(on_the_page, ("path_map", "tls")))
 # In the problem of a setting without which nothing can be sent.
 CHANGES_WAIT = "changes wait until"
 _PLEX_URL_HINT = "enter the address of Plex, for example http://192.168.1.10:32400"
@@ -145,7 +146,7 @@ class _Reader:
         self.redactor = Redactor(str(token) for token in tokens if token)
 
     def switch(self, key: str) -> bool:
-        return self._parsed(key, self.raw.get(key), parse_switch, default=False)
+        return self._parsed(on_the_page(key), self.raw.get(key), parse_switch, default=False)
 
     def number(self, key: str, default: float, *, least: float, most: float, whole: bool = False) -> float:
         def parse(value: object) -> float:
@@ -155,7 +156,7 @@ class _Reader:
 
     def text(self, key: str, parse: Callable[[object], T], default: T) -> T:
         value = self.raw.get(key)
-        return default if is_unset(value) else self._parsed(key, value, parse, default=default)
+        return default if is_unset(value) else self._parsed(on_the_page(key), value, parse, default=default)
 
     def required(self, key: str, parse: Callable[[object], str], hint: str, *, instead: str = "") -> str:
         """A setting without a default. If it is missing, `instead` is taken; if there is none, or the setting is bad,
@@ -165,14 +166,14 @@ class _Reader:
         if not is_unset(value):
             return self._parsed(name, value, parse, default="", instead=f"{CHANGES_WAIT} it is corrected")
         if not instead:
-            self.messages.append(f"{key} is not set: {hint}; {CHANGES_WAIT} then")
+            self.messages.append(f"{on_the_page(key)} is not set: {hint}; {CHANGES_WAIT} then")
         return instead
 
     def _given(self, key: str) -> tuple[object, str]:
         """A setting's value, or that of the variable which stands in for it, and the name of either."""
         if is_unset(self.raw.get(key)):
             return self.environ.get(key.upper()), f"{key.upper()} in the environment"
-        return self.raw.get(key), key
+        return self.raw.get(key), on_the_page(key)
 
     def parse_plex_url(self, value: object) -> str:
         url = parse_plex_url(value)
@@ -186,7 +187,8 @@ class _Reader:
         if not token:
             return ""
         is_needed = is_unset(self._given("plex_token")[0]) and TOKEN_CHARACTERS.fullmatch(token)
-        use = "it is used, since plex_token is not set: move it there" if is_needed else "plex_token is used instead"
+        setting = on_the_page("plex_token")
+        use = f"it is used, since {setting} is not set: move it there" if is_needed else f"{setting} is used instead"
         self.messages.append(f"{name} holds a token, which was taken out of the address; {use}")
         return token if is_needed else ""
 
@@ -195,12 +197,13 @@ class _Reader:
         nothing: tuple[tuple[PathRule, ...], tuple[str, ...]] = ((), ())
         rules, bad = self.text(key, parse_path_map, nothing)
         for rule in bad:
-            self._complain(key, show(rule), "rules like /data => /media, separated by semicolons", "it is left out")
+            allowed = "rules like /data => /media, separated by semicolons"
+            self._complain(on_the_page(key), show(rule), allowed, "it is left out")
         return rules
 
     def _parsed(
         self,
-        key: str,
+        name: str,
         value: object,
         parse: Callable[[object], T],
         *,
@@ -210,9 +213,9 @@ class _Reader:
         try:
             return parse(value)
         except BadValue as bad:
-            self._complain(key, bad.shown or show(value), bad.allowed, instead)
+            self._complain(name, bad.shown or show(value), bad.allowed, instead)
             return default
 
-    def _complain(self, key: str, shown: str, allowed: str, instead: str) -> None:
-        shown = as_path(shown) if key in _PATH_SETTINGS else shown
-        self.messages.append(self.redactor.clean(f"{key} is {shown}; allowed is {allowed}; {instead}"))
+    def _complain(self, name: str, shown: str, allowed: str, instead: str) -> None:
+        shown = as_path(shown) if name in _PATH_SETTINGS else shown
+        self.messages.append(self.redactor.clean(f"{name} is {shown}; allowed is {allowed}; {instead}"))

@@ -10,9 +10,9 @@ from outages.scheduler import SECOND_PROBE_S
 from outages.transitions import GateKind
 from plex.errors import PlexBusy, ServerFailure
 from store.overview import Overview, count_queue
+from store.worker_file import PAUSED
 from tasks.answers import HealthAnswer
 from tasks.prerequisites import need_packages, open_stash
-from tasks.process_queue import PAUSED
 from tasks.worker_link import start_worker_if_none
 from worker.probe import probe_result
 
@@ -80,7 +80,7 @@ def _answer(
     gate = resilience.gate(context.now)
     message = _message(health, gate, context.now)
     if is_paused:
-        message = f"{message} Jobs wait: {PAUSED}."
+        message = f"{message} {PAUSED}, so jobs wait."
     is_well = health is not None and health.error is None and gate.kind is GateKind.DRAIN and not is_paused
     (context.log.info if is_well else context.log.warning)("%s", message)
     is_ready = health is not None and health.ready
@@ -102,7 +102,7 @@ def _answer(
 def _message(health: Health | None, gate: Gate, now: float) -> str:
     if health is None:
         return (
-            "PlexSync does not know where Plex is: plex_url is not set, or not to an address such as "
+            'PlexSync does not know where Plex is: "Plex address" is not set, or not to an address such as '
             "http://192.168.1.10:32400; enter it in the plugin's settings. Changes wait until then."
         )
     if health.error is None:

@@ -16,7 +16,7 @@ from outages.notices import Notice
 from outages.resilience import Resilience
 from outages.transitions import GateKind
 from store.overview import Overview
-from store.worker_file import DISABLED, read_worker_report
+from store.worker_file import DISABLED, PAUSED, read_worker_report
 from tasks.answers import DrainAnswer
 from tasks.drain_progress import Drain
 from tasks.patience import PATIENCE_S, Patience
@@ -43,7 +43,6 @@ _OUTCOMES: tuple[tuple[str, str], ...] = (
     ("gone", "gone from Stash or cleared"),
     ("dead", "given up (dead letters)"),
 )
-PAUSED = "paused is switched on in the plugin's settings"
 _STASH = "Stash does not answer"
 
 
@@ -134,7 +133,7 @@ class _DrainWatch:
         if self._drain.found:
             self._context.log.info(
                 "%s pending. The worker pushes them also when this task is stopped; to stop that, switch "
-                "paused on in the settings.",
+                '"Pause" on in the settings.',
                 counted(self._drain.found, "scene"),
             )
         progress = ProgressLog(self._context.clock, self._context.log)

@@ -30,8 +30,8 @@ COMMAND = "undo_all"
 # How many items a report names; the answer names all.
 NAMED = 8
 _DONE = (
-    "Pause is on in PlexSync's settings, so nothing is pushed any more: disable or remove the plugin now. To push "
-    "again, switch Pause off and run Sync All Scenes."
+    '"Pause" is on in PlexSync\'s settings, so nothing is pushed any more: disable or remove the plugin now. To push '
+    'again, switch "Pause" off and run Sync All Scenes.'
 )
 
 
@@ -104,7 +104,7 @@ class _UndoProgress:
 def _waiting(entries: Sequence[UndoneItem], gate: Gate) -> UndoAnswer:
     message = (
         f"{sentence(gate.message or 'Plex cannot be asked now')} The undo goes on by itself once that is over; run it "
-        "again to watch it. Until then PlexSync must stay enabled. Pause is on, so nothing is pushed meanwhile."
+        'again to watch it. Until then PlexSync must stay enabled. "Pause" is on, so nothing is pushed meanwhile.'
     )
     return _answer(entries, preview=False, message=message, stopped_by=gate.stopped_by)
 

@@ -16,7 +16,15 @@ from push.plex_link import address_digest
 from push.read_ahead import BATCH, ReadAhead
 from push.verdicts import Outcome, Verdict
 from stash.errors import PluginDisabled, StashRefused, StashUnavailable
-from store.worker_file import DISABLED, IDLE, PUSHING, WAITING_FOR_DUE, WAITING_FOR_GATE, WAITING_WHILE_PAUSED
+from store.worker_file import (
+    DISABLED,
+    IDLE,
+    PAUSED,
+    PUSHING,
+    WAITING_FOR_DUE,
+    WAITING_FOR_GATE,
+    WAITING_WHILE_PAUSED,
+)
 from worker.attempt import Attempt, judge
 from worker.handlers import make_commands
 from worker.intake import FanOut
@@ -283,7 +291,7 @@ class SyncWorker:
             self._note_stash_away(str(error), now)
             return Gate(kind=GateKind.WAIT, stopped_by="stash", message=f"Stash does not answer: {error}")
         if settings.paused:
-            return Gate(kind=GateKind.WAIT, stopped_by="paused", message="paused is switched on in the settings")
+            return Gate(kind=GateKind.WAIT, stopped_by="paused", message=PAUSED)
         self._resilience.refresh(now, at_once=True)  # a Health Check may have changed them just now
         self._probe_if_due()
         gate = self._resilience.gate(self._clock.now())

@@ -35,7 +35,7 @@ def tries(world: PluginWorld) -> list[StashRequest]:
 
 
 def notes(world: PluginWorld) -> list[str]:
-    return [line for line in world.log_text().splitlines() if "WARNING" in line and "stash_url_for_plex" in line]
+    return [line for line in world.log_text().splitlines() if "WARNING" in line and "Stash address for Plex" in line]
 
 
 @pytest.mark.parametrize("has_key", [True, False], ids=["with a key", "without a key"])

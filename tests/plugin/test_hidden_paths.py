@@ -46,7 +46,7 @@ def test_every_edit_waits_and_arrives_as_soon_as_paths_are_seen(world: OutageWor
     for said in (status.output["draining"]["message"], health.output["message"], status.said, health.said):
         assert WORDS in said.replace("This token", "this token")
         assert "token of the server's owner" in said
-        assert "path_map" not in said
+        assert "Path map" not in said
     assert (health.output["healthy"], health.output["ready"], health.output["circuit"]) == (True, True, "closed")
     assert set(world.attempts().values()) == {0}
     hider.hides = False

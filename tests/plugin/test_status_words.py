@@ -24,9 +24,9 @@ def test_a_pause_is_named_by_the_status_and_the_health_check(world: PluginWorld)
     world.wait_until(lambda: NOTHING not in run_task(world, "queue_status").said, "the pause")
     status = run_task(world, "queue_status")
     assert status.output["draining"]["stopped_by"] == "paused"
-    assert "paused is switched on" in status.said
+    assert '"Pause" is switched on' in status.said
     health = run_task(world, "health_check")
-    assert "Jobs wait: paused is switched on" in health.output["message"]
+    assert '"Pause" is switched on in its settings, so jobs wait.' in health.output["message"]
 
 
 def test_missing_packages_are_named_by_the_status(world: PluginWorld) -> None:

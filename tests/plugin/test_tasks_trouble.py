@@ -76,11 +76,15 @@ def test_health_check_names_each_trouble(world: PluginWorld) -> None:
     world.configure(plex_library="Nonsense")
     output = run_task(world, "health_check").output
     assert (output["healthy"], output["libraries_missing"]) == (True, ["Nonsense"])
-    for bad in ({"plex_url": None}, {"plex_url": "htp//nowhere"}, {"plex_token": "two words"}):
+    for bad, name in (
+        ({"plex_url": None}, "Plex address"),
+        ({"plex_url": "htp//nowhere"}, "Plex address"),
+        ({"plex_token": "two words"}, "Plex token"),
+    ):
         world.configure(**bad)
         output = run_task(world, "health_check").output
         assert output["healthy"] is False
-        assert f"{next(iter(bad))} is not set, or not to" in output["message"]
+        assert f'"{name}" is not set, or not to' in output["message"]
 
 
 def test_health_check_after_an_outage_closes_the_circuit_by_itself(world: PluginWorld) -> None:

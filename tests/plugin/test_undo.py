@@ -145,7 +145,7 @@ def test_the_preview_writes_nothing_and_shows_what_the_undo_then_does(world: Plu
     names = ("items", "fields", "unlocked", "kept", "gone", "failed", "changes")
     assert {name: done[name] for name in names} == {name: preview[name] for name in names}
     assert (preview["message"], preview["preview"], done["preview"]) == ("Nothing was changed.", True, False)
-    assert "Pause is on" in done["message"]
+    assert '"Pause" is on' in done["message"]
 
 
 def test_what_people_changed_since_stays_and_is_named(world: PluginWorld) -> None:

@@ -28,7 +28,7 @@ def test_a_full_path_mapped_by_path_map_is_enough_whatever_the_size() -> None:
     items = [lean(1, ("/media/a/x.mp4", 5)), lean(2, ("/media/b/x.mp4", 7))]
     found = match_file(("/data/a/x.mp4", 7), items, MAPPED)
     assert graded(found) == {1: Grade.PATH}
-    assert found.matches[0].reason == "the same full path after path_map"
+    assert found.matches[0].reason == 'the same full path after "Path map"'
 
 
 def test_an_inferred_rule_matches_only_if_the_size_agrees() -> None:
