@@ -46,6 +46,11 @@ LOOK_AGAIN_S = 60.0
 RETRY_S, RETRY_REFUSED_S = 30.0, 3600.0
 
 
+def said_file(directory: str, *, clock: Clock, log: logging.Logger) -> StateFile[Said]:
+    """What was said, on disk."""
+    return StateFile(os.path.join(directory, SAID), Said(), clock=clock, log=log, validate=bounded)
+
+
 class LinkToStash(Protocol):
     """How the speaker reaches Stash."""
 
@@ -72,7 +77,7 @@ class Speaker:
         self._warnings = warnings
         self._clock = clock
         self._log = log
-        self._file = StateFile(os.path.join(directory, SAID), Said(), clock=clock, log=log, validate=bounded)
+        self._file = said_file(directory, clock=clock, log=log)
         self._said: Said | None = None  # None: not read yet
         self._until_retry = Countdown(clock)
         self._is_look_needed = True  # at what a worker that was killed may have left unsaid

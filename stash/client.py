@@ -31,6 +31,7 @@ from stash.errors import (
     StashUnavailable,
 )
 from stash.namesakes import NAMES_PER_QUERY, names_in_doubt, parse_bearers, query_for, with_namesakes
+from stash.say import PLUGIN_ID, SAY, say_variables
 from stash.scene import OPTIONAL_FIELDS, parse_files, parse_scene, scene_fragment
 from stash.transport import StashSession, check_login, translated
 
@@ -42,11 +43,11 @@ if TYPE_CHECKING:
     from stash.changes import Change, Position
     from stash.connection import StashConnection
     from stash.namesakes import Bearers, Namesakes
+    from stash.say import Line
     from stash.scene import Scene, SceneFile
 
     Kind = Literal["tag", "performer", "studio", "group"]
 
-PLUGIN_ID = "plexsync"
 # Plex answers an upload over 10 MB with 500. One byte more tells the caller that the picture is too large.
 PICTURE_LIMIT_BYTES = 10 * 1024 * 1024 + 1
 # Text takes up to five times as much memory as here, and each value a hundred bytes more.
@@ -66,7 +67,6 @@ SCENE_IDS = """query($filter: SceneFilterType!, $per_page: Int!) {
   findScenes(scene_filter: $filter, filter: {per_page: $per_page, sort: "id", direction: ASC}) { scenes { id } }
 }"""
 ANY_PERFORMER = '{ findPerformers(filter: {per_page: 1, sort: "id", direction: ASC}) { performers { id } } }'
-SAY = "mutation($plugin: ID!, $args: Map!) { runPluginOperation(plugin_id: $plugin, args: $args) }"
 PERFORMER_NAME = "query($id: ID!) { findPerformer(id: $id) { name } }"
 # With the name in double quotes, Stash searches for all of it, not for each of its words.
 FILES_BY_NAME = """{name}: findScenes(
@@ -330,13 +330,12 @@ class StashClient:
                 check_login(response)
                 return _picture(response, found[0])
 
-    def say(self, lines: Sequence[tuple[int, str]]) -> None:
+    def say(self, lines: Sequence[Line]) -> None:
         """Have Stash write these to its log, each with a level of `logging`.
 
         Raises StashRefused if the plugin is disabled in Stash, or if Stash is too old to know operations.
         """
-        given = [{"level": logging.getLevelName(level).lower(), "text": text} for level, text in lines]
-        self._ask(SAY, {"plugin": PLUGIN_ID, "args": {"mode": "say", "lines": given}})
+        self._ask(SAY, say_variables(lines))
 
     def close(self) -> None:
         """Close the open connections."""

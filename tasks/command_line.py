@@ -125,6 +125,15 @@ def was_tried_recently(noted_at: float) -> bool:
 
 
 def _leave_note(directory: str, why: str) -> None:
-    """Leave the reason where the tasks look for it. Without it, the next start finds the same."""
-    with suppress(OSError):
-        write_atomically(os.path.join(directory, PACKAGES_NOTE), why.encode())
+    """Leave the reason where the tasks look for it, and say it in Stash's log, if it is a new one."""
+    path, before = os.path.join(directory, PACKAGES_NOTE), ""
+    with suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+        before = file.read()
+    try:
+        write_atomically(path, why.encode())
+    except OSError:
+        return  # the next start finds the same, and each would say it
+    if why != before:
+        from news.last_words import say_what_is_missing  # noqa: PLC0415 - not needed by a worker that can work
+
+        say_what_is_missing(directory, why, clock=clock_from_environment())

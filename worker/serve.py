@@ -18,6 +18,7 @@ from local.redact import Redactor
 from local.storage import LocalStorage, check_storage
 from local.words import sentence
 from news.collect import WarningCollector
+from news.last_words import say_last_words
 from news.speaker import Speaker
 from outages.resilience import Resilience
 from push.picture_address import PictureAddress
@@ -82,6 +83,8 @@ def serve(
     plugin_change = watch_manifest(os.path.splitext(script)[0] + ".yml", clock)
     while held is not None:
         leave = _run_once(directory, clock, log, redactor, warnings, make_requested, plugin_change, retry)
+        if leave is None:
+            say_last_words(directory, warnings, clock=clock, log=log)
         if leave is None and retry.wait():
             leave = plugin_change()  # the error may come from files of which only some were replaced
             if leave is None:

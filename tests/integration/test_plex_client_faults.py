@@ -286,7 +286,7 @@ def test_utf8_is_read_as_utf8_without_a_charset() -> None:
     ],
 )
 def test_an_invalid_address_is_rejected_at_once(url: str) -> None:
-    with pytest.raises(PlexSetup, match="plex_url"):
+    with pytest.raises(PlexSetup, match="Plex address"):
         client_for(url)
 
 
@@ -297,7 +297,7 @@ def test_a_host_name_that_cannot_be_encoded_is_a_setup_error() -> None:
 
 @pytest.mark.parametrize("token", ["", "  ", "a b", "a\nX-Evil: 1", "tök3n", "a\x00"])
 def test_an_invalid_token_is_rejected_without_being_quoted(token: str) -> None:
-    with pytest.raises(PlexSetup, match="plex_token") as raised:
+    with pytest.raises(PlexSetup, match="Plex token") as raised:
         client_for("http://plex", token=token)
     assert not token.strip() or token not in str(raised.value)
 

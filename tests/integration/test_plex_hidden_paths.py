@@ -63,7 +63,7 @@ def test_a_file_that_such_a_token_cannot_find_is_not_called_missing(finder: Find
     with pytest.raises(PathsHidden, match="may not see the paths of the files") as raised:
         finder.find([(path, 1)], since=0)
     assert "owner" in str(raised.value)
-    assert "path_map" not in str(raised.value)
+    assert "Path map" not in str(raised.value)
 
 
 def test_a_sweep_ends_at_the_first_page_without_a_path(sim: PlexSim, client: PlexClient, finder: Finder) -> None:

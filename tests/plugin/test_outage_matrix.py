@@ -97,14 +97,14 @@ def _replace_the_worker(world: OutageWorld, trouble: Trouble) -> None:
 
 def _recover(world: OutageWorld, trouble: Trouble, end: Callable[[], None], titles: dict[int, str]) -> None:
     """Plex is well again: after the next probe everything arrives by itself."""
-    invocations, stopped_at = len(world.stash.invocations), time.time()
+    started, stopped_at = len(world.started()), time.time()
     end()
     ended_at = time.time()
     world.wait_for_titles(titles)
     world.wait_idle()
     world.wait_until(lambda: not world.stopped_by(), "the drain to resume")
     world.wait_circuit("closed")
-    assert len(world.stash.invocations) == invocations
+    assert len(world.started()) == started
     assert not world.dead_letters()
     if trouble.stops:
         first_put = min(each.at for each in world.puts(since=ended_at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import venv
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,8 @@ from tests.support.plugin_world import TOKEN
 from tests.support.task_runs import task_input
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.plugin_world import PluginWorld
 
 LINES = [{"level": "warning", "text": "Plex is away: \N{SNOWMAN}"}, {"level": "info", "text": "Plex is back."}]
@@ -93,3 +96,27 @@ def test_no_secret_and_no_hidden_path_is_said(world: PluginWorld) -> None:
     assert "private name" not in lines
     assert TOKEN not in lines
     assert "soon" in lines
+
+
+def test_a_worker_without_packages_says_what_to_install(world: PluginWorld, tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
+    (scene,) = world.add_scenes(1)
+    launcher = ("sh", "-c", f'shift; exec {tmp_path}/bare/bin/python "$@"', "sh")
+    for _ in range(2):
+        assert world.run_script(world.hook_input(scene), launcher=launcher).json == {"output": "queued"}
+        world.wait_until((world.directory / "packages-missing.txt").exists, "the note")
+        world.wait_until_worker_left()
+    wait_until_said(world, "pip install")
+    assert len(said(world)) == 1
+    assert said(world)[0][0] == "error"
+
+
+def test_a_worker_that_cannot_begin_says_why_once(world: PluginWorld) -> None:
+    (scene,) = world.add_scenes(1)
+    (world.directory / "sync_state.db").mkdir(parents=True)  # no file can take its place
+    for _ in range(3):
+        world.fire_hook(scene)
+        world.wait_until(lambda: "cannot use its data directory" in world.log_text(), "the reason")
+        world.wait_until_worker_left()
+    wait_until_said(world, "the worker cannot use its data directory")
+    assert len(said(world)) == 1

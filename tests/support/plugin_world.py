@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hooks import say
 from local import inbox, lock
 from sim.plex.simulator import PlexSim
 from sim.stash.simulator import StashSim
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sim.plex.simulator import ItemView, Request
+    from sim.stash.plugin_host import Invocation
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MEDIA = "/media"
@@ -254,6 +256,10 @@ class PluginWorld:
             yield
         finally:
             lock.release(descriptor)
+
+    def started(self) -> list[Invocation]:
+        """The starts of the script that were not the worker's own: hooks, tasks and operations of others."""
+        return [each for each in self.stash.invocations if each.args.get("mode") != say.MODE]
 
     # Pending work
 
