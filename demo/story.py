@@ -35,6 +35,7 @@ class Story:
         self.world = world
         self.plex, self.stash, self.screen = world.plex, world.stash, screen
         self._log = LogTail(world.data)
+        self._said = 0  # lines of Stash's log that were shown
 
     def tell(self) -> None:
         """Run all acts. Raises NotArrivedError."""
@@ -150,12 +151,12 @@ class Story:
         self._wait(lambda: worker_doing(self.world.data) == "idle", "the end of the worker's work")
 
     def show_task(self, heading: str, task: str) -> None:
-        """Show what a task writes to Stash's log."""
+        """Show what a task writes to Stash's log, the newest line first, as its page does."""
         self.screen.head(heading)
         result = self.stash.run_task(task, timeout_s=ARRIVES_WITHIN_S)
         if result.error is not None:
             raise NotArrivedError(f"the task {task} answered: {result.error}")
-        for line in result.log:
+        for line in reversed(result.log):
             self.screen.quote(line.text)
 
     # Waiting and reading
@@ -190,6 +191,11 @@ class Story:
     def _tell_log(self) -> None:
         for message in self._log.new_messages():
             self.screen.say(message, mark="worker")
+        lines = self.stash.log[self._said :]
+        self._said += len(lines)
+        for line in lines:
+            if line.plugin:
+                self.screen.say(f"Stash's log: {line.text}", mark="stash")
 
     def _tell_save(self, what: str) -> None:
         hook = self._hooks()[-1]
