@@ -21,9 +21,24 @@ if TYPE_CHECKING:
     from tests.support.plugin_world import PluginWorld
 
 
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
 def report_of(run: TaskRun) -> list[str]:
     """The lines of level info and above, as the page shows them: the newest first."""
     return [text for level, text in reversed(run.log) if level in "iwe"]
+
+
+def make_old(world: PluginWorld) -> None:
+    """Let all that Stash has be from before the installation, so that only a reconciliation looks at it."""
+    library = world.stash.library
+    for entities in library.entities.values():
+        for entity in entities.values():
+            entity.updated_at = LONG_AGO
+    for scene in library.scenes.values():
+        scene.updated_at = LONG_AGO
+        for file in scene.files:
+            file.updated_at = LONG_AGO
 
 
 def fill_with_trouble(world: PluginWorld) -> None:
@@ -89,6 +104,7 @@ def test_the_preview_shows_scene_field_and_both_values(world: PluginWorld) -> No
     scene = world.add_scene(title="In Stash", tags=("one", "two"))
     world.plex.edit_by_hand(world.keys[scene], title="In Plex")
     world.stash.add_scene("/media/lost.mp4", 5, title="Lost")
+    make_old(world)
     run = run_task(world, "reconcile_preview")
     shown = report_of(run)
     assert shown[0].startswith("2 scenes checked")
@@ -105,6 +121,7 @@ def test_the_preview_shows_scene_field_and_both_values(world: PluginWorld) -> No
 
 def test_the_preview_of_many_gaps_fits_on_the_page(world: PluginWorld) -> None:
     world.add_scenes(40, title="T", details="long " * 200)
+    make_old(world)
     run = run_task(world, "reconcile_preview")
     shown = report_of(run)
     assert len(shown) <= MAX_LINES + 1  # one line says what is being compared
@@ -115,6 +132,7 @@ def test_the_preview_of_many_gaps_fits_on_the_page(world: PluginWorld) -> None:
 def test_a_reconciliation_names_what_plex_lacks(world: PluginWorld) -> None:
     world.add_scene(title="there")
     world.stash.add_scene("/media/lost.mp4", 5, title="Lost")
+    make_old(world)
     shown = report_of(run_task(world, "reconcile_all"))
     assert "1 missing in Plex" in shown[0]
     assert shown[1] == '"Lost" (scene 2) is missing in Plex, which has no item with the file /media/lost.mp4.'
