@@ -90,13 +90,17 @@ class _Draft:
 
 def _outage(draft: _Draft, situation: Situation) -> None:
     known, current = draft.said.outage, situation.outage
-    if known and (current is None or current.id != known.id):
-        _end_of_outage(draft, known, situation)
-    if current is None or (known and current.id == known.id):
+    if current and known and current.id == known.id and not known.is_end_said:
         return
-    text = f"Outage of Plex: {sentence(current.cause)} Changes wait and go out by themselves when Plex is back."
+    if known:
+        _end_of_outage(draft, known, situation)
+    if current is None:
+        return
+    goes_on = current.id == draft.said.ended_outage
+    begin = "The outage of Plex goes on" if goes_on else "Outage of Plex"
+    text = f"{begin}: {sentence(current.cause)} Changes wait and go out by themselves when Plex is back."
     if draft.open(Topic.OUTAGE, logging.WARNING, text):
-        begun = SaidOutage(id=current.id, pushed_before=situation.pushed)
+        begun = SaidOutage(id=current.id, pushed_before=situation.pushed, was_ever_well=not current.address)
         draft.said = replace(draft.said, outage=begun)
 
 
@@ -105,19 +109,29 @@ def _end_of_outage(draft: _Draft, known: SaidOutage, situation: Situation) -> No
     went_out = max(0, situation.pushed - known.pushed_before)
     if known.is_end_said:
         if is_over:
-            draft.said = replace(draft.said, outage=None)
+            _forget_outage(draft, known)
             draft.add(logging.INFO, f"After Plex came back, {_went_out(went_out)}.")
+        return
+    if situation.past is None and not known.was_ever_well:
+        _forget_outage(draft, known)
+        draft.add(logging.INFO, "That was no outage: Plex has never worked at the address that was set.")
         return
     if not is_over and situation.past and 0 <= draft.now - (situation.past.ended_at or 0.0) < DRAIN_S:
         return
     back = f"Plex is back{_lasted(situation.past)}."
+    if situation.is_unconfirmed:
+        back = f"Plex answers again{_lasted(situation.past)}, but nothing is left to try what failed with."
     if is_over:
-        draft.said = replace(draft.said, outage=None)
+        _forget_outage(draft, known)
         draft.add(logging.INFO, f"{back} Since then {_went_out(went_out)}.")
     else:
         draft.said = replace(draft.said, outage=replace(known, is_end_said=True))
         queued = counted(situation.pending, "scene")
         draft.add(logging.INFO, f"{back} What waited goes out now, slowly at first: {queued}.")
+
+
+def _forget_outage(draft: _Draft, known: SaidOutage) -> None:
+    draft.said = replace(draft.said, outage=None, ended_outage=known.id)
 
 
 def _lasted(past: Outage | None) -> str:
@@ -130,10 +144,7 @@ def _went_out(scenes: int) -> str:
 
 def _stops(draft: _Draft, situation: Situation) -> None:
     if not situation.stops:
-        if draft.said.stops and (situation.is_drained or situation.is_proven):
-            why = " and ".join(_WORKS_AGAIN[stop.reason] for stop in draft.said.stops)
-            draft.said = replace(draft.said, stops=())
-            draft.add(logging.INFO, f"PlexSync sends to Plex again: {why}.")
+        _end_of_stops(draft, situation)
         return
     said: list[SaidStop] = []
     for pause in situation.stops:
@@ -144,12 +155,29 @@ def _stops(draft: _Draft, situation: Situation) -> None:
             text = f"PlexSync sends nothing to Plex for now: {sentence(pause.message)} Changes wait."
             if not draft.open(Topic.STOP, logging.ERROR, text):
                 continue
-        said.append(before or SaidStop(reason=pause.reason, message=pause.message))
+        said.append(before or SaidStop(reason=pause.reason, message=pause.message, evidence=pause.evidence))
     draft.said = replace(draft.said, stops=tuple(said))
 
 
+def _end_of_stops(draft: _Draft, situation: Situation) -> None:
+    stops = draft.said.stops
+    if not stops:
+        return
+    if all(stop.evidence in situation.proven for stop in stops):
+        why = " and ".join(dict.fromkeys(_WORKS_AGAIN[stop.reason] for stop in stops))
+        text = f"PlexSync sends to Plex again: {why}."
+    elif situation.is_drained:
+        text = "PlexSync sends to Plex again as soon as there is something to send: nothing waits any more."
+    else:
+        return
+    draft.said = replace(draft.said, stops=())
+    draft.add(logging.INFO, text)
+
+
 def _is_same(stop: SaidStop, pause: Pause) -> bool:
-    return stop.reason is pause.reason and (stop.reason in _ONE_FACT or stop.message == pause.message)
+    """A token that is rejected and one that may not edit are different facts."""
+    is_of_kind = (stop.reason, stop.evidence) == (pause.reason, pause.evidence)
+    return is_of_kind and (stop.reason in _ONE_FACT or stop.message == pause.message)
 
 
 def _settings(draft: _Draft, situation: Situation) -> None:

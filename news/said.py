@@ -7,6 +7,7 @@ from enum import Enum
 
 from local.clock import is_plausible
 from outages.scheduler import PauseReason
+from store.evidence import Evidence
 
 # So many messages of a topic an hour, the ends of what was said not counted.
 PER_HOUR = 4
@@ -35,11 +36,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaidOutage:
-    """An outage whose begin was said. `pushed_before`: how many scenes had ever been pushed by then."""
+    """An outage whose begin was said. By then, `pushed_before` scenes had ever been pushed.
+
+    `was_ever_well`: Plex had answered before it; if not, it may turn out to be a matter of the set-up.
+    """
 
     id: int
     pushed_before: int
     is_end_said: bool = False
+    was_ever_well: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +53,22 @@ class SaidStop:
 
     reason: PauseReason
     message: str
+    evidence: Evidence = Evidence.PROBE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """The content of `said.json`.
 
-    `outage`: None once all of it was said. `warnings`: their digests, newest last. `last_dead_letter`: the number of
-    the newest one that was said; None before the first worker. `is_waiting`: that scenes wait for a scan was said.
-    `has_succeeded`: a scene has been pushed since the installation.
+    `outage`: None once all of it was said. `ended_outage`: the id of the last one whose end was said; if it was not
+    certain, that outage may go on. `warnings`: newest last. `last_dead_letter`: the number of the newest one that was
+    said; None before the first worker. `is_waiting`: that scenes wait for a scan was said. `has_succeeded`: a scene has
+    been pushed since the installation.
     """
 
     recent: tuple[Message, ...] = ()
     outage: SaidOutage | None = None
+    ended_outage: int = 0
     stops: tuple[SaidStop, ...] = ()
     settings: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from outages.notices import Notice
     from outages.scheduler import Pause
     from store.dead_letters import DeadLetter
+    from store.evidence import Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,18 +27,20 @@ class NewlyWaiting:
 class Situation:
     """What is the case at one moment, and what has happened since the last message.
 
-    `outage`: under way. `past`: the outage of `Said.outage`, once it has ended and is on record. `pushed`: scenes ever
-    pushed. `is_drained`: nothing is due. `is_proven`: an attempt has shown since the last stop that Plex works.
+    `outage`: under way. `past`: the outage of `Said.outage`, once it has ended and is on record. `is_unconfirmed`: it
+    ended without a success in what had failed. `pushed`: scenes ever pushed. `is_drained`: nothing is due. `proven`:
+    what jobs have shown to work since the last stop.
     `settings`: what is wrong with them; None: not read yet. `waiting`: how many scenes wait for a scan; None: not
     counted. `first`: the scene that was just pushed, if it may be the first one ever.
     """
 
     outage: OpenOutage | None = None
     past: Outage | None = None
+    is_unconfirmed: bool = False
     pushed: int = 0
     pending: int = 0
     is_drained: bool = False
-    is_proven: bool = False
+    proven: frozenset[Evidence] = frozenset()
     stops: tuple[Pause, ...] = ()
     settings: tuple[str, ...] | None = None
     warnings: tuple[Notice, ...] = ()

@@ -18,6 +18,7 @@ from outages.scheduler import PauseReason
 from push.verdicts import Action, Verdict
 from stash.errors import StashError, StashRefused
 from store.dead_letters import DeadLetters
+from store.evidence import Evidence
 from store.judgement import ErrorClass
 from store.state_file import StateFile
 
@@ -83,13 +84,13 @@ class Speaker:
         self._is_look_needed = True  # at what a worker that was killed may have left unsaid
         self._until_look = Countdown(clock)
         self._newly_waiting: NewlyWaiting | None = None
-        self._is_proven = False
+        self._proven: frozenset[Evidence] = frozenset()
         self._first = ""
 
     def note(self, job: Job, decision: Decision, outcome: Outcome, scene: Scene | None) -> None:
         """Note what became of a job. `job`: as it was before the attempt."""
-        if outcome.shows_health:
-            self._is_proven = True
+        shows_scene = outcome.failed is not Evidence.SCENE and scene is not None
+        self._proven |= outcome.proven | ({Evidence.SCENE} if shows_scene else frozenset())
         if outcome.verdict is Verdict.PUSHED and not self._first:
             self._first = _name(job, scene)
         was_waiting = job.error_class == ErrorClass.NOT_IN_PLEX.value
@@ -163,18 +164,19 @@ class Speaker:
 
     def _situation(self, said: Said, *, is_look: bool) -> Situation:
         outage, known = self._resilience.breaker.outage, said.outage
-        is_new = outage is not None and (known is None or known.id != outage.id)
+        is_new = outage is not None and (known is None or known.id != outage.id or known.is_end_said)
         has_ended = known is not None and (outage is None or is_new)
         stops = tuple(each for each in self._resilience.scheduler.pauses if each.reason is not PauseReason.BUSY)
-        self._is_proven &= not stops
+        self._proven = frozenset() if stops else self._proven
         is_drained = (has_ended or bool(said.stops)) and not self._queue.peek_due(1)
         situation = Situation(
             outage=outage,
             past=self._outage(known.id) if known and has_ended and not known.is_end_said else None,
+            is_unconfirmed=self._resilience.breaker.unconfirmed is not None,
             pushed=self._ledger.count_pushed() if is_new or (has_ended and is_drained) else 0,
             pending=len(self._queue),
             is_drained=is_drained,
-            is_proven=self._is_proven,
+            proven=self._proven,
             stops=stops,
             settings=self._stash.settings_problems,
             warnings=self._warnings.notices,

@@ -15,6 +15,7 @@ from outages.history import Outage
 from outages.notices import Notice
 from outages.scheduler import Pause, PauseReason
 from store.dead_letters import DeadLetter
+from store.evidence import Evidence
 
 NOW, HOUR_S = 1_000_000.0, 3600.0
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
@@ -22,6 +23,11 @@ ONE = OpenOutage(id=1, started_at=NOW, cause="GET /identity: connection refused;
 TWO = replace(ONE, id=2)
 TOKEN = Pause(reason=PauseReason.AUTH, since=NOW, message="Plex rejected the token (GET /a: 401); enter a valid one.")
 LIBRARY = Pause(reason=PauseReason.SETUP, since=NOW, message='Plex has no library Films; correct "Plex libraries".')
+READ_ONLY = replace(TOKEN, message='this token may read but not edit; set "Plex token"', evidence=Evidence.WRITE)
+SCENES = Pause(
+    reason=PauseReason.STASH, since=NOW, evidence=Evidence.SCENE, message="Stash answers, but not about scenes: one"
+)  # fmt: skip
+PROVEN = frozenset({Evidence.PROBE, Evidence.SCENE})
 NO_ADDRESS = '"Plex address" is not set: enter it; changes wait until then'
 BAD_NUMBER = '"Attempts" is 1000; allowed is a number from 1 to 100; the default is used'
 
@@ -104,6 +110,37 @@ def test_the_end_is_said_although_the_record_of_the_outage_is_lost() -> None:
     assert story.hear(pending=2) == [(INFO, "Plex is back. What waited goes out now, slowly at first: 2 scenes.")]
 
 
+def test_an_outage_whose_end_was_not_certain_goes_on() -> None:
+    story = Story()
+    story.hear(outage=ONE)
+    past = ended(ONE, story.now)
+    [(level, text)] = story.hear(past=past, is_unconfirmed=True, is_drained=True)
+    unsure = "Plex answers again after an outage of 3 min 20 s, but nothing is left to try what failed with."
+    assert (level, text) == (INFO, f"{unsure} Since then nothing had to go out.")
+    [(level, text)] = story.hear(outage=ONE)
+    assert level == WARNING
+    assert text.startswith("The outage of Plex goes on: GET /identity: connection refused; is Plex running?")
+    assert story.hear(outage=ONE) == []
+    assert story.hear(past=past, is_drained=True)[0][1].startswith("Plex is back")
+
+
+def test_an_outage_that_goes_on_during_its_drain_is_said_too() -> None:
+    story = Story()
+    story.hear(outage=ONE)
+    assert len(story.later(DRAIN_S).hear(past=ended(ONE, NOW), pending=5)) == 1
+    count, goes_on = story.hear(outage=ONE, pushed=2)
+    assert (count[1], goes_on[0]) == ("After Plex came back, 2 scenes went out.", WARNING)
+    assert "goes on" in goes_on[1]
+
+
+def test_what_turns_out_to_be_a_matter_of_the_set_up_was_no_outage() -> None:
+    story = Story()
+    story.hear(outage=replace(ONE, address="digest"))
+    text = "That was no outage: Plex has never worked at the address that was set."
+    assert story.hear(pending=3) == [(INFO, text)]
+    assert story.hear(pending=3) == []
+
+
 def test_the_end_waits_for_no_clock_that_was_set_back() -> None:
     story = Story()
     story.hear(outage=ONE)
@@ -155,7 +192,7 @@ def test_a_stop_is_an_error_with_the_cure_and_its_end_is_good_news() -> None:
     [(level, text)] = story.hear(stops=(TOKEN,))
     assert (level, TOKEN.message in text) == (ERROR, True)
     assert story.hear(stops=(replace(TOKEN, since=NOW + 5),)) == []
-    assert story.hear(is_proven=True) == [(INFO, "PlexSync sends to Plex again: Plex accepts the token.")]
+    assert story.hear(proven=PROVEN) == [(INFO, "PlexSync sends to Plex again: Plex accepts the token.")]
 
 
 def test_the_end_of_a_stop_waits_for_a_proof() -> None:
@@ -173,7 +210,31 @@ def test_another_reason_is_another_fact_and_another_request_is_none() -> None:
     assert story.hear(stops=(replace(TOKEN, message="Plex rejected the token (PUT /b: 401)"),)) == []
     assert len(story.hear(stops=(LIBRARY,))) == 1
     assert len(story.hear(stops=(replace(LIBRARY, message="the certificate is not trusted"),))) == 1
-    assert "the set-up is mended" in story.hear(is_proven=True)[0][1]
+    assert "the set-up is mended" in story.hear(proven=PROVEN)[0][1]
+
+
+def test_a_token_that_may_only_read_is_another_fact_than_a_wrong_one() -> None:
+    story = Story()
+    story.hear(stops=(TOKEN,))
+    assert READ_ONLY.message in story.hear(stops=(READ_ONLY,))[0][1]
+    assert story.hear(stops=(replace(READ_ONLY, message="Plex refuses every change"),)) == []
+    assert story.hear(proven=PROVEN) == []  # it could always read
+    assert len(story.hear(proven=frozenset({Evidence.WRITE}))) == 1
+
+
+def test_a_stash_without_scenes_is_one_fact_whatever_the_last_error() -> None:
+    story = Story()
+    [(level, text)] = story.hear(stops=(SCENES,))
+    assert (level, "not about scenes" in text) == (ERROR, True)
+    assert story.hear(stops=(replace(SCENES, message="another error"),)) == []
+    assert story.hear(proven=PROVEN) == [(INFO, "PlexSync sends to Plex again: Stash answers about scenes.")]
+
+
+def test_the_end_of_a_stop_promises_nothing_if_nothing_is_left_to_try() -> None:
+    story = Story()
+    story.hear(stops=(TOKEN,))
+    text = "PlexSync sends to Plex again as soon as there is something to send: nothing waits any more."
+    assert story.hear(is_drained=True) == [(INFO, text)]
 
 
 def test_a_setting_that_is_missing_is_one_message_and_not_also_a_stop() -> None:
