@@ -12,8 +12,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from local.clock import is_plausible
 from local.words import counted, duration_in_words, named, sentence
-from news.said import Said, SaidOutage, SaidStop, Topic, bounded
+from news.said import Said, SaidOutage, SaidStop, SaidWarning, Topic, bounded
 from outages.notices import Notice
 from outages.scheduler import PauseReason
 from push.verdicts import advice_for
@@ -82,6 +83,10 @@ class _Draft:
         self.opened.add(topic)
         self.add(level, text + _LAST_OF_THE_HOUR if left == 1 else text)
         return True
+
+    def is_of_last(self, hours: float, at: float) -> bool:
+        """Whether `at` was less than this long ago. The future was stored while the clock was wrong."""
+        return is_plausible(at, self.now) and self.now - at < hours * self._hour_s
 
     def add(self, level: int, text: str) -> None:
         """Say it in any case: it is the end of something that was said."""
@@ -192,11 +197,17 @@ def _settings(draft: _Draft, situation: Situation) -> None:
 
 
 def _warnings(draft: _Draft, situation: Situation) -> None:
-    """One beyond the limit is left to plexsync.log: nothing says whether it still holds an hour later."""
+    """One beyond the limit is left to plexsync.log: nothing says whether it still holds an hour later.
+
+    After a day, the same words tell of something new: Plex may be another server once more.
+    """
     for notice in situation.warnings:
         digest = hashlib.sha256(notice.text.encode("utf-8", "replace")).hexdigest()[:_DIGEST_CHARACTERS]
-        if digest not in draft.said.warnings and draft.open(Topic.WARNING, notice.level, sentence(notice.text)):
-            draft.said = replace(draft.said, warnings=(*draft.said.warnings, digest))
+        topic = Topic.WARNING if notice.level >= logging.WARNING else Topic.NEWS
+        known = [each for each in draft.said.warnings if draft.is_of_last(24, each.at)]
+        if all(each.digest != digest for each in known) and draft.open(topic, notice.level, sentence(notice.text)):
+            new = SaidWarning(digest=digest, at=draft.now)
+            draft.said = replace(draft.said, warnings=(*known, new))
 
 
 def _dead_letters(draft: _Draft, situation: Situation) -> None:

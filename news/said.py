@@ -24,6 +24,7 @@ class Topic(str, Enum):
     DEAD_LETTER = "dead_letter"
     WAITING = "waiting"
     WARNING = "warning"
+    NEWS = "news"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,14 @@ class SaidStop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SaidWarning:
+    """A warning that was said, by a digest of its text. `at`: epoch seconds."""
+
+    digest: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """The content of `said.json`.
 
@@ -71,7 +80,7 @@ class Said:
     ended_outage: int = 0
     stops: tuple[SaidStop, ...] = ()
     settings: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[SaidWarning, ...] = ()
     last_dead_letter: int | None = None
     is_waiting: bool = False
     has_succeeded: bool = False

@@ -7,11 +7,12 @@ that takes over from a killed one goes on, and an outage is waited out.
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
 from local.clock import Countdown
 from local.files import write_atomically
-from local.log_marks import SAID_OTHERWISE
+from local.log_marks import NEWS, SAID_OTHERWISE
 from local.words import counted, sentence
 from store.requests import result_path
 from store.undo import ItemState, UndoneItem, UndoRun, UndoStore, entry_to_json
@@ -54,6 +55,7 @@ class Undoing:
         self._suspects: list[int] = []  # items of a batch that failed, to be tried one by one
         self._tries = 0
         self._failed_in_a_row = 0
+        self._is_watched = True  # by a task, which shows the end
         self._until_retry.stop()
 
     # Called by the worker's loop
@@ -77,10 +79,11 @@ class Undoing:
             self._until_retry.start(self._clock.interval(BLOCKED_RETRY_S))
             if run.is_preview:
                 self._fail(run, f"{sentence(obstacle)} Run it again once that is over.")
+            self._is_watched = False  # the task does not wait
             return
         settings = self._parts.stash.last_settings()
         if not (run.is_preview or settings.paused):
-            self._fail(run, "Pause was switched off, so PlexSync pushes again. Run it again to go on.")
+            self._fail(run, '"Pause" was switched off, so PlexSync pushes again. Run it again to go on.')
             return
         pusher = self._parts.plex.pusher(settings)
         self._batch = self._next_batch(pusher.server)
@@ -118,6 +121,7 @@ class Undoing:
         """
         is_preview = command.arguments.get("preview") is True
         if self._run and self._run.is_preview == is_preview:
+            self._is_watched = True
             return {"run": self._run.id}
         if self._run and is_preview:
             done = self._store.count_entries()
@@ -134,8 +138,8 @@ class Undoing:
             stash.client().switch_pause_on()
         if not stash.read_settings().paused:
             raise CommandRefused(
-                "Pause could not be switched on in PlexSync's settings. Switch it on and run this again: what is given "
-                "back would be pushed again otherwise."
+                '"Pause" could not be switched on in PlexSync\'s settings. Switch it on and run this again: what is '
+                "given back would be pushed again otherwise."
             )
 
     # A run's life
@@ -174,16 +178,20 @@ class Undoing:
     def _finish(self, run: UndoRun) -> None:
         entries = self._store.entries()
         self._answer(run, {"output": {"entries": [entry_to_json(each) for each in entries]}})
-        self._end()
         failed = sum(each.state is ItemState.FAILED for each in entries)
-        self._parts.log.info("%s has ended: %s, %d of them failed", _name(run), counted(len(entries), "item"), failed)
+        text = f"The {_name(run)} has ended: {counted(len(entries), 'item')}, {failed} of them failed"
+        self._log_end(logging.WARNING if failed else logging.INFO, text)
+        self._end()
 
     def _fail(self, run: UndoRun, why: str) -> None:
         done = self._store.count_entries()
         error = f"The {_name(run)} stopped after {done} of {counted(run.total, 'item')}: {why}"
         self._answer(run, {"error": error})
+        self._log_end(logging.WARNING, error)
         self._end()
-        self._parts.log.warning("%s", error, extra=SAID_OTHERWISE)  # the task that waits for the answer shows it
+
+    def _log_end(self, level: int, text: str) -> None:
+        self._parts.log.log(level, "%s", text, extra=SAID_OTHERWISE if self._is_watched else NEWS)
 
     def _answer(self, run: UndoRun, answer: Mapping[str, object]) -> None:
         """Write the result before the run is forgotten: a kill in between only repeats the end."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.clock import Countdown
+from local.log_marks import NEWS
 from local.words import counted
 from plex.libraries import LOOK_EVERY_S, LOOK_WHILE_WAITING_S
 from plex.sweep import REFRESH_EVERY_S
@@ -140,7 +141,8 @@ class MissingScenes:
         self._new_libraries = None
         pusher.finder.index.settle_libraries(search.keys)
         if search.queued:
-            self._log.info("%s in new libraries of Plex; queued", counted(search.queued, "known scene"))
+            scenes = counted(search.queued, "scene")
+            self._log.info("New libraries in Plex hold files of %s, sent to them now", scenes, extra=NEWS)
         self._retry_unfound(now)
 
     def _begin_search(self, pusher: Pusher, now: float) -> NewLibraries | None:

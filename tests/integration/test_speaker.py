@@ -164,7 +164,10 @@ def test_a_dead_letter_is_said_with_its_reason(world: WorkerHere) -> None:
     assert len(world.stash.said) == 1
 
 
-def test_what_the_worker_warns_of_is_said_and_what_it_tries_again_is_not(world: WorkerHere) -> None:
+def test_warnings_and_news_are_said_but_not_what_is_tried_again(
+    world: WorkerHere, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "plexsync")
     pushed(world)
     handler = world.warnings
     logger = logging.getLogger("plexsync")
@@ -172,11 +175,13 @@ def test_what_the_worker_warns_of_is_said_and_what_it_tries_again_is_not(world: 
     try:
         logger.warning("the disk is %s", "odd")
         logger.warning("tried again", extra={"is_said_otherwise": True})
+        logger.info("of no interest")
+        logger.info("all is given back", extra={"is_news": True})
         LOG.warning("of a library")
         world.run(1)
     finally:
         logger.removeHandler(handler)
-    assert texts(world) == ["the disk is odd."]
+    assert texts(world) == ["the disk is odd.", "all is given back."]
 
 
 def test_a_stash_that_refuses_costs_one_request_an_hour(world: WorkerHere) -> None:

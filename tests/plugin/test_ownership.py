@@ -121,6 +121,8 @@ def test_another_server_at_the_address_gets_everything(world: PluginWorld) -> No
     world.wait_for_titles(dict.fromkeys(scenes, "old"))
     assert answer["checked"] == 3  # catch-up may have been quicker for some
     assert world.log_text().count("another server than before") == 1
+    [said] = [line for line in world.stash.log if "another server than before" in line.text]
+    assert said.level == "warning"
 
 
 def test_a_server_that_is_exchanged_under_a_living_worker_is_noticed(make_world: MakeWorld) -> None:

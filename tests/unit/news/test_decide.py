@@ -256,10 +256,19 @@ def test_a_bad_setting_is_said_again_only_after_it_was_corrected() -> None:
     assert len(story.hear(settings=(BAD_NUMBER,))) == 1
 
 
-def test_a_warning_is_said_once() -> None:
+def test_a_warning_is_said_once_a_day() -> None:
     story, notice = Story(), Notice(level=WARNING, text="Plex is another server than before")
-    assert story.hear(warnings=(notice, notice)) == [(WARNING, "Plex is another server than before.")]
-    assert story.later().hear(warnings=(notice,)) == []
+    said = [(WARNING, "Plex is another server than before.")]
+    assert story.hear(warnings=(notice, notice)) == said
+    assert story.later(23 * HOUR_S).hear(warnings=(notice,)) == []
+    assert story.later(HOUR_S).hear(warnings=(notice,)) == said
+
+
+def test_warnings_keep_no_good_news_from_being_heard() -> None:
+    story, news = Story(), Notice(level=INFO, text="the undo has ended")
+    for number in range(PER_HOUR):
+        story.hear(warnings=(Notice(level=WARNING, text=str(number)),))
+    assert story.hear(warnings=(news,)) == [(INFO, "the undo has ended.")]
 
 
 def test_what_is_remembered_has_a_limit() -> None:
