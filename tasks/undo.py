@@ -5,9 +5,11 @@ The worker goes on if the task is stopped, and waits by itself until an outage i
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from local.words import counted, named, sentence
+from outages.notices import Notice
 from outages.resilience import Resilience
 from outages.transitions import GateKind
 from store.overview import Overview
@@ -15,7 +17,7 @@ from store.undo import ItemState, entry_of
 from tasks.answers import UndoAnswer, UndoEntry
 from tasks.arguments import preview_of
 from tasks.prerequisites import need_packages
-from tasks.report import ProgressLog
+from tasks.report import ProgressLog, log_report
 from tasks.run_watch import RequestedRun, RunWatch
 from tasks.worker_link import WorkerLink
 
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from tasks.context import Context
 
 COMMAND = "undo_all"
-# How many items a report names; the answer names all.
-NAMED = 8
 _DONE = (
     '"Pause" is on in PlexSync\'s settings, so nothing is pushed any more: disable or remove the plugin now. To push '
     'again, switch "Pause" off and run Sync All Scenes.'
@@ -135,14 +135,10 @@ def _answer(
 
 
 def _report(context: Context, answer: UndoAnswer) -> None:
-    """At most a dozen lines, the headline last: Stash shows the newest line first."""
+    is_well = answer.finished and not answer.failed
+    headline = Notice(level=logging.INFO if is_well else logging.WARNING, text=f"{in_words(answer)} {answer.message}")
     telling = [each for each in answer.changes if each.kept or each.problem]
-    for each in telling[:NAMED]:
-        context.log.info("%s", _words_about(each))
-    if len(telling) > NAMED:
-        context.log.info("%s more like these; the answer lists all.", counted(len(telling) - NAMED, "item"))
-    level = context.log.info if answer.finished and not answer.failed else context.log.warning
-    level("%s %s", in_words(answer), answer.message)
+    log_report(context.log, headline, map(_words_about, telling))
 
 
 def in_words(answer: UndoAnswer) -> str:
@@ -164,4 +160,4 @@ def in_words(answer: UndoAnswer) -> str:
 def _words_about(entry: UndoEntry) -> str:
     scene = named(entry.title, entry.scene_id) if entry.scene_id else f"{entry.title!r} (item {entry.rating_key})"
     kept = f"somebody changed {', '.join(entry.kept)}, which stays" if entry.kept else ""
-    return f"{scene}: {'; '.join(part for part in (kept, entry.problem) if part)}"
+    return sentence(f"{scene}: {'; '.join(part for part in (kept, entry.problem) if part)}")
