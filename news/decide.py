@@ -155,7 +155,7 @@ def _stops(draft: _Draft, situation: Situation) -> None:
     for pause in situation.stops:
         before = next((stop for stop in draft.said.stops if _is_same(stop, pause)), None)
         # The setting that is missing is named by a message of its own.
-        is_named = pause.reason is PauseReason.SETUP and any(CHANGES_WAIT in text for text in situation.settings or ())
+        is_named = pause.reason is PauseReason.SETUP and any(CHANGES_WAIT in text for text in situation.settings)
         if before is None and not is_named:
             text = f"PlexSync sends nothing to Plex for now: {sentence(pause.message)} Changes wait."
             if not draft.open(Topic.STOP, logging.ERROR, text):
@@ -186,8 +186,6 @@ def _is_same(stop: SaidStop, pause: Pause) -> bool:
 
 
 def _settings(draft: _Draft, situation: Situation) -> None:
-    if situation.settings is None:
-        return
     said = [text for text in situation.settings if text in draft.said.settings]
     for text in situation.settings:
         level = logging.ERROR if CHANGES_WAIT in text else logging.WARNING

@@ -29,9 +29,8 @@ class Situation:
 
     `outage`: under way. `past`: the outage of `Said.outage`, once it has ended and is on record. `is_unconfirmed`: it
     ended without a success in what had failed. `pushed`: scenes ever pushed. `is_drained`: nothing is due. `proven`:
-    what jobs have shown to work since the last stop.
-    `settings`: what is wrong with them; None: not read yet. `waiting`: how many scenes wait for a scan; None: not
-    counted. `first`: the scene that was just pushed, if it may be the first one ever.
+    what jobs have shown to work since the last stop. `settings`: what is wrong with them. `waiting`: how many scenes
+    wait for a scan; None: not counted. `first`: the scene that was just pushed, if it may be the first one ever.
     """
 
     outage: OpenOutage | None = None
@@ -42,7 +41,7 @@ class Situation:
     is_drained: bool = False
     proven: frozenset[Evidence] = frozenset()
     stops: tuple[Pause, ...] = ()
-    settings: tuple[str, ...] | None = None
+    settings: tuple[str, ...] = ()
     warnings: tuple[Notice, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
     last_dead_letter: int = 0

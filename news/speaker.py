@@ -112,6 +112,8 @@ class Speaker:
             return
         with suppress(LocalStorage):  # whoever needs the ledger reports it
             said = self._said = self._said or self._load()
+            if self._stash.settings_problems is None:
+                return  # Stash has not answered this worker yet, or PlexSync is disabled there
             is_look = self._is_look_needed and (is_last or self._until_look.is_over)
             situation = self._situation(said, is_look=is_look)
             news = decide_news(said, situation, now=now, hour_s=self._clock.interval(HOUR_S))
@@ -178,7 +180,7 @@ class Speaker:
             is_drained=is_drained,
             proven=self._proven,
             stops=stops,
-            settings=self._stash.settings_problems,
+            settings=self._stash.settings_problems or (),
             warnings=self._warnings.notices,
             first=self._first,
         )

@@ -184,6 +184,21 @@ def test_warnings_and_news_are_said_but_not_what_is_tried_again(
     assert texts(world) == ["the disk is odd.", "all is given back."]
 
 
+def test_a_stash_in_which_the_plugin_is_disabled_is_asked_for_nothing(world: WorkerHere) -> None:
+    (scene,) = pushed(world)
+    world.stash.refuses_to_say = True
+    world.plex.fault(Fault.refused())
+    world.edit(scene, "waiting")
+    world.run(5)
+    calls = world.stash.said_calls
+    world.stash.is_enabled = False
+    world.run_until_it_leaves(within_s=70)
+    world.stash.settings = world.stash.settings_problems = None
+    world.forget()
+    world.run_until_it_leaves(within_s=70)
+    assert (world.stash.said_calls, calls > 0) == (calls, True)
+
+
 def test_a_stash_that_refuses_costs_one_request_an_hour(world: WorkerHere) -> None:
     (scene,) = pushed(world)
     world.stash.refuses_to_say = True

@@ -177,7 +177,7 @@ def assert_all_arrive(world: OutageWorld, titles: dict[int, str], healed_at: flo
 
     Returns when the first and the last edit arrived, in PlexSync's seconds since then.
     """
-    invocations = len(world.stash.invocations)
+    started = len(world.started())
     world.wait_for_titles(titles)
     world.wait_idle()
     # Where only the answers were lost, nothing is left to send.
@@ -187,7 +187,7 @@ def assert_all_arrive(world: OutageWorld, titles: dict[int, str], healed_at: flo
     world.wait_until(lambda: not world.stopped_by(), "the drain to resume")
     world.wait_circuit("closed")
     assert not world.dead_letters()
-    assert len(world.stash.invocations) == invocations
+    assert len(world.started()) == started
     return (arrived[0] - healed_at) * world.scale, (arrived[-1] - healed_at) * world.scale
 
 

@@ -117,6 +117,7 @@ def test_health_check_ends_an_outage_without_a_worker(make_world: MakeWorld) -> 
     rule = world.plex.fault(Fault.starting())
     world.stash.update_scene(scene, title="edited")
     world.wait_circuit("open")
+    world.wait_until(lambda: "circuit OPEN" in world.log_text(), "the worker to log it")
     world.kill_worker()
     world.wait_until(lambda: not world.lock_holders(), "the lock to be free")
     world.plex.heal(rule)

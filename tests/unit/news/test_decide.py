@@ -250,7 +250,6 @@ def test_a_setting_that_is_missing_is_one_message_and_not_also_a_stop() -> None:
 def test_a_bad_setting_is_said_again_only_after_it_was_corrected() -> None:
     story = Story()
     assert story.hear(settings=(BAD_NUMBER,)) == [(WARNING, f"A setting of PlexSync: {BAD_NUMBER}.")]
-    assert story.hear(settings=None) == []
     assert story.hear(settings=(BAD_NUMBER,)) == []
     assert story.hear(settings=()) == []
     assert len(story.hear(settings=(BAD_NUMBER,))) == 1
