@@ -228,7 +228,7 @@ def on_probe(
     before = state
     is_new = state.breaker.state is Circuit.CLOSED and state.scheduler.is_new_address(result.address)
     if result.kind is ProbeKind.DOWN and is_new:
-        text = f"Plex has never answered at this address: {result.text}"
+        text = f'Plex has never answered at this address: {sentence(result.text)} Check "Plex address".'
         result = replace(result, kind=ProbeKind.SETUP, text=text)
     state = replace(state, scheduler=state.scheduler.resumed(PauseReason.STORAGE))
     if result.kind is ProbeKind.DOWN:

@@ -15,7 +15,7 @@ from store.state_file import from_json
 from tasks.answers import GapEntry, ReconciliationAnswer, ReconciliationPreviewAnswer
 from tasks.arguments import library_of, scope_of
 from tasks.prerequisites import need_packages
-from tasks.report import ProgressLog, log_report
+from tasks.report import ProgressLog, log_report, value_in_words
 from tasks.run_watch import RequestedRun, RunWatch
 from tasks.unfinished import missing_line
 from tasks.worker_link import WorkerLink
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 # The share of the progress bar that belongs to the sweep of Plex, before the first scene is compared.
 SWEEP_SHARE = 0.05
-# Of a value in a line of the preview.
-SHOWN_CHARACTERS = 80
 _WHERE = "the result of the reconciliation"
 
 
@@ -141,12 +139,8 @@ def preview_lines(answer: ReconciliationPreviewAnswer) -> Iterator[str]:
         if change.type == GapType.MISSING.value:
             yield missing_line(name, scene.paths)
             continue
-        values = change.fields.items()
-        fields = [f"{field} is {_shown(old)} in Plex, {_shown(new)} in Stash" for field, (old, new) in values]
+        fields = [
+            f"{field} is {value_in_words(old)} in Plex, {value_in_words(new)} in Stash"
+            for field, (old, new) in change.fields.items()
+        ]
         yield f"{name}, {change.type}: {'; '.join(fields)}."
-
-
-def _shown(value: FieldValue) -> str:
-    text = f'"{value}"' if isinstance(value, str) and value else ", ".join(value)
-    text = " ".join(text.split())
-    return (text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…") or "nothing"

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from local.clock import Clock
+    from tasks.answers import FieldValue
 
 MAX_LINES = 15
-MAX_CHARACTERS = 600
+MAX_CHARACTERS, VALUE_CHARACTERS = 600, 80
 # Stash shows a progress bar too, so lines get rarer: after 5 s, 35 s, 4 min, 22 min, 2 h.
 FIRST_PROGRESS_S, RARER = 5.0, 6.0
 
@@ -37,6 +38,13 @@ def log_report(log: logging.Logger, headline: str | Notice, details: Iterable[st
     """Log a report: its headline last."""
     for line in report_lines(headline, details):
         log.log(line.level, "%s", line.text)
+
+
+def value_in_words(value: FieldValue) -> str:
+    """A field's value for a line of a preview, cut if it is long."""
+    text = f'"{value}"' if isinstance(value, str) and value else ", ".join(value)
+    text = " ".join(text.split())
+    return (text if len(text) <= VALUE_CHARACTERS else f"{text[:VALUE_CHARACTERS]}…") or "nothing"
 
 
 def _cut(line: Notice) -> Notice:

@@ -17,12 +17,12 @@ from store.undo import ItemState, entry_of
 from tasks.answers import UndoAnswer, UndoEntry
 from tasks.arguments import preview_of
 from tasks.prerequisites import need_packages
-from tasks.report import ProgressLog, log_report
+from tasks.report import ProgressLog, log_report, value_in_words
 from tasks.run_watch import RequestedRun, RunWatch
 from tasks.worker_link import WorkerLink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from outages.transitions import Gate
     from store.undo import UndoneItem
@@ -138,7 +138,8 @@ def _report(context: Context, answer: UndoAnswer) -> None:
     is_well = answer.finished and not answer.failed
     headline = Notice(level=logging.INFO if is_well else logging.WARNING, text=f"{in_words(answer)} {answer.message}")
     telling = [each for each in answer.changes if each.kept or each.problem]
-    log_report(context.log, headline, map(_words_about, telling))
+    others = [each for each in answer.changes if each not in telling] if answer.preview else []
+    log_report(context.log, headline, [_words_about(each, preview=answer.preview) for each in (*telling, *others)])
 
 
 def in_words(answer: UndoAnswer) -> str:
@@ -157,7 +158,15 @@ def in_words(answer: UndoAnswer) -> str:
     return text
 
 
-def _words_about(entry: UndoEntry) -> str:
+def _words_about(entry: UndoEntry, *, preview: bool) -> str:
     scene = named(entry.title, entry.scene_id) if entry.scene_id else f"{entry.title!r} (item {entry.rating_key})"
-    kept = f"somebody changed {', '.join(entry.kept)}, which stays" if entry.kept else ""
-    return sentence(f"{scene}: {'; '.join(part for part in (kept, entry.problem) if part)}")
+    kept = f"somebody changed {', '.join(entry.kept)} in Plex, which stays" if entry.kept else ""
+    parts = [kept, entry.problem, *(_preview_words(entry) if preview else ())]
+    return sentence(f"{scene}: {'; '.join(part for part in parts if part)}")
+
+
+def _preview_words(entry: UndoEntry) -> Iterator[str]:
+    for field, (before, after) in entry.fields.items():
+        yield f"{field} from {value_in_words(before)} back to {value_in_words(after)}"
+    if entry.unlocked:
+        yield f"{', '.join(entry.unlocked)} would be unlocked"

@@ -132,6 +132,7 @@ def test_the_preview_writes_nothing_and_shows_what_the_undo_then_does(world: Plu
     shown = items_of(world)
     world.plex.clear_requests()
     preview = undo(world, preview=True)
+    assert 'studio from "Studio" back to "Agent\'s studio"' in world.stash.log[-2].text
     assert {request.method for request in world.plex.requests} == {"GET"}
     assert items_of(world) == shown
     assert not settings_of(world).get("paused")
