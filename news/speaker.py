@@ -14,7 +14,7 @@ from local.words import named
 from news.decide import decide_news
 from news.said import Said, Topic, bounded
 from news.situation import NewlyWaiting, Situation
-from outages.scheduler import PauseReason
+from outages.scheduler import Pause, PauseReason
 from push.verdicts import Action, Verdict
 from stash.errors import StashError, StashRefused
 from store.dead_letters import DeadLetters
@@ -106,8 +106,11 @@ class Speaker:
             self._is_look_needed = True
             self._until_look.start(GATHER_S)
 
-    def step(self, now: float, *, is_last: bool = False) -> None:
-        """Say what is new, if Stash takes it. `now`: epoch seconds. `is_last`: the worker ends, so wait for no more."""
+    def step(self, now: float, *, trouble: str = "", is_last: bool = False) -> None:
+        """Say what is new, if Stash takes it. `now`: epoch seconds.
+
+        `trouble`: what Stash does not answer, although it answers. `is_last`: the worker ends, so wait for no more.
+        """
         if not self._until_retry.is_over:
             return
         with suppress(LocalStorage):  # whoever needs the ledger reports it
@@ -115,7 +118,7 @@ class Speaker:
             if self._stash.settings_problems is None:
                 return  # Stash has not answered this worker yet, or PlexSync is disabled there
             is_look = self._is_look_needed and (is_last or self._until_look.is_over)
-            situation = self._situation(said, is_look=is_look)
+            situation = self._situation(said, self._stops(trouble, now), is_look=is_look)
             news = decide_news(said, situation, now=now, hour_s=self._clock.interval(HOUR_S))
             if news.notices and not self._send(news.notices):
                 return
@@ -164,11 +167,16 @@ class Speaker:
             return replace(stored, last_dead_letter=0)
         return stored
 
-    def _situation(self, said: Said, *, is_look: bool) -> Situation:
+    def _stops(self, trouble: str, now: float) -> tuple[Pause, ...]:
+        pauses = tuple(each for each in self._resilience.scheduler.pauses if each.reason is not PauseReason.BUSY)
+        if not trouble or any(each.reason is PauseReason.STASH for each in pauses):
+            return pauses
+        return (*pauses, Pause(reason=PauseReason.STASH, since=now, message=trouble, evidence=Evidence.SCENE))
+
+    def _situation(self, said: Said, stops: tuple[Pause, ...], *, is_look: bool) -> Situation:
         outage, known = self._resilience.breaker.outage, said.outage
         is_new = outage is not None and (known is None or known.id != outage.id or known.is_end_said)
         has_ended = known is not None and (outage is None or is_new)
-        stops = tuple(each for each in self._resilience.scheduler.pauses if each.reason is not PauseReason.BUSY)
         self._proven = frozenset() if stops else self._proven
         is_drained = (has_ended or bool(said.stops)) and not self._queue.peek_due(1)
         situation = Situation(

@@ -112,8 +112,8 @@ class SyncWorker:
         return leave
 
     def _speak(self, *, is_last: bool = False) -> None:
-        if not self._stash.is_away and not self._stash.is_disabled:
-            self._parts.speaker.step(self._clock.now(), is_last=is_last)
+        if self._stash.takes_messages:
+            self._parts.speaker.step(self._clock.now(), trouble=self._stash.trouble, is_last=is_last)
 
     # One round of the loop
 

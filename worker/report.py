@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from local.log_marks import SAID_OTHERWISE
+from local.log_marks import NEWS, SAID_OTHERWISE
 from local.words import duration_in_words, named, sentence
 from outages.suspects import SUSPECTS_TO_OPEN
 from push.verdicts import Action, Verdict
@@ -60,7 +60,7 @@ class Report:
 
     def log_covers_arrive(self, waiting: int) -> None:
         """Log that a cover has arrived again, and how many others follow now."""
-        self._log.info("covers arrive in Plex again: %s more follow now.", waiting)
+        self._log.info("covers arrive in Plex again: %s more follow now.", waiting, extra=NEWS)
 
 
 def describe(job: Job, scene: Scene | None) -> str:

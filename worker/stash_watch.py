@@ -67,6 +67,8 @@ class StashWatch:
         self._since_read = Stopwatch(clock)
         self._absence = Stopwatch(clock)
         self._until_retry = Countdown(clock)
+        self._trouble = ""  # of the current or the last absence
+        self._has_answered = False  # for its settings, since then
 
     @property
     def is_away(self) -> bool:
@@ -77,6 +79,17 @@ class StashWatch:
     def is_disabled(self) -> bool:
         """Whether the plugin was disabled in Stash when the settings were last read."""
         return self._link.is_plugin_disabled
+
+    @property
+    def trouble(self) -> str:
+        """What Stash has not answered for a while, although it answers for its settings; "" if there is nothing."""
+        has_lasted = self._has_answered and self._absence.passed_s >= self._times.settings_s
+        return self._trouble if self.is_away and has_lasted else ""
+
+    @property
+    def takes_messages(self) -> bool:
+        """Whether Stash is there to write to its log."""
+        return not self.is_disabled and (not self.is_away or bool(self.trouble))
 
     @property
     def is_paused(self) -> bool:
@@ -109,6 +122,7 @@ class StashWatch:
         """
         before, settings = self._applied, self._link.read_settings()
         self._applied = settings
+        self._has_answered = True
         self._since_read.restart()
         if settings != before:
             self._on_new_settings(settings, before is not None)
@@ -116,12 +130,13 @@ class StashWatch:
 
     def note_away(self, text: str, now: float) -> None:
         """Stash failed and would fail for the next scene too. Logged once for each absence. `now`: epoch seconds."""
-        message = f"Stash does not answer as needed: {text}"
-        self._worker_file.report(WAITING_FOR_STASH, now, stopped_by="stash", message=message)
+        self._trouble = f"Stash does not answer as needed: {text}"
+        self._worker_file.report(WAITING_FOR_STASH, now, stopped_by="stash", message=self._trouble)
         if not self._absence.is_running:
             self._absence.start()
-            # By the time that Stash can say it, it is no longer so.
-            self._log.warning("%s. Pending scenes wait for it.", message, extra=SAID_OTHERWISE)
+            self._has_answered = False
+            # By the time that a Stash that was away can say it, it is no longer so; else see `trouble`.
+            self._log.warning("%s. Pending scenes wait for it.", self._trouble, extra=SAID_OTHERWISE)
         self._until_retry.start(self._times.retry_s)
 
     def note_back(self) -> None:

@@ -184,6 +184,30 @@ def test_warnings_and_news_are_said_but_not_what_is_tried_again(
     assert texts(world) == ["the disk is odd.", "all is given back."]
 
 
+def test_a_stash_that_answers_but_not_as_needed_is_said(world: WorkerHere) -> None:
+    (scene,) = pushed(world)
+    world.stash.lacks = 'Cannot query field "files" on type "Scene".'
+    world.edit(scene, "waiting")
+    world.run(60)
+    [error] = world.stash.said
+    assert error.level == logging.ERROR
+    assert "PlexSync needs Stash 0.26 or newer" in error.text
+    world.stash.lacks = ""
+    world.run(10)
+    assert texts(world)[1:] == ["PlexSync sends to Plex again: Stash answers about scenes."]
+
+
+@pytest.mark.parametrize("name", ["is_away", "lacks"])
+def test_a_short_trouble_of_stash_is_not_worth_a_message(world: WorkerHere, name: str) -> None:
+    (scene,) = pushed(world)
+    setattr(world.stash, name, "database is locked")
+    world.edit(scene, "waiting")
+    world.run(5)
+    setattr(world.stash, name, "")
+    world.run(60)
+    assert (texts(world), world.title(scene)) == ([], "waiting")
+
+
 def test_a_stash_in_which_the_plugin_is_disabled_is_asked_for_nothing(world: WorkerHere) -> None:
     (scene,) = pushed(world)
     world.stash.refuses_to_say = True

@@ -16,7 +16,7 @@ from news.speaker import Speaker
 from outages.resilience import Resilience
 from push.plex_link import PlexLink
 from sim.plex.simulator import PlexSim
-from stash.errors import PluginDisabled, StashRefused, StashUnavailable
+from stash.errors import PluginDisabled, StashLacks, StashRefused, StashUnavailable
 from stash.settings import parse_settings
 from store.job import Reason, new_job
 from store.ledger import Ledger
@@ -47,12 +47,14 @@ LOG = logging.getLogger("worker here")
 class StashHere(SceneShelf):
     """A link to Stash, and its client.
 
-    `is_away`: every question fails. `refusals`: so many listings of a tag fail. `is_enabled`: the plugin is.
+    `is_away`: every question fails. `lacks`: what it lacks for questions about scenes. `refusals`: so many listings of
+    a tag fail. `is_enabled`: the plugin is.
     """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__([])
         self.is_away = False
+        self.lacks = ""
         self.refusals = 0
         self.is_known = True
         self.is_enabled, self.is_plugin_disabled = True, False
@@ -93,6 +95,8 @@ class StashHere(SceneShelf):
 
     def read_scenes(self, ids: Any, _namesakes: Any = None) -> dict[int, Scene]:
         self._answer()
+        if self.lacks:
+            raise StashLacks(self.lacks)
         return super().read_scenes(ids)
 
     def list_changes(self, positions: Mapping[Changed, object]) -> dict[Changed, list[Change]]:
