@@ -1,18 +1,14 @@
-"""All requests to Stash, over stashapi's GQLWrapper: unlike StashInterface, it runs no introspection query."""
+"""All requests to Stash."""
 
 from __future__ import annotations
 
-import json
-import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
-from stashapi.classes import GQLWrapper
-
-from network.bounded import read_body, read_start
+from network.bounded import read_start
 from stash.changes import (
     Changed,
     changes_query,
@@ -30,6 +26,7 @@ from stash.errors import (
     StashRefused,
     StashUnavailable,
 )
+from stash.graphql import ANSWER_LIMIT_BYTES, GraphQL
 from stash.namesakes import NAMES_PER_QUERY, names_in_doubt, parse_bearers, query_for, with_namesakes
 from stash.say import PLUGIN_ID, SAY, say_variables
 from stash.scene import OPTIONAL_FIELDS, parse_files, parse_scene, scene_fragment
@@ -50,10 +47,6 @@ if TYPE_CHECKING:
 
 # Plex answers an upload over 10 MB with 500. One byte more tells the caller that the picture is too large.
 PICTURE_LIMIT_BYTES = 10 * 1024 * 1024 + 1
-# Text takes up to five times as much memory as here, and each value a hundred bytes more.
-ANSWER_LIMIT_BYTES, ANSWER_LIMIT_VALUES = 6 << 20, 400_000
-SHOWN_ERROR_CHARACTERS = 300
-
 CONFIGURATION = f"""{{
   configuration {{ general {{ apiKey username }} plugins(include: ["{PLUGIN_ID}"]) }}
   plugins {{ id enabled }}
@@ -82,8 +75,6 @@ FILTERS: Mapping[Kind, tuple[str, Mapping[str, object]]] = {
     "studio": ("studios", {"depth": 1}),
     "group": ("groups", {}),
 }
-# Errors that are not about the query: any other query would get them too.
-_TEMPORARY_ERROR = re.compile(r"database is locked|database not initiali[sz]ed|database needs? migrat", re.IGNORECASE)
 # Pictures are always served under these paths. Anything in front of the path (another host, a proxy's prefix) is how
 # browsers reach Stash; neither key nor cookie may be sent there.
 _PICTURE_PATH = re.compile(r"/(?:scene|performer|studio|tag|group)/\d+/\w+(?:\?\S*)?$")
@@ -112,32 +103,6 @@ class Picture:
     etag: str
 
 
-class _GraphQL(GQLWrapper):  # type: ignore[misc]  # stashapi ships no types
-    """stashapi's wrapper with our session and our error classes."""
-
-    s: requests.Session
-
-    def __init__(self, url: str, session: StashSession) -> None:
-        super().__init__()
-        session.headers.update(self.s.headers)
-        self.s.close()
-        self.s = session
-        self.url = url
-        self.log = logging.getLogger(__name__)
-        self.fragments: dict[str, str] = {}
-
-    def _handle_GQL_response(self, response: requests.Response) -> Mapping[str, Any]:  # noqa: N802 - the library's name
-        """The response's `data`. Both an invalid query (status 422) and a failed one (status 200) carry `errors`."""
-        check_login(response)
-        answer = _json_object(read_body(response, ANSWER_LIMIT_BYTES), response.status_code)
-        if answer.get("errors"):
-            raise _graphql_error(answer["errors"], response.status_code)
-        data = answer.get("data")
-        if response.status_code != HTTPStatus.OK or not isinstance(data, Mapping):
-            raise StashUnavailable(f"Stash answers with status {response.status_code} and no data")
-        return data
-
-
 class StashClient:
     """A client for one Stash server. Network errors are raised as StashUnavailable or StashRefused, never as others."""
 
@@ -147,7 +112,7 @@ class StashClient:
         self._version = ""
         self._lacking: frozenset[str] = frozenset()  # of OPTIONAL_FIELDS, as this version of Stash has said
         self._session = StashSession(connection, timeout_s=timeout_s)
-        self._graphql = _GraphQL(f"{connection.url}/graphql", self._session)
+        self._graphql = GraphQL(f"{connection.url}/graphql", self._session)
 
     def fetch_configuration(self) -> StashConfiguration:
         """Settings and API key. Later requests use the key, because the session cookie expires after one hour.
@@ -368,32 +333,6 @@ def _picture(response: requests.Response, path: str) -> Picture | None:
         content_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
         etag=response.headers.get("ETag", ""),
     )
-
-
-def _json_object(body: bytes, status: int) -> Mapping[str, Any]:
-    if sum(map(body.count, (b",", b"{", b"["))) > ANSWER_LIMIT_VALUES:
-        raise StashAnswerTooLarge(f"Stash's answer has more than {ANSWER_LIMIT_VALUES:,} values")
-    try:
-        answer = json.loads(body.decode())  # from bytes, it would guess the encoding
-    except (ValueError, RecursionError) as error:
-        raise StashUnavailable(f"Stash's answer (status {status}) is not JSON or broke off") from error
-    if not isinstance(answer, dict):
-        raise StashUnavailable(f"Stash's answer (status {status}) is JSON of an unknown shape")
-    return answer
-
-
-def _graphql_error(errors: object, status: int) -> StashRefused | StashUnavailable:
-    """An exception with the first message: StashUnavailable for 5xx or a locked database, StashLacks for a query that
-    does not fit Stash's schema (422), otherwise StashRefused.
-    """
-    entries = errors if isinstance(errors, list) else [errors]
-    messages = [str(entry.get("message")) if isinstance(entry, Mapping) else str(entry) for entry in entries]
-    shown = " ".join(messages[0][: 2 * SHOWN_ERROR_CHARACTERS].split())[:SHOWN_ERROR_CHARACTERS]
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(_TEMPORARY_ERROR.search(message) for message in messages):
-        return StashUnavailable(f"Stash cannot answer now: {shown}")
-    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        return StashLacks(shown)
-    return StashRefused(f"Stash refuses a query: {shown}")
 
 
 def _member(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:

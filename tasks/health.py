@@ -10,9 +10,11 @@ from outages.scheduler import SECOND_PROBE_S
 from outages.transitions import GateKind
 from plex.errors import PlexBusy, ServerFailure
 from store.overview import Overview, count_queue
-from store.worker_file import PAUSED
+from store.worker_file import PAUSED, read_worker_report
 from tasks.answers import HealthAnswer
 from tasks.prerequisites import need_packages, open_stash
+from tasks.process_queue import stop_reported_in
+from tasks.status import worker_status
 from tasks.worker_link import start_worker_if_none
 from worker.probe import probe_result
 
@@ -41,7 +43,7 @@ def health_check(context: Context) -> HealthAnswer:
                 health = _probe(context, settings, resilience)
     resilience.refresh(context.now)
     _start_worker_if_needed(context, resilience)
-    return _answer(context, health, resilience, is_paused=settings.paused)
+    return _answer(context, health, resilience, _stop_of_worker(context, settings))
 
 
 def _probe(context: Context, settings: Settings, resilience: Resilience) -> Health | None:
@@ -74,14 +76,19 @@ def _start_worker_if_needed(context: Context, resilience: Resilience) -> None:
         start_worker_if_none(context)
 
 
-def _answer(
-    context: Context, health: Health | None, resilience: Resilience, *, is_paused: bool
-) -> HealthAnswer:
+def _stop_of_worker(context: Context, settings: Settings) -> str | None:
+    """What stops the drain though Plex is well, in a sentence; None if nothing does."""
+    if settings.paused:
+        return PAUSED
+    report = read_worker_report(context.directory)
+    stop = stop_reported_in(report) if worker_status(context.directory, report).running else None
+    return stop.message if stop and stop.by != "paused" else None  # the settings are newer than the report
+
+
+def _answer(context: Context, health: Health | None, resilience: Resilience, stop: str | None) -> HealthAnswer:
     gate = resilience.gate(context.now)
-    message = _message(health, gate, context.now)
-    if is_paused:
-        message = f"{message} {PAUSED}, so jobs wait."
-    is_well = health is not None and health.error is None and gate.kind is GateKind.DRAIN and not is_paused
+    message = _message(health, gate, context.now, stop)
+    is_well = health is not None and health.error is None and gate.kind is GateKind.DRAIN and stop is None
     (context.log.info if is_well else context.log.warning)("%s", message)
     is_ready = health is not None and health.ready
     return HealthAnswer(
@@ -99,7 +106,7 @@ def _answer(
     )
 
 
-def _message(health: Health | None, gate: Gate, now: float) -> str:
+def _message(health: Health | None, gate: Gate, now: float, stop: str | None) -> str:
     if health is None:
         return (
             'PlexSync does not know where Plex is: "Plex address" is not set, or not to an address such as '
@@ -107,10 +114,12 @@ def _message(health: Health | None, gate: Gate, now: float) -> str:
         )
     if health.error is None:
         names = ", ".join(health.libraries)
-        well = "is well: it answers" if gate.kind is GateKind.DRAIN else "answers"
+        well = "is well: it answers" if gate.kind is GateKind.DRAIN and stop is None else "answers"
         said = f"Plex {health.version} {well} in {health.latency_ms or 0:.0f} ms. Libraries: {names}."
     else:
         said = f"{_what_is_wrong(health, health.error)}: {sentence(health.reason)}"
+    if gate.kind is GateKind.DRAIN and stop is not None:
+        return f"{said} Jobs wait: {sentence(stop)}"
     return f"{said} {_waiting(gate, now, reason_told=health.error is not None)}".rstrip()
 
 

@@ -64,7 +64,7 @@ def _look(context: Context, report: WorkerReport, now: float) -> Status:
     if report.recovery_rate and report.recovery_minutes:
         resilience.set_pace(rate_per_s=report.recovery_rate, minutes=report.recovery_minutes)
     resilience.refresh(now)
-    worker = _worker(context.directory, report)
+    worker = worker_status(context.directory, report)
     counts, examples = overview.counts(now), overview.examples(EXAMPLES)
     sync = from_json(SyncStatus, overview.statistics(now), "the statistics")
     return Status(
@@ -164,7 +164,7 @@ def _recovery(resilience: Resilience, now: float) -> RecoveryStatus:
     )
 
 
-def _worker(directory: str, report: WorkerReport) -> WorkerStatus:
+def worker_status(directory: str, report: WorkerReport) -> WorkerStatus:
     """The lock says whether a worker is running. On Windows, where a probe would disturb it, `worker.json` does."""
     try:
         running = not lock.is_free(directory) if os.name == "posix" else report != WorkerReport()

@@ -190,10 +190,7 @@ def _open_parts(  # noqa: PLR0917 - those of `_run_once`
     warnings: WarningCollector,
     open_parts: ExitStack,
 ) -> Parts:
-    check_storage(directory)
-    inbox.prepare(directory)
-    for folder in ("", QUEUE_FOLDER, BACKUPS):  # left by processes that were killed while they wrote
-        remove_older(os.path.join(directory, folder), LEFTOVER_S, clock.now(), prefix=inbox.TEMPORARY)
+    _prepare(directory, clock)
     ledger = Ledger(directory, on_damage=lambda: log.error(LEDGER_DAMAGED, as_path(directory)))
     open_parts.callback(ledger.close)
     queue = JobQueue(
@@ -224,6 +221,13 @@ def _open_parts(  # noqa: PLR0917 - those of `_run_once`
         clock=clock,
         log=log,
     )
+
+
+def _prepare(directory: str, clock: Clock) -> None:
+    check_storage(directory)
+    inbox.prepare(directory)
+    for folder in ("", QUEUE_FOLDER, BACKUPS):  # left by processes that were killed while they wrote
+        remove_older(os.path.join(directory, folder), LEFTOVER_S, clock.now(), prefix=inbox.TEMPORARY)
 
 
 def _note_queue_damage(ledger: Ledger, directory: str, clock: Clock, log: logging.Logger) -> None:

@@ -43,6 +43,9 @@ def test_a_stash_without_files_of_scenes_is_named_once_and_waited_for(world: Plu
     assert status["draining"]["stopped_by"] == "stash"
     assert "needs Stash 0.26 or newer" in status["draining"]["message"]
     assert 'Cannot query field "files" on type "Scene".' in status["draining"]["message"]
+    health = world.stash.operation(mode="health_check")["message"]
+    assert "needs Stash 0.26 or newer" in health
+    assert "is well" not in health
     assert {job["attempts"] for job in world.jobs()} == {0}
     world.stash.heal()
     world.wait_for_titles(titles)
