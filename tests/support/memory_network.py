@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-import urllib3.poolmanager
-from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import NewConnectionError
 
+from network import bounded
 from sim.port import HOST
 from sim.stash.server import TEST_HEADER
 from sim.stash.simulator import GraphQLRefusedError, StashSim
@@ -25,6 +24,8 @@ from sim.stash.simulator import GraphQLRefusedError, StashSim
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Mapping
+
+    from urllib3.connection import HTTPConnection
 
     from sim.port import Handler, Port
 
@@ -92,17 +93,22 @@ class MemorySocket:
     def sendall(self, data: bytes) -> None:
         self._sent += data
 
-    def makefile(self, _mode: str, _buffering: int = -1) -> io.BytesIO:
+    def makefile(self, _mode: str, _buffering: int = -1) -> io.BufferedReader:
+        return io.BufferedReader(io.BytesIO(self._answer()))  # not raw, but readable alike
+
+    def _answer(self) -> bytes:
         request, self._sent = bytes(self._sent), bytearray()
         service = self._port.service
         if service is None:
             self.is_open = False
-            return io.BytesIO()
+            return b""
         side = _ServerSide(request, self._never_readable)
         server = SimpleNamespace(service=service)
         handler = self._port.handler(cast("Any", side), (HOST, 0), cast("Any", server))
         self.is_open = not handler.close_connection
-        return io.BytesIO(side.answer)
+        return side.answer
+
+    def gettimeout(self) -> None: ...
 
     def settimeout(self, _seconds: object) -> None: ...
 
@@ -139,11 +145,11 @@ class MemoryStash(StashSim):
 
 @contextmanager
 def memory_network(*ports: MemoryPort) -> Iterator[type[HTTPConnection]]:
-    """From now on, urllib3 reaches these ports in memory; returns its class of connections."""
+    """From now on, the plugin reaches these ports in memory; returns its class of connections."""
     by_number = {port.number: port for port in ports}
     read_end, write_end = os.pipe()
 
-    class MemoryConnection(HTTPConnection):
+    class MemoryConnection(bounded._Connection):
         def _new_conn(self) -> socket.socket:
             port = by_number[self.port or 0]
             if port.service is None:
@@ -157,11 +163,11 @@ def memory_network(*ports: MemoryPort) -> Iterator[type[HTTPConnection]]:
     class MemoryPool(HTTPConnectionPool):
         ConnectionCls = MemoryConnection
 
-    classes: Any = urllib3.poolmanager.pool_classes_by_scheme
-    before, classes["http"] = classes["http"], MemoryPool
+    before = bounded._Pool
+    setattr(bounded, "_Pool", MemoryPool)  # noqa: B010 - mypy lets nobody assign to a class
     try:
         yield MemoryConnection
     finally:
-        classes["http"] = before
+        setattr(bounded, "_Pool", before)  # noqa: B010 - as above
         os.close(read_end)
         os.close(write_end)
