@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 MANIFEST = ROOT / "plexsync.yml"
 DOCUMENTS: Final = (README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "bench" / "README.md")
 PROGRAM: Final = (
-    "hooks", "local", "plex", "stash", "store", "outages", "push", "news", "worker", "reconciliation", "undo", "tasks",
+    "hooks", "local", "network", "plex", "stash", "store", "outages", "push", "news", "worker", "reconciliation",
+    "undo", "tasks",
 )  # fmt: skip
 # What the table says where the default is an empty text or list.
 EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "found out by itself")
