@@ -110,7 +110,7 @@ class Row:
 ROWS = [
     row
     for shape in shapes()
-    for moment in ("start", "mid-drain")
+    for moment in ("start", *(["mid-drain"] if shape.can_begin_later else []))
     for interruption in ("", *INTERRUPTIONS)
     if (row := Row(shape=shape, moment=moment, interruption=interruption)).is_common or IS_LONG
 ]
@@ -176,7 +176,7 @@ def assert_all_reports_agree(world: OutageWorld, shape: Shape) -> None:
     message = run_task(world, "health_check").output["message"]
     assert shape.says in message
     assert "is well" not in message
-    assert shape.stops in world.stopped_by()
+    assert world.circuit() != "closed" or shape.stops in world.stopped_by()
 
 
 def is_nobody_charged(world: OutageWorld) -> bool:

@@ -27,7 +27,7 @@ SHARED_TOKEN = "token-of-a-shared-user"
 class Shape:
     """`stops` and `says`: the status meanwhile. `outages`: on record afterwards. `takes_effect`: Plex makes the change
     all the same, so that a second try finds nothing to do. `is_common`: tried in every run of the tests. `can_hit_one`:
-    it may be the trouble of a single scene.
+    it may be the trouble of a single scene. `can_begin_later`: it hits jobs also if other jobs have been done before.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Shape:
     takes_effect: bool = False
     is_common: bool = True
     can_hit_one: bool = True
+    can_begin_later: bool = True
 
 
 def fails_to_write(fault: Fault) -> Begin:
@@ -65,10 +66,15 @@ def fails_to_find_items(fault: Fault) -> Begin:
     """No item is found by its file, and no library is listed item by item; the probe reads the first ones."""
 
     def begin(world: OutageWorld, _only: int | None) -> End:
-        rule = world.plex.fault(fault, when=lambda each: each.path.endswith("/all") and not is_of_probe(each))
+        rule = world.plex.fault(fault, method="GET", when=lists_items)
         return lambda: world.plex.heal(rule)
 
     return begin
+
+
+def lists_items(request: Request) -> bool:
+    """Whether a library is listed, other than by a probe."""
+    return request.path.endswith("/all") and not is_of_probe(request)
 
 
 def has_token_of_a_shared_user(status: int) -> Begin:
@@ -151,7 +157,9 @@ def _of_reads() -> Iterator[Shape]:
         yield Shape(name=f"items: {name}", begin=fails_to_show_items(fault), says=says, is_common=is_common)
     for name, fault in (("500", Fault.answer(500)), ("404", Fault.answer(404)), ("a web page", Fault.html())):
         begin = fails_to_find_items(fault)
-        yield Shape(name=f"lists: {name}", begin=begin, says=says, is_common=False, can_hit_one=False)
+        yield Shape(
+            name=f"lists: {name}", begin=begin, says=says, is_common=False, can_hit_one=False, can_begin_later=False
+        )
 
 
 def _of_scenes() -> Iterator[Shape]:
