@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from local import data_directory
 from local.files import write_atomically
-from local.hide_paths import PathHider, hide_paths
+from local.hide_paths import PathHider, shown
 from local.log_marks import SAID_OTHERWISE
 from stash.client import StashClient
 from stash.connection import parse_connection
@@ -114,11 +114,9 @@ class StashLink:
     def say(self, notices: Sequence[Notice]) -> None:
         """Have Stash write these to its log, without secrets and hidden paths. Raises what its client raises."""
         hides_paths = self.settings.hide_paths if self.settings else read_worker_report(self._directory).hide_paths
-        lines = []
-        for notice in notices:
-            text = self._redactor.clean(notice.text)
-            lines.append((notice.level, hide_paths(text) if hides_paths else text))
-        self.client().say(lines)
+        self.client().say(
+            [(each.level, shown(self._redactor.clean(each.text), are_hidden=hides_paths)) for each in notices]
+        )
 
     def last_settings(self) -> Settings:
         """The settings last read, or read now for the first time. Raises what `read_settings` raises."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from hooks import say
 from local import inbox, lock
+from local.hide_paths import without_marks
 from sim.plex.simulator import PlexSim
 from sim.stash.simulator import StashSim
 
@@ -109,10 +110,13 @@ class PluginWorld:
         self.configure()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: object, *_: object) -> None:
         self.stash.close()  # first: a running hook could start one more worker
         self.stop_workers()
         self.plex.stop()
+        if error is None:
+            shown = [self.log_text(), *(line.text for line in self.stash.log)]
+            assert all(text == without_marks(text) for text in shown), "a log shows the marks of a path"
 
     # Contents
 
