@@ -26,7 +26,7 @@ def test_a_pause_is_named_by_the_status_and_the_health_check(world: PluginWorld)
     assert status.output["draining"]["stopped_by"] == "paused"
     assert '"Pause" is switched on' in status.said
     health = run_task(world, "health_check")
-    assert '"Pause" is switched on in its settings, so jobs wait.' in health.output["message"]
+    assert 'Jobs wait: PlexSync is paused: "Pause" is switched on in its settings.' in health.output["message"]
 
 
 def test_missing_packages_are_named_by_the_status(world: PluginWorld) -> None:
