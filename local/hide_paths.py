@@ -67,11 +67,6 @@ def hide_paths(text: str) -> str:
     return _UNMARKED.sub(lambda found: _stand_in(found[0]), without_marks(marked))
 
 
-def shown(text: str, *, are_hidden: bool) -> str:
-    """The text as it may leave PlexSync: without marks, and without paths if they are hidden."""
-    return hide_paths(text) if are_hidden else without_marks(text)
-
-
 def _stand_in(path: str) -> str:
     digest = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
     ending = _ENDING.search(path)
@@ -91,7 +86,7 @@ class PathHider(logging.Filter):
 
     def show(self, text: str) -> str:
         """The text as it may be shown: without marks, and without paths while it is on."""
-        return shown(mark_paths(text, self._folders) if self.is_on else text, are_hidden=self.is_on)
+        return hide_paths(mark_paths(text, self._folders)) if self.is_on else without_marks(text)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Replace the paths in the record itself; let every record pass."""

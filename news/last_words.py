@@ -6,7 +6,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from local.hide_paths import shown
+from local.hide_paths import PathHider
 from local.storage import LocalStorage
 from news.decide import decide_news
 from news.said import Said
@@ -42,5 +42,5 @@ def say_what_is_missing(directory: str, text: str, *, clock: Clock) -> None:
 
 
 def _say(directory: str, lines: Sequence[tuple[int, str]], now: float) -> None:
-    are_hidden = read_worker_report(directory).hide_paths
-    say_without_packages(directory, [(level, shown(text, are_hidden=are_hidden)) for level, text in lines], now=now)
+    paths = PathHider(directory, is_on=read_worker_report(directory).hide_paths)
+    say_without_packages(directory, [(level, paths.show(text)) for level, text in lines], now=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.hide_paths import as_path
 from local.words import duration_in_words, named, sentence
 from plex.paths import map_path
 from store.overview import Overview
@@ -37,7 +38,7 @@ def unfinished_lines(context: Context, missing: Sequence[int]) -> Iterator[str]:
 
 def missing_line(name: str, paths: Sequence[str]) -> str:
     """`paths`: where Plex would have the files; empty if that is not known."""
-    where = " or ".join(paths) or "(not known)"
+    where = " or ".join(map(as_path, paths)) or "(not known)"
     return f"{name} is missing in Plex, which has no item with the file {where}."
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from local import data_directory
 from local.files import write_atomically
-from local.hide_paths import PathHider, shown
+from local.hide_paths import PathHider
 from local.log_marks import SAID_OTHERWISE
 from stash.client import StashClient
 from stash.connection import parse_connection
@@ -114,9 +114,8 @@ class StashLink:
     def say(self, notices: Sequence[Notice]) -> None:
         """Have Stash write these to its log, without secrets and hidden paths. Raises what its client raises."""
         hides_paths = self.settings.hide_paths if self.settings else read_worker_report(self._directory).hide_paths
-        self.client().say(
-            [(each.level, shown(self._redactor.clean(each.text), are_hidden=hides_paths)) for each in notices]
-        )
+        paths = PathHider(self._directory, is_on=hides_paths)
+        self.client().say([(each.level, paths.show(self._redactor.clean(each.text))) for each in notices])
 
     def last_settings(self) -> Settings:
         """The settings last read, or read now for the first time. Raises what `read_settings` raises."""

@@ -96,6 +96,10 @@ def test_no_secret_and_no_hidden_path_is_said(world: PluginWorld) -> None:
     assert "private name" not in lines
     assert TOKEN not in lines
     assert "soon" in lines
+    world.configure(path_map=f"{TOKEN} no rule")
+    shown = world.stash.add_scene("/media/shown name.mp4", 5)
+    world.stash.update_scene(shown, title="new, too")
+    wait_until_said(world, "waits: Plex has no item with the file /media/shown name.mp4;")
 
 
 def test_a_worker_without_packages_says_what_to_install(world: PluginWorld, tmp_path: Path) -> None:
@@ -114,9 +118,15 @@ def test_a_worker_without_packages_says_what_to_install(world: PluginWorld, tmp_
 def test_a_worker_that_cannot_begin_says_why_once(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1)
     (world.directory / "sync_state.db").mkdir(parents=True)  # no file can take its place
-    for _ in range(3):
+    reason = "the worker cannot use its data directory"
+
+    def start_and_kill_a_worker() -> None:
+        before = world.log_text().count(reason)
         world.fire_hook(scene)
-        world.wait_until(lambda: "cannot use its data directory" in world.log_text(), "the reason")
-        world.wait_until_worker_left()
-    wait_until_said(world, "the worker cannot use its data directory")
+        world.wait_until(lambda: world.log_text().count(reason) > before, "the reason")
+        wait_until_said(world, reason)
+        world.kill_worker()
+
+    for _ in range(3):
+        start_and_kill_a_worker()
     assert len(said(world)) == 1

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from local import inbox
-from local.hide_paths import shown
+from local.hide_paths import without_marks
 from news.collect import WarningCollector
 from news.speaker import Speaker
 from outages.resilience import Resilience
@@ -71,7 +71,7 @@ class StashHere(SceneShelf):
         self._answer()
         if self.refuses_to_say:
             raise StashRefused("the plugin is disabled")
-        self.said += [replace(each, text=shown(each.text, are_hidden=False)) for each in notices]
+        self.said += [replace(each, text=without_marks(each.text)) for each in notices]
 
     def client(self) -> StashHere:
         return self
