@@ -52,7 +52,8 @@ def test_a_renamed_performer_costs_one_put_per_item_and_edits_overtake_it(world:
     assert behind > 0
     counts = puts_by_item(world)
     assert all(counts[world.keys[scene]] == 1 for scene in scenes[:-1])
-    assert len(cover_requests(world)) <= asked_before + 1  # the edited scene's
+    # The edited scene's, and once more if it was pushed within the second of its edit.
+    assert len(cover_requests(world)) <= asked_before + 2
 
 
 def cover_requests(world: PluginWorld) -> list[str]:

@@ -51,7 +51,10 @@ def test_ten_saves_of_one_scene_cost_one_upload_of_each_kind_and_one_put(world: 
     assert (posters(world, scene), arts(world, scene)) == ([RED], [RED])
     assert sum(request.method == "PUT" for request in world.plex.requests) == 1
     assert len([request for request in world.plex.requests if "/posters" in request.path]) == 1  # upload
-    assert cover_requests(world) == [200] + [304] * 9
+    first, *others = cover_requests(world)
+    assert (first, set(others)) == (200, {304})
+    # Catch-up may look once more at a scene that was pushed within the second of its edit.
+    assert len(others) in (9, 10)
     assert {"thumb", "art"} <= world.item(scene).locked
 
 
@@ -64,6 +67,11 @@ def test_a_changed_cover_is_uploaded_and_an_earlier_one_selected_again(world: Pl
     assert posters(world, scene) == [RED, BLUE]
     shown = {picture.key: picture.data for picture in world.item(scene).posters}
     assert shown[world.item(scene).selected_poster] == RED
+
+
+def times_reported(world: PluginWorld, words: str) -> dict[str, int]:
+    logs = {"plexsync.log": world.log_text().splitlines(), "Stash's log": [line.text for line in world.stash.log]}
+    return {name: sum(words in line for line in lines) for name, lines in logs.items()}
 
 
 def test_stashs_placeholder_is_not_uploaded(world: PluginWorld) -> None:
@@ -81,7 +89,7 @@ def test_a_cover_that_plex_would_refuse_is_reported_once_and_not_sent(world: Plu
     save(world, scene, title="B")
     assert world.item(scene).title == "B"
     assert posters(world, scene) == []
-    assert len([line for line in world.problems() if "cover" in line]) == 1
+    assert times_reported(world, "cover") == {"plexsync.log": 1, "Stash's log": 1}
 
 
 def test_the_largest_cover_that_plex_takes_is_sent(world: PluginWorld) -> None:
@@ -98,7 +106,7 @@ def test_a_cover_that_a_proxy_finds_too_large_is_reported_once_and_not_tried_aga
         save(world, scene, title=title)
     assert world.item(scene).title == "C"
     assert [request.status for request in world.plex.requests if is_upload(request)] == [413]
-    assert len([line for line in world.problems() if "cover" in line and "(413)" in line]) == 1
+    assert times_reported(world, "(413)") == {"plexsync.log": 1, "Stash's log": 1}
     world.stash.run_task("Sync All Scenes")
     save(world, scene, organized=True)
     assert len([request for request in world.plex.requests if is_upload(request)]) == 1
