@@ -6,7 +6,7 @@ from hypothesis import settings
 from tests.__main__ import pytest_arguments
 
 QUICK = ["--hypothesis-profile", "quick"]
-SEVERAL_PROCESSES = ["-n", "4"]
+SEVERAL_PROCESSES = ["-n", "4", "--dist", "worksteal"]
 FILE = "tests/test_runner.py"
 
 
