@@ -23,9 +23,9 @@ NAMES = (
     "[brackets] {and} (more).mp4", "🎬 emoji 👩‍🚀.mp4", unicodedata.normalize("NFD", "Pokémon éà.mp4"), "日本語.mp4",
     "a=b?c;d.mp4", "%2C%20.mp4", "ünï, cödé & 50%.mp4", f"{'long name ' * 24}x.mp4", "name.with.dots.v2.mp4",
 )  # fmt: skip
-COUNT = 800
+COUNT = 400
 LARGE = 100_000 if os.environ.get("PLEXSYNC_TEST_LONG") else 3_000
-FOLDERS = 60
+FOLDERS = 40
 SYNC_S = 180.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
@@ -171,8 +172,10 @@ def test_run_without_changes_costs_one_sweep(world: PluginWorld) -> None:
     reconcile(world)
     world.plex.clear_requests()
     assert reconcile(world)["gaps"] == NO_GAPS
-    paths = [request.path for request in world.plex.requests if request.path != "/identity"]
-    assert paths == ["/library/sections", "/library/sections/1/all"]
+    paths = Counter(request.path for request in world.plex.requests if request.path != "/identity")
+    # The list of libraries is read once more when an idle worker looks whether it has changed.
+    assert paths.pop("/library/sections") <= 2
+    assert paths == {"/library/sections/1/all": 1}
 
 
 def test_values_that_a_person_added_or_keeps_are_no_gap(world: PluginWorld) -> None:
