@@ -118,7 +118,6 @@ def test_a_disabled_plugin_is_asked_once_at_most(world: RealWorld) -> None:
     world.plex.fault(Fault.refused())
     world.stash.update_scene(1, title="not any more")
     world.switch_plugin(on=False)
-    logged_at(world, "circuit OPEN")
-    time.sleep(3)
+    time.sleep(5)  # whether the worker has noticed the outage or not, it has ended by now
     logs = world.stash.gql("{ logs { message } }")["logs"]
     assert sum("plexsync is disabled" in each["message"] for each in logs) <= 1
