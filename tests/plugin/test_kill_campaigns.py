@@ -30,10 +30,10 @@ def world(tmp_path: Path) -> Iterator[KillWorld]:
 
 
 def test_an_edit_can_be_undone_after_a_kill_at_each_of_its_writes(world: KillWorld) -> None:
-    kills, step = (100, 1) if IS_LONG else (4, 18)
+    kills, step = (100, 1) if IS_LONG else (3, 18)
     undo_after_each_kill(world, random.Random(1), kills=kills, step=step)
 
 
 def test_edits_undos_deletions_and_merges_survive_any_kills(world: KillWorld) -> None:
-    kills, scenes = (200, 12) if IS_LONG else (6, 6)
-    kill_at_random(world, random.Random(2), kills=kills, scenes=scenes, at_once=6)
+    kills, scenes = (200, 12) if IS_LONG else (4, 6)
+    kill_at_random(world, random.Random(2), kills=kills, scenes=scenes, at_once=min(kills, 6))
