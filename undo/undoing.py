@@ -14,7 +14,7 @@ from local.clock import Countdown
 from local.files import write_atomically
 from local.log_marks import NEWS, SAID_OTHERWISE
 from local.words import counted, sentence
-from outages.breaker import Circuit
+from outages.transitions import GateKind
 from store.requests import result_path
 from store.undo import ItemState, UndoneItem, UndoRun, UndoStore, entry_to_json
 from undo.items import ItemUndo
@@ -102,8 +102,8 @@ class Undoing:
         if self._run is None:
             return
         self._until_retry.start(self._clock.interval(RETRY_S))
-        if self._parts.resilience.breaker.state is not Circuit.CLOSED:
-            self._is_watched = False  # the task ends at once, even if the outage is over before the next step
+        if self._parts.resilience.gate(self._clock.now()).kind is not GateKind.DRAIN:
+            self._is_watched = False  # the task ends at once, even if the obstacle is gone before the next step
         if len(self._batch) > 1:
             self._suspects = self._batch
         elif self._batch:
