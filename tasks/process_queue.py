@@ -63,7 +63,7 @@ STORAGE_STOP = DrainStop(
 
 SILENT_STOP = DrainStop(
     by="silent",
-    message=f"nothing has moved for {duration_in_words(PATIENCE_S)}: Plex or Stash gives no end to an answer, or the "
+    message=f"nothing has moved for {duration_in_words(PATIENCE_S)}: Plex or Stash does not finish an answer, or the "
     "worker hangs; its log, plexsync.log, may say more",
 )
 

@@ -99,7 +99,7 @@ class RunWatch:
     def _note(self, progress: object | None) -> None:
         if self._patience.is_over(progress):
             raise TaskError(
-                f"Nothing has moved for {duration_in_words(PATIENCE_S)}: Plex or Stash gives no end to an answer, or "
+                f"Nothing has moved for {duration_in_words(PATIENCE_S)}: Plex or Stash does not finish an answer, or "
                 f"the worker hangs. The {self._what} goes on by itself; {self._result_in} shows its result."
             )
         if progress is not None:
