@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,6 +42,11 @@ def actors(world: PluginWorld, scene: int) -> tuple[str, ...]:
 
 def name_queries(world: PluginWorld) -> list[Any]:
     return [request for request in world.stash.requests if "findPerformers(performer_filter: {name:" in request.query]
+
+
+def has_caught_up(world: PluginWorld) -> bool:
+    with closing(sqlite3.connect(world.directory / "sync_state.db", timeout=10)) as ledger:
+        return bool(ledger.execute("SELECT 1 FROM moment WHERE name = 'caught_up_to'").fetchone())
 
 
 def test_a_scene_with_two_performers_of_one_name_shows_both_with_their_pictures(world: PluginWorld) -> None:
@@ -138,8 +145,8 @@ def test_a_change_of_a_namesake_that_plex_does_not_show_costs_no_put(world: Plug
 def test_edits_ask_for_a_name_once(world: PluginWorld) -> None:
     first, other = add_performer(world, "Ann Lee", "CZ"), add_performer(world, "Bea Ray")
     scenes = [scene_with(world, first, other) for _ in range(2)]
-    world.wait_until(lambda: any("findTags" in each.query for each in world.stash.requests), "the first catch-up")
-    world.wait_idle()  # it may look once more at what was pushed within the second of its edit
+    world.wait_until(lambda: has_caught_up(world), "the end of the first catch-up")
+    world.wait_idle()  # it may have queued once more what was pushed within the second of its edit
     asked = len(name_queries(world))
     for number in range(3):
         for scene in scenes:

@@ -151,9 +151,9 @@ QUESTIONS = (
     find("by title", 'title: {value: "A", modifier: EQUALS}'),
     find("untitled", 'title: {value: "", modifier: IS_NULL}'),
     find("by path", 'path: {value: "scene 0", modifier: INCLUDES}'),
-    find("by any word of a path", 'path: {value: "02 03", modifier: INCLUDES}'),
+    find("by any word of a path", 'path: {value: "02.mp4 03.mp4", modifier: INCLUDES}'),  # no folder's name has either
     find("by a quoted name", r'path: {value: "\"SCENE 02.mp4\"", modifier: INCLUDES}'),
-    find("by a quoted name that no path has", r'path: {value: "\"02 03\"", modifier: INCLUDES}'),
+    find("by a quoted name that no path has", r'path: {value: "\"02.mp4 03.mp4\"", modifier: INCLUDES}'),
     find("by wildcards", r'path: {value: "\"sc%e _3\"", modifier: INCLUDES}'),
     find("by the whole path", 'path: {value: "%/scene 03.mp4", modifier: EQUALS}'),
     find("by a part of the path", 'path: {value: "scene 03.mp4", modifier: EQUALS}'),
