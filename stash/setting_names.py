@@ -41,6 +41,7 @@ SETTING_NAMES: Final[Mapping[str, str]] = {
     "reconcile_interval": "Reconcile how often",
     "reconcile_scope": "Reconcile which scenes",
     "ignore_missing": "Ignore missing scenes",
+    "leave_when_idle": "Leave when idle",
     "debug_logging": "Debug logging",
     "hide_paths": "Hide paths in logs",
 }

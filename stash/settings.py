@@ -78,6 +78,7 @@ class Settings:
     reconcile_interval: str = "never"
     reconcile_scope: str = "24h"  # or "all", "7days", "<N>d"
     ignore_missing: bool = False
+    leave_when_idle: bool = False
     debug_logging: bool = False
     hide_paths: bool = False
 
@@ -127,6 +128,7 @@ def parse_settings(
         reconcile_interval=text("reconcile_interval", lambda value: parse_choice(value, INTERVALS), "never"),
         reconcile_scope=text("reconcile_scope", parse_scope, "24h"),
         ignore_missing=switch("ignore_missing"),
+        leave_when_idle=switch("leave_when_idle"),
         debug_logging=switch("debug_logging"),
         hide_paths=switch("hide_paths"),
     )

@@ -70,8 +70,9 @@ class RealWorld:
         return str(made["id"])
 
     def configure(self, **settings: object) -> None:
-        """Configure the plugin with the address of Plex and these settings."""
-        self.stash.configure_plugin(PLUGIN, plex_url=self.plex.url, plex_token=TOKEN, **settings)
+        """Configure the plugin with the address of Plex and these settings; the worker leaves when it is idle."""
+        given = {"plex_url": self.plex.url, "plex_token": TOKEN, "leave_when_idle": True, **settings}
+        self.stash.configure_plugin(PLUGIN, **given)
 
     def switch_plugin(self, *, on: bool) -> None:
         """Enable or disable the plugin as Stash's plugins page does."""
