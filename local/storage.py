@@ -30,7 +30,7 @@ class LocalStorage(Exception):  # noqa: N818 - named like the verdict that it le
 
 
 class Database:
-    """An open SQLite file that no other process writes to.
+    """A SQLite file that no other process writes to. Closed, it opens again when it is used.
 
     `prepare` creates the tables of a new file and updates those of an old one. `on_damage` is called before a damaged
     file is set aside, whether on opening or later. Methods raise LocalStorage for every failure of SQLite or the disk;
@@ -47,6 +47,7 @@ class Database:
         self._path = path
         self._prepare = prepare
         self._on_damage = on_damage
+        self._connection: sqlite3.Connection | None = None
         with raise_as_local_storage(path, "opened"):
             try:
                 self._connection = self._open()
@@ -56,8 +57,10 @@ class Database:
                 self._start_over()
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file until it is used again."""
+        if self._connection:
+            self._connection.close()
+        self._connection = None
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -77,10 +80,11 @@ class Database:
         """The connection. If SQLite fails, LocalStorage says that the file could not be `what`, for example "read"."""
         with raise_as_local_storage(self._path, what):
             try:
+                self._connection = self._connection or self._open()
                 yield self._connection
             except sqlite3.DatabaseError as error:
                 if is_damage(error):
-                    self._connection.close()
+                    self.close()
                     self._start_over()
                 raise
 

@@ -107,7 +107,7 @@ class SectionState:
 
 
 class Index:
-    """The open index of a data directory.
+    """The index of a data directory.
 
     `scope`: identifies server and libraries. With another scope than last time, everything about Plex is deleted.
     """

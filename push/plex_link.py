@@ -133,7 +133,7 @@ class PlexLink:
         return health
 
     def close(self) -> None:
-        """Close the connection and the index."""
+        """Close the connection and the index. Used again, it asks the server who it is before it believes anything."""
         if self._pusher:
             self._pusher.plex.close()
         if self._index:

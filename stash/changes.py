@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from stash.errors import StashUnavailable
+from stash.times import SAME_SECOND_S, SORT_MARGIN_S, epoch_of, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,6 +57,23 @@ class Change:
     oshash: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The last change in each list, as (id, Stash's text of the time). `asked_at`: epoch seconds.
+
+    A list that is empty, or that this Stash fails to read, is absent.
+    """
+
+    asked_at: float
+    rows: Mapping[Changed, tuple[int, str]]
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether more may have changed within the same second since."""
+        times = [epoch_of(text) for _, text in self.rows.values()]
+        return any(at is None or self.asked_at - at < SAME_SECOND_S for at in times)
+
+
 _COLUMNS = "id created_at updated_at"
 # Of each list: the name of Stash's field, of its argument for criteria, and of the rows; what to ask of a row.
 _LISTS: Mapping[Changed, tuple[str, str, str, str]] = MappingProxyType({
@@ -81,6 +99,25 @@ def changes_query(positions: Mapping[Changed, Position]) -> str:
 def parse_changes(kinds: Iterable[Changed], data: Mapping[str, Any]) -> dict[Changed, list[Change]]:
     """Read the answer to `changes_query`. Raises StashUnavailable for one of another shape."""
     return {kind: [_change(row) for row in rows_of(data.get(kind.value), _LISTS[kind][2])] for kind in kinds}
+
+
+def newest_fields(kinds: Iterable[Changed], now: float) -> str:
+    """The part of a query that asks for the last change in each list. What is dated in the future would hide others."""
+    latest = json.dumps(text_at(now + SORT_MARGIN_S, 0.0))
+    page = '{per_page: 1, sort: "updated_at", direction: DESC}'
+    return " ".join(
+        f"{kind.value}: {field}({argument}: {{updated_at: {{value: {latest}, modifier: LESS_THAN}}}}, filter: {page})"
+        f" {{ {rows} {{ id updated_at }} }}"
+        for kind in kinds
+        for field, argument, rows, _ in (_LISTS[kind],)
+    )
+
+
+def parse_newest(kinds: Iterable[Changed], data: Mapping[str, Any], now: float) -> Newest:
+    """Read the answer to `newest_fields`. Raises StashUnavailable for one of another shape."""
+    rows = {kind: rows_of(data.get(kind.value), _LISTS[kind][2]) for kind in kinds}
+    newest = {kind: (id_of(found[0]), str(found[0].get("updated_at", ""))) for kind, found in rows.items() if found}
+    return Newest(asked_at=now, rows=newest)
 
 
 def scenes_of_files_query(files: Sequence[Change]) -> str:

@@ -13,7 +13,9 @@ from stash.changes import (
     Changed,
     changes_query,
     id_of,
+    newest_fields,
     parse_changes,
+    parse_newest,
     parse_scene_with_file,
     rows_of,
     scenes_of_files_query,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from stash.changes import Change, Position
+    from stash.changes import Change, Newest, Position
     from stash.connection import StashConnection
     from stash.namesakes import Bearers, Namesakes
     from stash.say import Line
@@ -47,11 +49,9 @@ if TYPE_CHECKING:
 
 # Plex answers an upload over 10 MB with 500. One byte more tells the caller that the picture is too large.
 PICTURE_LIMIT_BYTES = 10 * 1024 * 1024 + 1
-CONFIGURATION = f"""{{
-  configuration {{ general {{ apiKey username }} plugins(include: ["{PLUGIN_ID}"]) }}
+CONFIGURATION = f"""configuration {{ general {{ apiKey username }} plugins(include: ["{PLUGIN_ID}"]) }}
   plugins {{ id enabled }}
-  version {{ version }}
-}}"""
+  version {{ version }}"""
 CONFIGURE = "mutation($id: ID!, $input: Map!) { configurePlugin(plugin_id: $id, input: $input) }"
 ALL_IDS = """query($filter: SceneFilterType!, $per_page: Int!) {
   findScenes(scene_filter: $filter, filter: {per_page: $per_page, sort: "id", direction: ASC}) { count scenes { id } }
@@ -92,6 +92,7 @@ class StashConfiguration:
     plugin: Mapping[str, object] = field(repr=False)  # holds the Plex token
     needs_login: bool
     is_enabled: bool
+    newest: Newest | None = None  # None: not asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,21 +112,23 @@ class StashClient:
         self.timeout_s = timeout_s
         self._version = ""
         self._lacking: frozenset[str] = frozenset()  # of OPTIONAL_FIELDS, as this version of Stash has said
+        self._unlisted: frozenset[Changed] = frozenset()  # lists that it lacks, too
         self._session = StashSession(connection, timeout_s=timeout_s)
         self._graphql = GraphQL(f"{connection.url}/graphql", self._session)
 
-    def fetch_configuration(self) -> StashConfiguration:
+    def fetch_configuration(self, *, newest_at: float | None = None) -> StashConfiguration:
         """Settings and API key. Later requests use the key, because the session cookie expires after one hour.
 
-        If Stash rejects the current key, falls back to the cookie: the user may have created a new key.
+        `newest_at`: the time now, to ask in the same query what changed last. If Stash rejects the current key, falls
+        back to the cookie: the user may have created a new key.
         """
         try:
-            data = self._ask(CONFIGURATION)
+            data, newest = self._ask_configuration(newest_at)
         except StashLoginNeeded:
             if not self._session.has_key:
                 raise
             self._session.use_key("")
-            data = self._ask(CONFIGURATION)
+            data, newest = self._ask_configuration(newest_at)
         configuration = _member(data, "configuration")
         general = _member(configuration, "general")
         self._note_version(str(_member(data, "version").get("version")))
@@ -138,12 +141,37 @@ class StashClient:
             plugin=_member(configuration, "plugins", PLUGIN_ID),
             needs_login=bool(api_key or general.get("username")),
             is_enabled=_is_enabled(data.get("plugins")),
+            newest=newest,
         )
+
+    def _ask_configuration(self, newest_at: float | None) -> tuple[Mapping[str, Any], Newest | None]:
+        """The answer, and what changed last; None as well if Stash fails to read one of the lists."""
+        kinds = [kind for kind in Changed if kind not in self._unlisted]
+        if newest_at is not None:
+            try:
+                data = self._ask(f"{{ {CONFIGURATION} {newest_fields(kinds, newest_at)} }}")
+            except StashLacks:
+                self._unlisted |= {kind for kind in kinds if self._lacks_list(kind, newest_at)}
+            except StashRefused:
+                pass  # catch-up finds out which one
+            else:
+                return data, parse_newest(kinds, data, newest_at)
+        return self._ask(f"{{ {CONFIGURATION} }}"), None
+
+    def _lacks_list(self, kind: Changed, now: float) -> bool:
+        try:
+            self._ask(f"{{ {newest_fields([kind], now)} }}")
+        except StashLacks:
+            return True
+        except StashRefused:
+            return False
+        return False
 
     def _note_version(self, version: str) -> None:
         """Stash may have been updated since."""
-        if version != self._version:
-            self._version, self._lacking = version, frozenset()
+        if self._version and version != self._version:
+            self._lacking, self._unlisted = frozenset(), frozenset()
+        self._version = version
 
     def switch_pause_on(self) -> None:
         """Switch *Pause* on, as on the settings page. The other settings stay: Stash takes all of them at once."""
@@ -303,7 +331,7 @@ class StashClient:
         self._ask(SAY, say_variables(lines))
 
     def close(self) -> None:
-        """Close the open connections."""
+        """Close the open connections; the client can still be used."""
         self._session.close()
 
     def _ask(self, query: str, variables: Mapping[str, object] | None = None) -> Mapping[str, Any]:

@@ -47,7 +47,7 @@ class SceneRecord:
 
 
 class Ledger:
-    """The open ledger of a data directory."""
+    """The ledger of a data directory."""
 
     def __init__(self, directory: str, *, on_damage: Callable[[], object] = lambda: None) -> None:
         # A power cut may lose the last seconds. Catch-up then finds these scenes unjudged, and a push that finds all
@@ -55,7 +55,7 @@ class Ledger:
         self._file = Database(os.path.join(directory, data_directory.LEDGER), create_tables, on_damage=on_damage)
 
     def close(self) -> None:
-        """Close the database file."""
+        """Close the database file until it is used again."""
         self._file.close()
 
     def record(self, scene_id: int, server: str) -> SceneRecord | None:

@@ -284,11 +284,14 @@ class JobQueue:
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Delete finished rows and close the database."""
+        """Delete finished rows, and close the database until it is used again. Raises LocalStorage."""
+        if self._disk is None:
+            return
         try:
             self.clear_finished()
         finally:
             self._disk.close()
+            self._disk = None
 
     def _save(self, row: _Row, job: Job) -> None:
         is_moved = (job.not_before, job.reason.is_bulk) != (row.job.not_before, row.job.reason.is_bulk)
@@ -328,6 +331,8 @@ class JobQueue:
     def _storage(self) -> Iterator[None]:
         with raise_as_local_storage(self._path, "read or written"):
             try:
+                if self._disk is None:  # an empty queue of persist-queue is false
+                    self._disk = self._open()
                 yield
             except sqlite3.DatabaseError as error:
                 if is_damage(error):

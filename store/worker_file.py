@@ -14,8 +14,8 @@ from store.state_file import from_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What the worker is doing, as reports show it. An idle worker writes nothing, so that disks can sleep.
-IDLE = "idle"
+# What the worker is doing, as reports show it. One that only watches writes nothing, so that disks can sleep.
+IDLE = "watching"
 PUSHING = "pushing"
 WAITING_FOR_DUE = "waiting for what is due"
 WAITING_FOR_STASH = "waiting: stash"

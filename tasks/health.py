@@ -16,7 +16,7 @@ from tasks.prerequisites import need_packages, open_stash
 from tasks.process_queue import stop_reported_in
 from tasks.status import worker_status
 from tasks.worker_link import start_worker_if_none
-from worker.probe import probe_result
+from worker.parts import probe_result
 
 if TYPE_CHECKING:
     from outages.transitions import Gate

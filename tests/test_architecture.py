@@ -49,7 +49,7 @@ LAYER_EXCEPTIONS: Final = {"tasks/command_line.py": ("demo",)}
 # does. Everything else asks the process through tasks/worker_link.py, which imports none of it.
 KNOWS_WORKER: Final = {
     "tasks/command_line.py": ("worker.serve",),
-    "tasks/health.py": ("worker.probe",),
+    "tasks/health.py": ("worker.parts",),
     "reconciliation/reconciler.py": ("worker.commands", "worker.parts"),
     "undo/undoing.py": ("worker.commands", "worker.parts"),
 }

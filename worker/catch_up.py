@@ -1,8 +1,9 @@
 """Catch-up: finds what changed in Stash without an event (auto tag, merge, while the plugin was disabled).
 
-When a worker starts, and every 10 minutes from then on, a pass lists what changed since the last pass: scenes, and what
-they show. It queues the scenes whose current state was never judged, as bulk jobs. After the queue was lost, it lists
-all scenes and also queues all that were ever judged, since what was pending is unknown.
+When a worker starts, a pass lists what changed since the last pass: scenes, and what they show. It queues the scenes
+whose current state was never judged, as bulk jobs. After the queue was lost, it lists all scenes and also queues all
+that were ever judged, since what was pending is unknown. Another pass follows as soon as Stash, which is asked every
+minute, shows a newer change; one that shows none is spared its passes for a day.
 
 What holds: a pass that ends has looked at every change made before it began, whatever was deleted or changed meanwhile.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local import inbox
+from local.clock import Countdown, Stopwatch
 from local.words import counted
 from stash.changes import Changed
 from stash.errors import StashRefused
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from local.clock import Clock
-    from stash.changes import Change
+    from stash.changes import Change, Newest
     from stash.client import StashClient
     from store.judgement import LastJudgement
     from store.ledger import Ledger
@@ -35,7 +37,12 @@ if TYPE_CHECKING:
     from store.seen_changes import SeenChange
     from worker.stash_link import StashLink
 
+# How long to wait for the next pass if nothing tells whether there is a newer change.
 EVERY_S = 600.0
+# A change that is committed late, or while the clocks go back, may not be the newest one.
+AT_LEAST_EVERY_S = 86_400.0
+# A pass that takes long is not begun again before this many times its length.
+REST_FACTOR = 10.0
 PAGE = 500
 
 INSTALLED, WATERMARK, QUEUE_LOST = "installed", "caught_up_to", "queue_lost"
@@ -70,6 +77,11 @@ class _Pass:
     unannounced: int = 0
     requeued: int = 0
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether Stash failed to list some of what changed."""
+        return bool(self.changes.refused) or self.others.has_failed
+
 
 class CatchUp:
     """Background work that reads one page of Stash's list of scenes in each step."""
@@ -91,9 +103,15 @@ class CatchUp:
         self._clock = clock
         self._log = log
         self._every_s = clock.interval(EVERY_S)
+        self._at_least_every_s = clock.interval(AT_LEAST_EVERY_S)
         self._next_at = 0.0
+        self._began_at = 0.0
+        self._took = Stopwatch(clock)
+        self._until_rested = Countdown(clock)
+        self._covered: Newest | None = None  # what had changed last when the last pass began
         self._pass: _Pass | None = None
         self._is_repeat = False  # the next pass looks at what was too fresh for the last one
+        self._is_complete = False  # the last pass has seen all that there was to see
         self._refusals: Mapping[Changed, str] = {}  # of the last pass, which are logged already
 
     def record_start(self) -> None:
@@ -106,10 +124,21 @@ class CatchUp:
         self._first_run(OTHERS_SINCE, now)
 
     def due_at(self, now: float) -> float | None:
-        """Due at once when the worker starts, then every 10 minutes; None until a connection to Stash is known."""
+        """Due at once when the worker starts, and when there is a newer change; None until Stash's address is known."""
         if not self._stash.is_known:
             return None
-        return due_time(self._next_at, now, self._every_s)
+        planned_at, newest = self._next_at, self._stash.newest
+        if self._pass is None and newest is not None and newest is not self._covered:
+            if self._is_newer(newest):
+                planned_at = min(planned_at, now + self._until_rested.left_s)
+            elif self._is_complete:
+                day_s = self._at_least_every_s
+                planned_at = max(planned_at, min(newest.asked_at + self._every_s, self._began_at + day_s))
+        return due_time(planned_at, now, self._every_s)
+
+    def _is_newer(self, newest: Newest) -> bool:
+        covered = self._covered
+        return covered is None or newest.rows != covered.rows or covered.is_fresh
 
     def step(self, now: float, _obstacle: str | None) -> None:
         """Check one page, without asking Plex. Raises StashUnavailable, StashRefused, LocalStorage and OSError."""
@@ -135,9 +164,11 @@ class CatchUp:
     def abort(self, reason: str, *, is_transient: bool = False) -> None:  # noqa: ARG002 - it never asks Plex
         """End the pass after a bug; the next pass starts at the usual time, not at once."""
         self._log.error("looking for changes that came without an event failed: %s", reason)
-        self._pass, self._next_at = None, self._clock.now() + self._every_s
+        self._pass, self._is_complete, self._next_at = None, False, self._clock.now() + self._every_s
 
     def _begin(self, now: float) -> _Pass:
+        self._began_at, self._covered = now, self._stash.newest
+        self._took.restart()
         installed_at, others_since = self._first_run(INSTALLED, now), self._first_run(OTHERS_SINCE, now)
         newest = self._ledger.timestamp(WATERMARK)
         if newest is None or newest > now:
@@ -207,11 +238,13 @@ class CatchUp:
     def _plan_next(self, done: _Pass, now: float) -> None:
         """Look again soon, once, at what changed just now: while Stash scans, something always has."""
         is_soon = done.others.has_fresh and not self._is_repeat
+        self._is_complete = not (is_soon or done.has_failed)
         self._pass, self._is_repeat = None, is_soon
+        self._until_rested.start(min(REST_FACTOR * self._took.passed_s, self._every_s))
         self._next_at = now + (SAME_SECOND_S if is_soon else self._every_s)
 
     def _store_watermark(self, done: _Pass) -> None:
-        if done.changes.refused or done.others.has_failed:
+        if done.has_failed:
             return  # what was not seen must not be taken for old
         # Once all changes are so old that no offset can hide a later one among them, the next pass need not list them.
         is_over = done.has_listed and done.newest < done.began_at - SORT_MARGIN_S

@@ -1,14 +1,13 @@
-"""SyncWorker: the loop that drains the queue, waits out outages and back-offs, and leaves when all is done."""
+"""SyncWorker: the loop that drains the queue, waits out outages and back-offs, and watches for more."""
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from local import inbox
 from local.clock import Stopwatch
 from local.storage import LocalStorage
-from outages.breaker import Circuit
 from outages.scheduler import PauseReason
 from outages.transitions import Gate, GateKind
 from plex.errors import PlexError
@@ -27,8 +26,8 @@ from store.worker_file import (
 )
 from worker.attempt import Attempt, judge
 from worker.handlers import make_commands
+from worker.idle import INBOX_POLL_S, LONGEST_WAIT_S, IdleWatch
 from worker.intake import FanOut
-from worker.parts import LeaveReason
 from worker.report import Report
 from worker.settlement import Settlement
 from worker.stash_link import apply_log_settings
@@ -40,19 +39,14 @@ if TYPE_CHECKING:
     from stash.scene import Scene
     from stash.settings import Settings
     from store.job import Job
-    from worker.parts import BackgroundWork, Parts, RequestedWork
+    from worker.parts import BackgroundWork, LeaveReason, Parts, RequestedWork
 
-# How often the inbox is listed: this costs 0.2 % of one CPU, and nobody notices that an edit waits this long.
-INBOX_POLL_S = 0.07
-# The longest wait before everything else is checked: the circuit, which a Health Check may have changed, abandoned
-# files, the plugin's manifest.
-LONGEST_WAIT_S = 1.0
 # How often to try again while nothing can be stored. Scaled.
 STORAGE_RETRY_S = 1.0
 
 
 class SyncWorker:
-    """The holder of `worker.lock`. `linger_s`: how long it stays idle, in real seconds."""
+    """The holder of `worker.lock`. `linger_s`, `plugin_change`: see IdleWatch."""
 
     def __init__(
         self,
@@ -65,14 +59,11 @@ class SyncWorker:
     ) -> None:
         self._parts = parts
         self._background: Sequence[BackgroundWork] = (*background, *requested)
-        self._requested = requested
         self._background_had_turn = False
         self._clock = parts.clock
         self._queue = parts.queue
         self._resilience = parts.resilience
-        self._linger_s = linger_s
         self._storage_retry_s = parts.clock.interval(STORAGE_RETRY_S)
-        self._plugin_change = plugin_change
         self._report = Report(parts.log)
         self._settlement = Settlement(parts, self._report)
         self._read_ahead = ReadAhead(parts.queue, parts.clock)
@@ -92,7 +83,10 @@ class SyncWorker:
         # jobs are read one by one; otherwise the next batch may kill this worker too.
         self._single_reads_left = BATCH if parts.queue.had_in_flight else 0
         self._has_news = False
-        self._idle_since = self._clock.monotonic()
+        self._idle = IdleWatch(
+            parts, linger_s=linger_s, plugin_change=plugin_change, stash=self._stash, fan_out=self._fan_out,
+            background=self._background, requested=requested,
+        )  # fmt: skip
 
     def run(self) -> LeaveReason:
         """Drain until there is a reason to leave, and return it."""
@@ -105,8 +99,8 @@ class SyncWorker:
         while not leave:
             wait_s = self._round()
             self._speak()
-            self._wait(wait_s)
-            leave = self._reason_to_leave()
+            self._idle.wait(wait_s)
+            leave = self._idle.reason_to_leave()
         self._speak(is_last=True)
         self._resilience.store_counts(self._clock.now())
         return leave
@@ -187,7 +181,7 @@ class SyncWorker:
         finally:
             self._queue.release(job.scene_id)  # no longer in progress, even if the decision could not be stored
         self._report.log_outcome(job, outcome, scene, took_s=took.passed_s)
-        self._idle_since = self._clock.monotonic()
+        self._idle.note_work()
         self._parts.worker_file.jobs_done += 1
         return outcome
 
@@ -228,6 +222,7 @@ class SyncWorker:
 
     def _run_step(self, work: BackgroundWork, obstacle: str | None, now: float) -> None:
         ticket = self._resilience.ticket()
+        self._idle.note_step()
         try:
             work.step(now, obstacle)
             if not len(self._queue):
@@ -243,15 +238,12 @@ class SyncWorker:
             self._parts.log.exception("work beside the jobs failed")
             work.abort(f"{type(error).__name__}: {error}")
 
-    def _is_background_due(self) -> bool:
-        now = self._clock.now()
-        times = [work.due_at(now) for work in self._background]
-        return any(at is not None and at <= now for at in times)
-
     # The inbox
 
     def _claim(self) -> None:
         claimed = self._parts.intake.claim()
+        if claimed.count > len(claimed.entities):
+            self._idle.note_work()
         if claimed.commands:
             self._commands.serve(claimed.commands)
             claimed = self._parts.intake.claim()  # a command may have removed entries
@@ -259,14 +251,12 @@ class SyncWorker:
         if claimed.entities:
             self._read_ahead.namesakes.forget()
         self._has_news = claimed.count > len(claimed.entities)
-        if self._has_news:
-            self._idle_since = self._clock.monotonic()
 
     def _fan_out_page(self) -> None:
         """Queue one page only, so that edits and commands are served between pages."""
         if self._fan_out.step(check_stash=self._stash.read_settings):
             self._stash.note_back()
-            self._idle_since = self._clock.monotonic()
+            self._idle.note_work()
 
     # What stops the drain
 
@@ -275,7 +265,7 @@ class SyncWorker:
 
         Raises StashUnavailable, PluginDisabled among it, and StashRefused.
         """
-        if self._stash.is_look_due(is_idle=self._is_idle()):
+        if self._stash.is_look_due(is_idle=self._idle.is_idle()):
             self._stash.read_settings()
             if not len(self._queue):
                 self._stash.note_back()  # there is no job to find out that Stash is back
@@ -340,7 +330,7 @@ class SyncWorker:
         if are_changed:
             self._resilience.settings_changed(self._clock.now())
 
-    # Waiting and leaving
+    # Waiting
 
     def _wait_at_gate(self, gate: Gate, now: float) -> float:
         """Wait for a probe, and notice new settings, since the user may have fixed what stops the drain."""
@@ -361,39 +351,11 @@ class SyncWorker:
             self._stash.read_settings()  # no job is due to find out whether Stash is back
             self._stash.note_back()
         due_in_s = self._queue.due_in_s()
-        return LONGEST_WAIT_S if due_in_s is None else due_in_s
+        return math.inf if due_in_s is None else due_in_s
 
     def _until_next_check(self, seconds: float, now: float) -> float:
         return min(seconds, self._seconds_until(self._resilience.next_check_at(), now))
 
     @staticmethod
     def _seconds_until(at: float | None, now: float) -> float:
-        return LONGEST_WAIT_S if at is None else max(0.0, at - now)
-
-    def _wait(self, seconds: float) -> None:
-        deadline = self._clock.monotonic() + min(seconds, LONGEST_WAIT_S)
-        while (left_s := deadline - self._clock.monotonic()) > 0:
-            if inbox.has_news(self._parts.directory):
-                return
-            self._clock.sleep(min(INBOX_POLL_S, left_s))
-
-    def _reason_to_leave(self) -> LeaveReason | None:
-        change = self._plugin_change()
-        if change:
-            return change
-        if self._stash.is_disabled:
-            self._parts.worker_file.report(f"{WAITING_FOR_GATE}{DISABLED}", self._clock.now(), stopped_by=DISABLED)
-            return LeaveReason.DISABLED
-        if self._stash.is_away_too_long():
-            return LeaveReason.STASH_AWAY
-        if self._is_idle() and self._clock.monotonic() - self._idle_since >= self._linger_s:
-            return LeaveReason.IDLE
-        return None
-
-    def _is_idle(self) -> bool:
-        """Whether nothing is pending, and nothing prevents the worker from taking in entries of the inbox."""
-        if len(self._queue) or self._fan_out.is_pending or self._resilience.breaker.state is not Circuit.CLOSED:
-            return False
-        if self._is_background_due() or any(work.is_running for work in self._requested):
-            return False
-        return all(pause.reason is not PauseReason.STORAGE for pause in self._resilience.scheduler.pauses)
+        return math.inf if at is None else max(0.0, at - now)

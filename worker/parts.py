@@ -1,4 +1,4 @@
-"""The parts of a worker, the interface of its background work, and the reasons why it ends."""
+"""The parts of a worker, its probe of Plex, the interface of its background work, and the reasons why it ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from worker.probe import probe_plex
+from outages.transitions import ProbeKind, ProbeResult
+from plex.errors import EditsRefused, PlexAuthError, PlexBusy, PlexSetup, ServerFailure
+from store.evidence import Evidence
 
 if TYPE_CHECKING:
     import logging
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from news.speaker import Speaker
     from outages.resilience import Resilience
-    from outages.transitions import ProbeResult
+    from plex.health import Health
     from push.plex_link import PlexLink
     from store.ledger import Ledger
     from store.queue import JobQueue
@@ -56,7 +58,24 @@ class Parts:
 
         `asks_owner`: also find out whether the token may edit.
         """
-        return probe_plex(self.plex, self.stash, asks_owner=asks_owner)
+        try:
+            return probe_result(self.plex.probe(self.stash.last_settings(), asks_owner=asks_owner))
+        except PlexSetup as error:
+            return ProbeResult(kind=ProbeKind.SETUP, text=str(error))
+
+
+def probe_result(health: Health) -> ProbeResult:
+    """A rejected token or a wrong setup proves that the server is up; PlexBusy proves nothing; the rest means down."""
+    error = health.error
+    if error is None:
+        return ProbeResult(kind=ProbeKind.OK)
+    if isinstance(error, PlexBusy):
+        return ProbeResult(kind=ProbeKind.BUSY, text=str(error), retry_after_s=error.retry_after_s)
+    if isinstance(error, EditsRefused):
+        return ProbeResult(kind=ProbeKind.AUTH, text=str(error), evidence=Evidence.WRITE)
+    kinds = ((PlexAuthError, ProbeKind.AUTH), (PlexSetup, ProbeKind.SETUP), (ServerFailure, ProbeKind.DOWN))
+    kind = next((kind for error_class, kind in kinds if isinstance(error, error_class)), ProbeKind.DOWN)
+    return ProbeResult(kind=kind, text=str(error))
 
 
 def due_time(planned_at: float, now: float, max_delay_s: float) -> float:

@@ -41,9 +41,8 @@ if TYPE_CHECKING:
     from worker.parts import RequestedWork
 
 LOG_BYTES, LOG_BACKUPS = 1_000_000, 4
-# An idle minute costs less than the start of a worker that it may save. If Stash is process 1, nobody reaps the
-# processes of its plugins, so every worker that ends leaves a zombie: there the worker lingers for hours.
-LINGER_S, LINGER_UNDER_STASH_S = 60.0, 6 * 3600.0
+# An idle minute costs less than to open again what a worker closes when it rests, or to start another. Scaled.
+LINGER_S = 60.0
 RETAKE_LOCK_S = 1.0
 LEFTOVER_S = 3600.0
 # How long a worker waits that could not start or go on, at first and at most. Scaled.
@@ -71,7 +70,7 @@ def serve(
     clock: Clock,
     make_requested: Callable[[Parts], Sequence[RequestedWork]],
 ) -> None:
-    """Work as the holder of `worker.lock` (`descriptor`) until nothing is left to do.
+    """Work as the holder of `worker.lock` (`descriptor`) until there is a reason to leave.
 
     `script`: the path of plexsync.py. `make_requested`: makes the background work that tasks can request.
     """
@@ -169,7 +168,7 @@ def _run_once(  # noqa: PLR0917 - the arguments of `serve`, and its own
             parts = _open_parts(directory, clock, log, redactor, warnings, open_parts)
             worker = SyncWorker(
                 parts,
-                linger_s=clock.interval(linger_s()),
+                linger_s=clock.interval(LINGER_S),
                 plugin_change=plugin_change,
                 background=(make_picture_locking(parts), make_catch_up(parts), make_missing_scenes(parts)),
                 requested=make_requested(parts),
@@ -271,16 +270,6 @@ def make_picture_locking(parts: Parts) -> PictureLocking:
         clock=parts.clock,
         log=parts.log,
     )
-
-
-def linger_s() -> float:
-    """How long an idle worker lingers, in unscaled seconds."""
-    try:
-        with open("/proc/1/comm", encoding="utf-8") as file:
-            is_stash_first = file.read().strip().startswith("stash")
-    except OSError:
-        is_stash_first = False
-    return LINGER_UNDER_STASH_S if is_stash_first else LINGER_S
 
 
 def watch_manifest(path: str, clock: Clock) -> Callable[[], LeaveReason | None]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from local.redact import Redactor
     from outages.notices import Notice
     from push.picture_address import PictureAddress
+    from stash.changes import Newest
     from stash.connection import StashConnection
     from stash.settings import Settings
 
@@ -46,6 +47,7 @@ class StashLink:
         self._client: StashClient | None = None
         self.settings_problems: tuple[str, ...] | None = None  # as last read; None: never
         self.settings: Settings | None = None  # as last read; None: never
+        self.newest: Newest | None = None  # what changed last in Stash, as last asked
         self.is_plugin_disabled = False  # as last read
         self._use(_read(self._path))
 
@@ -66,8 +68,8 @@ class StashLink:
             return False
         self._redactor.add("cookie", connection.cookie_value)
         if connection != self._connection:
-            self._close_client()
-            self._connection = connection
+            self.close()
+            self._connection, self._client = connection, None
         return True
 
     def _store(self, content: bytes) -> None:
@@ -89,13 +91,14 @@ class StashLink:
             self._client = StashClient(self._connection)
         return self._client
 
-    def read_settings(self) -> Settings:
-        """Read the settings from Stash and log each problem once.
+    def read_settings(self, *, newest_at: float | None = None) -> Settings:
+        """Read the settings from Stash and log each problem once. `newest_at`: the time now, to read `newest` as well.
 
         Disabled is off: there are no settings to work with then. Raises StashUnavailable, PluginDisabled among it,
         StashRefused, and LocalStorage.
         """
-        configuration = self.client().fetch_configuration()
+        configuration = self.client().fetch_configuration(newest_at=newest_at)
+        self.newest = configuration.newest or self.newest
         self.is_plugin_disabled = not configuration.is_enabled
         if self.is_plugin_disabled:
             raise PluginDisabled
@@ -122,13 +125,9 @@ class StashLink:
         return self.settings or self.read_settings()
 
     def close(self) -> None:
-        """Close the client's connection."""
-        self._close_client()
-
-    def _close_client(self) -> None:
+        """Close the open connections. The client stays: it has the cookie that Stash renewed last."""
         if self._client:
             self._client.close()
-        self._client = None
 
 
 def _read(path: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Watches whether Stash answers, and reads the settings again from time to time to apply changes."""
+"""Watches whether Stash answers, and asks it again from time to time for the settings and for what changed last."""
 
 from __future__ import annotations
 
@@ -24,23 +24,25 @@ class StashTimes:
     """In real seconds.
 
     The settings are read again every `settings_s`, by an idle worker every `settings_idle_s`; after an event this may
-    be as often as every `settings_after_event_s`. While Stash is away, it is asked again every `retry_s`, for
-    `away_limit_s`.
+    be as often as every `settings_after_event_s`. Every `newest_s`, the same query asks what changed last. While Stash
+    is away, it is asked again every `retry_s`, for `away_limit_s`.
     """
 
     settings_s: float
     settings_idle_s: float
     settings_after_event_s: float
+    newest_s: float
     retry_s: float
     away_limit_s: float
 
 
 def stash_times(clock: Clock) -> StashTimes:
-    """Settings every 10 s, after an event every 1 s, idle every 60 s; a retry every 2 s for 10 minutes."""
+    """Settings every 10 s, after an event every 1 s, idle every 60 s, as changes; a retry every 2 s for 10 minutes."""
     return StashTimes(
         settings_s=clock.interval(10),
         settings_idle_s=clock.interval(60),
         settings_after_event_s=clock.interval(1),
+        newest_s=clock.interval(60),
         retry_s=clock.interval(2),
         away_limit_s=clock.interval(600),
     )
@@ -64,7 +66,9 @@ class StashWatch:
         self._times = stash_times(clock)
         self._log = log
         self._applied: Settings | None = None  # as last passed on; the link may have read newer ones
+        self._clock = clock
         self._since_read = Stopwatch(clock)
+        self._until_newest = Countdown(clock)
         self._absence = Stopwatch(clock)
         self._until_retry = Countdown(clock)
         self._trouble = ""  # of the current or the last absence
@@ -120,7 +124,10 @@ class StashWatch:
 
         Raises StashUnavailable, PluginDisabled among it, and StashRefused.
         """
-        before, settings = self._applied, self._link.read_settings()
+        before, asks_newest = self._applied, self._until_newest.is_over
+        settings = self._link.read_settings(newest_at=self._clock.now() if asks_newest else None)
+        if asks_newest:
+            self._until_newest.start(self._times.newest_s)
         self._applied = settings
         self._has_answered = True
         self._since_read.restart()

@@ -141,7 +141,7 @@ class PluginWorld:
     def configure(self, **settings: Any) -> None:
         """Configure the plugin with the address of Plex and these settings; None leaves a setting unset.
 
-        The worker leaves when it is idle, so that a test can wait for that: pass `leave_when_idle=False` where it stays.
+        The worker leaves when it is idle, so that a test can wait for that; with `leave_when_idle=False` it stays.
         """
         given = {"plex_url": self.plex.url, "plex_token": TOKEN, "leave_when_idle": True, **settings}
         self.stash.configure_plugin(**{key: value for key, value in given.items() if value is not None})

@@ -17,6 +17,7 @@ from news.speaker import Speaker
 from outages.resilience import Resilience
 from push.plex_link import PlexLink
 from sim.plex.simulator import PlexSim
+from stash.changes import Changed, Newest
 from stash.errors import PluginDisabled, StashLacks, StashRefused, StashUnavailable
 from stash.settings import parse_settings
 from store.job import Reason, new_job
@@ -25,6 +26,7 @@ from store.queue import JobQueue
 from store.worker_file import WorkerFile
 from tests.support.clocks import VirtualClock
 from tests.support.scenes import SceneShelf, a_scene
+from tests.support.stash_lists import page_of
 from worker.intake import Intake
 from worker.loop import SyncWorker
 from worker.parts import LeaveReason, Parts
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     from outages.notices import Notice
     from plex.model import Section
-    from stash.changes import Change, Changed
+    from stash.changes import Change, Position
     from stash.scene import Scene
     from stash.settings import Settings
 
@@ -62,6 +64,10 @@ class StashHere(SceneShelf):
         self.in_effect = settings
         self.settings: Settings | None = None
         self.settings_problems: tuple[str, ...] | None = None
+        self.newest: Newest | None = None
+        self.looks: list[float] = []  # when it was asked what changed last
+        self.changes: dict[Changed, list[Change]] = {}
+        self.listings = 0  # how often changes were listed
         self.said: list[Notice] = []  # in Stash's log
         self.said_calls = 0
         self.refuses_to_say = False
@@ -83,8 +89,11 @@ class StashHere(SceneShelf):
     def fetch_configuration(self) -> None:
         self._answer()
 
-    def read_settings(self) -> Settings:
+    def read_settings(self, *, newest_at: float | None = None) -> Settings:
         self._answer()
+        if newest_at is not None:
+            self.looks.append(newest_at)
+            self.newest = Newest(asked_at=newest_at, rows=self._newest_rows())
         self.is_plugin_disabled = not self.is_enabled
         if self.is_plugin_disabled:
             raise PluginDisabled
@@ -100,9 +109,14 @@ class StashHere(SceneShelf):
             raise StashLacks(self.lacks)
         return super().read_scenes(ids)
 
-    def list_changes(self, positions: Mapping[Changed, object]) -> dict[Changed, list[Change]]:
+    def list_changes(self, positions: Mapping[Changed, Position]) -> dict[Changed, list[Change]]:
         self._answer()
-        return {kind: [] for kind in positions}
+        self.listings += 1
+        return page_of(self.changes, positions)
+
+    def _newest_rows(self) -> dict[Changed, tuple[int, str]]:
+        newest = {kind: max(rows, key=lambda row: row.updated_at) for kind, rows in self.changes.items() if rows}
+        return {kind: (row.id, row.updated_at) for kind, row in newest.items()}
 
     def scene_ids_of(self, *_entity: object, after: int, limit: int) -> list[int]:
         assert limit

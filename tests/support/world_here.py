@@ -86,7 +86,7 @@ class KillablePlexLink(PlexLink):
     def _make_pusher(self, plex: PlexClient, index: Index, settings: Settings, server: str) -> Pusher:
         session = plex._transport._session
         session.mount("http://", KillableAdapter(session.get_adapter("http://"), self.points))
-        index._file._connection = cast("Any", KillableConnection(index._file._connection, self.points))
+        index._file._connection = _killable(index._file._connection, self.points)
         return super()._make_pusher(plex, index, settings, server)
 
 
@@ -165,9 +165,7 @@ class WorldHere:
         parts = serve._open_parts(
             self.directory, self.clock, LOG, Redactor(), WarningCollector(), self._open_parts
         )
-        parts.ledger._file._connection = cast(
-            "Any", KillableConnection(parts.ledger._file._connection, self.points)
-        )
+        parts.ledger._file._connection = _killable(parts.ledger._file._connection, self.points)
         self._disk = parts.queue._disk
         parts.queue._disk = KillableQueue(self._disk, self.points)
         connection = parts.queue._connection
@@ -219,7 +217,7 @@ class WorldHere:
             for _ in range(rounds):
                 if until():
                     return True
-                self.worker._wait(self.worker._round())
+                self.worker._idle.wait(self.worker._round())
         except Killed:
             self._bury()
         return self.worker is not None and until()
@@ -312,6 +310,11 @@ class WorldHere:
         """Read the ledger, beside the worker."""
         with closing(sqlite3.connect(f"file:{self.directory}/sync_state.db?mode=ro", uri=True)) as database:
             return database.execute(query).fetchall()
+
+
+def _killable(connection: sqlite3.Connection | None, points: KillPoints) -> Any:
+    assert connection is not None
+    return KillableConnection(connection, points)
 
 
 class _Remember(logging.Handler):
