@@ -28,10 +28,12 @@ UNKNOWN_AGE_S = 3600.0
 SWEEP_EVERY_S = 24 * 3600.0
 # Everything that needs fresh data within this time shares one refresh.
 REFRESH_EVERY_S = 30.0
+# The same while somebody waits for Plex to scan a new file, and how many items one page of such a look has.
+REFRESH_SOON_S, SOON_PAGE_ITEMS = 5.0, 20
 # A sweep that was left off longer ago starts over, since the library has changed meanwhile.
 LEFT_OFF_S = 600.0
-# Items per transaction, and in one page of PlexClient.sweep.
-_CHUNK, _PAGE = 500, 1000
+# Items per transaction, and in one page of PlexClient.sweep and of PlexClient.changes.
+_CHUNK, _PAGE, _CHANGES_PAGE = 500, 1000, 100
 
 
 class SweepClient(Protocol):
@@ -44,7 +46,9 @@ class SweepClient(Protocol):
 
     def sweep(self, section: Section, *, page_size: int = ...) -> Iterator[LeanItem]: ...  # noqa: D102
 
-    def changes(self, section: Section, *, since: int | None = ...) -> Iterator[LeanItem]: ...  # noqa: D102
+    def changes(  # noqa: D102
+        self, section: Section, *, since: int | None = ..., page_size: int = ...
+    ) -> Iterator[LeanItem]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,7 @@ class Sweeper:
         self._clock = clock
         self._sweep_every_s = clock.interval(SWEEP_EVERY_S)
         self._refresh_every_s = clock.interval(REFRESH_EVERY_S)
+        self._refresh_soon_s = clock.interval(REFRESH_SOON_S)
         # When the last sweep, and the last sweep or refresh, of each section began in this process.
         self._swept: dict[int, Moment] = {}
         self._refreshed: dict[int, Moment] = {}
@@ -138,29 +143,32 @@ class Sweeper:
         )
         self._swept[section.key] = self._refreshed[section.key] = beginning.moment
 
-    def refresh(self) -> bool:
-        """Refresh each section whose last sweep or refresh is at least REFRESH_EVERY_S old; whether there was one."""
-        sections = self._client.sections()
-        due = [each for each in sections if not self._is_recent(each)]
+    def refresh(self, *, is_soon: bool = False) -> bool:
+        """Refresh each section whose last sweep or refresh is at least REFRESH_EVERY_S old; whether there was one.
+
+        `is_soon`: at least REFRESH_SOON_S, and in small pages.
+        """
+        age_s = self._refresh_soon_s if is_soon else self._refresh_every_s
+        due = [each for each in self._client.sections() if not self._is_younger(each, age_s)]
         for section in due:
-            self.refresh_section(section)
+            self.refresh_section(section, page_size=SOON_PAGE_ITEMS if is_soon else _CHANGES_PAGE)
         return bool(due)
 
-    def _is_recent(self, section: Section) -> bool:
+    def _is_younger(self, section: Section, age_s: float) -> bool:
         refreshed = self._refreshed.get(section.key)
-        return refreshed is not None and refreshed.age_s(self._clock) < self._refresh_every_s
+        return refreshed is not None and refreshed.age_s(self._clock) < age_s
 
-    def refresh_section(self, section: Section) -> None:
+    def refresh_section(self, section: Section, *, page_size: int = _CHANGES_PAGE) -> None:
         """Read what changed in the section since its last sweep or refresh, however recent that was."""
         began = self._clock.moment()
         state = self._index.section(section.key)
         if not state.newest and not state.swept_at:
-            newest = self._store_changes(section, None)
+            newest = self._store_changes(section, None, page_size)
         else:
             since = self._since(section, state)
-            newest = self._store_changes(section, since)
+            newest = self._store_changes(section, since, page_size)
             if (earlier := self._since(section, state)) < since:  # the answer shows that Plex's clock was set back
-                newest = max(newest, self._store_changes(section, earlier))
+                newest = max(newest, self._store_changes(section, earlier, page_size))
         # Stored last: the newest items come first, so a refresh that fails halfway must start over.
         self._index.store_section(
             section.key, replace(state, newest=max(state.newest, newest), refreshed_at=began.at)
@@ -184,12 +192,12 @@ class Sweeper:
         age_s = self._clock.now() - state.refreshed_at
         return age_s if state.refreshed_at and age_s >= 0 else UNKNOWN_AGE_S
 
-    def _store_changes(self, section: Section, since: int | None) -> int:
+    def _store_changes(self, section: Section, since: int | None, page_size: int) -> int:
         """Store what changed since then; return the time of the newest change.
 
         Items that the index has exactly so are not stored again, lest an awaited file seem to appear once more.
         """
-        return self._store(self._client.changes(section, since=since), self._index.changed)
+        return self._store(self._client.changes(section, since=since, page_size=page_size), self._index.changed)
 
     def is_complete(self) -> bool:
         """Whether every section has been swept, so that a file that is unique in the index is unique in Plex."""

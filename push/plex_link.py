@@ -70,8 +70,14 @@ class PlexLink:
         self._index: Index | None = None
         self._pusher: Pusher | None = None
         self._server = ""  # as the last probe found it at the address of the pusher
+        self.openings = 0  # how often a pusher was made
         self._log = log
         self.picture_locks = PictureLocks(ledger, clock, ledger.server_in_use())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a pusher."""
+        return self._pusher is not None
 
     def pusher(self, settings: Settings) -> Pusher:
         """The pusher for these settings and the server behind them; others replace it.
@@ -94,6 +100,7 @@ class PlexLink:
             )
         if self.picture_locks.server != server:
             self.picture_locks = PictureLocks(self._ledger, self._clock, server)
+        self.openings += 1
         self._index = Index(self._directory, index_scope(server, settings))
         self._pusher = self._make_pusher(plex, self._index, settings, server)
         return self._pusher

@@ -132,8 +132,8 @@ class CatchUp:
             if self._is_newer(newest):
                 planned_at = min(planned_at, now + self._until_rested.left_s)
             elif self._is_complete:
-                day_s = self._at_least_every_s
-                planned_at = max(planned_at, min(newest.asked_at + self._every_s, self._began_at + day_s))
+                spared_until = min(min(newest.asked_at, now) + self._every_s, self._began_at + self._at_least_every_s)
+                planned_at = max(planned_at, spared_until)
         return due_time(planned_at, now, self._every_s)
 
     def _is_newer(self, newest: Newest) -> bool:

@@ -15,7 +15,7 @@ from local.clock import Countdown
 from local.log_marks import NEWS
 from local.words import counted
 from plex.libraries import LOOK_EVERY_S, LOOK_WHILE_WAITING_S
-from plex.sweep import REFRESH_EVERY_S
+from plex.sweep import REFRESH_EVERY_S, REFRESH_SOON_S
 from push.new_libraries import NewLibraries
 from store.dead_letters import DeadLetters
 from store.job import Reason, new_job
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # How often to look for scenes that are missing without a job, since nobody waits for them.
 MISSING_EVERY_S = 600.0
+# How long after its edit a scene is looked for every REFRESH_SOON_S: the user may have added the file just now.
+SOON_FOR_S = 600.0
 LIBRARIES_READ = "libraries_read"  # the name under which the ledger keeps the time
 _UNFOUND = (ErrorClass.NOT_IN_PLEX.value, ErrorClass.AMBIGUOUS.value)
 
@@ -88,27 +90,48 @@ class MissingScenes:
         self._log = log
         self._look_every_s = clock.interval(REFRESH_EVERY_S)
         self._missing_every_s = clock.interval(MISSING_EVERY_S)
+        self._look_soon_s = clock.interval(REFRESH_SOON_S)
+        self._soon_for_s = clock.interval(SOON_FOR_S)
         self._until_next = Countdown(clock)
+        self._until_soon = Countdown(clock)
         self._until_next_for_missing = Countdown(clock)
         self._is_blocked = False  # the last step could not do its work
         self._list_age = ListAge(ledger, clock)
         self._taken_at_look = 0  # how many jobs had been taken when the list of libraries was read last
         self._new_libraries: NewLibraries | None = None  # the pass under way
         self._matching: str | None = None  # as stored in the ledger; None: not read yet
+        # Since this opening of the link to Plex, no scene awaits a file.
+        self._nothing_awaited: int | None = None
 
     def due_at(self, now: float) -> float | None:
-        """Due at once when the worker starts, then every REFRESH_EVERY_S; None until the settings are known.
+        """Due at once when the worker starts, then every REFRESH_EVERY_S, and sooner to see whether that is too late.
 
-        Sooner while new libraries are looked through, and to look at the list of libraries before the worker leaves.
+        At once while new libraries are looked through, and to look at the list of libraries before the worker leaves.
+        Every MISSING_EVERY_S while the worker rests; None if no scene is missing then, or the settings are not known.
         """
         if not self._stash.settings:
             return None
-        has_more = self._new_libraries is not None or self._is_list_due()
-        return now if has_more and not self._is_blocked else now + self._until_next.left_s
+        if self._has_more() and not self._is_blocked:
+            return now
+        if len(self._queue):
+            return now + self._until_soon.left_s
+        if self._plex.is_open:
+            return now + self._until_next.left_s
+        if self._nothing_awaited == self._plex.openings:
+            return None
+        return now + max(self._until_next.left_s, self._until_next_for_missing.left_s)
+
+    def _has_more(self) -> bool:
+        return self._new_libraries is not None or self._is_list_due()
 
     def step(self, now: float, obstacle: str | None) -> None:
         """Look at what changed in Plex if a scene is missing there. Raises PlexError and LocalStorage."""
-        self._until_next.start(self._look_every_s)
+        self._until_soon.start(self._look_soon_s)
+        is_soon = not self._until_next.is_over and not self._has_more()
+        if is_soon and not self._is_awaited_soon(now):
+            return
+        if not is_soon:
+            self._until_next.start(self._look_every_s)
         self._is_blocked = True
         settings = self._stash.last_settings()
         if obstacle or settings.paused:
@@ -118,6 +141,12 @@ class MissingScenes:
         if self._new_libraries is None:
             self._look_for_missing(pusher.finder, settings, now)
         self._is_blocked = False
+
+    def _is_awaited_soon(self, now: float) -> bool:
+        """Whether a scene waits that was edited a short while ago."""
+        return any(
+            self._waits_for_file(job) and now - job.last_event_at < self._soon_for_s for job in self._queue.jobs()
+        )
 
     def _look_for_missing(self, finder: Finder, settings: Settings, now: float) -> None:
         matching = json.dumps([finder.rules.rules, settings.plex_library, settings.allow_ambiguous])
@@ -170,12 +199,14 @@ class MissingScenes:
 
     def _look_for_files(self, finder: Finder, now: float) -> None:
         if not finder.index.awaits_any():
+            self._nothing_awaited = self._plex.openings
             return
+        self._nothing_awaited = None
         has_waiting_job = any(job.error_class == ErrorClass.NOT_IN_PLEX.value for job in self._queue.jobs())
         is_due = has_waiting_job or self._until_next_for_missing.is_over
         # `refresh` does nothing right after a refresh by something else. The next step tries again then, so that files
         # added since do not wait for MISSING_EVERY_S.
-        if is_due and finder.sweeper.refresh():
+        if is_due and finder.sweeper.refresh(is_soon=self._is_awaited_soon(now)):
             self._until_next_for_missing.start(self._missing_every_s)
         seen = [scene_id for scene_id in finder.index.seen_scenes() if not self._is_tried(scene_id)]
         if seen:

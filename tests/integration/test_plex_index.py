@@ -50,7 +50,7 @@ class Movies:
 
     answered_at = None
 
-    def changes(self, section: Section, *, since: int | None = None) -> Iterator[LeanItem]:
+    def changes(self, section: Section, *, since: int | None = None, page_size: int = 0) -> Iterator[LeanItem]:
         raise NotImplementedError
 
     def sweep(self, section: Section, *, page_size: int = 1000) -> Iterator[LeanItem]:

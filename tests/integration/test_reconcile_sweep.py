@@ -37,7 +37,7 @@ class FakePlex:
 
     answered_at = None
 
-    def changes(self, section: Section, *, since: int | None = None) -> Iterator[LeanItem]:
+    def changes(self, section: Section, *, since: int | None = None, page_size: int = 0) -> Iterator[LeanItem]:
         raise NotImplementedError
 
     def sweep(self, section: Section, *, page_size: int = PAGE_SIZE) -> Iterator[LeanItem]:

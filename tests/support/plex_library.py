@@ -65,7 +65,7 @@ class Library:
         self.requests["sweep"] += 1
         yield from self._listed(section)
 
-    def changes(self, section: Section, *, since: int | None = None) -> Iterator[LeanItem]:
+    def changes(self, section: Section, *, since: int | None = None, page_size: int = 0) -> Iterator[LeanItem]:  # noqa: ARG002
         self.requests["refresh"] += 1
         yield from (item for item in self._listed(section) if since is None or item.updated_at >= since)
 
