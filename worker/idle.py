@@ -96,6 +96,8 @@ class IdleWatch:
         """Wait for so long, or until the inbox has news or something else has to be checked."""
         longest_s, poll_s = LONGEST_WAIT_S, INBOX_POLL_S
         if self._is_over():
+            if self._leaves_when_idle():
+                return
             self._close()
             longest_s, poll_s = self._resting_wait_s, RESTING_POLL_S
         deadline = self._clock.monotonic() + min(seconds, longest_s)

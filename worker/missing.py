@@ -11,7 +11,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from local.clock import Countdown
+from local.clock import Countdown, is_plausible
 from local.log_marks import NEWS
 from local.words import counted
 from plex.libraries import LOOK_EVERY_S, LOOK_WHILE_WAITING_S
@@ -127,7 +127,7 @@ class MissingScenes:
     def step(self, now: float, obstacle: str | None) -> None:
         """Look at what changed in Plex if a scene is missing there. Raises PlexError and LocalStorage."""
         self._until_soon.start(self._look_soon_s)
-        is_soon = not self._until_next.is_over and not self._has_more()
+        is_soon = len(self._queue) > 0 and not self._until_next.is_over and not self._has_more()
         if is_soon and not self._is_awaited_soon(now):
             return
         if not is_soon:
@@ -145,7 +145,10 @@ class MissingScenes:
     def _is_awaited_soon(self, now: float) -> bool:
         """Whether a scene waits that was edited a short while ago."""
         return any(
-            self._waits_for_file(job) and now - job.last_event_at < self._soon_for_s for job in self._queue.jobs()
+            self._waits_for_file(job)
+            and now - job.last_event_at < self._soon_for_s
+            and is_plausible(job.last_event_at, now)
+            for job in self._queue.jobs()
         )
 
     def _look_for_missing(self, finder: Finder, settings: Settings, now: float) -> None:

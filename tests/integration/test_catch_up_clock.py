@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from stash.changes import Position
+    from stash.changes import Newest, Position
 
 YEAR_S = 365 * 86_400.0
 
@@ -35,6 +35,7 @@ class FakeStash:
     offset_hours: int = 0
     listed: list[Change] = field(default_factory=list)
     is_known: bool = True
+    newest: Newest | None = None
 
     def client(self) -> FakeStash:
         return self

@@ -31,7 +31,7 @@ from worker.clearing import Clearing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from stash.changes import Position
+    from stash.changes import Newest, Position
 
 DAY_S = 86_400.0
 CREATED = "2020-01-01T00:00:00+02:00"
@@ -57,6 +57,7 @@ class FakeStash:
     refused: set[Changed] = field(default_factory=set)
     pages: int = 0
     is_known: bool = True
+    newest: Newest | None = None
 
     def client(self) -> FakeStash:
         return self

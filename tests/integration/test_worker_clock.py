@@ -9,6 +9,7 @@ import pytest
 from sim.faults import Fault
 from store.job import Reason
 from tests.support.worker_here import WorkerHere, worker_here
+from worker.missing import SOON_FOR_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ def test_a_scene_that_waits_for_its_file_is_found_and_plex_asked_as_rarely_as_ev
 ) -> None:
     scene = world.add_scene(is_in_plex=False)
     world.edit(scene, "late")
-    world.run(100)
+    world.run(SOON_FOR_S + 100)
     world.jump(jump_s, with_plex=with_plex)
     assert requests_in(world, 300) <= 60
     world.add_item(scene)

@@ -67,6 +67,7 @@ class StashHere(SceneShelf):
         self.newest: Newest | None = None
         self.looks: list[float] = []  # when it was asked what changed last
         self.changes: dict[Changed, list[Change]] = {}
+        self.on_look: Callable[[], object] = lambda: None
         self.listings = 0  # how often changes were listed
         self.said: list[Notice] = []  # in Stash's log
         self.said_calls = 0
@@ -82,6 +83,9 @@ class StashHere(SceneShelf):
     def client(self) -> StashHere:
         return self
 
+    def close(self) -> None:
+        pass
+
     def offer(self, content: bytes) -> bool:
         assert content is not None
         return False
@@ -93,6 +97,7 @@ class StashHere(SceneShelf):
         self._answer()
         if newest_at is not None:
             self.looks.append(newest_at)
+            self.on_look()
             self.newest = Newest(asked_at=newest_at, rows=self._newest_rows())
         self.is_plugin_disabled = not self.is_enabled
         if self.is_plugin_disabled:
@@ -118,6 +123,14 @@ class StashHere(SceneShelf):
         newest = {kind: max(rows, key=lambda row: row.updated_at) for kind, rows in self.changes.items() if rows}
         return {kind: (row.id, row.updated_at) for kind, row in newest.items()}
 
+    def scene_ids_of_files(self, files: Sequence[Change]) -> dict[int, list[int]]:
+        self._answer()
+        return {file.id: [] for file in files}
+
+    def namesakes_of(self, _performer_id: int) -> tuple[int, ...]:
+        self._answer()
+        return ()
+
     def scene_ids_of(self, *_entity: object, after: int, limit: int) -> list[int]:
         assert limit
         self._answer()
@@ -132,15 +145,18 @@ class StashHere(SceneShelf):
 
 
 class WorkerHere:
-    """`plex_is_ahead_s`: how far Plex's clock is ahead of the worker's."""
+    """`plex_is_ahead_s`: how far Plex's clock is ahead of the worker's. `linger_s`: see IdleWatch."""
 
-    def __init__(self, folder: Path, open_parts: ExitStack, *, plex_is_ahead_s: float, **settings: object) -> None:
+    def __init__(
+        self, folder: Path, open_parts: ExitStack, *, plex_is_ahead_s: float, linger_s: float, **settings: object
+    ) -> None:
         self.directory = str(folder)
         self.clock = VirtualClock()
         self.plex = open_parts.enter_context(
             PlexSim(token=TOKEN, clock=lambda: self.clock.now() + self.plex_is_ahead_s)
         )
         self.plex_is_ahead_s = plex_is_ahead_s
+        self._linger_s = linger_s
         self.section = self.plex.add_section("Movies", locations=["/media"])
         parsed, _ = parse_settings({"plex_url": self.plex.url, "plex_token": TOKEN, "read_timeout": 1, **settings}, {})
         self.stash = StashHere(parsed)
@@ -186,7 +202,7 @@ class WorkerHere:
     def _make_worker(self) -> SyncWorker:
         return SyncWorker(
             self.parts,
-            linger_s=1e9,
+            linger_s=self._linger_s,
             plugin_change=self._after_round,
             background=(make_catch_up(self.parts), make_missing_scenes(self.parts)),
         )
@@ -271,7 +287,9 @@ class WorkerHere:
 
 
 @contextmanager
-def worker_here(folder: Path, *, plex_is_ahead_s: float = 0.0, **settings: object) -> Iterator[WorkerHere]:
-    """A worker in this process; closed at the end."""
+def worker_here(
+    folder: Path, *, plex_is_ahead_s: float = 0.0, linger_s: float = 1e9, **settings: object
+) -> Iterator[WorkerHere]:
+    """A worker in this process; closed at the end. It neither rests nor leaves because it is idle, unless told to."""
     with ExitStack() as open_parts:
-        yield WorkerHere(folder, open_parts, plex_is_ahead_s=plex_is_ahead_s, **settings)
+        yield WorkerHere(folder, open_parts, plex_is_ahead_s=plex_is_ahead_s, linger_s=linger_s, **settings)
