@@ -47,12 +47,14 @@ def test_an_idle_worker_asks_stash_once_a_minute_plex_nothing_and_writes_nothing
     world: WorkerHere, tmp_path: Path
 ) -> None:
     rest(world)
-    files, listings = files_of(tmp_path), world.stash.listings
-    world.run(HOUR_S)
-    assert 50 <= len(world.stash.looks) <= 60
-    assert (world.stash.listings, world.plex.requests) == (listings, [])
-    assert files_of(tmp_path) == files
-    assert not any(name.endswith(("-wal", "-shm")) for name in files)
+    seen: list[tuple[dict[str, tuple[int, int]], int, int]] = []
+    for after_s in (LINGER_S + 1, LINGER_S + 1 + HOUR_S):
+        world.after(after_s, lambda: seen.append((files_of(tmp_path), world.stash.listings, len(world.plex.requests))))
+    world.run(LINGER_S + HOUR_S + 2)
+    before, after = seen
+    assert after == before
+    assert 50 <= len(world.stash.looks) <= 62
+    assert not any(name.endswith(("-wal", "-shm")) for name in before[0])
 
 
 def test_a_resting_worker_pushes_the_next_edit_at_once(world: WorkerHere) -> None:
