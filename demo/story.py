@@ -148,7 +148,7 @@ class Story:
         self._wait(is_drained, "the edits made during the outage", within_s=DRAINED_WITHIN_S)
         self._wait(lambda: circuit_state(self.world.data) == "closed", "the closing of the circuit")
         # By then the counts in the reports of the next acts are complete.
-        self._wait(lambda: worker_doing(self.world.data) == "idle", "the end of the worker's work")
+        self._wait(lambda: worker_doing(self.world.data) == "watching", "the end of the worker's work")
 
     def show_task(self, heading: str, task: str) -> None:
         """Show what a task writes to Stash's log, the newest line first, as its page does."""

@@ -362,3 +362,11 @@ class RestoreAnswer(TaskAnswer):
 
     restored: int
     backup: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WakeAnswer(TaskAnswer):
+    """`wake`."""
+
+    pending: int
+    worker: bool

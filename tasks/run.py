@@ -29,6 +29,7 @@ from tasks.recover import recover_outage_jobs
 from tasks.status import queue_status
 from tasks.sync import sync_all, sync_recent, sync_scene
 from tasks.undo import undo_all
+from tasks.wake import wake
 from tasks.worker_link import start_worker_if_none
 
 if TYPE_CHECKING:
@@ -57,9 +58,10 @@ TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
     ("undo_all", undo_all),
     ("preview", preview),
     ("sync_scene", sync_scene),
+    ("wake", wake),
 )
-# Health Check probes Plex itself, and starts a worker only if one has to go on probing.
-WAKES_NO_WORKER = ("health_check",)
+# Health Check probes Plex itself, and starts a worker only if one has to go on probing; `wake` only if work is pending.
+WAKES_NO_WORKER = ("health_check", "wake")
 PROGRESS_STEP = 0.001
 
 

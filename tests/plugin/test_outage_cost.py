@@ -72,7 +72,7 @@ def test_an_idle_worker_writes_nothing_and_costs_next_to_nothing(world: OutageWo
     (scene,) = world.add_scenes(1)
     world.stash.update_scene(scene, title="edited")
     world.wait_for_titles({scene: "edited"})
-    world.wait_until(lambda: world.state_file("worker").get("doing") == "idle", "an idle worker")
+    world.wait_until(lambda: world.state_file("worker").get("doing") == "watching", "an idle worker")
     pid = world.wait_for_worker()
     before = written_bytes(pid)
     assert cpu_share(pid) < MAX_CPU
