@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from local.clock import SYSTEM
 from local.data_directory import RECONCILIATION_CACHE
 from plex.fields import Field
 from reconciliation.compare import ITEMS_PER_REQUEST
@@ -13,8 +14,8 @@ from reconciliation.run import MAX_CHANGES_SHOWN
 from reconciliation.schedule import FAILED_RUN_RETRY_S, INTERVALS_S, parse_scope_argument
 from reconciliation.state import Result
 from stash.setting_values import LONGEST_SCOPE_DAYS
-from worker.catch_up import EVERY_S
 from worker.serve import LINGER_S
+from worker.stash_watch import stash_times
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TEXT = (DOCS / "reconciliation.md").read_text(encoding="utf-8")
@@ -48,10 +49,13 @@ def test_all_intervals_and_fields_are_documented() -> None:
 
 
 def test_documented_figures_match_the_program() -> None:
-    assert EVERY_S == FAILED_RUN_RETRY_S == 10 * 60
-    assert WORDS.count("10 minutes") == 3
-    assert LINGER_S == 60
-    assert "leaves after a minute without work" in WORDS
+    assert FAILED_RUN_RETRY_S == 10 * 60
+    assert WORDS.count("10 minutes") == 1
+    assert LINGER_S == stash_times(SYSTEM).newest_s == 60
+    assert "After a minute without work it rests" in WORDS
+    assert "Once a minute, PlexSync asks Stash" in WORDS
+    assert stash_times(SYSTEM).away_limit_s == 10 * 60
+    assert "Stash has been away for ten minutes" in WORDS
     assert f"the first {MAX_CHANGES_SHOWN} gaps" in WORDS
     assert f"{ITEMS_PER_REQUEST} in a request" in WORDS
 
