@@ -78,10 +78,10 @@ def test_a_check_without_changes_costs_one_query_and_reads_no_item_from_plex(mak
     before = len(world.stash.requests)
     world.plex.clear_requests()
     world.fire_hook(424242)  # no such scene: this only starts a worker
-    world.wait_until(lambda: "updated_at" in str(world.stash.requests[before:]), "the list to be asked for")
+    world.wait_until(lambda: "created_at updated_at" in str(world.stash.requests[before:]), "the list to be asked for")
     world.wait_until_worker_left()
     asked = [str(request) for request in world.stash.requests[before:]]
-    assert sum("sort" in text and "updated_at" in text for text in asked) == 1
+    assert sum("created_at updated_at" in text for text in asked) == 1
     # A scene pushed within the second of its edit is looked at again, so a new worker asks which server Plex is. It
     # also reads the list of libraries once more after a job, if that is older than a minute: here, a second.
     assert {request.path for request in world.plex.requests} <= {"/identity", "/library/sections"}
