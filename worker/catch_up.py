@@ -63,7 +63,7 @@ class _Pass:
 
     `newest`: the latest change before `began_at` seen so far; `offset_s`: its UTC offset, if known. `unannounced`:
     scenes queued for a change without an event. `requeued`: scenes queued again, after the queue was lost or because a
-    second edit may have followed within the same second.
+    second edit may have followed within the same second. `took_s`: the real seconds spent on it.
     """
 
     installed_at: float
@@ -76,6 +76,7 @@ class _Pass:
     offset_s: float | None = None
     unannounced: int = 0
     requeued: int = 0
+    took_s: float = 0.0
 
     @property
     def has_failed(self) -> bool:
@@ -106,7 +107,6 @@ class CatchUp:
         self._at_least_every_s = clock.interval(AT_LEAST_EVERY_S)
         self._next_at = 0.0
         self._began_at = 0.0
-        self._took = Stopwatch(clock)
         self._until_rested = Countdown(clock)
         self._covered: Newest | None = None  # what had changed last when the last pass began
         self._pass: _Pass | None = None
@@ -142,11 +142,14 @@ class CatchUp:
 
     def step(self, now: float, _obstacle: str | None) -> None:
         """Check one page, without asking Plex. Raises StashUnavailable, StashRefused, LocalStorage and OSError."""
+        took = Stopwatch(self._clock)
+        took.start()
         current = self._pass = self._pass or self._begin(now)
         if current.others.is_pending:
             current.others.step(self._stash.client(), now)
         else:
             self._check_page(current, now)
+        current.took_s += took.passed_s
         if current.changes.is_over and not current.others.is_pending:
             self._end(current, now)
 
@@ -168,7 +171,6 @@ class CatchUp:
 
     def _begin(self, now: float) -> _Pass:
         self._began_at, self._covered = now, self._stash.newest
-        self._took.restart()
         installed_at, others_since = self._first_run(INSTALLED, now), self._first_run(OTHERS_SINCE, now)
         newest = self._ledger.timestamp(WATERMARK)
         if newest is None or newest > now:
@@ -240,7 +242,7 @@ class CatchUp:
         is_soon = done.others.has_fresh and not self._is_repeat
         self._is_complete = not (is_soon or done.has_failed)
         self._pass, self._is_repeat = None, is_soon
-        self._until_rested.start(min(REST_FACTOR * self._took.passed_s, self._every_s))
+        self._until_rested.start(min(self._clock.interval(REST_FACTOR * done.took_s), self._every_s))
         self._next_at = now + (SAME_SECOND_S if is_soon else self._every_s)
 
     def _store_watermark(self, done: _Pass) -> None:
