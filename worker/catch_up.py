@@ -127,8 +127,10 @@ class CatchUp:
         """Due at once when the worker starts, and when there is a newer change; None until Stash's address is known."""
         if not self._stash.is_known:
             return None
+        if self._pass:
+            return now
         planned_at, newest = self._next_at, self._stash.newest
-        if self._pass is None and newest is not None and newest is not self._covered:
+        if newest is not None and newest is not self._covered:
             if self._is_newer(newest):
                 planned_at = min(planned_at, now + self._until_rested.left_s)
             elif self._is_complete:

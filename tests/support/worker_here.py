@@ -125,7 +125,7 @@ class StashHere(SceneShelf):
 
     def scene_ids_of_files(self, files: Sequence[Change]) -> dict[int, list[int]]:
         self._answer()
-        return {file.id: [] for file in files}
+        return {file.id: [file.id] for file in files}
 
     def namesakes_of(self, _performer_id: int) -> tuple[int, ...]:
         self._answer()
