@@ -81,6 +81,7 @@ def test_a_merge_of_scenes(world: RealWorld) -> None:
 
 
 def test_a_cover_generated_later(world: RealWorld) -> None:
+    (world.stash.home / "generated" / "tmp").mkdir(parents=True, exist_ok=True)
     before = len(world.item(4).posters)
     value = {"covers": True, "overwrite": True, "sceneIDs": ["4"]}
     assert_soon(
