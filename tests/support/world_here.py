@@ -274,9 +274,13 @@ class WorldHere:
             return False
         if (self.reconciler and self.reconciler.is_running) or len(parts.plex.picture_locks):
             return False
-        if self.catch_up is None or self.catch_up._pass or self.catch_up._next_at <= self.clock.now():
+        if worker._stash._until_newest.is_over or self._is_catch_up_due():
             return False
         return all(job.error_class == "NotInPlex" and is_lost(job.scene_id) for job in parts.queue.jobs())
+
+    def _is_catch_up_due(self) -> bool:
+        at = self.catch_up.due_at(self.clock.now()) if self.catch_up else None
+        return at is None or at <= self.clock.now()
 
     def unrest(self) -> str:
         """What is pending."""
