@@ -2,8 +2,8 @@
 
 When a worker starts, a pass lists what changed since the last pass: scenes, and what they show. It queues the scenes
 whose current state was never judged, as bulk jobs. After the queue was lost, it lists all scenes and also queues all
-that were ever judged, since what was pending is unknown. Another pass follows as soon as Stash, which is asked every
-minute, shows a newer change; one that shows none is spared its passes for a day.
+that were ever judged, since what was pending is unknown. The next pass begins as soon as Stash, which is asked every
+minute, names a newer change; as long as it names none, there is one pass a day.
 
 What holds: a pass that ends has looked at every change made before it began, whatever was deleted or changed meanwhile.
 """

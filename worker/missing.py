@@ -104,10 +104,11 @@ class MissingScenes:
         self._nothing_awaited: int | None = None
 
     def due_at(self, now: float) -> float | None:
-        """Due at once when the worker starts, then every REFRESH_EVERY_S, and sooner to see whether that is too late.
+        """Due at once when the worker starts, then every REFRESH_EVERY_S; None until the settings are known.
 
-        At once while new libraries are looked through, and to look at the list of libraries before the worker leaves.
-        Every MISSING_EVERY_S while the worker rests; None if no scene is missing then, or the settings are not known.
+        Every REFRESH_SOON_S while jobs are pending, to see whether one waits for a new file. At once while new
+        libraries are looked through, and to read the list of libraries when the work is done. While the worker rests,
+        every MISSING_EVERY_S, or never if no scene is missing.
         """
         if not self._stash.settings:
             return None
