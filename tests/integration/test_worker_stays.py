@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ from stash.changes import Change, Changed
 from stash.times import text_at
 from store.job import Reason
 from tests.support.worker_here import WorkerHere, worker_here
+from tests.support.world_here import WorldHere
 from worker.missing import SOON_FOR_S
 from worker.parts import LeaveReason
 from worker.serve import LINGER_S
@@ -160,3 +163,19 @@ def test_ten_minutes_after_its_edit_a_waiting_scene_is_looked_for_every_half_min
     assert len([each for each in world.plex.requests if each.first("sort")]) <= 2 * 11
     world.add_item(scene)
     world.run_until(lambda: world.title(scene) == "late", within_s=35)
+
+
+def test_a_reconciliation_runs_whenever_its_time_has_come() -> None:
+    with closing(WorldHere(reconcile_interval="hourly", reconcile_scope="all")) as world:
+        scene, file = 1, ("/media/1.mp4", 1001)
+        assert world.stash.add_scene(*file, title="wanted") == scene
+        key = world.plex.add_item(world.sections[0], files=[file])
+        world.stash.update_scene(scene, details="an event")
+        world.finish()
+        ends: list[float] = []
+        for number in range(3):
+            world.plex.edit_by_hand(key, title=f"by hand {number}")
+            assert world.run(400, until=lambda: world.plex.item(key).title == "wanted")
+            ends.append(world.clock.now())
+        hour_s = world.clock.interval(HOUR_S)
+        assert all(hour_s - 2 <= later - earlier <= hour_s + 5 for earlier, later in pairwise(ends)), ends

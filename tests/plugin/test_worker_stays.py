@@ -106,6 +106,7 @@ def test_a_reconciliation_runs_when_its_time_has_come_with_nobody_at_the_keyboar
     world.wait_for_titles({scene: "wanted"})
     pid = world.wait_for_worker()
     for number in range(2):
+        world.wait_idle()  # a job reads back what it has sent
         world.plex.edit_by_hand(world.keys[scene], title=f"another {number}")
         world.wait_for_titles({scene: "wanted"}, PATIENCE_S)
     assert world.worker_pids() == [pid]
