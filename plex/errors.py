@@ -12,6 +12,7 @@
     |  `- EditsRefused      the token reads, but only the owner's may edit
     |- PlexSetup            a setting must change: library, certificate, address, redirect
     |  `- PathsHidden       the token sees files, but no path of any
+    |- LeftOff              reading a whole library gives way to other work
     |- NotInPlex            no item has the file
     |- Ambiguous            several items fit
     `- Rejected             any other 4xx of an edit, or 404 of a read: only this request is at fault
@@ -118,6 +119,16 @@ class PathsHidden(PlexSetup):
         super().__init__(
             "this token may not see the paths of the files: Plex lists the items of its libraries without saying where "
             'any file is. "Plex token" is that of a shared or home user; set it to the token of the server\'s owner.'
+        )
+
+
+class LeftOff(PlexError):
+    """Nothing failed: whoever asks again goes on where the reading of this library was left off."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__(
+            f"looking for the scene takes reading the whole library {library}, and other work came in between; the "
+            "reading goes on by itself"
         )
 
 

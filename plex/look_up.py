@@ -170,11 +170,11 @@ class LookUp:
         return found
 
     def _read_whole_section(self, section: Section, files: Sequence[File], rules: PathRules) -> _Answer:
-        """Sweep the section the first time, later refresh it; then take all candidates from the index."""
-        if self._index.section(section.key).swept_at:
-            self._sweeper.refresh_section(section)
-        else:
-            self._sweeper.sweep(section)
+        """Sweep the section the first time, later refresh it; then take all candidates from the index.
+
+        Raises LeftOff if this has to wait for other work.
+        """
+        self._sweeper.read_whole(section)
         complete_from = {path: _ALL for path, _size in files}
         return _Answer(items=self._known(section, files, rules), complete_from=complete_from)
 

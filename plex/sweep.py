@@ -11,9 +11,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from local.clock import Stopwatch
+from plex.errors import LeftOff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from local.clock import Clock, Moment
     from plex.index import Index, SectionState
@@ -70,10 +71,10 @@ class Sweeper:
         *,
         is_wanted_elsewhere: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`is_wanted_elsewhere`: asked between the pages of a sweep of all sections, which is left off then."""
+        """`is_wanted_elsewhere`: asked between two pages; if so, the reading of a section is left off for now."""
         self._client = client
         self._is_wanted_elsewhere = is_wanted_elsewhere
-        self._under_way: tuple[int, Iterator[int], Stopwatch] | None = None  # a sweep that was left off: its section
+        self._left_off: dict[tuple[int, bool], tuple[Iterator[int], Stopwatch]] = {}  # by section, and whether a sweep
         self._index = index
         self._clock = clock
         self._sweep_every_s = clock.interval(SWEEP_EVERY_S)
@@ -89,20 +90,33 @@ class Sweeper:
         Reads one page at least. What is left when the worker is wanted elsewhere is read by the next call.
         """
         for section in self._client.sections():
-            if self._is_sweep_due(section) and not self._go_on(section):
+            if self._is_sweep_due(section) and not self._go_on(section, is_sweep=True):
                 return
         self.refresh()
 
-    def _go_on(self, section: Section) -> bool:
-        """Sweep the section, from where that was left off. False if it was left off again."""
-        key, steps, took = self._under_way or (None, iter(()), Stopwatch(self._clock))
-        if key != section.key or took.passed_s > LEFT_OFF_S:
-            steps, took = self.sweep_in_steps(section), Stopwatch(self._clock)
-            took.start()
-        self._under_way = None  # should it fail, the next one starts over
+    def read_whole(self, section: Section) -> None:
+        """Sweep the section unless it was swept before; refresh it if it was, however recently.
+
+        Reads one page at least. Raises LeftOff when the worker is wanted elsewhere; the next call goes on.
+        """
+        is_sweep = not self._index.section(section.key).swept_at
+        was_left_off = (section.key, is_sweep) in self._left_off
+        if not self._go_on(section, is_sweep=is_sweep):
+            raise LeftOff(section.title)
+        if was_left_off:  # something may have been added to the pages that were read before
+            for _ in self._refresh_in_steps(section, _CHANGES_PAGE):
+                pass
+
+    def _go_on(self, section: Section, *, is_sweep: bool, page_size: int = _CHANGES_PAGE) -> bool:
+        """Sweep or refresh the section, from where that was left off. False if it was left off again."""
+        # Removed first: should it fail, the next one starts over.
+        steps, took = self._left_off.pop((section.key, is_sweep), (None, Stopwatch(self._clock)))
+        if steps is None or took.passed_s > LEFT_OFF_S:
+            steps = self.sweep_in_steps(section) if is_sweep else self._refresh_in_steps(section, page_size)
+            took.restart()
         for _ in steps:
             if self._is_wanted_elsewhere():
-                self._under_way = section.key, steps, took
+                self._left_off[section.key, is_sweep] = steps, took
                 return False
         return True
 
@@ -112,13 +126,11 @@ class Sweeper:
         age_s = self._clock.now() - self._index.section(section.key).swept_at
         return not 0.0 <= age_s < self._sweep_every_s
 
-    def sweep(self, section: Section) -> None:
-        """Read the whole section into the index, and drop items that it no longer shows."""
-        beginning = self.begin()
-        self.record_sweep(section, self.store_items(self._client.sweep(section)), beginning)
-
     def sweep_in_steps(self, section: Section) -> Iterator[int]:
-        """Do the same as `sweep`, but stop after each page that was read; each time tells its number of items."""
+        """Read the whole section into the index, and drop items that it no longer shows.
+
+        Stops after each page that was read; each time tells its number of items.
+        """
         beginning, newest = self.begin(), 0
         items = self._client.sweep(section)
         while page := list(islice(items, _PAGE)):
@@ -142,6 +154,7 @@ class Sweeper:
             section.key, replace(state, newest=newest or state.newest, swept_at=at, refreshed_at=at)
         )
         self._swept[section.key] = self._refreshed[section.key] = beginning.moment
+        self._left_off.pop((section.key, False), None)  # what it knew of the section is old now
 
     def refresh(self, *, is_soon: bool = False) -> bool:
         """Refresh each section whose last sweep or refresh is at least REFRESH_EVERY_S old; whether there was one.
@@ -151,24 +164,22 @@ class Sweeper:
         age_s = self._refresh_soon_s if is_soon else self._refresh_every_s
         due = [each for each in self._client.sections() if not self._is_younger(each, age_s)]
         for section in due:
-            self.refresh_section(section, page_size=SOON_PAGE_ITEMS if is_soon else _CHANGES_PAGE)
+            self._go_on(section, is_sweep=False, page_size=SOON_PAGE_ITEMS if is_soon else _CHANGES_PAGE)
         return bool(due)
 
     def _is_younger(self, section: Section, age_s: float) -> bool:
         refreshed = self._refreshed.get(section.key)
         return refreshed is not None and refreshed.age_s(self._clock) < age_s
 
-    def refresh_section(self, section: Section, *, page_size: int = _CHANGES_PAGE) -> None:
-        """Read what changed in the section since its last sweep or refresh, however recent that was."""
+    def _refresh_in_steps(self, section: Section, page_size: int) -> Iterator[int]:
+        """Read what changed in the section since its last sweep or refresh. Stops between pages as `sweep_in_steps`."""
         began = self._clock.moment()
         state = self._index.section(section.key)
-        if not state.newest and not state.swept_at:
-            newest = self._store_changes(section, None, page_size)
-        else:
-            since = self._since(section, state)
-            newest = self._store_changes(section, since, page_size)
-            if (earlier := self._since(section, state)) < since:  # the answer shows that Plex's clock was set back
-                newest = max(newest, self._store_changes(section, earlier, page_size))
+        since = self._since(section, state) if state.newest or state.swept_at else None
+        newest = yield from self._store_changes(section, since, page_size)
+        if since is not None and (earlier := self._since(section, state)) < since:
+            # The answer shows that Plex's clock was set back.
+            newest = max(newest, (yield from self._store_changes(section, earlier, page_size)))
         # Stored last: the newest items come first, so a refresh that fails halfway must start over.
         self._index.store_section(
             section.key, replace(state, newest=max(state.newest, newest), refreshed_at=began.at)
@@ -192,12 +203,17 @@ class Sweeper:
         age_s = self._clock.now() - state.refreshed_at
         return age_s if state.refreshed_at and age_s >= 0 else UNKNOWN_AGE_S
 
-    def _store_changes(self, section: Section, since: int | None, page_size: int) -> int:
-        """Store what changed since then; return the time of the newest change.
+    def _store_changes(self, section: Section, since: int | None, page_size: int) -> Generator[int, None, int]:
+        """Store what changed since then, in steps; return the time of the newest change.
 
         Items that the index has exactly so are not stored again, lest an awaited file seem to appear once more.
         """
-        return self._store(self._client.changes(section, since=since, page_size=page_size), self._index.changed)
+        newest, items = 0, self._client.changes(section, since=since, page_size=page_size)
+        while chunk := list(islice(items, _CHUNK)):
+            newest = max(newest, self._store(self._index.changed(chunk), chunk))
+            if len(chunk) == _CHUNK:  # what has one page is not worth a stop
+                yield len(chunk)
+        return newest
 
     def is_complete(self) -> bool:
         """Whether every section has been swept, so that a file that is unique in the index is unique in Plex."""
@@ -220,11 +236,12 @@ class Sweeper:
 
     def store_items(self, items: Iterable[LeanItem]) -> int:
         """Store the items; return the time of the last change among them, 0 if there are none."""
-        return self._store(items, lambda chunk: chunk)
-
-    def _store(self, items: Iterable[LeanItem], choose: Callable[[list[LeanItem]], list[LeanItem]]) -> int:
         newest, items = 0, iter(items)
         while chunk := list(islice(items, _CHUNK)):
-            self._index.store_items(choose(chunk), now=self._clock.now())
-            newest = max(newest, *(max(item.updated_at, item.added_at) for item in chunk))
+            newest = max(newest, self._store(chunk, chunk))
         return newest
+
+    def _store(self, items: list[LeanItem], seen: list[LeanItem]) -> int:
+        """Store `items`, some of those just `seen`; return the time of the last change among all of these."""
+        self._index.store_items(items, now=self._clock.now())
+        return max(max(item.updated_at, item.added_at) for item in seen)

@@ -34,6 +34,7 @@ class Verdict(str, Enum):
     BUSY = "busy"
     AUTH = "auth"
     SETUP = "setup"
+    LEFT_OFF = "left_off"  # it goes on after other work
     NOT_IN_PLEX = "NotInPlex"
     AMBIGUOUS = "Ambiguous"
     REJECTED = "Rejected"
@@ -49,12 +50,18 @@ class Verdict(str, Enum):
         """What the verdict means for the job, the circuit breaker and the ledger."""
         return ROWS[self]
 
+    @property
+    def is_final(self) -> bool:
+        """Whether the attempt came to an end that is the job's own; if not, the job simply waits for another try."""
+        return self.row.job not in (JobEnd.KEEP, JobEnd.GIVE_WAY)
+
 
 class JobEnd(str, Enum):
     """What the verdict means for the job."""
 
     FINISH = "finish"  # it leaves the queue
     KEEP = "keep"  # it stays in the queue unchanged, since every job would fail the same way now
+    GIVE_WAY = "give_way"  # it has only begun, and goes on after the jobs that have come meanwhile
     RETRY = "retry"  # it uses up an attempt; a dead letter after the last one
     AWAIT_SCAN = "await_scan"  # Plex gets time to scan; no attempt is used up
     AWAIT_COVERS = "await_covers"  # it is retried when another scene's cover has arrived; no attempt is used up
@@ -107,6 +114,7 @@ ROWS: Mapping[Verdict, Row] = MappingProxyType({
     Verdict.BUSY: Row(job=JobEnd.KEEP, stops=StopReason.BUSY),
     Verdict.AUTH: Row(job=JobEnd.KEEP, stops=StopReason.AUTH),
     Verdict.SETUP: Row(job=JobEnd.KEEP, stops=StopReason.SETUP),
+    Verdict.LEFT_OFF: Row(job=JobEnd.GIVE_WAY, health=HealthSignal.GOOD),
     Verdict.NOT_IN_PLEX: Row(job=JobEnd.AWAIT_SCAN, health=HealthSignal.GOOD, error=ErrorClass.NOT_IN_PLEX),
     Verdict.AMBIGUOUS: Row(job=JobEnd.RETRY, max_attempts=1, health=HealthSignal.GOOD, error=ErrorClass.AMBIGUOUS),
     Verdict.REJECTED: Row(job=JobEnd.RETRY, max_attempts=1, health=HealthSignal.GOOD, error=ErrorClass.REJECTED),
@@ -243,8 +251,9 @@ def decide(
     row = outcome.verdict.row
     if row.job is JobEnd.FINISH:
         return Decision(action=Action.FINISH, job=job)
-    if row.job is JobEnd.KEEP:
-        return Decision(action=Action.KEEP, job=job)
+    if not outcome.verdict.is_final:
+        goes_behind = row.job is JobEnd.GIVE_WAY
+        return Decision(action=Action.KEEP, job=replace(job, not_before=now) if goes_behind else job)
     failed = replace(
         job,
         error_class=outcome.error_class,

@@ -10,6 +10,7 @@ from local.storage import LocalStorage
 from outages.transitions import ProbeKind
 from plex.errors import (
     Ambiguous,
+    LeftOff,
     NotInPlex,
     PlexAuthError,
     PlexBusy,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 # The verdict if the error concerns this job alone, and whether a probe must first rule out that it concerns all jobs.
 _VERDICT_OF_ERROR: Final[Sequence[tuple[type[PlexError], Verdict, bool]]] = (
     (PlexBusy, Verdict.BUSY, False),
+    (LeftOff, Verdict.LEFT_OFF, False),
     (NotInPlex, Verdict.NOT_IN_PLEX, False),
     (Ambiguous, Verdict.AMBIGUOUS, False),
     (ServerFailure, Verdict.OWN_FAILURE, True),

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from outages.transitions import GateKind
-from push.verdicts import JobEnd
 from store.job import Reason, new_job
 from store.requests import CommandStore
 from worker.clearing import Clearing
@@ -92,7 +91,7 @@ class LoopCommands:
         while (wait_s := self._parts.resilience.take_token(clock.now())) > 0:
             clock.sleep(wait_s)
         outcome = self._loop.process_one(is_trial=gate.kind is GateKind.TRIAL, scene_id=scene_id)
-        if outcome is None or outcome.verdict.row.job is JobEnd.KEEP:
+        if outcome is None or not outcome.verdict.is_final:
             return _scene_answer(scene_id, WAITING, message=outcome.text if outcome else "")
         verdict = outcome.error_class or outcome.verdict.value
         return _scene_answer(scene_id, verdict, items=outcome.rating_keys, message=outcome.text)

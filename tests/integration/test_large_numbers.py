@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -14,6 +15,7 @@ from local import inbox
 from local.clock import Clock
 from plex.client import PlexClient
 from plex.connection import PlexConnection
+from plex.errors import LeftOff
 from plex.find import SWEEP_MIN_SCENES, Finder
 from plex.index import Index
 from sim.plex.simulator import PlexSim
@@ -149,3 +151,35 @@ def test_a_sweep_is_left_off_for_a_command_and_goes_on_later(tmp_path: Path) -> 
         assert finder.sweeper.is_complete()
         assert sum(each.path.endswith("/all") and each.first("sort") == "addedAt:asc" for each in plex.requests) == 3
         assert finder.known_keys(scenes[0])
+
+
+@pytest.mark.parametrize("is_swept", [False, True])
+def test_a_look_up_in_a_whole_library_is_left_off_for_a_command_and_goes_on_later(
+    tmp_path: Path, *, is_swept: bool
+) -> None:
+    """`is_swept`: all items have changed since, as after *Refresh all metadata*."""
+    plex_time = [1_700_000_000.0]
+    with PlexSim(token="t", clock=lambda: plex_time[0]) as plex, ExitStack() as opened:
+        plex.quirks.file_filter = False
+        section = plex.add_section("Movies", locations=["/media"])
+        keys = [plex.add_item(section, files=[(f"/media/{number}.mp4", number)]) for number in range(2400)]
+        index, client = Index(str(tmp_path), "one"), PlexClient(PlexConnection(url=plex.url, token="t"))
+        opened.callback(index.close)
+        opened.callback(client.close)
+        news = list[bool]()
+        finder = Finder(client, index, clock=Clock(), log=LOG, is_wanted_elsewhere=lambda: bool(news))
+        if is_swept:
+            finder.sweeper.sweep_all()
+            plex_time[0] += 7200
+            for key in keys:
+                plex.metadata_refresh(key)
+        news.append(True)
+        for _ in range(2):
+            with pytest.raises(LeftOff):
+                finder.find([("/data/not there.mp4", 9999)], since=math.inf)
+        added = plex.add_item(section, files=[("/media/new/8.mp4", 8888)])
+        for _ in range(10):
+            with suppress(LeftOff):
+                (match,) = finder.find([("/data/new/8.mp4", 8888)], since=math.inf)
+                break
+        assert match.item.rating_key == added  # although its page may have been read before it was there

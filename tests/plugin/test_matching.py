@@ -8,12 +8,14 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from local import inbox
+from sim.faults import Fault
 from store.job import Reason
 from store.requests import batch_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sim.faults import Request
     from tests.plugin.conftest import MakeWorld
     from tests.support.plugin_world import PluginWorld
 
@@ -25,6 +27,7 @@ NAMES = (
 )  # fmt: skip
 COUNT = 400
 LARGE = 100_000 if os.environ.get("PLEXSYNC_TEST_LONG") else 3_000
+SWEEP_PAGE = 1000
 FOLDERS = 40
 SYNC_S = 180.0
 
@@ -114,6 +117,32 @@ def test_an_edit_after_a_cold_start_sweeps_no_library(world: PluginWorld) -> Non
     asked = [request for request in world.plex.requests if request.path not in ("/library/sections", "/identity")]
     assert len(asked) <= 4
     assert all(request.first("file") for request in asked if request.path.endswith("/all") and request.method == "GET")
+
+
+def test_commands_and_edits_are_served_while_a_library_is_read_for_one_scene(world: PluginWorld) -> None:
+    known = world.add_scene()
+    world.stash.update_scene(known, title="before")
+    world.wait_for_titles({known: "before"})
+    world.plex.quirks.file_filter = False  # as some servers and library types
+    for number in range(LARGE):
+        world.plex.add_item(world.section, files=[(f"/media/{number}.mp4", number)])
+    scene = world.stash.add_scene(f"/media/{LARGE - 1}.mp4", LARGE - 1)
+    world.keys[scene] = world.keys[known] + LARGE
+    pages = world.plex.fault(Fault.slow(1.5), when=is_page_of_sweep)
+    world.stash.update_scene(scene, title="last")
+    world.plex.wait_for_requests(1, when=is_page_of_sweep)
+    assert world.stash.operation(mode="sync_scene", scene_id=known)["scene_id"] == known
+    world.stash.update_scene(known, title="during")
+    world.wait_for_titles({known: "during"})
+    assert sum(map(is_page_of_sweep, world.plex.requests)) <= LARGE // SWEEP_PAGE  # the last page comes later
+    world.plex.heal(pages)
+    world.wait_for_titles({scene: "last"})
+    assert sum(map(is_page_of_sweep, world.plex.requests)) == LARGE // SWEEP_PAGE + 1  # it went on, not over
+    world.wait_idle()
+
+
+def is_page_of_sweep(request: Request) -> bool:
+    return request.path.endswith("/all") and request.first("sort") == "addedAt:asc"
 
 
 def test_plex_is_asked_to_scan_for_a_missing_scene_which_is_pushed_once_found(world: PluginWorld) -> None:

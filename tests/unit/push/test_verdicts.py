@@ -53,6 +53,12 @@ def test_only_verdicts_that_leave_the_job_unchanged_stop_the_drain() -> None:
     assert not [verdict for verdict, row in ROWS.items() if row.stops and row.job is not JobEnd.KEEP]
 
 
+def test_a_job_that_was_left_off_goes_behind_those_that_came_meanwhile_and_pays_no_attempt() -> None:
+    decision = decide(Outcome(verdict=Verdict.LEFT_OFF), job(), RULES, now=NOW, jitter=0.5)
+    assert decision.action is Action.KEEP
+    assert decision.job == replace(job(), not_before=NOW)
+
+
 def test_every_error_class_has_advice_of_its_own() -> None:
     assert len({advice_for(each.value) for each in ErrorClass}) == len(ErrorClass)
 

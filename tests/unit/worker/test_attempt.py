@@ -11,6 +11,7 @@ from outages.transitions import ProbeKind, ProbeResult
 from plex.errors import (
     Ambiguous,
     EditsRefused,
+    LeftOff,
     LibraryGone,
     NotInPlex,
     OversizedAnswer,
@@ -109,6 +110,7 @@ ROWS = (
     ),
     Row(error=PlexBusy("429", 7.0), verdict=Verdict.BUSY, cover=Verdict.BUSY, retry_after_s=7.0),
     Row(error=PlexBusy("429"), verdict=Verdict.BUSY, cover=Verdict.BUSY),
+    Row(error=LeftOff("Movies"), verdict=Verdict.LEFT_OFF, cover=Verdict.LEFT_OFF),
     Row(
         error=NotInPlex(["/media/a.mp4"]),
         verdict=Verdict.NOT_IN_PLEX, error_class="NotInPlex", cover=Verdict.NOT_IN_PLEX,
