@@ -30,7 +30,7 @@ if __name__ == "__main__":
 
     occupy_standard_descriptors()
     if len(sys.argv) > 1:
-        from tasks.command_line import run_command  # not on the hook's path
+        from shell.commands import run_command  # not on the hook's path
 
         sys.exit(run_command(sys.argv[1:], script=SCRIPT))
     from hooks.receive import answer_standard_input  # not the worker's

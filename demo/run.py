@@ -71,7 +71,7 @@ def _run_in(folder: str, plugin: str) -> int:
             sys.stderr.write(f"\nFAILED: {error}\nThe end of the worker's log:\n{end_of_log(data)}\n")
             return FAILED
     screen.head(f"Everything arrived. The demonstration took {time.monotonic() - began:.0f} s.")
-    screen.say("The worker is ended and the folder removed. README.md tells how to install PlexSync into your Stash.")
+    screen.say("The worker is ended and the folder removed.")
     return 0
 
 

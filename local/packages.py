@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 NO_INSTALL = "PLEXSYNC_NO_INSTALL"
 LOCK = "install.lock"
+# Beside the script: what is needed, and, in the full package, a folder with all of it and the list that it fulfils.
+REQUIREMENTS = "requirements.txt"
+BUNDLED = "packages"
 # On Windows each try takes 10 s, in total longer than pip may run; on other systems the first try waits indefinitely.
 LOCK_TRIES = 40
 
@@ -74,7 +77,7 @@ RUNTIME: Final = (
 
 def requirements_beside(script: str) -> str:
     """The path of requirements.txt, which pins the packages, next to the plugin's script."""
-    return os.path.join(os.path.dirname(script), "requirements.txt")
+    return os.path.join(os.path.dirname(script), REQUIREMENTS)
 
 
 def activate_site() -> None:
@@ -97,15 +100,20 @@ def ensure_packages(
 ) -> None:
     """Make sure that all `needed` packages can be imported; if not, install those pinned in the file `requirements`.
 
-    Packages that are installed already are used. Otherwise all packages in `requirements` are installed into one
-    private folder, first on sys.path, so that their versions never mix with others'. `report` is called before an
-    installation starts, which takes seconds, at most 5 minutes. Raises PackagesMissing; the caller limits how often it
-    tries again (every 10 minutes: each attempt asks the package index). Call this before importing any of the packages.
+    Packages that came with the plugin, or are installed already, are used. Otherwise all packages in `requirements` are
+    installed into one private folder, first on sys.path, so that their versions never mix with others'. `report` is
+    called before an installation starts, which takes seconds, at most 5 minutes. Raises PackagesMissing; the caller
+    limits how often it tries again (every 10 minutes: each attempt asks the package index). Call this before importing
+    any of the packages.
     """
+    requirements = os.path.abspath(requirements)
+    bundled = bundled_folder(requirements)
+    if bundled and not missing_packages(needed, bundled):
+        _put_first(bundled)
+        return
     missing = missing_packages(needed)
     if not missing:
         return
-    requirements = os.path.abspath(requirements)
     folder = os.path.join(os.path.abspath(data_directory), PACKAGES)
     try:
         folder = private_folder(requirements, data_directory)
@@ -113,6 +121,10 @@ def ensure_packages(
             _install_once(requirements, folder, report, missing, needed)
     except OSError as error:
         raise PackagesMissing(missing, str(error), requirements, folder) from error
+    _put_first(folder)
+
+
+def _put_first(folder: str) -> None:
     if folder not in sys.path:
         sys.path.insert(0, folder)
 
@@ -128,6 +140,16 @@ def private_folder(requirements: str, data_directory: str) -> str:
     with open(requirements, "rb") as file:
         checksum = zlib.crc32(file.read())
     return os.path.join(os.path.abspath(data_directory), PACKAGES, f"{sys.implementation.cache_tag}-{checksum:08x}")
+
+
+def bundled_folder(requirements: str) -> str:
+    """The folder of the packages that came with the plugin, or "" if none did, or another version's."""
+    folder = os.path.join(os.path.dirname(requirements), BUNDLED)
+    try:
+        with open(os.path.join(folder, REQUIREMENTS), "rb") as fulfilled, open(requirements, "rb") as wanted:
+            return folder if fulfilled.read() == wanted.read() else ""
+    except OSError:
+        return ""
 
 
 def _is_installed(needed: Requirement, path: list[str] | None) -> bool:

@@ -26,7 +26,7 @@ _SELECTION: Final = ("--require-hashes", "--only-binary", ":all:", "--no-deps")
 # A single retry and 15 s, so that an offline machine fails soon. The user's index, proxy and certificates still apply.
 _BEHAVIOUR: Final = (
     "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--no-color", "--quiet",
-    "--progress-bar", "off", "--no-warn-script-location", "--retries", "1", "--timeout", "15",
+    "--progress-bar", "off", "--retries", "1", "--timeout", "15",
 )  # fmt: skip
 # The user's pip settings that contradict --target. PYTHONPATH contains Stash's plugins folder, whose content must not
 # be mistaken for part of pip.
@@ -71,7 +71,8 @@ def install(requirements: str, folder: str, *, time_limit_s: float = TIME_LIMIT_
     _remove_folders(parent, keep=folder)
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=parent, ignore_cleanup_errors=True) as work:
         made = os.path.join(work, "packages")
-        _run_pip(os.path.abspath(requirements), made, work, time_limit_s)
+        arguments = [*_install_arguments(os.path.abspath(requirements), made), *_no_other_place(made)]
+        _run_pip(arguments, work, time_limit_s)
         if hasattr(os, "sync"):
             os.sync()  # or a power failure after the rename could leave empty modules
         if os.path.lexists(folder):
@@ -79,14 +80,23 @@ def install(requirements: str, folder: str, *, time_limit_s: float = TIME_LIMIT_
         os.replace(made, folder)
 
 
+def download(requirements: str, folder: str) -> None:
+    """Download the wheels that the file `requirements` pins by hash. Raises InstallFailed, and OSError."""
+    arguments = ["download", "--dest", os.path.abspath(folder), *_SELECTION, "-r", os.path.abspath(requirements)]
+    _run_pip(arguments, folder, TIME_LIMIT_S)
+
+
 def command_for_users(requirements: str, folder: str) -> str:
     """The command line with which a user can install the same packages, quoted for their shell."""
-    command = _arguments([_python(), "-m", "pip"], requirements, folder)
+    command = [_python(), "-m", "pip", *_install_arguments(requirements, folder)]
     return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
 
 
-def describe_failure(output: str) -> str:
-    """Explain the end of pip's output, quoting pip's last error. Credentials in URLs are removed."""
+def describe_failure(output: str, action: str = "install") -> str:
+    """Explain the end of pip's output, quoting pip's last error. Credentials in URLs are removed.
+
+    `action`: what pip was to do, install or download.
+    """
     output = _CREDENTIALS.sub("://***@", output)
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     # "ERROR: Exception:" starts a traceback; the error is its last line.
@@ -94,29 +104,30 @@ def describe_failure(output: str) -> str:
     said = errors[-1] if errors else "nothing"
     for text, meaning in _REASONS:
         if text in output:
-            return f"pip could not install them: {meaning}. It said: {said}"
-    return f"pip could not install them. It said: {said}"
+            return f"pip could not {action} them: {meaning}. It said: {said}"
+    return f"pip could not {action} them. It said: {said}"
 
 
 def _python() -> str:
     return sys.executable or "python3"
 
 
-def _arguments(pip: list[str], requirements: str, folder: str) -> list[str]:
-    return [*pip, "install", "--target", folder, *_SELECTION, "-r", requirements]
+def _install_arguments(requirements: str, folder: str) -> list[str]:
+    return ["install", "--target", folder, *_SELECTION, "-r", requirements]
 
 
-def _run_pip(requirements: str, target: str, work: str, time_limit_s: float) -> None:
+def _run_pip(arguments: list[str], work: str, time_limit_s: float) -> None:
+    """Raises InstallFailed. pip writes its temporary files, and `output`, into the folder `work`."""
+
     def attempt(pip: list[str]) -> str | None:
-        command = [*_arguments(pip, requirements, target), *_no_other_place(target), *_BEHAVIOUR]
-        return _try_pip(command, work, time_limit_s)
+        return _try_pip([*pip, *arguments, *_BEHAVIOUR], work, time_limit_s)
 
     output = attempt([_python(), "-m", "pip"])
     bundled = bundled_pip()
     if output is not None and _NO_PIP in output and bundled:
         output = attempt([_python(), os.path.join(bundled, "pip")])  # Python can run from a zip file
     if output is not None:
-        raise InstallFailed(describe_failure(output) + _describe_configuration(work))
+        raise InstallFailed(describe_failure(output, arguments[0]) + _describe_configuration(work))
 
 
 def _no_other_place(target: str) -> tuple[str, ...]:

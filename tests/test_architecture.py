@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 SERVERS: Final = ("plex", "stash", "local")
 BELOW_NEWS: Final = ("push", "outages", "store", *SERVERS)
 BELOW_WORKER: Final = ("news", *BELOW_NEWS)
-PLUGIN: Final = ("plexsync", "tasks", "reconciliation", "undo", "worker", *BELOW_WORKER, "network", "hooks")
+PLUGIN: Final = (
+    "plexsync", "shell", "tasks", "reconciliation", "undo", "worker", *BELOW_WORKER, "network", "hooks",
+)  # fmt: skip
 LAYERS: Final = {
-    "plexsync": ("tasks", "hooks", "local"),
+    "plexsync": ("shell", "tasks", "hooks", "local"),
+    "shell": ("tasks", "reconciliation", "undo", "worker", *BELOW_WORKER),
     "tasks": ("reconciliation", "undo", "worker", *BELOW_WORKER),
     "reconciliation": ("worker", *BELOW_WORKER),
     "undo": ("worker", *BELOW_WORKER),
@@ -38,22 +41,23 @@ LAYERS: Final = {
     "hooks": ("local",),
     "local": (),
     "sim": (),
+    "release": ("local",),
     "demo": ("sim", "tasks", "worker", *BELOW_WORKER),
     "bench": (*PLUGIN, "sim", "tests", "demo"),
-    "tests": (*PLUGIN, "sim", "bench", "demo"),
+    "tests": (*PLUGIN, "sim", "bench", "demo", "release"),
 }
-# The demo is started by a word on the command line, and sets up a simulated Plex and Stash.
-LAYER_EXCEPTIONS: Final = {"tasks/command_line.py": ("demo",)}
+# Words on the command line start the demo, which sets up a simulated Plex and Stash, and the making of packages.
+LAYER_EXCEPTIONS: Final = {"shell/commands.py": ("demo", "release")}
 
 # What may import the worker from above: the start of its process, background work in it, and a task that probes as it
 # does. Everything else asks the process through tasks/worker_link.py, which imports none of it.
 KNOWS_WORKER: Final = {
-    "tasks/command_line.py": ("worker.serve",),
+    "shell/run_worker.py": ("worker.serve",),
     "tasks/health.py": ("worker.parts",),
     "reconciliation/reconciler.py": ("worker.commands", "worker.parts"),
     "undo/undoing.py": ("worker.commands", "worker.parts"),
 }
-ABOVE_WORKER = ("plexsync", "tasks", "reconciliation", "undo", "demo", "bench")
+ABOVE_WORKER = ("plexsync", "shell", "tasks", "reconciliation", "undo", "demo", "bench")
 
 # In anything longer, some part should have a name of its own.
 MAX_LINES_OF_A_FILE, MAX_LINES_OF_A_FUNCTION, MAX_FILES_OF_THE_WORKER = 400, 40, 18
@@ -120,7 +124,7 @@ RESERVED = (
 )  # fmt: skip
 
 # Where no two classes share a name, so that a reader or a search finds one thing.
-CLASS_NAMES_ARE_UNIQUE_IN: Final = (*PLUGIN, "sim", "demo", "bench")
+CLASS_NAMES_ARE_UNIQUE_IN: Final = (*PLUGIN, "sim", "demo", "bench", "release")
 
 # Standard output is the plugin's answer to Stash.
 MAY_PRINT = ("sim/", "tests/", "bench/", "demo/")
@@ -368,7 +372,7 @@ def test_a_hook_loads_nothing_that_a_save_would_wait_for() -> None:
 
 
 def test_one_manifest_ships_since_stash_loads_each_yml_as_a_plugin() -> None:
-    assert [path for path in list_files() if path.endswith((".yml", ".yaml"))] == ["plexsync.yml"]
+    assert [path for path in list_files() if path.endswith(".yml")] == ["plexsync.yml"]
 
 
 def test_the_worker_stays_a_small_room() -> None:

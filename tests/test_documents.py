@@ -48,7 +48,7 @@ MANIFEST = ROOT / "plexsync.yml"
 DOCUMENTS: Final = (README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "bench" / "README.md")
 PROGRAM: Final = (
     "hooks", "local", "network", "plex", "stash", "store", "outages", "push", "news", "worker", "reconciliation",
-    "undo", "tasks",
+    "undo", "tasks", "shell",
 )  # fmt: skip
 # What the table says where the default is an empty text or list.
 EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "found out by itself")
@@ -263,7 +263,7 @@ def test_commands_start_something_that_is_there(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     for command in re.findall(r"^ {4}python3 (.+)$|`python3 ([^`]+)`", text, re.MULTILINE):
         for word in "".join(command).split():
-            is_path = not word.startswith("-") and word not in ("demo", "pip", "install", "pass")
+            is_path = not word.startswith("-") and word not in ("demo", "package", "pip", "install", "pass")
             assert not is_path or (ROOT / word).exists(), word
 
 

@@ -52,6 +52,7 @@ ROOMS = (
     "worker",
     "reconciliation",
     "undo",
+    "shell",
 )
 ENTRY_POINT = ("plexsync.py", "plexsync.yml", "requirements.txt")
 _UNSETTLED = "SELECT data FROM ack_queue_default WHERE status < 5"

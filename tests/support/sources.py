@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SKIPPED_FOLDERS = frozenset({".venv", ".git", "data", "__pycache__"})
+SKIPPED = frozenset({
+    ".venv", ".git", "data", "dist", "__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,9 @@ def list_files() -> list[str]:
     """Every file of the checkout, from its root, with slashes."""
     found = []
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
-        found += [Path(folder, name).relative_to(ROOT).as_posix() for name in names]
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        # In a worktree, .git is a file.
+        found += [Path(folder, name).relative_to(ROOT).as_posix() for name in names if name not in SKIPPED]
     return sorted(found)
 
 

@@ -94,6 +94,6 @@ def test_stash_starts_the_script_without_the_site_module() -> None:
 def test_manifest_has_no_key_that_stash_does_not_know() -> None:
     keys = set(re.findall(r"^ *(?:- )?(\w+):", MANIFEST, re.MULTILINE)) - SETTING_KEYS
     assert keys == {
-        *("name", "description", "version", "interface", "exec", "hooks", "tasks", "settings"),
+        *("name", "description", "version", "url", "interface", "exec", "hooks", "tasks", "settings"),
         *("triggeredBy", "defaultArgs", "mode", "preview", "displayName", "type"),
     }

@@ -1,9 +1,8 @@
-"""`plexsync.py worker DIRECTORY`, started by hooks and tasks, and `plexsync.py demo`, started by a person."""
+"""`plexsync.py worker DIRECTORY`: how the worker's process begins. Hooks and tasks start it."""
 
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,14 +11,10 @@ from local.clock import clock_from_environment, is_plausible
 from local.data_directory import PACKAGES_NOTE
 from local.files import write_atomically
 from local.packages import PackagesMissing, ensure_packages, missing_packages, requirements_beside
-from local.start import WORKER_ARGUMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from local.clock import Clock
 
-USAGE = "usage: plexsync.py demo    (Stash starts plexsync.py without arguments)"
 # A worker that is leaving releases the lock within moments; a busy one keeps it.
 LOCK_WAIT_S = 2.0
 LOCK_LOOK_S = 0.05
@@ -27,19 +22,6 @@ LOCK_LOOK_S = 0.05
 UPDATE_WAIT_S, UPDATE_SETTLES_S = 10.0, 2.0
 # Each attempt asks the package index.
 INSTALL_AGAIN_AFTER_S = 600.0
-
-
-def run_command(arguments: Sequence[str], *, script: str) -> int:
-    """Run what the command line names, and return the exit code."""
-    if len(arguments) == 2 and arguments[0] == WORKER_ARGUMENT:  # noqa: PLR2004 - the word and the directory
-        run_worker(arguments[1], script)
-        return 0
-    if list(arguments) == ["demo"]:
-        from demo.run import run_demo  # noqa: PLC0415 - the plugin itself never loads the simulators
-
-        return run_demo(script)
-    sys.stderr.write(USAGE + "\n")
-    return 2
 
 
 def run_worker(directory: str, script: str) -> None:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tasks.command_line import INSTALL_AGAIN_AFTER_S, was_tried_recently
+from shell.run_worker import INSTALL_AGAIN_AFTER_S, was_tried_recently
 
 
 @pytest.mark.parametrize(
