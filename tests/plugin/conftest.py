@@ -23,6 +23,7 @@ class MakeWorld(Protocol):
         *,
         time_scale: float = ...,
         plugin: Path = ...,
+        python: str = ...,
         env: Mapping[str, str] | None = ...,
         directory: Path | None = ...,
     ) -> PluginWorld: ...

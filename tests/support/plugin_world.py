@@ -85,12 +85,13 @@ class PluginWorld:
         *,
         time_scale: float = 60.0,
         plugin: Path = ROOT,
+        python: str = sys.executable,
         env: Mapping[str, str] | None = None,
         directory: Path | None = None,
     ) -> None:
         self.folder = folder
         self.directory = directory or folder / "data"
-        self.script = plugin / "plexsync.py"
+        self.script, self.python = plugin / "plexsync.py", python
         self.env = {
             "PLEXSYNC_DATA_DIR": str(self.directory),
             "PLEXSYNC_TIME_SCALE": f"{time_scale:g}",
@@ -98,7 +99,7 @@ class PluginWorld:
             **(env or {}),
         }
         self.plex = PlexSim(token=TOKEN)
-        self.stash = StashSim(plugin=plugin, home=folder / "stash", env=self.env)
+        self.stash = StashSim(plugin=plugin, python=python, home=folder / "stash", env=self.env)
         self.keys: dict[int, int] = {}  # scene id -> rating key
         self.section = 0
 
@@ -195,7 +196,7 @@ class PluginWorld:
         given: dict[str, Any] = {"input": data} if data is not None else {}
         given |= {"env": env, "cwd": self.folder, "capture_output": True, "timeout": 60, **process}
         began = time.monotonic()
-        done = subprocess.run([*launcher, sys.executable, *python, str(self.script)], check=False, **given)
+        done = subprocess.run([*launcher, self.python, *python, str(self.script)], check=False, **given)
         took_s = time.monotonic() - began
         return Answer(stdout=done.stdout or b"", stderr=done.stderr or b"", exit_code=done.returncode, took_s=took_s)
 

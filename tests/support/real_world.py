@@ -104,10 +104,10 @@ def real_world(folder: Path, *, scenes: int, executable: str = "", **env: str) -
         try:
             yield world
         finally:
-            _stop_worker(data)
+            stop_worker(data)
 
 
-def _stop_worker(data: Path) -> None:
+def stop_worker(data: Path) -> None:
     """A worker must not survive its test."""
     if (data / "worker.json").exists() and not lock.is_free(str(data)):
         os.kill(json.loads((data / "worker.json").read_text())["pid"], signal.SIGKILL)

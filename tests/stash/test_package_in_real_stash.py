@@ -1,0 +1,118 @@
+"""PlexSync as a package in a real Stash: from the address of a source to the uninstalled plugin."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local import lock
+from sim.faults import Fault
+from sim.plex.simulator import PlexSim
+from tests.support.checkout import Checkout
+from tests.support.plugin_source import PluginSource, newer_than_before, served
+from tests.support.real_stash import RealStash, reason_to_skip
+from tests.support.real_world import PLUGIN, TOKEN, RealWorld, stop_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="makes commits")
+# What only Python and PlexSync itself have put there, and a user may delete.
+LEFT = ("data", "__pycache__")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    if reason_to_skip():
+        pytest.skip(reason_to_skip())
+    return Checkout(tmp_path_factory.mktemp("source"))
+
+
+@contextmanager
+def stash_with_source(folder: Path, checkout: Checkout, **source: Any) -> Iterator[tuple[RealWorld, PluginSource]]:
+    """A Stash without plugins, which knows the address of the checkout's packages."""
+    env = {"PLEXSYNC_NO_INSTALL": "1"}
+    with (
+        served(checkout.dist) as url,
+        PlexSim(token=TOKEN) as plex,
+        RealStash(folder / "home", scenes=3, env=env) as stash,
+    ):
+        installed = stash.plugins / source.get("local_path", "") / PLUGIN
+        try:
+            yield RealWorld(stash, plex, installed / "data"), PluginSource(stash, url, **source)
+        finally:
+            stop_worker(installed / "data")
+
+
+def plugins_of(stash: RealStash) -> dict[str, dict[str, Any]]:
+    return {each["id"]: each for each in stash.gql("{ plugins { id version url } }")["plugins"] or ()}
+
+
+def pending(world: RealWorld) -> int:
+    return int(world.operation("queue_status")["queue"]["pending"])
+
+
+def version_of(checkout: Checkout, version: str) -> None:
+    """Publish a version, a minute after the one before."""
+    manifest = (checkout.root / "plexsync.yml").read_text().splitlines()
+    old = next(line for line in manifest if line.startswith("version: "))
+    checkout.change("plexsync.yml", f"{old}\n", f"version: {version}\n")
+    checkout.commit(seconds_later=60)
+    built = checkout.package("--url", "https://plexsync.example/")
+    assert built.returncode == 0, built.stderr
+
+
+def test_package_is_installed_updated_with_queue_and_ledger_and_removed(checkout: Checkout, tmp_path: Path) -> None:
+    version_of(checkout, "1.0.0")
+    with stash_with_source(tmp_path, checkout) as (world, source):
+        (offered,) = source.available()
+        assert (offered["package_id"], offered["name"], offered["version"]) == (PLUGIN, "PlexSync", "1.0.0")
+        assert offered["metadata"]["description"].startswith("Pushes scene metadata")
+        source.install(PLUGIN)
+        plugin = plugins_of(world.stash)[PLUGIN]
+        assert (plugin["version"], plugin["url"]) == ("1.0.0", "https://plexsync.example/")
+        world.configure()
+        world.stash.update_scene(1, title="by the first version")
+        world.wait_until(lambda: bool(world.item(1).title == "by the first version"))
+        off = world.plex.fault(Fault.refused())
+        world.stash.update_scene(2, title="while Plex was off")
+        world.wait_until(lambda: world.operation("queue_status")["circuit"]["state"] == "open")
+
+        assert source.installed()[0]["source_package"]["date"] == offered["date"]
+        source.update_all()
+        assert plugins_of(world.stash)[PLUGIN]["version"] == "1.0.0"
+        version_of(checkout, "1.0.1")
+        newer_than_before(checkout.dist / "index.yml")
+        assert source.installed()[0]["source_package"]["date"] > offered["date"]
+        source.update_all()
+        assert plugins_of(world.stash)[PLUGIN]["version"] == "1.0.1"
+        world.wait_until(lambda: "the plugin was updated" in world.log())
+        assert pending(world) == 1
+        world.plex.heal(off)
+        world.wait_until(lambda: bool(world.item(2).title == "while Plex was off"))
+        world.wait_until(lambda: pending(world) == 0)
+        world.plex.clear_requests()
+        assert world.operation("sync_all")["unchanged"] == 2  # the ledger remembers both
+        assert [each for each in world.plex.requests if each.method == "PUT"] == []
+
+        source.uninstall(PLUGIN)
+        assert PLUGIN not in plugins_of(world.stash)
+        world.wait_until(lambda: lock.is_free(str(world.data)))
+        assert what_is_left(world.stash.plugins / PLUGIN) == set(LEFT)
+        assert TOKEN in (world.stash.home / "config.yml").read_text()
+        assert "Error" not in "\n".join(line for line in world.stash.log().splitlines() if "plugin" in line.lower())
+
+
+def what_is_left(folder: Path) -> set[str]:
+    """The topmost of the names in LEFT, and every other file with its path; folders that are empty do not count."""
+    found = set()
+    for path, folders, names in os.walk(folder):
+        found |= {name for name in folders if name in LEFT}
+        folders[:] = [name for name in folders if name not in LEFT]
+        found |= {os.path.relpath(os.path.join(path, name), folder) for name in names}
+    return found
