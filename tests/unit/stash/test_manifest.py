@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from sim.stash.manifest import KEYS, parse_yaml
 from stash.settings import SETTING_KEYS
 
 MANIFEST = (Path(__file__).resolve().parents[3] / "plexsync.yml").read_text(encoding="utf-8")
@@ -97,3 +98,27 @@ def test_manifest_has_no_key_that_stash_does_not_know() -> None:
         *("name", "description", "version", "url", "interface", "exec", "hooks", "tasks", "settings"),
         *("triggeredBy", "defaultArgs", "mode", "preview", "displayName", "type"),
     }
+
+
+# What the validator of CommunityScripts allows, beyond what Stash itself does.
+TRIGGER = re.compile(
+    r"(Scene|SceneMarker|Image|Gallery|Movie|Group|Performer|Studio|Tag)\.(Create|Update|Destroy|Merge)\.Post"
+)
+
+
+def test_the_manifest_passes_the_rules_of_community_scripts() -> None:
+    """Its build reads name, description and version line by line, with `grep`."""
+    manifest = parse_yaml(MANIFEST)
+    assert set(manifest) <= KEYS
+    for name in ("name", "description", "version", "url"):
+        lines = re.findall(rf"^{name}: (\S.*)$", MANIFEST, re.MULTILINE)
+        assert [line.strip('"') for line in lines] == [str(manifest[name])]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", manifest["version"])
+    assert manifest["url"].startswith("https://")
+    assert all(TRIGGER.fullmatch(event) for hook in manifest["hooks"] for event in hook["triggeredBy"])
+    for task in manifest["tasks"]:
+        assert task["name"]
+        assert all(isinstance(value, str) for value in task["defaultArgs"].values())
+    for setting in manifest["settings"].values():
+        assert {"displayName", "type"} <= set(setting)
+        assert all(isinstance(text, str) for text in setting.values())
