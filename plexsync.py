@@ -1,8 +1,8 @@
 """The entry point: Stash starts this for every event and waits. See docs/architecture.md.
 
-It answers one plugin input on standard input, or runs what the command line names (worker, demo). Keep it short: Python
-compiles it at every start, because only imported modules are cached. Any Python down to 2.7 has to understand it, to be
-able to say that it is too old.
+It answers one plugin input on standard input, or runs what the command line names. Keep it short: Python compiles it
+at every start, because only imported modules are cached. Any Python down to 2.7 has to understand it, to be able to say
+that it is too old.
 """
 
 import os
@@ -14,7 +14,7 @@ if __name__ == "__main__":
             "PlexSync needs Python 3.10 or later, and this is Python {} ({}). Enter the path of a newer one in Stash "
             "under Settings > System > Python Executable Path, then save again what was changed meanwhile."
         ).format(sys.version.split()[0], sys.executable)
-        if len(sys.argv) > 1:
+        if len(sys.argv) > 1 or os.isatty(0):
             sys.exit(WORDS)
         while os.read(0, 1 << 20):
             pass  # or Stash, which is still writing, would report a broken pipe
@@ -29,13 +29,13 @@ if __name__ == "__main__":
     from local.lock import occupy_standard_descriptors
 
     occupy_standard_descriptors()
-    if len(sys.argv) > 1:
+    DIRECTORY = os.path.abspath(os.environ.get("PLEXSYNC_DATA_DIR") or os.path.join(os.path.dirname(SCRIPT), "data"))
+    if len(sys.argv) > 1 or os.isatty(0):  # a terminal is no plugin input
         from shell.commands import run_command  # not on the hook's path
 
-        sys.exit(run_command(sys.argv[1:], script=SCRIPT))
+        sys.exit(run_command(sys.argv[1:], directory=DIRECTORY, script=SCRIPT))
     from hooks.receive import answer_standard_input  # not the worker's
 
-    DIRECTORY = os.path.abspath(os.environ.get("PLEXSYNC_DATA_DIR") or os.path.join(os.path.dirname(SCRIPT), "data"))
     TASK_INPUT = answer_standard_input(directory=DIRECTORY, script=SCRIPT)
     if TASK_INPUT is None:
         os._exit(0)  # answered; skipping the interpreter's shutdown saves 2 ms

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from local.packages import activate_site
 from local.start import WORKER_ARGUMENT
 
 if TYPE_CHECKING:
@@ -16,16 +17,21 @@ PlexSync pushes scene metadata from Stash to Plex. Stash starts it by itself, wi
 
 usage: python3 plexsync.py COMMAND
 
+  status                 what is pending, what failed and why, and how the connection to Plex is doing
+  health                 ask Plex now whether it is reachable and ready, and check token and libraries
   demo                   show PlexSync at work between a simulated Stash and a simulated Plex
   package [--url URL]    build the packages for Stash in dist/, from the newest commit; needs a checkout of PlexSync.
                          URL is the address of the project's page, for Stash to show
+
+PLEXSYNC_DATA_DIR names the data directory, as it does for Stash; without it, it is data/ beside plexsync.py.
+status and health are the tasks View Queue Status and Health Check of Stash, and say the same.
 """
 HELP_WORDS = ("--help", "-h", "help")
 MISUSED = 2
 
 
-def run_command(arguments: Sequence[str], *, script: str) -> int:
-    """Run what the command line names, and return the exit code."""
+def run_command(arguments: Sequence[str], *, directory: str, script: str) -> int:
+    """Run what the command line names, and return the exit code. `directory`: the data directory."""
     if len(arguments) == 2 and arguments[0] == WORKER_ARGUMENT:  # noqa: PLR2004 - the word and the directory
         from shell.run_worker import run_worker  # noqa: PLC0415 - needs much that other commands do not
 
@@ -36,7 +42,7 @@ def run_command(arguments: Sequence[str], *, script: str) -> int:
         return 0
     word, *rest = arguments
     try:
-        return _command(word)(rest, script)
+        return _command(word)(rest, directory, script)
     except UsageError as error:
         sys.stderr.write(f"{error}\n\n{HELP}")
         return MISUSED
@@ -46,21 +52,37 @@ class UsageError(Exception):
     """What follows `plexsync.py` is no command, or has arguments that the command does not take."""
 
 
-def _command(word: str) -> Callable[[Sequence[str], str], int]:
-    commands = {"demo": _demo, "package": _package}
+def _command(word: str) -> Callable[[Sequence[str], str, str], int]:
+    commands = {"status": _status, "health": _health, "demo": _demo, "package": _package}
     if word not in commands:
         raise UsageError(f"PlexSync has no command {word!r}.")
     return commands[word]
 
 
-def _demo(arguments: Sequence[str], script: str) -> int:
+def _status(arguments: Sequence[str], directory: str, script: str) -> int:
+    _take_none(arguments, "status")
+    activate_site()  # it may have been started with -S
+    from shell.terminal import show_status  # noqa: PLC0415 - not needed by other commands
+
+    return show_status(directory, script)
+
+
+def _health(arguments: Sequence[str], directory: str, script: str) -> int:
+    _take_none(arguments, "health")
+    activate_site()
+    from shell.terminal import show_health  # noqa: PLC0415 - as above
+
+    return show_health(directory, script)
+
+
+def _demo(arguments: Sequence[str], _: str, script: str) -> int:
     _take_none(arguments, "demo")
     from demo.run import run_demo  # noqa: PLC0415 - the plugin itself never loads the simulators
 
     return run_demo(script)
 
 
-def _package(arguments: Sequence[str], script: str) -> int:
+def _package(arguments: Sequence[str], _: str, script: str) -> int:
     root = os.path.dirname(script)
     if not os.path.isdir(os.path.join(root, "release")):
         sys.stderr.write("`package` builds packages from a checkout of PlexSync; this is an installed copy.\n")

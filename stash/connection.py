@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from local import inbox
+from local.data_directory import STASH_CONNECTION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Addresses that mean "listen on all interfaces". For each of them Go listens on IPv4 and IPv6; 127.0.0.1 works even if
 # IPv6 is disabled.
@@ -35,6 +44,23 @@ def parse_connection(server_connection: object) -> StashConnection:
         cookie_value=value,
         plugin_dir=_text(given.get("PluginDir"), "PluginDir"),
     )
+
+
+def known_connections(directory: str, now: float) -> Iterator[tuple[StashConnection, bytes]]:
+    """The connections known in this data directory, with the file that holds each, the likeliest to work first.
+
+    These are that of the newest event in the inbox, whose session is fresh, and the one that the last worker stored.
+    """
+    entries, _ = inbox.list_entries(directory, now)
+    newest = [entry.path for entry in reversed(entries) if entry.kind not in (inbox.BATCH, inbox.COMMAND)]
+    for path in (*newest[:1], os.path.join(directory, STASH_CONNECTION)):
+        try:
+            with open(path, "rb") as file:
+                content = file.read()
+            known = parse_connection(json.loads(content).get("server_connection"))
+        except (OSError, ValueError, AttributeError, RecursionError):
+            continue
+        yield known, content
 
 
 def _mapping(value: object, name: str) -> Mapping[str, object]:

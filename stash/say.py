@@ -1,24 +1,20 @@
 """Has Stash run the operation `say`, which writes lines to its log.
 
-`say_without_packages` is for a worker that ends because it lacks them, or by an error before it has a client. It uses
-the connection of the newest event, whose session is fresh.
+`say_without_packages` is for a worker that ends because it lacks them, or by an error before it has a client.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import ssl
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from local import inbox
-from local.data_directory import STASH_CONNECTION
-from stash.connection import parse_connection
+from stash.connection import known_connections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from stash.connection import StashConnection
 
@@ -38,25 +34,12 @@ def say_variables(lines: Sequence[Line]) -> Mapping[str, object]:
 
 def say_without_packages(directory: str, lines: Sequence[Line], *, now: float) -> bool:
     """Try it with the newest connection that is known in this data directory; False if Stash took nothing."""
-    for content in _connections(directory, now):
+    for connection, _ in known_connections(directory, now):
         try:
-            connection = parse_connection(json.loads(content).get("server_connection"))
             return _post(connection, {"query": SAY, "variables": say_variables(lines)})
         except (OSError, ValueError, AttributeError, RecursionError):  # noqa: PERF203 - there are at most a few
             continue
     return False
-
-
-def _connections(directory: str, now: float) -> Iterator[bytes]:
-    """What may hold a connection: the entries that wait in the inbox, newest first, and what the last worker stored."""
-    entries, _ = inbox.list_entries(directory, now)
-    newest = [entry.path for entry in reversed(entries) if entry.kind not in (inbox.BATCH, inbox.COMMAND)]
-    for path in (*newest[:1], os.path.join(directory, STASH_CONNECTION)):
-        try:
-            with open(path, "rb") as file:
-                yield file.read()
-        except OSError:  # noqa: PERF203 - there are two
-            continue
 
 
 def _post(connection: StashConnection, body: Mapping[str, object]) -> bool:

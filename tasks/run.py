@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from local.clock import clock_from_environment
 from local.hide_paths import PathHider, without_any_marks
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from tasks.answers import TaskAnswer
+
+T = TypeVar("T")
 
 # Every mode: those of the manifest's tasks, and those that are operations only.
 TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
@@ -70,24 +72,36 @@ def run_task(data: bytes, *, directory: str, script: str) -> None:
     redactor, hider = Redactor(), PathHider(directory, os.path.dirname(script))
     hider.is_on = read_worker_report(directory).hide_paths  # until this task has read the settings itself
     stream = os.fdopen(os.dup(2), "wb", buffering=0)
-    log = _log_to_stash(stream, redactor, hider)
-    try:
+    handler = StashLogHandler(stream)
+    handler.setFormatter(OneLineFormatter("%(message)s"))
+    log = log_with(handler, redactor, hider)
+
+    def run() -> bytes:
         context = _context(data, directory, script, log, redactor, hider, stream)
-        answer = answer_output(without_any_marks(as_json(_run(context))))
-    except (TaskError, LocalStorage, ValueError) as error:
-        answer = _error_answer(str(error), redactor, hider)
-    except OSError as error:
-        answer = _error_answer(_words_for(error, directory), redactor, hider)
-    except Exception as error:
-        log.debug("the traceback behind the answer", exc_info=True)
-        answer = _error_answer(f"PlexSync failed: {type(error).__name__}: {error}", redactor, hider)
-    sys.stdout.buffer.write(answer)
+        return answer_output(without_any_marks(as_json(_run(context))))
+
+    answer = outcome_of(run, log=log, directory=directory, redactor=redactor, hider=hider)
+    sys.stdout.buffer.write(answer_error(answer) if isinstance(answer, str) else answer)
     sys.stdout.flush()
 
 
-def _error_answer(text: str, redactor: Redactor, hider: PathHider) -> bytes:
-    """Redacted and on one line, since Stash logs it; without paths if the user hides them."""
-    return answer_error(one_line(hider.show(redactor.clean(text))))
+def outcome_of(
+    run: Callable[[], T], *, log: logging.Logger, directory: str, redactor: Redactor, hider: PathHider
+) -> T | str:
+    """What `run` returns, or in words why it failed. Never raises.
+
+    The words are redacted and on one line, since Stash logs them; without paths if the user hides them.
+    """
+    try:
+        return run()
+    except (TaskError, LocalStorage, ValueError) as error:
+        words = str(error)
+    except OSError as error:
+        words = _words_for(error, directory)
+    except Exception as error:
+        log.debug("the traceback behind the answer", exc_info=True)
+        words = f"PlexSync failed: {type(error).__name__}: {error}"
+    return one_line(hider.show(redactor.clean(words)))
 
 
 def _context(  # noqa: PLR0917 - what run_task has made
@@ -134,9 +148,8 @@ def _words_for(error: OSError, directory: str) -> str:
     return f"the data directory {directory} cannot be used: {error}. {cure}."
 
 
-def _log_to_stash(stream: BinaryIO, redactor: Redactor, hider: PathHider) -> logging.Logger:
-    handler = StashLogHandler(stream)
-    handler.setFormatter(OneLineFormatter("%(message)s"))
+def log_with(handler: logging.Handler, redactor: Redactor, hider: PathHider) -> logging.Logger:
+    """The log of this process, which writes to this handler alone."""
     # What the worker says in Stash's log by itself: a task does not repeat it.
     handler.addFilter(lambda record: not is_said_otherwise(record))
     handler.addFilter(redactor)

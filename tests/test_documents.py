@@ -22,6 +22,7 @@ from plex.match import Grade
 from push.verdicts import Verdict
 from reconciliation.gaps import GapType
 from reconciliation.state import ReconciliationState
+from shell.commands import HELP
 from sim.stash.manifest import Manifest, parse_yaml, read_manifest
 from stash.settings import Settings, parse_settings
 from store.worker_file import WorkerReport
@@ -63,6 +64,7 @@ STATE_FILES: Final = (
     (data_directory.SAID, Said),
 )
 DONE: Final = (Verdict.PUSHED, Verdict.UNCHANGED, Verdict.SKIPPED, Verdict.GONE)
+COMMANDS: Final = re.findall(r"^  (\w[\w-]*)", HELP, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +168,13 @@ def test_every_argument_has_a_parser_of_its_own() -> None:
     assert taken == {name.removesuffix("_of") for name in vars(arguments) if name.endswith("_of") and name[0] != "_"}
 
 
+# Commands
+
+
+def test_every_command_of_the_help_is_in_the_reference() -> None:
+    assert named_under("Commands", "command") == COMMANDS
+
+
 # Words
 
 
@@ -263,7 +272,7 @@ def test_commands_start_something_that_is_there(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     for command in re.findall(r"^ {4}python3 (.+)$|`python3 ([^`]+)`", text, re.MULTILINE):
         for word in "".join(command).split():
-            is_path = not word.startswith("-") and word not in ("demo", "package", "pip", "install", "pass")
+            is_path = not word.startswith("-") and word not in (*COMMANDS, "pip", "install", "pass")
             assert not is_path or (ROOT / word).exists(), word
 
 

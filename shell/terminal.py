@@ -1,0 +1,119 @@
+"""Runs a task for a person with a shell: the same words as in Stash, as plain lines on standard output."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, TypeVar
+
+from local.clock import clock_from_environment
+from local.hide_paths import PathHider, as_path
+from local.log_text import OneLineFormatter
+from local.redact import Redactor
+from stash.connection import StashConnection, known_connections
+from stash.protocol import TaskInput
+from store.worker_file import read_worker_report
+from tasks.context import Context, TaskError
+from tasks.health import health_check
+from tasks.run import log_with, outcome_of
+from tasks.status import queue_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks.answers import HealthAnswer, TaskAnswer
+
+T = TypeVar("T", bound="TaskAnswer")
+FAILED = 1
+
+
+def show_status(directory: str, script: str) -> int:
+    """View Queue Status. Changes nothing."""
+    return _run(queue_status, directory, script)
+
+
+def show_health(directory: str, script: str) -> int:
+    """Health Check, with the settings from the Stash of the last event. Returns 0 if Plex can be used."""
+
+    def check(context: Context) -> HealthAnswer:
+        if not context.input.connection.url:
+            raise TaskError(
+                "PlexSync does not know where Stash is, since Stash has not started it yet. Save a scene in Stash, or "
+                "run one of PlexSync's tasks there, and then this again."
+            )
+        return health_check(context)
+
+    return _run(check, directory, script, is_well=lambda answer: answer.ready and bool(answer.token_ok))
+
+
+def _run(
+    task: Callable[[Context], T], directory: str, script: str, *, is_well: Callable[[T], bool] = lambda _: True
+) -> int:
+    redactor, hider = Redactor(), PathHider(directory, os.path.dirname(script))
+    logging.raiseExceptions = False  # `| head`: the reader has left
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_PlainText("%(message)s"))
+    log = log_with(handler, redactor, hider)
+
+    def run() -> T:
+        become_owner(directory)
+        hider.is_on = read_worker_report(directory).hide_paths
+        return task(_context(directory, script, log, redactor, hider))
+
+    answer = outcome_of(run, log=log, directory=directory, redactor=redactor, hider=hider)
+    if isinstance(answer, str):
+        sys.stderr.write(f"{answer}\n")
+        return FAILED
+    return 0 if is_well(answer) else FAILED
+
+
+class _PlainText(OneLineFormatter):
+    """Whatever the terminal cannot show is escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One or more lines."""
+        encoding = sys.stdout.encoding or "utf-8"
+        return super().format(record).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def become_owner(directory: str) -> None:
+    """Go on as the user to whom the data directory belongs, so that every file there stays Stash's.
+
+    Raises TaskError if that is not possible, or if there is no such directory.
+    """
+    try:
+        owner = os.stat(directory)
+    except FileNotFoundError:
+        raise TaskError(
+            f"There is no data directory {as_path(directory)}: PlexSync has not run yet, or PLEXSYNC_DATA_DIR names "
+            "another one for Stash. Set it here as it is set there."
+        ) from None
+    if os.name != "posix" or os.geteuid() == owner.st_uid:
+        return
+    if os.geteuid() != 0:
+        raise TaskError(
+            f"The data directory {as_path(directory)} belongs to another user (number {owner.st_uid}), as whom Stash "
+            "runs. Run this as that user, or as root."
+        )
+    os.setgroups([owner.st_gid])
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)
+    os.environ.pop("HOME", None)  # root's; without it, the user's own is looked up
+
+
+def _context(directory: str, script: str, log: logging.Logger, redactor: Redactor, hider: PathHider) -> Context:
+    clock = clock_from_environment()
+    connection, entry = next(known_connections(directory, clock.now()), (StashConnection(url=""), b""))
+    redactor.add("cookie", connection.cookie_value)
+    return Context(
+        input=TaskInput(connection=connection, mode=""),
+        connection_entry=entry,
+        directory=directory,
+        script=script,
+        clock=clock,
+        log=log,
+        redactor=redactor,
+        hider=hider,
+        progress=lambda _: None,
+    )
