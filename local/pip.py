@@ -88,7 +88,11 @@ def download(requirements: str, folder: str) -> None:
 
 def command_for_users(requirements: str, folder: str) -> str:
     """The command line with which a user can install the same packages, quoted for their shell."""
-    command = [_python(), "-m", "pip", *_install_arguments(requirements, folder)]
+    return quoted_for_shell([this_python(), "-m", "pip", *_install_arguments(requirements, folder)])
+
+
+def quoted_for_shell(command: list[str]) -> str:
+    """A command line as a user can enter it."""
     return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
 
 
@@ -108,7 +112,8 @@ def describe_failure(output: str, action: str = "install") -> str:
     return f"pip could not {action} them. It said: {said}"
 
 
-def _python() -> str:
+def this_python() -> str:
+    """The interpreter that runs this, which Stash has chosen."""
     return sys.executable or "python3"
 
 
@@ -122,10 +127,10 @@ def _run_pip(arguments: list[str], work: str, time_limit_s: float) -> None:
     def attempt(pip: list[str]) -> str | None:
         return _try_pip([*pip, *arguments, *_BEHAVIOUR], work, time_limit_s)
 
-    output = attempt([_python(), "-m", "pip"])
+    output = attempt([this_python(), "-m", "pip"])
     bundled = bundled_pip()
     if output is not None and _NO_PIP in output and bundled:
-        output = attempt([_python(), os.path.join(bundled, "pip")])  # Python can run from a zip file
+        output = attempt([this_python(), os.path.join(bundled, "pip")])  # Python can run from a zip file
     if output is not None:
         raise InstallFailed(describe_failure(output, arguments[0]) + _describe_configuration(work))
 
@@ -137,7 +142,7 @@ def _no_other_place(target: str) -> tuple[str, ...]:
 
 def _describe_configuration(work: str) -> str:
     """What in the user's settings of pip keeps it from the package index; "" if nothing does."""
-    command = [_python(), "-m", "pip", "config", "list", "--disable-pip-version-check"]
+    command = [this_python(), "-m", "pip", "config", "list", "--disable-pip-version-check"]
     try:
         listed = subprocess.run(  # noqa: S603 - our own interpreter
             command, env=_environment(work), cwd=work, check=False, timeout=30,

@@ -19,6 +19,7 @@ usage: python3 plexsync.py COMMAND
 
   status                 what is pending, what failed and why, and how the connection to Plex is doing
   health                 ask Plex now whether it is reachable and ready, and check token and libraries
+  take-over FOLDER       go on here with the queue and the ledger of the copy of PlexSync in FOLDER, and retire it
   demo                   show PlexSync at work between a simulated Stash and a simulated Plex
   package [--url URL]    build the packages for Stash in dist/, from the newest commit; needs a checkout of PlexSync.
                          URL is the address of the project's page, for Stash to show
@@ -53,7 +54,7 @@ class UsageError(Exception):
 
 
 def _command(word: str) -> Callable[[Sequence[str], str, str], int]:
-    commands = {"status": _status, "health": _health, "demo": _demo, "package": _package}
+    commands = {"status": _status, "health": _health, "take-over": _take_over, "demo": _demo, "package": _package}
     if word not in commands:
         raise UsageError(f"PlexSync has no command {word!r}.")
     return commands[word]
@@ -73,6 +74,14 @@ def _health(arguments: Sequence[str], directory: str, script: str) -> int:
     from shell.terminal import show_health  # noqa: PLC0415 - as above
 
     return show_health(directory, script)
+
+
+def _take_over(arguments: Sequence[str], directory: str, script: str) -> int:
+    if len(arguments) != 1:
+        raise UsageError("`take-over` takes the folder of the other copy, and nothing else.")
+    from shell.take_over import take_over  # noqa: PLC0415 - as above
+
+    return take_over(arguments[0], directory=directory, script=script)
 
 
 def _demo(arguments: Sequence[str], _: str, script: str) -> int:

@@ -8,9 +8,10 @@ import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from local.clock import clock_from_environment
-from local.hide_paths import PathHider, as_path
+from local.hide_paths import PathHider
 from local.log_text import OneLineFormatter
 from local.redact import Redactor
+from shell.owner import become_owner
 from stash.connection import StashConnection, known_connections
 from stash.protocol import TaskInput
 from store.worker_file import read_worker_report
@@ -75,31 +76,6 @@ class _PlainText(OneLineFormatter):
         """One or more lines."""
         encoding = sys.stdout.encoding or "utf-8"
         return super().format(record).encode(encoding, "backslashreplace").decode(encoding)
-
-
-def become_owner(directory: str) -> None:
-    """Go on as the user to whom the data directory belongs, so that every file there stays Stash's.
-
-    Raises TaskError if that is not possible, or if there is no such directory.
-    """
-    try:
-        owner = os.stat(directory)
-    except FileNotFoundError:
-        raise TaskError(
-            f"There is no data directory {as_path(directory)}: PlexSync has not run yet, or PLEXSYNC_DATA_DIR names "
-            "another one for Stash. Set it here as it is set there."
-        ) from None
-    if os.name != "posix" or os.geteuid() == owner.st_uid:
-        return
-    if os.geteuid() != 0:
-        raise TaskError(
-            f"The data directory {as_path(directory)} belongs to another user (number {owner.st_uid}), as whom Stash "
-            "runs. Run this as that user, or as root."
-        )
-    os.setgroups([owner.st_gid])
-    os.setgid(owner.st_gid)
-    os.setuid(owner.st_uid)
-    os.environ.pop("HOME", None)  # root's; without it, the user's own is looked up
 
 
 def _context(directory: str, script: str, log: logging.Logger, redactor: Redactor, hider: PathHider) -> Context:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 # Plex answers an upload over 10 MB with 500. One byte more tells the caller that the picture is too large.
 PICTURE_LIMIT_BYTES = 10 * 1024 * 1024 + 1
-CONFIGURATION = f"""configuration {{ general {{ apiKey username }} plugins(include: ["{PLUGIN_ID}"]) }}
+CONFIGURATION = f"""configuration {{ general {{ apiKey username pluginsPath }} plugins(include: ["{PLUGIN_ID}"]) }}
   plugins {{ id enabled }}
   version {{ version }}"""
 CONFIGURE = "mutation($id: ID!, $input: Map!) { configurePlugin(plugin_id: $id, input: $input) }"
@@ -85,13 +85,15 @@ _HEADER_VALUE = re.compile(r"[!-~]*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StashConfiguration:
     """`needs_login`: whether Stash has a password. `api_key`: "" if none was generated. `plugin`: PlexSync's settings,
-    not validated. `is_enabled`: False if PlexSync is disabled on Stash's page of plugins.
+    not validated. `is_enabled`: False if PlexSync is disabled on Stash's page of plugins. `plugins_path`: where Stash
+    looks for plugins, as configured.
     """
 
     api_key: str = field(repr=False)
     plugin: Mapping[str, object] = field(repr=False)  # holds the Plex token
     needs_login: bool
     is_enabled: bool
+    plugins_path: str
     newest: Newest | None = None  # None: not asked
 
 
@@ -141,6 +143,7 @@ class StashClient:
             plugin=_member(configuration, "plugins", PLUGIN_ID),
             needs_login=bool(api_key or general.get("username")),
             is_enabled=_is_enabled(data.get("plugins")),
+            plugins_path=str(general.get("pluginsPath") or ""),
             newest=newest,
         )
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from local.copies import copies_in_the_way
 from local.data_directory import PACKAGES_NOTE
 from local.packages import PackagesMissing, ensure_packages, requirements_beside
 from stash.errors import StashError
@@ -40,8 +41,8 @@ def need_packages(context: Context) -> None:
 def open_stash(context: Context, *, shows_problems: bool = False) -> Iterator[tuple[StashClient, Settings]]:
     """A client of Stash, and the settings, which this task's log obeys from now on. Call `need_packages` first.
 
-    `shows_problems`: log what is wrong with the settings, although the worker says it too. Raises TaskError if Stash
-    fails, also for a StashError raised within the `with` block.
+    `shows_problems`: log what is wrong with the settings or the installation, although the worker says it too. Raises
+    TaskError if Stash fails, also for a StashError raised within the `with` block.
     """
     from stash.client import StashClient  # noqa: PLC0415 - needs packages
 
@@ -63,8 +64,10 @@ def read_settings(context: Context, client: StashClient, *, shows_problems: bool
     context.hider.is_on = settings.hide_paths
     if settings.debug_logging:
         context.log.setLevel("DEBUG")
-    for problem in problems[: MAX_LINES - 1] if shows_problems else ():
-        context.log.warning("%s", problem)
+    if shows_problems:
+        copies = copies_in_the_way(context.input.connection.plugin_dir, configuration.plugins_path)
+        for problem in (*copies, *problems)[: MAX_LINES - 1]:
+            context.log.warning("%s", problem)
     if configuration.needs_login and Overview(context.directory).picture_obstacle(settings.stash_url_for_plex):
         return replace(settings, stash_url_for_plex="")  # as the worker does, which has tried the address
     return settings

@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from local import data_directory
+from local.copies import copies_in_the_way
 from local.files import write_atomically
 from local.hide_paths import PathHider
 from local.log_marks import SAID_OTHERWISE
@@ -46,6 +47,7 @@ class StashLink:
         self._connection: StashConnection | None = None
         self._client: StashClient | None = None
         self.settings_problems: tuple[str, ...] | None = None  # as last read; None: never
+        self._copies: tuple[str, ...] | None = None  # looked for once: it takes a look into every plugin's folder
         self.settings: Settings | None = None  # as last read; None: never
         self.newest: Newest | None = None  # what changed last in Stash, as last asked
         self.is_plugin_disabled = False  # as last read
@@ -105,6 +107,10 @@ class StashLink:
         self._redactor.add("api key", configuration.api_key)
         settings, problems = parse_settings(configuration.plugin, os.environ, stash_url=self.client().connection.url)
         self._redactor.add("token", settings.plex_token)
+        if self._copies is None:
+            plugin_dir = self._connection.plugin_dir if self._connection else ""
+            self._copies = copies_in_the_way(plugin_dir, configuration.plugins_path)
+        problems = (*problems, *self._copies)
         for problem in problems:
             if problem not in (self.settings_problems or ()):
                 self._log.warning("%s", problem, extra=SAID_OTHERWISE)

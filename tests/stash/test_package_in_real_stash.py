@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
+import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +33,9 @@ LEFT = ("data", "__pycache__")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     if reason_to_skip():
         pytest.skip(reason_to_skip())
-    return Checkout(tmp_path_factory.mktemp("source"))
+    made = Checkout(tmp_path_factory.mktemp("source"))
+    publish(made, "1.0.0")
+    return made
 
 
 @contextmanager
@@ -57,18 +62,24 @@ def pending(world: RealWorld) -> int:
     return int(world.operation("queue_status")["queue"]["pending"])
 
 
-def version_of(checkout: Checkout, version: str) -> None:
-    """Publish a version, a minute after the one before."""
-    manifest = (checkout.root / "plexsync.yml").read_text().splitlines()
-    old = next(line for line in manifest if line.startswith("version: "))
-    checkout.change("plexsync.yml", f"{old}\n", f"version: {version}\n")
+def publish(checkout: Checkout, version: str) -> None:
+    """Build the packages of a version, a minute after the one before."""
+    set_version(checkout.root, version)
     checkout.commit(seconds_later=60)
     built = checkout.package("--url", "https://plexsync.example/")
     assert built.returncode == 0, built.stderr
 
 
+def set_version(plugin: Path, version: str) -> None:
+    manifest = plugin / "plexsync.yml"
+    manifest.write_text(re.sub("^version: .*$", f"version: {version}", manifest.read_text(), flags=re.MULTILINE))
+
+
+def version_in(stash: RealStash) -> str:
+    return str(plugins_of(stash)[PLUGIN]["version"])
+
+
 def test_package_is_installed_updated_with_queue_and_ledger_and_removed(checkout: Checkout, tmp_path: Path) -> None:
-    version_of(checkout, "1.0.0")
     with stash_with_source(tmp_path, checkout) as (world, source):
         (offered,) = source.available()
         assert (offered["package_id"], offered["name"], offered["version"]) == (PLUGIN, "PlexSync", "1.0.0")
@@ -85,12 +96,12 @@ def test_package_is_installed_updated_with_queue_and_ledger_and_removed(checkout
 
         assert source.installed()[0]["source_package"]["date"] == offered["date"]
         source.update_all()
-        assert plugins_of(world.stash)[PLUGIN]["version"] == "1.0.0"
-        version_of(checkout, "1.0.1")
+        assert version_in(world.stash) == "1.0.0"
+        publish(checkout, "1.0.1")
         newer_than_before(checkout.dist / "index.yml")
         assert source.installed()[0]["source_package"]["date"] > offered["date"]
         source.update_all()
-        assert plugins_of(world.stash)[PLUGIN]["version"] == "1.0.1"
+        assert version_in(world.stash) == "1.0.1"
         world.wait_until(lambda: "the plugin was updated" in world.log())
         assert pending(world) == 1
         world.plex.heal(off)
@@ -106,6 +117,60 @@ def test_package_is_installed_updated_with_queue_and_ledger_and_removed(checkout
         assert what_is_left(world.stash.plugins / PLUGIN) == set(LEFT)
         assert TOKEN in (world.stash.home / "config.yml").read_text()
         assert "Error" not in "\n".join(line for line in world.stash.log().splitlines() if "plugin" in line.lower())
+
+
+def copy_by_hand(checkout: Checkout, target: Path) -> None:
+    """What somebody has who downloads the project and copies it into the plugins folder."""
+    shutil.copytree(checkout.root, target, ignore=shutil.ignore_patterns(".git", "dist", "__pycache__"))
+    set_version(target, "0.9.0")
+
+
+def test_a_copy_made_by_hand_hides_the_package_until_that_takes_over(checkout: Checkout, tmp_path: Path) -> None:
+    """Stash looks into `PlexSync-main` first."""
+    with stash_with_source(tmp_path, checkout) as (world, source):
+        by_hand, package = world.stash.plugins / "PlexSync-main", world.stash.plugins / PLUGIN
+        copy_by_hand(checkout, by_hand)
+        world.stash.gql("mutation { reloadPlugins }")
+        world.data = by_hand / "data"
+        world.configure()
+        world.stash.update_scene(1, title="by the copy")
+        world.wait_until(lambda: bool(world.item(1).title == "by the copy"))
+        off = world.plex.fault(Fault.refused())
+        world.stash.update_scene(2, title="while Plex was off")
+        world.wait_until(lambda: world.operation("queue_status")["circuit"]["state"] == "open")
+        source.install(PLUGIN)
+        assert version_in(world.stash) == "0.9.0"
+
+        world.stash.run_task(PLUGIN, "Health Check")
+        said = next(line for line in world.stash.log().splitlines() if "two plugins with the id of PlexSync" in line)
+        assert f"Stash runs the one in {by_hand} and ignores the one in {package}" in said
+        command = shlex.split(said.partition("run: ")[2].rstrip('"'))
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "press Reload plugins" in done.stdout
+        world.data = package / "data"
+        world.stash.gql("mutation { reloadPlugins }")
+        assert version_in(world.stash) > "0.9.0"
+        assert pending(world) == 1
+        world.plex.heal(off)
+        world.wait_until(lambda: bool(world.item(2).title == "while Plex was off"))
+        world.wait_until(lambda: pending(world) == 0)
+        assert world.operation("sync_all")["unchanged"] == 2
+        shutil.rmtree(by_hand)
+        stop_worker(world.data)
+
+
+def test_a_package_installed_over_a_copy_in_its_own_folder_keeps_the_data(checkout: Checkout, tmp_path: Path) -> None:
+    with stash_with_source(tmp_path, checkout) as (world, source):
+        copy_by_hand(checkout, world.stash.plugins / PLUGIN)
+        world.stash.gql("mutation { reloadPlugins }")
+        world.configure()
+        world.stash.update_scene(1, title="by the copy")
+        world.wait_until(lambda: bool(world.item(1).title == "by the copy"))
+        world.wait_until(lambda: pending(world) == 0)
+        source.install(PLUGIN)
+        assert version_in(world.stash) > "0.9.0"
+        assert world.operation("sync_all")["unchanged"] == 1
+        assert world.item(1).title == "by the copy"
 
 
 def what_is_left(folder: Path) -> set[str]:
