@@ -34,17 +34,21 @@ LOCK_TRIES = 40
 
 
 class PackagesMissing(Exception):  # noqa: N818 - named for what happened, like all our errors
-    """The message says what is missing, why it could not be installed, and which command installs it."""
+    """The message says what is missing or broken, why it could not be installed, and which command installs it."""
 
-    def __init__(self, missing: tuple[str, ...], reason: str, requirements: str, folder: str) -> None:
+    def __init__(
+        self, missing: tuple[str, ...], reason: str, requirements: str, folder: str, *, broken: str = ""
+    ) -> None:
         from local import pip  # noqa: PLC0415 - imports subprocess, which takes 5 ms
 
         self.missing = missing
         self.reason = reason.rstrip(".")
+        what = f"needs Python packages that are not installed: {', '.join(missing)}"
         super().__init__(
-            f"PlexSync needs Python packages that are not installed: {', '.join(missing)}. {self.reason}. "
-            f"To install them yourself, run: {pip.command_for_users(requirements, folder)}\n"
-            "Nothing is lost: what is to be pushed stays queued until they are there."
+            f"PlexSync {f'cannot load its Python packages: {broken}' if broken else what}. {self.reason}. "
+            f"To install them yourself, run{pip.WHERE_TO_RUN}: {pip.command_for_users(requirements, folder)}\n"
+            "Or unpack plexsync-full.zip, which has them inside, over the plugin. Nothing is lost: what is to be "
+            "pushed stays queued until they are there."
         )
 
 
@@ -73,6 +77,8 @@ RUNTIME: Final = (
     # 2 or later: earlier versions do not distinguish a failed name look-up from other failures.
     Requirement(package="urllib3", module="urllib3.exceptions", text=b"class NameResolutionError"),
 )
+# Whose import can fail only because a package is damaged, or another version than it should be.
+PACKAGE_MODULES: Final = frozenset({"charset_normalizer", *(each.module.partition(".")[0] for each in RUNTIME)})
 
 
 def requirements_beside(script: str) -> str:
@@ -97,31 +103,54 @@ def ensure_packages(
     report: Callable[[str], None],
     *,
     needed: Sequence[Requirement] = RUNTIME,
+    broken: str = "",
 ) -> None:
     """Make sure that all `needed` packages can be imported; if not, install those pinned in the file `requirements`.
 
-    Packages that came with the plugin, or are installed already, are used. Otherwise all packages in `requirements` are
-    installed into one private folder, first on sys.path, so that their versions never mix with others'. `report` is
-    called before an installation starts, which takes seconds, at most 5 minutes. Raises PackagesMissing; the caller
-    limits how often it tries again (every 10 minutes: each attempt asks the package index). Call this before importing
-    any of the packages.
+    All are installed into one private folder, first on sys.path, so that their versions never mix with others'.
+    `report` is called before an installation starts, which takes seconds, at most 5 minutes. Raises PackagesMissing;
+    the caller limits how often it tries again (every 10 minutes: each attempt asks the package index). Call this
+    before importing any of the packages.
+
+    `broken`: why those that are there cannot be loaded. They are installed anew; this process cannot use them.
     """
+    missing = () if broken else use_available(requirements, data_directory, needed=needed)
+    if not missing and not broken:
+        return
     requirements = os.path.abspath(requirements)
-    bundled = bundled_folder(requirements)
-    if bundled and not missing_packages(needed, bundled):
-        _put_first(bundled)
-        return
-    missing = missing_packages(needed)
-    if not missing:
-        return
     folder = os.path.join(os.path.abspath(data_directory), PACKAGES)
     try:
         folder = private_folder(requirements, data_directory)
-        if missing_packages(needed, folder):
-            _install_once(requirements, folder, report, missing, needed)
+        _install_once(requirements, folder, report, missing, needed, broken)
     except OSError as error:
-        raise PackagesMissing(missing, str(error), requirements, folder) from error
+        raise PackagesMissing(missing, str(error), requirements, folder, broken=broken) from error
     _put_first(folder)
+
+
+def use_available(
+    requirements: str, data_directory: str, *, needed: Sequence[Requirement] = RUNTIME
+) -> tuple[str, ...]:
+    """Make the packages importable that were installed privately or came with the plugin; otherwise those of this
+    Python are used. Returns the names of those that are missing everywhere.
+
+    Privately installed ones come first: they were installed because something was wrong with the others.
+    """
+    # Python caches that a path did not exist.
+    importlib.invalidate_caches()
+    for folder in _folders_of_our_own(os.path.abspath(requirements), data_directory):
+        if os.path.isdir(folder) and not missing_packages(needed, folder):
+            _put_first(folder)
+            return ()
+    return missing_packages(needed)
+
+
+def _folders_of_our_own(requirements: str, data_directory: str) -> Iterator[str]:
+    try:
+        yield private_folder(requirements, data_directory)
+    except OSError:
+        return  # without the list nobody knows what they should hold
+    if bundled := bundled_folder(requirements):
+        yield bundled
 
 
 def _put_first(folder: str) -> None:
@@ -170,28 +199,28 @@ def _is_installed(needed: Requirement, path: list[str] | None) -> bool:
         return False
 
 
-def _install_once(
+def _install_once(  # noqa: PLR0917 - what ensure_packages knows
     requirements: str,
     folder: str,
     report: Callable[[str], None],
     missing: tuple[str, ...],
     needed: Sequence[Requirement],
+    broken: str,
 ) -> None:
     from local import pip  # noqa: PLC0415 - as above
 
-    if _can_import_now(folder, needed):  # the user ran the suggested command
-        return
     if os.environ.get(NO_INSTALL, "") not in ("", "0"):
-        raise PackagesMissing(missing, f"{NO_INSTALL} forbids installing them", requirements, folder)
+        raise PackagesMissing(missing, f"{NO_INSTALL} forbids installing them", requirements, folder, broken=broken)
     os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
     with _install_lock(os.path.join(os.path.dirname(folder), LOCK), report):
-        if _can_import_now(folder, needed):  # by the process that held the lock
+        if not broken and _can_import_now(folder, needed):  # by the process that held the lock
             return
-        report(f"Installing {', '.join(missing)} and what they need into {folder} (once; takes some seconds).")
+        names = ", ".join(missing) or "the Python packages"
+        report(f"Installing {names} and what they need into {folder} (once; takes some seconds).")
         try:
             pip.install(requirements, folder)
         except pip.InstallFailed as error:
-            raise PackagesMissing(missing, str(error), requirements, folder) from error
+            raise PackagesMissing(missing, str(error), requirements, folder, broken=broken) from error
         if not _can_import_now(folder, needed):
             still = missing_packages(needed, folder)
             raise PackagesMissing(still, f"{requirements} does not bring them", requirements, folder)
@@ -199,8 +228,7 @@ def _install_once(
 
 
 def _can_import_now(folder: str, needed: Sequence[Requirement]) -> bool:
-    # Python caches that a path did not exist.
-    importlib.invalidate_caches()
+    importlib.invalidate_caches()  # as above
     return not missing_packages(needed, folder)
 
 

@@ -43,7 +43,7 @@ _NO_INDEX: Final = re.compile(r"no-index\s*=\s*['\"]?(?:1|true|yes|on)\b", re.IG
 # What pip prints, and what it means. The first match wins.
 _NO_PIP = "No module named pip"
 _REASONS: Final = (
-    (_NO_PIP, "this Python has no pip: install it first (Debian: python3-pip, Alpine: py3-pip)"),
+    (_NO_PIP, "this Python has no pip: first install it (Debian: apt install python3-pip, Alpine: apk add py3-pip)"),
     ("No space left on device", "the disk is full"),
     ("CERTIFICATE_VERIFY_FAILED", "the package index's certificate is not trusted (PIP_CERT names a CA file)"),
     ("DO NOT MATCH THE HASHES", "the package index delivers other files than those PlexSync was tested with"),
@@ -57,15 +57,20 @@ _REASONS: Final = (
 _CREDENTIALS: Final = re.compile(r"://[^/\s'\"]*@")
 
 
+# PowerShell takes a quoted program for a text.
+WHERE_TO_RUN = " in a Command Prompt" if os.name == "nt" else ""
+
+
 class InstallFailed(Exception):  # noqa: N818 - named for what happened, like all our errors
     """The message says why pip failed, without the credentials of an index."""
 
 
 def install(requirements: str, folder: str, *, time_limit_s: float = TIME_LIMIT_S) -> None:
-    """Install the packages that the file `requirements` pins by hash into `folder`, and remove its sibling folders.
+    """Install the packages that the file `requirements` pins by hash into `folder`, named `<Python>-<checksum>`.
 
-    The caller must hold a lock, because siblings are taken for leftovers of older versions or killed runs. Raises
-    InstallFailed, or OSError if the folder cannot be written.
+    Sibling folders are removed, except those of other Pythons with the same checksum: the Python of a shell may be
+    another than Stash's. The caller must hold a lock, because other siblings are taken for leftovers of older versions
+    or killed runs. Raises InstallFailed, or OSError if the folder cannot be written.
     """
     parent = os.path.dirname(os.path.abspath(folder))
     _remove_folders(parent, keep=folder)
@@ -188,7 +193,8 @@ def bundled_pip() -> str:
 
 
 def _remove_folders(parent: str, *, keep: str) -> None:
+    checksum = os.path.basename(keep).rpartition("-")[2]
     with os.scandir(parent) as listing:
-        stale = [entry.path for entry in listing if entry.is_dir() and entry.name != os.path.basename(keep)]
+        stale = [entry.path for entry in listing if entry.is_dir() and entry.name.rpartition("-")[2] != checksum]
     for path in stale:
         shutil.rmtree(path, ignore_errors=True)

@@ -10,7 +10,7 @@ from local import lock, start
 from local.clock import clock_from_environment, is_plausible
 from local.data_directory import PACKAGES_NOTE
 from local.files import write_atomically
-from local.packages import PackagesMissing, ensure_packages, missing_packages, requirements_beside
+from local.packages import PACKAGE_MODULES, PackagesMissing, ensure_packages, requirements_beside, use_available
 
 if TYPE_CHECKING:
     from local.clock import Clock
@@ -37,16 +37,11 @@ def run_worker(directory: str, script: str) -> None:
         from undo.undoing import Undoing  # noqa: PLC0415
         from worker.serve import serve  # noqa: PLC0415
     except Exception as error:  # noqa: BLE001 - whatever a damaged package raises
-        if wait_for_update(script, clock):  # it was not the packages: our own files were being replaced
+        if wait_for_update(script, clock) or _repair(directory, script, error):
             lock.release(descriptor)
             start.start_worker(script, directory)
-            return
-        _leave_note(
-            directory,
-            f"PlexSync cannot load its Python packages ({type(error).__name__}: {error}). Install those of "
-            f"{requirements_beside(script)} anew. Nothing is lost: what is to be pushed stays queued until then.",
-        )
         return
+    _remove_note(directory)
     serve(
         directory=directory,
         script=script,
@@ -87,23 +82,63 @@ def _take_lock(directory: str) -> int | None:
 
 def _has_packages(directory: str, script: str) -> bool:
     """True if every package can be imported now; if not, the reason is left where the tasks look for it."""
-    note = os.path.join(directory, PACKAGES_NOTE)
-    if os.path.exists(note) and was_tried_recently(os.stat(note).st_mtime) and missing_packages():
+    if not os.path.exists(requirements_beside(script)):
+        wait_for_update(script, clock_from_environment())
+    if not use_available(requirements_beside(script), directory):
+        return True
+    return not _is_too_early(directory) and _install(directory, script)
+
+
+def _repair(directory: str, script: str, error: Exception) -> bool:
+    """Install anew what cannot be loaded; leave the reason if that does not help, or did not help the last time."""
+    what = f"{type(error).__name__}: {error}"
+    module = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    if module and module not in PACKAGE_MODULES:
+        _leave_note(
+            directory,
+            f"PlexSync's worker cannot start: {what}. This Python, or the plugin itself, is incomplete: install "
+            "PlexSync again, or let Stash use another Python. Nothing is lost: what is to be pushed stays queued.",
+        )
         return False
+    if _is_too_early(directory):
+        return False
+    _note_repair(directory, f"PlexSync cannot load its Python packages: {what}. It installs them anew.")
+    return _install(directory, script, broken=what)
+
+
+def _note_repair(directory: str, what: str) -> None:
+    """The next worker must not begin all this again at once. What was said before is kept: it is not said again."""
+    note = os.path.join(directory, PACKAGES_NOTE)
+    with suppress(OSError):
+        if os.path.exists(note):
+            os.utime(note)
+        else:
+            write_atomically(note, what.encode())
+
+
+def _install(directory: str, script: str, *, broken: str = "") -> bool:
     try:
-        ensure_packages(requirements_beside(script), directory, lambda _: None)
+        ensure_packages(requirements_beside(script), directory, lambda _: None, broken=broken)
     except PackagesMissing as error:
         _leave_note(directory, str(error))
         return False
-    if os.path.exists(note):
-        os.unlink(note)
     return True
+
+
+def _is_too_early(directory: str) -> bool:
+    note = os.path.join(directory, PACKAGES_NOTE)
+    return os.path.exists(note) and was_tried_recently(os.stat(note).st_mtime)
 
 
 def was_tried_recently(noted_at: float) -> bool:
     """Whether it is too early to install the packages again. A time in the future says nothing: the clock was set."""
     now = clock_from_environment().now()
     return is_plausible(noted_at, now) and now - noted_at < INSTALL_AGAIN_AFTER_S
+
+
+def _remove_note(directory: str) -> None:
+    with suppress(OSError):  # mostly there is none
+        os.unlink(os.path.join(directory, PACKAGES_NOTE))
 
 
 def _leave_note(directory: str, why: str) -> None:

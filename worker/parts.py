@@ -35,6 +35,7 @@ class LeaveReason(str, Enum):
     DISABLED = "PlexSync is disabled in Stash; what is pending waits until it is enabled"
     UPDATED = "the plugin was updated"
     REMOVED = "the plugin was removed"
+    PYTHON_CHANGED = "Python was updated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

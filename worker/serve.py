@@ -79,7 +79,7 @@ def serve(
     compiled.compile_hook_path(os.path.dirname(script))
     held: int | None = descriptor
     retry = Retry(directory, script, clock, log)
-    plugin_change = watch_manifest(os.path.splitext(script)[0] + ".yml", clock)
+    plugin_change = watch_installation(os.path.splitext(script)[0] + ".yml", clock)
     while held is not None:
         leave = _run_once(directory, clock, log, redactor, warnings, make_requested, plugin_change, retry)
         if leave is None:
@@ -90,7 +90,7 @@ def serve(
                 continue  # with the lock: nobody else would do better
         lock.release(held)
         held = _retake_lock(leave, directory, clock)
-    if leave is LeaveReason.UPDATED:
+    if leave in (LeaveReason.UPDATED, LeaveReason.PYTHON_CHANGED):
         start.start_worker(script, directory)
 
 
@@ -272,20 +272,25 @@ def make_picture_locking(parts: Parts) -> PictureLocking:
     )
 
 
-def watch_manifest(path: str, clock: Clock) -> Callable[[], LeaveReason | None]:
-    """Return a function that tells whether the plugin was updated or removed after this call.
+def watch_installation(
+    manifest: str, clock: Clock, python: str = os.__file__
+) -> Callable[[], LeaveReason | None]:
+    """Return a function that tells whether the plugin or Python was updated or removed after this call.
 
-    An update takes the manifest away for a moment; it is removed if it stays away.
+    An update takes the manifest away for a moment; it is removed if it stays away. `python`: a file of the standard
+    library. A worker whose library has gone could import no more of it.
     """
-    at_start, away = _modified_ns(path), Stopwatch(clock)
+    manifest_at_start, python_at_start, away = _modified_ns(manifest), _modified_ns(python), Stopwatch(clock)
 
     def change() -> LeaveReason | None:
-        modified = _modified_ns(path)
+        if _modified_ns(python) != python_at_start:
+            return LeaveReason.PYTHON_CHANGED
+        modified = _modified_ns(manifest)
         if modified is not None:
             away.stop()
-            return None if modified == at_start else LeaveReason.UPDATED
+            return None if modified == manifest_at_start else LeaveReason.UPDATED
         away.start()
-        is_removed = at_start is not None and away.passed_s > clock.interval(REMOVED_AFTER_S)
+        is_removed = manifest_at_start is not None and away.passed_s > clock.interval(REMOVED_AFTER_S)
         return LeaveReason.REMOVED if is_removed else None
 
     return change

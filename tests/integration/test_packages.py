@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import venv
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +16,13 @@ import pytest
 from local import pip
 from local.packages import (
     NO_INSTALL,
-    RUNTIME,
     PackagesMissing,
     Requirement,
-    activate_site,
     ensure_packages,
     missing_packages,
     private_folder,
 )
+from tests.support.pythons import make_venv, pythons
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -57,10 +55,10 @@ class Place:
     def folder(self) -> Path:
         return Path(private_folder(str(self.requirements), str(self.data)))
 
-    def ensure(self) -> None:
-        ensure_packages(str(self.requirements), str(self.data), self.said.append, needed=NEEDED)
+    def ensure(self, broken: str = "") -> None:
+        ensure_packages(str(self.requirements), str(self.data), self.said.append, needed=NEEDED, broken=broken)
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, python: str = sys.executable) -> subprocess.Popen[str]:
         """Start another process that ensures the same packages, then prints the path of one of them."""
         code = (
             "import sys; from local.packages import *; "
@@ -68,7 +66,7 @@ class Place:
             "ensure_packages(sys.argv[1], sys.argv[2], say, needed=needed); "
             "import fake_plex.server; print(fake_plex.server.__file__)"
         )
-        command = [sys.executable, "-c", code, str(self.requirements), str(self.data)]
+        command = [python, "-c", code, str(self.requirements), str(self.data)]
         return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -103,12 +101,6 @@ def silent_index(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
 
 def without_index(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_FIND_LINKS", os.devnull)
-
-
-def make_venv(path: Path) -> Path:
-    """Create a virtual environment without pip; return its interpreter."""
-    venv.create(path, with_pip=False, symlinks=os.name != "nt")
-    return path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def test_missing_packages_are_installed_once_and_come_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,6 +261,45 @@ def test_folders_of_older_versions_and_incomplete_ones_are_removed(place: Place)
     assert missing_packages(NEEDED, str(place.folder)) == ()
 
 
+def test_each_python_has_packages_of_its_own_which_stay(place: Place, another_python: str) -> None:
+    """Python was upgraded, or the Python of a shell is another than Stash's."""
+    place.ensure()
+    other = place.start(another_python).communicate(timeout=60)[0].splitlines()
+    assert other[0].startswith("Installing ")
+    assert Path(other[-1]).parts[:-2] != place.folder.parts
+    assert missing_packages(NEEDED, str(place.folder)) == ()
+    assert place.start(another_python).communicate(timeout=60)[0].splitlines() == other[-1:]
+
+
+@pytest.fixture
+def another_python() -> str:
+    path = next((path for version, path in pythons().items() if version >= (3, 10)), None)
+    if path is None:
+        pytest.skip("there is only one Python that is new enough")
+    return path
+
+
+def test_broken_packages_are_installed_anew_whatever_is_there(place: Place) -> None:
+    place.ensure()
+    (place.folder / "fake_plex" / "server.py").write_text("class Server: its_disk_is_failing")
+    place.ensure()
+    assert place.said[-1] == "Installed."
+    before = len(place.said)
+    place.ensure(broken="NameError")
+    assert len(place.said) == before + 2
+    assert (place.folder / "fake_plex" / "server.py").read_text() == "class Server: pass\n"
+
+
+def test_broken_packages_that_cannot_be_replaced_are_named_with_the_command(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.ensure()
+    without_index(monkeypatch)
+    with pytest.raises(PackagesMissing, match=r"^PlexSync cannot load its Python packages: Error: x\. pip could"):
+        place.ensure(broken="Error: x")
+    assert place.folder.exists()
+
+
 def test_failed_installation_can_be_retried(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     wheels = os.environ["PIP_FIND_LINKS"]
     without_index(monkeypatch)
@@ -322,75 +353,3 @@ def test_processes_that_start_at_the_same_time_install_once(place: Place) -> Non
     outputs = [process.communicate(timeout=120)[0] for process in [place.start() for _ in range(3)]]
     assert sum(output.count("Installing ") for output in outputs) == 1
     assert all(output.endswith(f"{place.folder / 'fake_plex' / 'server.py'}\n") for output in outputs)
-
-
-@pytest.mark.parametrize("options", [["-S"], []], ids=["without site", "with site"])
-def test_activate_site_makes_the_packages_of_a_virtual_environment_importable(
-    tmp_path: Path, options: list[str]
-) -> None:
-    python = make_venv(tmp_path / "venv")
-    site_packages = next((tmp_path / "venv").glob("**/site-packages"))
-    (site_packages / "fake_module.py").write_text("")
-    (site_packages / "counts.pth").write_text("import sys; sys.site_ran = getattr(sys, 'site_ran', 0) + 1\n")
-    code = (
-        "import sys; before = 'site-packages' in str(sys.path); import site; "
-        "from local.packages import activate_site; activate_site(); first = sys.site_ran; activate_site(); "
-        "import fake_module; print(before, sys.site_ran - first)"
-    )
-    result = subprocess.run([python, *options, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert result.stdout == f"{not options} 0\n"
-
-
-def test_activate_site_does_nothing_if_site_is_active(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    path = list(sys.path)
-    activate_site()
-    assert sys.path == path
-
-
-def test_check_finds_the_real_packages_without_importing_them() -> None:
-    code = (
-        "import sys; from local.packages import activate_site, missing_packages; activate_site(); "
-        "print(missing_packages(), [name for name in sys.modules if name.split('.')[0] in "
-        "('plexapi', 'stashapi', 'filelock', 'requests', 'persistqueue', 'certifi', 'idna', 'urllib3')])"
-    )
-    result = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert result.stdout == "() []\n"
-
-
-def test_each_real_package_is_pinned_and_has_the_checked_module() -> None:
-    pinned = (ROOT / "requirements.txt").read_text()
-    for needed in RUNTIME:
-        assert f"\n{needed.package}==" in pinned
-        importlib.import_module(needed.module)
-    symbols = {
-        "plexapi.server": "PlexServer",
-        "stashapi.classes": "GQLWrapper",
-        "filelock": "FileLock",
-        "requests": "Session",
-        "persistqueue": "SQLiteAckQueue",
-    }
-    for module, symbol in symbols.items():
-        assert hasattr(importlib.import_module(module), symbol)
-
-
-@pytest.mark.parametrize(
-    ("package", "module", "old", "new"),
-    [
-        ("requests", "requests/adapters.py", "class HTTPAdapter: ...", "def get_connection_with_tls_context(): ..."),
-        ("urllib3", "urllib3/exceptions.py", "class HTTPError: ...", "class NameResolutionError: ..."),
-        ("persist-queue", "persistqueue/sqlackqueue.py", "class SQLiteAckQueue: ...", "def update(): ..."),
-    ],
-)
-def test_version_that_is_too_old_counts_as_missing(
-    tmp_path: Path, package: str, module: str, old: str, new: str
-) -> None:
-    """Debian 12 has such versions."""
-    needed = [each for each in RUNTIME if each.package == package]
-    file = tmp_path / module
-    file.parent.mkdir()
-    (file.parent / "__init__.py").touch()
-    file.write_text(old)
-    assert missing_packages(needed, str(tmp_path)) == (package,)
-    file.write_text(new)
-    assert missing_packages(needed, str(tmp_path)) == ()

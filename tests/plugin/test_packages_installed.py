@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import venv
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.packages import BUNDLED
 from tests.support.checkout import Checkout
+from tests.support.pythons import make_venv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +33,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 @pytest.fixture
 def empty_python(tmp_path: Path) -> str:
     """An interpreter without any package, not even pip."""
-    venv.create(tmp_path / "python", symlinks=os.name != "nt")
-    return str(tmp_path / "python" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    return str(make_venv(tmp_path / "python"))
+
+
+def installing(checkout: Checkout, **env: str) -> dict[str, str]:
+    """The environment of a plugin that may install the packages of the checkout."""
+    pip = {name: text for name, text in checkout.env.items() if name.startswith("PIP_")}
+    return {**pip, "PLEXSYNC_NO_INSTALL": "0", **env}
 
 
 def assert_edit_arrives(world: PluginWorld) -> None:
@@ -48,9 +53,7 @@ def test_the_package_installs_what_it_needs_at_the_first_event(
     checkout: Checkout, make_world: MakeWorld, empty_python: str, tmp_path: Path
 ) -> None:
     plugin = checkout.unpack("plexsync.zip", tmp_path / "plugins" / "plexsync")
-    offline = {name: text for name, text in checkout.env.items() if name.startswith("PIP_")}
-    env = {**offline, "PLEXSYNC_NO_INSTALL": "0"}
-    world = make_world(plugin=plugin, python=empty_python, env=env, directory=plugin / "data")
+    world = make_world(plugin=plugin, python=empty_python, env=installing(checkout), directory=plugin / "data")
     assert_edit_arrives(world)
     assert os.listdir(plugin / "data" / "packages")
 
@@ -76,3 +79,42 @@ def test_packages_that_came_with_another_version_are_not_used(
         if name.is_dir():
             (name / "__init__.py").write_text("raise RuntimeError('of an older version')")
     assert_edit_arrives(make_world(plugin=plugin, python=sys.executable))
+
+
+@pytest.mark.skipif(not os.environ.get("PLEXSYNC_TEST_LONG"), reason="pip is slow to give up")
+def test_without_network_a_message_names_a_cure_that_works_and_the_edit_waits(
+    checkout: Checkout, make_world: MakeWorld, empty_python: str, tmp_path: Path
+) -> None:
+    plugin = checkout.unpack("plexsync.zip", tmp_path / "plugins" / "plexsync")
+    env = installing(checkout, PIP_FIND_LINKS=os.devnull)
+    world = make_world(plugin=plugin, python=empty_python, env=env, directory=plugin / "data")
+    scene = world.add_scene()
+    world.stash.update_scene(scene, title="waits")
+    note = world.directory / "packages-missing.txt"
+    world.wait_until(note.exists, "the note", INSTALLED_WITHIN_S)
+    world.wait_until_worker_left()
+    shown = " ".join(line.text for line in world.stash.run_task("View Queue Status").log)
+    assert "Python packages that are not installed: plexapi, stashapp-tools, filelock" in shown
+    assert "Or unpack plexsync-full.zip, which has them inside, over the plugin." in shown
+    world.wait_until_worker_left()
+    checkout.unpack("plexsync-full.zip", plugin)
+    world.fire_hook(world.add_scene())
+    world.wait_for_titles({scene: "waits"})
+    assert not note.exists()
+
+
+def test_packages_that_cannot_be_loaded_are_replaced_by_those_that_plexsync_was_tested_with(
+    checkout: Checkout, make_world: MakeWorld, tmp_path: Path
+) -> None:
+    """They are there in another version, or damaged, or made for another Python."""
+    broken = tmp_path / "broken" / "persistqueue"
+    broken.mkdir(parents=True)
+    (broken / "sqlackqueue.py").write_text("def update(): ...")
+    (broken / "__init__.py").write_text("raise RuntimeError('it is broken')")
+    plugin = checkout.unpack("plexsync.zip", tmp_path / "plugins" / "plexsync")
+    env = installing(checkout, PYTHONPATH=str(broken.parent))
+    world = make_world(plugin=plugin, env=env, directory=plugin / "data")
+    assert_edit_arrives(world)
+    assert not (world.directory / "packages-missing.txt").exists()
+    world.stop_workers()
+    assert_edit_arrives(world)
