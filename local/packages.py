@@ -34,7 +34,7 @@ LOCK_TRIES = 40
 
 
 class PackagesMissing(Exception):  # noqa: N818 - named for what happened, like all our errors
-    """The message says what is missing or broken, why it could not be installed, and which command installs it."""
+    """The message says what is missing or broken and why it could not be installed; its second line, what to do."""
 
     def __init__(
         self, missing: tuple[str, ...], reason: str, requirements: str, folder: str, *, broken: str = ""
@@ -45,10 +45,10 @@ class PackagesMissing(Exception):  # noqa: N818 - named for what happened, like 
         self.reason = reason.rstrip(".")
         what = f"needs Python packages that are not installed: {', '.join(missing)}"
         super().__init__(
-            f"PlexSync {f'cannot load its Python packages: {broken}' if broken else what}. {self.reason}. "
-            f"To install them yourself, run{pip.WHERE_TO_RUN}: {pip.command_for_users(requirements, folder)}\n"
-            "Or unpack plexsync-full.zip, which has them inside, over the plugin. Nothing is lost: what is to be "
-            "pushed stays queued until they are there."
+            f"PlexSync {f'cannot load its Python packages: {broken}' if broken else what}. {self.reason}. Nothing is "
+            "lost: what is to be pushed stays queued until they are there.\n"
+            f"To install them yourself, run{pip.WHERE_TO_RUN}: {pip.command_for_users(requirements, folder)} (or "
+            "unpack plexsync-full.zip, which has them inside, over the plugin)"
         )
 
 

@@ -47,7 +47,7 @@ class Status:
 def status_lines(status: Status, now: float) -> Iterator[str]:
     """The headline, then the details, the most important first. `now`: epoch seconds."""
     yield _queue(status, now)
-    yield _drain(status, now)
+    yield from _drain(status, now)
     yield _circuit(status, now)
     yield from _waiting(status, now)
     yield from _dead_letters(status)
@@ -106,14 +106,17 @@ def _by_class(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
-def _drain(status: Status, now: float) -> str:
+def _drain(status: Status, now: float) -> Iterator[str]:
     draining = status.draining
     if not draining.stopped_by and do_covers_wait(status.resilience.breaker.suspects):
-        return _line("Draining", "only covers wait: none arrives in Plex")
-    if not draining.stopped_by:
-        return _line("Draining", "nothing is in its way")
-    until = f" Next look {_in(draining.until, now)}." if draining.until else ""
-    return _line("Draining", f"stopped ({draining.stopped_by}): {sentence(str(draining.message))}{until}")
+        yield _line("Draining", "only covers wait: none arrives in Plex")
+    elif not draining.stopped_by:
+        yield _line("Draining", "nothing is in its way")
+    else:
+        until = f" Next look {_in(draining.until, now)}." if draining.until else ""
+        what, *to_do = str(draining.message).split("\n")
+        yield _line("Draining", f"stopped ({draining.stopped_by}): {sentence(what)}{until}")
+        yield from (_line("What to do", line) for line in to_do)
 
 
 def _circuit(status: Status, now: float) -> str:

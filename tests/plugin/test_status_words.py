@@ -31,10 +31,12 @@ def test_a_pause_is_named_by_the_status_and_the_health_check(world: PluginWorld)
 
 def test_missing_packages_are_named_by_the_status(world: PluginWorld) -> None:
     os.makedirs(world.directory, exist_ok=True)
-    (world.directory / PACKAGES_NOTE).write_text("PlexSync needs Python packages that are not installed: filelock")
+    command = f"pip install --target {'x' * 300}"
+    (world.directory / PACKAGES_NOTE).write_text(f"Python packages that are not installed: {'y' * 300}\nRun: {command}")
     status = run_task(world, "queue_status")
     assert status.output["draining"]["stopped_by"] == "setup"
     assert "packages that are not installed" in status.said
+    assert command in status.said
     assert NOTHING not in status.said
 
 
