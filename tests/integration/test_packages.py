@@ -22,6 +22,7 @@ from local.packages import (
     missing_packages,
     private_folder,
 )
+from tests.support.plugin_source import served
 from tests.support.pythons import make_venv, pythons
 from tests.support.wheels import make_wheel
 
@@ -237,6 +238,20 @@ def test_unreachable_index_is_reported_without_its_credentials(place: Place, mon
     with pytest.raises(PackagesMissing, match="the package index cannot be reached") as caught:
         place.ensure()
     assert "hunter2" not in str(caught.value)
+
+
+def test_index_that_is_a_mirror_is_used(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    mirror = place.root / "mirror"
+    for wheel in Path(os.environ["PIP_FIND_LINKS"]).iterdir():
+        page = mirror / "simple" / wheel.name.split("-")[0].replace("_", "-") / "index.html"
+        page.parent.mkdir(parents=True)
+        page.write_text(f'<!DOCTYPE html><a href="{wheel.name}">{wheel.name}</a>')
+        wheel.rename(page.with_name(wheel.name))
+    monkeypatch.delenv("PIP_NO_INDEX")
+    with served(mirror) as address:
+        monkeypatch.setenv("PIP_INDEX_URL", address.replace("index.yml", "simple"))
+        place.ensure()
+    assert place.said[-1] == "Installed."
 
 
 def test_index_without_the_packages_is_reported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

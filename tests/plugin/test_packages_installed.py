@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.packages import BUNDLED
 from tests.support.checkout import Checkout
-from tests.support.pythons import make_venv
+from tests.support.pythons import externally_managed, make_venv
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.plugin.conftest import MakeWorld
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="makes commits")
 INSTALLED_WITHIN_S = 120
+is_long = pytest.mark.skipif(not os.environ.get("PLEXSYNC_TEST_LONG"), reason="pip takes its time")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +85,50 @@ def test_packages_that_came_with_another_version_are_not_used(
     assert_edit_arrives(make_world(plugin=plugin, python=sys.executable))
 
 
-@pytest.mark.skipif(not os.environ.get("PLEXSYNC_TEST_LONG"), reason="pip is slow to give up")
+@is_long
+def test_into_a_python_that_others_manage_nothing_is_installed(
+    checkout: Checkout, make_world: MakeWorld, tmp_path: Path
+) -> None:
+    """PEP 668, as in Debian 12 and Alpine. Some of the packages are there, but too old."""
+    python = externally_managed()
+    if not python:
+        pytest.skip("there is no such Python here")
+    plugin = checkout.unpack("plexsync.zip", tmp_path / "plugins" / "plexsync")
+    env = installing(checkout)
+    assert_edit_arrives(make_world(plugin=plugin, python=python, env=env, directory=plugin / "data"))
+    assert os.listdir(plugin / "data" / "packages")
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
+    """Makes a folder that shows another one and cannot be written, whoever writes."""
+    folder = tmp_path / "read-only" / "plexsync"
+    folder.mkdir(parents=True)
+    with ExitStack() as mounted:
+
+        def show(plugin: Path) -> Path:
+            bind = ["mount", "--bind", str(plugin), str(folder)]
+            if os.geteuid() != 0 or subprocess.run(bind, capture_output=True, check=False).returncode:
+                pytest.skip("may not mount a folder here")
+            mounted.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
+            subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+            return folder
+
+        yield show
+
+
+def test_a_read_only_plugin_needs_a_data_directory_elsewhere_and_says_so(
+    checkout: Checkout, make_world: MakeWorld, read_only: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    plugin = read_only(checkout.unpack("plexsync-full.zip", tmp_path / "plexsync"))
+    world = make_world(plugin=plugin, directory=plugin / "data")
+    refused = world.fire_hook(world.add_scene()).json["error"]
+    assert "Read-only file system" in refused
+    assert "set PLEXSYNC_DATA_DIR to another folder" in refused
+    assert_edit_arrives(make_world(plugin=plugin, directory=tmp_path / "elsewhere"))
+
+
+@is_long
 def test_without_network_a_message_names_a_cure_that_works_and_the_edit_waits(
     checkout: Checkout, make_world: MakeWorld, empty_python: str, tmp_path: Path
 ) -> None:
@@ -95,7 +142,8 @@ def test_without_network_a_message_names_a_cure_that_works_and_the_edit_waits(
     world.wait_until_worker_left()
     shown = " ".join(line.text for line in world.stash.run_task("View Queue Status").log)
     assert "Python packages that are not installed: plexapi, stashapp-tools, filelock" in shown
-    assert "Or unpack plexsync-full.zip, which has them inside, over the plugin." in shown
+    cure = "(or unpack plexsync-full.zip, which has them inside, over the plugin)"
+    assert f"{plugin / 'requirements.txt'} {cure}" in shown
     world.wait_until_worker_left()
     checkout.unpack("plexsync-full.zip", plugin)
     world.fire_hook(world.add_scene())

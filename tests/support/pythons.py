@@ -27,6 +27,14 @@ def pythons() -> dict[tuple[int, int], str]:
     return {version: path for version, path in found.items() if version != sys.version_info[:2]}
 
 
+def externally_managed() -> str:
+    """A Python into which pip installs nothing (PEP 668), as Debian's; "" if there is none."""
+    path = shutil.which("python3", path=os.defpath)
+    code = "import os, sysconfig; print(os.path.exists(sysconfig.get_path('stdlib') + '/EXTERNALLY-MANAGED'))"
+    shown = subprocess.run([path or sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout
+    return path if path and shown == "True\n" else ""
+
+
 def make_venv(path: Path) -> Path:
     """Create a virtual environment without pip; return its interpreter."""
     venv.create(path, with_pip=False, symlinks=os.name != "nt")
