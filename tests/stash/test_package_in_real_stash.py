@@ -39,17 +39,16 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @contextmanager
-def stash_with_source(folder: Path, checkout: Checkout, **source: Any) -> Iterator[tuple[RealWorld, PluginSource]]:
+def stash_with_source(folder: Path, checkout: Checkout, **env: str) -> Iterator[tuple[RealWorld, PluginSource]]:
     """A Stash without plugins, which knows the address of the checkout's packages."""
-    env = {"PLEXSYNC_NO_INSTALL": "1"}
     with (
         served(checkout.dist) as url,
         PlexSim(token=TOKEN) as plex,
-        RealStash(folder / "home", scenes=3, env=env) as stash,
+        RealStash(folder / "home", scenes=3, env={"PLEXSYNC_NO_INSTALL": "1", **env}) as stash,
     ):
-        installed = stash.plugins / source.get("local_path", "") / PLUGIN
+        installed = stash.plugins / PLUGIN
         try:
-            yield RealWorld(stash, plex, installed / "data"), PluginSource(stash, url, **source)
+            yield RealWorld(stash, plex, installed / "data"), PluginSource(stash, url)
         finally:
             stop_worker(installed / "data")
 
@@ -127,7 +126,7 @@ def copy_by_hand(checkout: Checkout, target: Path) -> None:
 
 def test_a_copy_made_by_hand_hides_the_package_until_that_takes_over(checkout: Checkout, tmp_path: Path) -> None:
     """Stash looks into `PlexSync-main` first."""
-    with stash_with_source(tmp_path, checkout) as (world, source):
+    with stash_with_source(tmp_path, checkout, PLEXSYNC_TIME_SCALE="10") as (world, source):
         by_hand, package = world.stash.plugins / "PlexSync-main", world.stash.plugins / PLUGIN
         copy_by_hand(checkout, by_hand)
         world.stash.gql("mutation { reloadPlugins }")

@@ -48,9 +48,9 @@ def newer_than_before(index: Path) -> None:
 class PluginSource:
     """One source of a Stash, as the page of its plugins handles it."""
 
-    def __init__(self, stash: RealStash, url: str, *, local_path: str = "") -> None:
+    def __init__(self, stash: RealStash, url: str) -> None:
         self.stash, self.url = stash, url
-        source = {"name": "PlexSync", "url": url, "local_path": local_path}
+        source = {"name": "PlexSync", "url": url, "local_path": ""}
         query = "mutation($i: ConfigGeneralInput!) { configureGeneral(input: $i) { pluginsPath } }"
         stash.gql(query, {"i": {"pluginPackageSources": [source]}})
 
