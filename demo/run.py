@@ -16,7 +16,15 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from demo.screen import Screen
-from local.packages import RUNTIME, PackagesMissing, Requirement, activate_site, ensure_packages, private_folder
+from local.packages import (
+    RUNTIME,
+    PackagesMissing,
+    Requirement,
+    activate_site,
+    ensure_packages,
+    private_folder,
+    use_available,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,6 +88,7 @@ def install_packages(plugin: str, folder: str, say: Callable[[str], None]) -> st
     PackagesMissing.
     """
     activate_site()  # the demonstration may have been started with -S
+    use_available(os.path.join(plugin, REQUIREMENTS[0]), folder)  # the full package brings all
     requirements = os.path.join(folder, "requirements.txt")
     with open(requirements, "wb") as combined:
         for name in REQUIREMENTS:

@@ -1,7 +1,7 @@
 """`plexsync.py package`: from the newest commit, what a source of plugins offers to Stash, in `dist/`.
 
 `plexsync.zip` holds what runs; `index.yml` is the list that Stash reads, whose address is the source's;
-`plexsync-full.zip` also has the run-time packages, for machines without a network.
+`plexsync-full.zip` also has the packages that PlexSync and its demonstration need, for machines without a network.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DIST = "dist"
 PACKAGE, FULL_PACKAGE, INDEX = "plexsync.zip", "plexsync-full.zip", "index.yml"
 MANIFEST = "plexsync.yml"
+DEMO_REQUIREMENTS = "sim/requirements.txt"
 # What serves those who change or read PlexSync; everything else runs. A name that begins with a dot never does.
 LEFT_OUT: Final = (
     "tests", "bench", "docs", "release", "CONTRIBUTING.md", "README.md", "pyproject.toml",
@@ -49,7 +50,7 @@ def run_package(root: str, *, url: str = "") -> int:
         package = zip_bytes(files, date=commit.date, last=MANIFEST)
         _write(dist, PACKAGE, package)
         _write(dist, INDEX, index_text(files[MANIFEST].decode(), package, date=commit.date).encode())
-        full = {**files, **bundle(files[REQUIREMENTS])}
+        full = {**files, **bundle(files)}
         _write(dist, FULL_PACKAGE, zip_bytes(full, date=commit.date, last=MANIFEST))
     except InstallFailed as error:
         return _fail(f"{FULL_PACKAGE} is not built: {error}.")
@@ -92,13 +93,14 @@ def _field(manifest: str, name: str) -> str:
     return found[1] if found else ""
 
 
-def bundle(pinned: bytes) -> dict[str, bytes]:
-    """The run-time packages as they lie in the full package, with the list that they fulfil beside them.
+def bundle(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The packages of PlexSync and its demonstration as they lie in the full package, with the list that they fulfil.
 
     Raises InstallFailed, WheelError and OSError.
     """
+    pinned = files[REQUIREMENTS] + files[DEMO_REQUIREMENTS]
     packages = {f"{BUNDLED}/{path}": content for path, content in runtime_packages(pinned).items()}
-    return {**packages, f"{BUNDLED}/{REQUIREMENTS}": pinned}
+    return {**packages, f"{BUNDLED}/{REQUIREMENTS}": files[REQUIREMENTS]}
 
 
 def _empty_dist(root: str) -> str:

@@ -72,6 +72,16 @@ def test_the_full_package_needs_no_network_and_no_pip(
     assert world.stash.run_task("Health Check").error is None
 
 
+def test_the_full_package_has_what_its_demonstration_needs(
+    checkout: Checkout, empty_python: str, tmp_path: Path
+) -> None:
+    plugin = checkout.unpack("plexsync-full.zip", tmp_path / "plexsync")
+    code = "import demo.run; demo.run.install_packages('.', '..', print); import demo.story"
+    env = {**os.environ, "PLEXSYNC_NO_INSTALL": "1", "PYTHONPATH": str(plugin)}
+    shown = subprocess.run([empty_python, "-c", code], cwd=plugin, env=env, capture_output=True, text=True, check=False)
+    assert (shown.stdout, shown.stderr) == ("", "")
+
+
 def test_packages_that_came_with_another_version_are_not_used(
     checkout: Checkout, make_world: MakeWorld, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ PINNED = re.compile(r"^([\w.-]+)==", re.MULTILINE)
 
 
 class Checkout:
-    """`wheels`: the run-time packages of this environment, which its requirements.txt pins; no index is asked."""
+    """`wheels`: the packages of this environment that its files of requirements pin; no index is asked."""
 
     def __init__(self, folder: Path) -> None:
         self.root, self.wheels, self._now = folder / "checkout", folder / "wheels", FIRST_COMMIT_AT
@@ -29,8 +29,9 @@ class Checkout:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, self.root / name)
         self.wheels.mkdir()
-        names = PINNED.findall((ROOT / "requirements.txt").read_text())
-        (self.root / "requirements.txt").write_text("".join(wheel_of_installed(self.wheels, name) for name in names))
+        for pinned in ("requirements.txt", "sim/requirements.txt"):
+            names = PINNED.findall((ROOT / pinned).read_text())
+            (self.root / pinned).write_text("".join(wheel_of_installed(self.wheels, name) for name in names))
         subprocess.run(["git", "init", "-q", self.root], env=self.env, check=True)
         self.commit()
 
