@@ -26,6 +26,8 @@ if __name__ == "__main__":
     SCRIPT = os.path.abspath(__file__)
     if sys.path[:1] != [os.path.dirname(SCRIPT)]:  # -P, -I and PYTHONSAFEPATH leave it out
         sys.path.insert(0, os.path.dirname(SCRIPT))
+    if "demo" in sys.argv:
+        sys.dont_write_bytecode = True  # it leaves no file behind
     from local.lock import occupy_standard_descriptors
 
     occupy_standard_descriptors()

@@ -22,6 +22,7 @@ from local.packages import (
     Requirement,
     activate_site,
     ensure_packages,
+    missing_packages,
     private_folder,
     use_available,
 )
@@ -32,6 +33,15 @@ if TYPE_CHECKING:
 # The simulated Stash needs one package more than the plugin.
 NEEDED: Final = (*RUNTIME, Requirement(package="graphql-core", module="graphql.graphql", text=b"def graphql("))
 REQUIREMENTS: Final = ("requirements.txt", os.path.join("sim", "requirements.txt"))
+INTRODUCTION: Final = (
+    "Real: PlexSync, with all processes, files and requests that it has beside a Stash of yours. Simulated: Stash and "
+    "Plex, by two small servers on this machine that answer as the real ones do. Your own Stash and Plex are not "
+    "touched. Each line begins with the place where it happens. All files are in {folder}, which is removed at the end."
+)
+DOWNLOAD: Final = (
+    "First, pip downloads the packages that are missing here ({names}) into that folder. This takes some seconds, and "
+    "they go with the folder."
+)
 FAILED, INTERRUPTED = 1, 130
 END_SIGNALS: Final = ("SIGTERM", "SIGHUP")  # by name: Windows lacks SIGHUP
 
@@ -40,7 +50,9 @@ def run_demo(script: str) -> int:
     """Show PlexSync at work. `script` is the path of plexsync.py. Returns the exit code, 0 if everything arrived."""
     try:
         with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="plexsync-demo-") as folder:
-            return _run_in(folder, os.path.dirname(os.path.abspath(script)))
+            code = _run_in(folder, os.path.dirname(os.path.abspath(script)))
+        if code == 0:
+            Screen().say("All of its processes have ended, and its folder is gone.")
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. Nothing was left behind.\n")
         return INTERRUPTED
@@ -56,15 +68,14 @@ def run_demo(script: str) -> int:
     except OSError as error:
         sys.stderr.write(f"The demonstration cannot run here: {error}\n")
         return FAILED
+    return code
 
 
 def _run_in(folder: str, plugin: str) -> int:
     began = time.monotonic()
     screen, data = Screen(), os.path.join(folder, "data")
-    screen.say(
-        "This is PlexSync between a simulated Stash and a simulated Plex. All of it runs on this machine and in "
-        f"{folder}, which is removed at the end."
-    )
+    screen.head("PlexSync copies what you edit in Stash into Plex. Here you can watch it.")
+    screen.say(INTRODUCTION.format(folder=folder))
     packages = install_packages(plugin, folder, screen.say)
     from demo.story import NotArrivedError, Story  # noqa: PLC0415 - needs packages that may only just have been installed
     from demo.world import end_of_log, end_worker, open_world  # noqa: PLC0415 - likewise
@@ -79,7 +90,6 @@ def _run_in(folder: str, plugin: str) -> int:
             sys.stderr.write(f"\nFAILED: {error}\nThe end of the worker's log:\n{end_of_log(data)}\n")
             return FAILED
     screen.head(f"Everything arrived. The demonstration took {time.monotonic() - began:.0f} s.")
-    screen.say("The worker is ended and the folder removed.")
     return 0
 
 
@@ -94,7 +104,8 @@ def install_packages(plugin: str, folder: str, say: Callable[[str], None]) -> st
         for name in REQUIREMENTS:
             with open(os.path.join(plugin, name), "rb") as part:
                 shutil.copyfileobj(part, combined)
-    ensure_packages(requirements, folder, say, needed=NEEDED)
+    said = iter((DOWNLOAD.format(names=", ".join(missing_packages(NEEDED))), "The packages are there."))
+    ensure_packages(requirements, folder, lambda _: say(next(said)), needed=NEEDED)
     private = private_folder(requirements, folder)
     return private if private in sys.path else ""
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 BAR = 40
+REPORT_INDENT = 18  # as far as the texts of View Queue Status are indented
 
 
 class Screen:
@@ -25,13 +26,14 @@ class Screen:
         _write(f"\n{text}" if self._is_plain else f"\n\033[1m{text}\033[0m")
 
     def say(self, text: str, *, mark: str = "") -> None:
-        """Write a paragraph; `mark` names the speaker."""
-        start = f"  {mark:6} | " if mark else ""
-        _write(textwrap.fill(text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start)))
+        """Write a paragraph; `mark` says where it happens."""
+        start = f"  {mark:8} | " if mark else ""
+        _write(_wrapped(text, start, len(start)))
 
     def quote(self, line: str) -> None:
-        """Write someone else's line unchanged."""
-        _write(f"  {line}")
+        """Write a line of a report, which begins with the name of what it tells."""
+        name, colon, _ = line.partition(":")
+        _write(_wrapped(line, "  ", REPORT_INDENT if colon and " " not in name.strip() else 4))
 
     def compare(self, before: ItemView, after: ItemView) -> None:
         """Write what has changed in a Plex item, field by field."""
@@ -44,6 +46,14 @@ class Screen:
         """Write how far the drain has come."""
         full = BAR * done // whole
         _write(f"  {seconds:5.1f} s  [{'#' * full}{'.' * (BAR - full)}]  {done} of {whole} in Plex")
+
+
+def _wrapped(text: str, start: str, indent: int) -> str:
+    """Addresses and paths stay whole, and so do the blanks of a table."""
+    return textwrap.fill(
+        text, WIDTH, initial_indent=start, subsequent_indent=" " * indent,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def _write(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from demo.world import LOOK_S, TIME_SCALE, LogTail, circuit_state, worker_doing
+from demo.world import LOOK_S, TIME_SCALE, circuit_state, worker_doing
 from sim.faults import Fault
 
 if TYPE_CHECKING:
@@ -22,6 +22,23 @@ ARRIVES_WITHIN_S = 15.0
 DRAINED_WITHIN_S = 30.0
 BAR_EVERY_S = 0.5
 HTTP_STARTING = 503
+HOOK = (
+    "At each Save, Stash starts PlexSync and waits for it: that is a hook. PlexSync only notes which scene has "
+    "changed. A second process, the worker, does the rest in the background: it reads the scene from Stash and sends "
+    "to Plex what differs there."
+)
+NOTICED = (
+    "has noticed. It sends nothing more and only asks from time to time whether Plex is back; its reports call that an "
+    "open circuit, as of a fuse. The {count} changes wait on the disk: not even a power cut would lose them."
+)
+BACK = (
+    "has sent a single change, and it arrived. Plex takes changes again, so the circuit is closed. The other changes "
+    "follow, slowly at first, since a Plex that has just started has much to do."
+)
+STATUS = (
+    "PlexSync's tasks are on Stash's page Settings > Tasks. This one says what waits and why. In Stash's log it writes:"
+)
+SUMMARY = "This one looks back:"
 
 
 class NotArrivedError(Exception):
@@ -34,7 +51,6 @@ class Story:
     def __init__(self, world: DemoWorld, screen: Screen) -> None:
         self.world = world
         self.plex, self.stash, self.screen = world.plex, world.stash, screen
-        self._log = LogTail(world.data)
         self._said = 0  # lines of Stash's log that were shown
 
     def tell(self) -> None:
@@ -43,13 +59,14 @@ class Story:
         self.edit_many()
         self.remove_tag()
         self.go_through_outage()
-        self.show_task("5. What the user sees: the task View Queue Status", "View Queue Status")
-        self.show_task("6. And the task Outage Summary Report", "Outage Summary Report")
+        self.show_task("5. What the user sees: the task View Queue Status", "View Queue Status", STATUS)
+        self.show_task("6. And the task Outage Summary Report", "Outage Summary Report", SUMMARY)
 
     def edit_one(self) -> None:
         """Save the whole edit form while there is no worker; then save another title, now with a worker."""
         film = self.world.films[0]
         self.screen.head("1. An edit in Stash arrives in Plex")
+        self.screen.say(HOOK)
         before = self.plex.item(film.item)
         self.stash.update_scene(
             film.scene,
@@ -79,6 +96,7 @@ class Story:
         """Give one tag to several scenes: one hook and one push for each."""
         films = self.world.films[1 : BULK + 1]
         self.screen.head(f"2. A bulk edit of {BULK} scenes")
+        self.screen.say("Each scene has a hook of its own. What is a tag in Stash is a genre in Plex.")
         given = {"ids": [self._id_of("tag", "Classic")], "mode": "ADD"}
         self.stash.bulk_update([film.scene for film in films], tag_ids=given)
         hooks = self._hooks()[-BULK:]
@@ -93,6 +111,7 @@ class Story:
         """Remove a tag in Stash: what PlexSync added to Plex goes, what a person added stays."""
         film = self.world.films[0]
         self.screen.head("3. A tag removed in Stash leaves Plex; a genre added by hand in Plex stays")
+        self.screen.say("PlexSync takes out of Plex only what it has put there itself.")
         self.plex.edit_by_hand(film.item, genres=("Drama", "Outdoor", "Our favourites"))
         self._plex('somebody adds the genre "Our favourites" by hand')
         before = self.plex.item(film.item)
@@ -108,6 +127,7 @@ class Story:
         """Plex goes away, starts and comes back; nobody touches PlexSync."""
         films = self.world.films
         self.screen.head(f"4. An outage ({TIME_SCALE} times faster than in real life)")
+        self.screen.say("Plex goes down, as for an update, while people go on editing in Stash.")
         off = self.plex.fault(Fault.refused())
         self._plex("switched off")
         self.stash.bulk_update([film.scene for film in films], studio_id=self._id_of("studio", "Lantern House"))
@@ -117,22 +137,25 @@ class Story:
             "who works in Stash notices the outage"
         )
         self._wait(lambda: circuit_state(self.world.data) == "open", "the opening of the circuit")
+        self._plexsync(NOTICED.format(count=len(films)))
         self.plex.clear_requests()
         starting = self.plex.fault(Fault.starting())
         self.plex.heal(off)
         self._plex("switched on again: its port is open, its database is not")
         self._wait(lambda: any(each.status == HTTP_STARTING for each in self.plex.requests), "a probe")
         asked = ", ".join(f"{each.path} {each.status}" for each in self.plex.requests if each.status)
-        self._plex(f"is asked by PlexSync: {asked}. That is not ready yet, so PlexSync waits on.")
+        self._plex(f"is asked by PlexSync: {asked}. 200 is a good answer, 503 means not yet. So PlexSync waits.")
         if any(each.method == "PUT" for each in self.plex.requests):
             raise NotArrivedError("Plex was sent an edit while it was down; only probes should have come")
         self.plex.heal(starting)
-        self._plex("the database is open; PlexSync finds out at its next probe")
+        self._plex("the database is open; PlexSync finds out when it asks again")
         self._watch_drain("Lantern House")
 
     def _watch_drain(self, studio: str) -> None:
         whole = len(self.world.films)
         began = shown = time.monotonic()
+        self._wait(lambda: circuit_state(self.world.data) == "closed", "the end of the outage")
+        self._plexsync(BACK)
 
         def count() -> int:
             return sum(self.plex.item(film.item).studio == studio for film in self.world.films)
@@ -146,13 +169,13 @@ class Story:
             return done == whole
 
         self._wait(is_drained, "the edits made during the outage", within_s=DRAINED_WITHIN_S)
-        self._wait(lambda: circuit_state(self.world.data) == "closed", "the closing of the circuit")
         # By then the counts in the reports of the next acts are complete.
         self._wait(lambda: worker_doing(self.world.data) == "watching", "the end of the worker's work")
 
-    def show_task(self, heading: str, task: str) -> None:
+    def show_task(self, heading: str, task: str, introduction: str) -> None:
         """Show what a task writes to Stash's log, the newest line first, as its page does."""
         self.screen.head(heading)
+        self.screen.say(introduction)
         result = self.stash.run_task(task, timeout_s=ARRIVES_WITHIN_S)
         if result.error is not None:
             raise NotArrivedError(f"the task {task} answered: {result.error}")
@@ -162,7 +185,7 @@ class Story:
     # Waiting and reading
 
     def _wait(self, is_there: Callable[[], bool], what: str, *, within_s: float = ARRIVES_WITHIN_S) -> None:
-        """Wait for a condition and show the worker's messages meanwhile. Raises NotArrivedError."""
+        """Wait for a condition and show what comes to Stash's log meanwhile. Raises NotArrivedError."""
         give_up_at = time.monotonic() + within_s
         self._tell_log()
         while not is_there():
@@ -189,8 +212,6 @@ class Story:
     # Reporting
 
     def _tell_log(self) -> None:
-        for message in self._log.new_messages():
-            self.screen.say(message, mark="worker")
         lines = self.stash.log[self._said :]
         self._said += len(lines)
         for line in lines:
@@ -200,7 +221,7 @@ class Story:
     def _tell_save(self, what: str) -> None:
         hook = self._hooks()[-1]
         took_ms = 1000 * (hook.duration_s or 0)
-        self._stash(f"{what}; Stash runs the hook, {took_ms:.0f} ms: {hook.stdout.decode('utf-8', 'replace')}")
+        self._stash(f"{what}; the hook takes {took_ms:.0f} ms")
 
     def _tell_arrival(self, film: Film, how: str) -> None:
         """Show the time from the start of the last hook to the arrival of the last edit."""
@@ -209,6 +230,9 @@ class Story:
 
     def _stash(self, text: str) -> None:
         self.screen.say(text, mark="stash")
+
+    def _plexsync(self, text: str) -> None:
+        self.screen.say(text, mark="plexsync")
 
     def _plex(self, text: str) -> None:
         self.screen.say(text, mark="plex")

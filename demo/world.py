@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -48,8 +49,16 @@ class DemoWorld:
 def open_world(*, plugin: str, folder: str, data: str, packages: str) -> Iterator[DemoWorld]:
     """Start both servers and configure the plugin as a user would. `packages`: a folder to import from, or ""."""
     path = os.pathsep.join(part for part in (packages, os.environ.get("PYTHONPATH", "")) if part)
-    environment = {"PYTHONPATH": path, "PLEXSYNC_DATA_DIR": data, "PLEXSYNC_TIME_SCALE": str(TIME_SCALE)}
+    environment = {
+        "PYTHONPATH": path,
+        "PYTHONPYCACHEPREFIX": os.path.join(folder, "compiled"),
+        "PLEXSYNC_DATA_DIR": data,
+        "PLEXSYNC_TIME_SCALE": str(TIME_SCALE),
+    }
     home = os.path.join(folder, "stash")
+    # Compiled beforehand, as in any installation that has run once.
+    command = [sys.executable, "-c", "import tasks.run, worker.serve"]
+    subprocess.run(command, cwd=plugin, env={**os.environ, **environment}, check=True)  # noqa: S603 - our own modules
     with PlexSim() as plex, StashSim(plugin=plugin, python=sys.executable, env=environment, home=home) as stash:
         section = plex.add_section("Movies", locations=["/media"])
         files = [(f"/media/film_{number:02}.mp4", 700_000_000 + number) for number in range(1, FILMS + 1)]
@@ -102,37 +111,10 @@ def _read_value(data: str, name: str, key: str, default: str) -> str:
         return default
 
 
-class LogTail:
-    """The worker's log, read piece by piece."""
-
-    def __init__(self, data: str) -> None:
-        self._path = log_path(data)
-        self._read_bytes = 0
-
-    def new_messages(self) -> list[str]:
-        """The messages since the last call, without time and level, except those about single scenes."""
-        try:
-            with open(self._path, "rb") as file:
-                file.seek(self._read_bytes)
-                data = file.read()
-        except FileNotFoundError:
-            return []
-        whole = data[: data.rfind(b"\n") + 1]
-        self._read_bytes += len(whole)
-        lines = [line.split(" ", 3) for line in whole.decode("utf-8", "replace").splitlines()]
-        # Date, time, level, message.
-        return [parts[3] for parts in lines if len(parts) > 3 and " is in Plex now " not in parts[3]]  # noqa: PLR2004
-
-
-def log_path(data: str) -> str:
-    """The path of the worker's log."""
-    return os.path.join(data, WORKER_LOG)
-
-
 def end_of_log(data: str, lines: int = 15) -> str:
     """The worker's last messages, for the analysis of a failure."""
     try:
-        with open(log_path(data), encoding="utf-8", errors="replace") as file:
+        with open(os.path.join(data, WORKER_LOG), encoding="utf-8", errors="replace") as file:
             return "".join(file.readlines()[-lines:])
     except FileNotFoundError:
         return "(it has written none)"
