@@ -88,6 +88,26 @@ class PreviewAnswer(TaskAnswer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PathExample:
+    """A scene that was looked for in Plex. `path`: its file in Stash; `plex_path`: in Plex, or as it was looked for."""
+
+    scene_id: int
+    path: str
+    plex_path: str
+    found: bool
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathsAnswer:
+    """Some scenes that were looked for in Plex."""
+
+    tried: int
+    found: int
+    examples: tuple[PathExample, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HealthAnswer(TaskAnswer):
     """`health_check`. `latency_ms` is that of `/identity`; the libraries are known only once Plex is ready."""
 
@@ -101,6 +121,7 @@ class HealthAnswer(TaskAnswer):
     libraries_missing: tuple[str, ...] | None
     circuit: str
     path_map_inferred: tuple[str, ...]
+    paths: PathsAnswer | None
     message: str
 
 

@@ -1,4 +1,4 @@
-"""Health Check: probes Plex now, and moves the circuit breaker as every probe does."""
+"""Health Check: probes Plex now, moves the circuit breaker as every probe does, and looks for some scenes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from plex.errors import PlexBusy, ServerFailure
 from store.overview import Overview, count_queue
 from store.worker_file import PAUSED, read_worker_report
 from tasks.answers import HealthAnswer
+from tasks.path_check import check_paths, paths_in_words
 from tasks.prerequisites import need_packages, open_stash
 from tasks.process_queue import stop_reported_in
 from tasks.status import worker_status
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from plex.errors import PlexError
     from plex.health import Health
     from stash.settings import Settings
+    from tasks.answers import PathsAnswer
     from tasks.context import Context
 
 
@@ -33,7 +35,7 @@ def health_check(context: Context) -> HealthAnswer:
     """
     need_packages(context)
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
-    with open_stash(context, shows_problems=True) as (_, settings):
+    with open_stash(context, shows_problems=True) as (stash, settings):
         resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
         health = _probe(context, settings, resilience)
         if health is not None and _is_half_open(resilience):
@@ -41,9 +43,12 @@ def health_check(context: Context) -> HealthAnswer:
             resilience.refresh(context.now)
             if _is_half_open(resilience):  # a worker's trial job may have settled it meanwhile
                 health = _probe(context, settings, resilience)
+        resilience.refresh(context.now)
+        _start_worker_if_needed(context, resilience)
+        does_drain = resilience.gate(context.now).kind is GateKind.DRAIN
+        paths = check_paths(context, stash, settings) if health and health.error is None and does_drain else None
     resilience.refresh(context.now)
-    _start_worker_if_needed(context, resilience)
-    return _answer(context, health, resilience, _stop_of_worker(context, settings))
+    return _answer(context, health, resilience, _stop_of_worker(context, settings), paths)
 
 
 def _probe(context: Context, settings: Settings, resilience: Resilience) -> Health | None:
@@ -85,10 +90,12 @@ def _stop_of_worker(context: Context, settings: Settings) -> str | None:
     return stop.message if stop and stop.by != "paused" else None  # the settings are newer than the report
 
 
-def _answer(context: Context, health: Health | None, resilience: Resilience, stop: str | None) -> HealthAnswer:
-    gate = resilience.gate(context.now)
-    message = _message(health, gate, context.now, stop)
-    is_well = health is not None and health.error is None and gate.kind is GateKind.DRAIN and stop is None
+def _answer(
+    context: Context, health: Health | None, resilience: Resilience, stop: str | None, paths: PathsAnswer | None
+) -> HealthAnswer:
+    gate, is_lost = resilience.gate(context.now), paths is not None and paths.tried > paths.found == 0
+    message = f"{_message(health, gate, context.now, stop, is_lost=is_lost)} {paths_in_words(paths)}".rstrip()
+    is_well = health is not None and health.error is None and gate.kind is GateKind.DRAIN and not (stop or is_lost)
     (context.log.info if is_well else context.log.warning)("%s", message)
     is_ready = health is not None and health.ready
     return HealthAnswer(
@@ -102,11 +109,13 @@ def _answer(context: Context, health: Health | None, resilience: Resilience, sto
         libraries_missing=health.libraries_missing if health and is_ready else None,
         circuit=resilience.breaker.state.value,
         path_map_inferred=tuple(Overview(context.directory).inferred_path_map()),
+        paths=paths,
         message=message,
     )
 
 
-def _message(health: Health | None, gate: Gate, now: float, stop: str | None) -> str:
+def _message(health: Health | None, gate: Gate, now: float, stop: str | None, *, is_lost: bool) -> str:
+    """`is_lost`: Plex has none of the scenes that were looked for."""
     if health is None:
         return (
             'PlexSync does not know where Plex is: "Plex address" is not set, or not to an address such as '
@@ -114,7 +123,7 @@ def _message(health: Health | None, gate: Gate, now: float, stop: str | None) ->
         )
     if health.error is None:
         names = ", ".join(health.libraries)
-        well = "is well: it answers" if gate.kind is GateKind.DRAIN and stop is None else "answers"
+        well = "is well: it answers" if gate.kind is GateKind.DRAIN and not (stop or is_lost) else "answers"
         said = f"Plex {health.version} {well} in {health.latency_ms or 0:.0f} ms. Libraries: {names}."
     else:
         said = f"{_what_is_wrong(health, health.error)}: {sentence(health.reason)}"

@@ -1,21 +1,18 @@
 """Preview of one scene: its items in Plex, what they hold, what Stash wants, what would be sent. Changes nothing.
 
-The task asks Plex itself, independently of the worker. What it finds goes into a temporary index of its own.
+The task asks Plex itself, independently of the worker.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from local.words import counted
 from plex.edit import LONGEST_LINE_BYTES, text_bytes_for
 from plex.errors import Ambiguous, NotInPlex, PlexError
 from plex.fields import clean_values, values_of
-from plex.find import Finder
-from plex.index import Index
 from plex.plan import plan
 from push.fields import reason_to_skip, wanted_of
 from push.other_scenes import owners_in_stash
@@ -25,6 +22,7 @@ from tasks.answers import PreviewAnswer, PreviewItem
 from tasks.arguments import scene_id_of
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages, open_stash
+from tasks.temporary_finder import temporary_finder
 
 if TYPE_CHECKING:
     from plex.client import PlexClient
@@ -75,17 +73,8 @@ def _items(
 ) -> tuple[PreviewItem, ...]:
     overview = Overview(context.directory)
     files = [(file.path, file.size) for file in scene.files]
-    with TemporaryDirectory(prefix="plexsync-preview-") as folder:
-        index = Index(folder, "")
-        try:
-            index.store_rules(overview.inferred_rules())
-            rules = [(rule.stash, rule.plex) for rule in settings.path_map]
-            finder = Finder(
-                plex, index, clock=context.clock, log=context.log, rules=rules, allow_ambiguous=settings.allow_ambiguous
-            )
-            matches = finder.find(files, since=context.now, find_owners=owners_in_stash([scene], stash))
-        finally:
-            index.close()
+    with temporary_finder(context, plex, settings) as finder:
+        matches = finder.find(files, since=context.now, find_owners=owners_in_stash([scene], stash))
     found = plex.read_items([match.item.rating_key for match in matches])
     current = [(found[match.item.rating_key], match) for match in matches if match.item.rating_key in found]
     shown = []
