@@ -6,7 +6,7 @@ are overlooked only if no library bears it and the name can mean no other one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from local.words import as_list_entry
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from plex.model import Section
 
 MOVIE = "movie"
+_CONTENTS: Final = {"show": "TV shows", "artist": "music", "photo": "photos"}
 
 
 def choose_sections(found: Iterable[Section], names: Sequence[str]) -> tuple[tuple[Section, ...], tuple[str, ...]]:
@@ -44,10 +45,26 @@ def _loose(name: str) -> str:
 
 
 def describe_missing(found: Iterable[Section], missing: Sequence[str]) -> str:
-    """The message for missing libraries; it also names the existing ones."""
+    """The message for missing libraries; it also names the existing ones, and those of another type that were meant."""
+    found = tuple(found)
     movies = [section for section in found if section.type == MOVIE]
     names = ", ".join(as_list_entry(section.title) for section in movies) or "none"
     several = " exactly, but several that differ in case or blanks"
     words = [as_list_entry(name) + (several if _sections_alike(name, movies) else "") for name in missing]
     what = f"no movie library named {' or '.join(words)}" if missing else "no movie library"
-    return f'Plex has {what}; its movie libraries: {names}. Correct "Plex libraries", or check what the token may see.'
+    others = _describe_other_types(found, missing)
+    cure = 'Correct "Plex libraries", or check what the token may see.'
+    return f"Plex has {what}; its movie libraries: {names}.{others} {cure}"
+
+
+def _describe_other_types(found: Sequence[Section], missing: Sequence[str]) -> str:
+    """What is wrong with libraries of another type that the missing names mean, or that Plex has instead."""
+    others = tuple(section for section in found if section.type != MOVIE)
+    meant = [section for name in missing for section in sections_named(name, others)] if missing else others
+    if not meant:
+        return ""
+    words = [f"{as_list_entry(section.title)} holds {_CONTENTS.get(section.type, section.type)}" for section in meant]
+    return (
+        f" {', '.join(words)}: PlexSync needs a library of the type Movies or Other Videos; add one in Plex with the "
+        "same folders."
+    )

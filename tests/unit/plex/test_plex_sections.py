@@ -55,3 +55,11 @@ def test_the_message_for_a_missing_library_names_the_existing_ones() -> None:
     assert "Gone" in words
     assert "Movies, Clips" in words
     assert "none" in describe_missing([SHOWS], [])
+
+
+def test_a_library_of_another_type_is_named_as_such_with_what_to_do() -> None:
+    photos = Section(key=4, title="Films, old", type="photo", locations=())
+    need = "PlexSync needs a library of the type Movies or Other Videos; add one in Plex with the same folders."
+    assert f' "Films, old" holds photos: {need} ' in describe_missing([MOVIES, photos, SHOWS], ["films, old"])
+    assert f" Shows holds TV shows: {need} " in describe_missing([SHOWS], [])
+    assert "holds" not in describe_missing([MOVIES, SHOWS], ["Gone"])
