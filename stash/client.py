@@ -260,6 +260,14 @@ class StashClient:
         listed = self._ask(SCENE_IDS, {"filter": condition, "per_page": -1}).get("findScenes")
         return [id_of(scene) for scene in rows_of(listed, "scenes")]
 
+    def has_scene_below(self, folder: str) -> bool:
+        """Whether any scene has a file whose path contains this one. True if that cannot be asked: it holds a quote."""
+        if '"' in folder:
+            return True
+        # In double quotes, Stash searches for all of it, not for each of its words.
+        condition = {"path": {"value": f'"{folder}"', "modifier": "INCLUDES"}}
+        return bool(rows_of(self._ask(SCENE_IDS, {"filter": condition, "per_page": 1}).get("findScenes"), "scenes"))
+
     def list_ids(self, *, after: int, limit: int) -> tuple[list[int], int]:
         """The first `limit` scene ids greater than `after`, ascending, and the number of all such scenes."""
         condition = {"id": {"value": after, "modifier": "GREATER_THAN"}}

@@ -100,10 +100,11 @@ class PathExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathsAnswer:
-    """Some scenes that were looked for in Plex."""
+    """Some scenes that were looked for in Plex. `idle_rules`: those of the path map that fit no scene at all."""
 
     tried: int
     found: int
+    idle_rules: tuple[str, ...]
     examples: tuple[PathExample, ...]
 
 

@@ -42,12 +42,18 @@ def check_paths(context: Context, stash: StashClient, settings: Settings) -> Pat
             with temporary_finder(context, plex, settings) as finder:
                 looked = _look(context, finder, stash)
                 rules = finder.rules  # some may have been inferred just now
+            idle = [rule for rule in settings.path_map if looked and not stash.has_scene_below(rule.stash)]
         finally:
             plex.close()
     except (PlexError, StashError, LocalStorage, OSError):
         return None
     examples = tuple(_example(scene, match, rules) for scene, match in looked)
-    return PathsAnswer(tried=len(examples), found=sum(each.found for each in examples), examples=examples)
+    return PathsAnswer(
+        tried=len(examples),
+        found=sum(each.found for each in examples),
+        idle_rules=tuple(f"{as_path(rule.stash)} => {as_path(rule.plex)}" for rule in idle),
+        examples=examples,
+    )
 
 
 def _look(context: Context, finder: Finder, stash: StashClient) -> list[tuple[Scene, Match | None]]:
@@ -97,6 +103,8 @@ def paths_in_words(paths: PathsAnswer | None) -> str:
     ways = dict.fromkeys(each.how for each in paths.examples if each.found)
     how = f", {' and '.join(ways)}" if ways else ""
     said = f"Found {paths.found} of {counted(paths.tried, 'scene')} in Plex{how}."
+    if paths.idle_rules:
+        said += f' No scene has a file to which this in "Path map" applies: {"; ".join(paths.idle_rules)}.'
     missing = next((each for each in paths.examples if not each.found), None)
     if missing is None:
         return said

@@ -51,6 +51,14 @@ def test_a_missing_scene_is_named_with_the_path_that_was_tried(world: PluginWorl
     assert "/media" not in said
 
 
+def test_a_rule_that_applies_to_no_scene_is_named(world: PluginWorld) -> None:
+    world.configure(path_map="/dta => /media; /data => /media")
+    add(world, 1, "/data", "/media")
+    health = run_task(world, "health_check").output
+    assert health["paths"]["idle_rules"] == ["/dta => /media"]
+    assert 'No scene has a file to which this in "Path map" applies: /dta => /media.' in health["message"]
+
+
 def test_plex_is_not_called_well_if_it_has_none_of_the_scenes(world: PluginWorld) -> None:
     add(world, 1, "/data", None)
     health = run_task(world, "health_check")
