@@ -41,7 +41,7 @@ if __name__ == "__main__":
     TASK_INPUT = answer_standard_input(directory=DIRECTORY, script=SCRIPT)
     if TASK_INPUT is None:
         os._exit(0)  # answered; skipping the interpreter's shutdown saves 2 ms
-    from local.packages import activate_site  # not on the hook's path
+    from installation.packages import activate_site  # not on the hook's path
 
     activate_site()  # Stash starts the script with -S
     from tasks.run import run_task  # needs what site makes importable

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from bench.drain import PLEX_ANSWERS_AFTER_S, change
 from bench.world import LOOK_S, ROOT, TooSlowError, environment, wait
+from installation.compiled import compile_hook_path
 from local import inbox, lock
-from local.compiled import compile_hook_path
 from local.data_directory import PACKAGES_NOTE
 from store.overview import count_queue
 

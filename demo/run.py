@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from demo.screen import Screen
-from local.packages import (
+from installation.packages import (
     RUNTIME,
     PackagesMissing,
     Requirement,

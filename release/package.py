@@ -14,8 +14,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from local.packages import BUNDLED, REQUIREMENTS
-from local.pip import InstallFailed
+from installation.packages import BUNDLED, REQUIREMENTS
+from installation.pip import InstallFailed
 from release.archive import zip_bytes
 from release.checkout import CheckoutError, read_commit
 from release.wheels import WheelError, runtime_packages

@@ -6,7 +6,7 @@ import os
 import tempfile
 import zipfile
 
-from local import pip
+from installation import pip
 
 _PURE = "Root-Is-Purelib: true"
 

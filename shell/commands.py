@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from local.packages import activate_site
+from installation.packages import activate_site
 from local.start import WORKER_ARGUMENT
 
 if TYPE_CHECKING:

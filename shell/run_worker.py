@@ -6,11 +6,11 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from installation.packages import PACKAGE_MODULES, PackagesMissing, ensure_packages, requirements_beside, use_available
 from local import lock, start
 from local.clock import clock_from_environment, is_plausible
 from local.data_directory import PACKAGES_NOTE
 from local.files import write_atomically
-from local.packages import PACKAGE_MODULES, PackagesMissing, ensure_packages, requirements_beside, use_available
 
 if TYPE_CHECKING:
     from local.clock import Clock

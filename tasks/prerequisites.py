@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from local.copies import copies_in_the_way
+from installation.copies import copies_in_the_way
+from installation.packages import PackagesMissing, ensure_packages, requirements_beside
 from local.data_directory import PACKAGES_NOTE
-from local.packages import PackagesMissing, ensure_packages, requirements_beside
 from stash.errors import StashError
 from stash.settings import parse_settings
 from store.overview import Overview

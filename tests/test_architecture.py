@@ -22,15 +22,17 @@ SERVERS: Final = ("plex", "stash", "local")
 BELOW_NEWS: Final = ("push", "outages", "store", *SERVERS)
 BELOW_WORKER: Final = ("news", *BELOW_NEWS)
 PLUGIN: Final = (
-    "plexsync", "shell", "tasks", "reconciliation", "undo", "worker", *BELOW_WORKER, "network", "hooks",
+    "plexsync", "shell", "tasks", "reconciliation", "undo", "worker", "installation", *BELOW_WORKER, "network",
+    "hooks",
 )  # fmt: skip
 LAYERS: Final = {
-    "plexsync": ("shell", "tasks", "hooks", "local"),
-    "shell": ("tasks", "reconciliation", "undo", "worker", *BELOW_WORKER),
-    "tasks": ("reconciliation", "undo", "worker", *BELOW_WORKER),
+    "plexsync": ("shell", "tasks", "installation", "hooks", "local"),
+    "shell": ("tasks", "reconciliation", "undo", "worker", "installation", *BELOW_WORKER),
+    "tasks": ("reconciliation", "undo", "worker", "installation", *BELOW_WORKER),
     "reconciliation": ("worker", *BELOW_WORKER),
     "undo": ("worker", *BELOW_WORKER),
-    "worker": BELOW_WORKER,
+    "worker": ("installation", *BELOW_WORKER),
+    "installation": ("local",),
     "news": BELOW_NEWS,
     "push": ("store", *SERVERS),
     "outages": ("store", "local"),
@@ -41,8 +43,8 @@ LAYERS: Final = {
     "hooks": ("local",),
     "local": (),
     "sim": (),
-    "release": ("local",),
-    "demo": ("sim", "tasks", "worker", *BELOW_WORKER),
+    "release": ("installation",),
+    "demo": ("sim", "tasks", "worker", "installation", *BELOW_WORKER),
     "bench": (*PLUGIN, "sim", "tests", "demo"),
     "tests": (*PLUGIN, "sim", "bench", "demo", "release"),
 }
@@ -119,7 +121,7 @@ RESERVED = (
             "os.fork", "os.forkpty", "os.setsid", "os.system", "os.popen", "os.kill", "os.killpg", "os.execv",
             "os.execve",
         ),
-        allowed=("local/",),
+        allowed=("local/", "installation/pip.py", "installation/packages.py"),
     ),
 )  # fmt: skip
 

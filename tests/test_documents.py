@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from hooks import say
-from local import data_directory, inbox, lock, packages
+from installation import packages
+from local import data_directory, inbox, lock
 from news.said import Said, Topic
 from outages.breaker import Circuit, CircuitBreaker
 from outages.history import OutageHistory
@@ -48,8 +49,8 @@ if TYPE_CHECKING:
 MANIFEST = ROOT / "plexsync.yml"
 DOCUMENTS: Final = (README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "bench" / "README.md")
 PROGRAM: Final = (
-    "hooks", "local", "network", "plex", "stash", "store", "outages", "push", "news", "worker", "reconciliation",
-    "undo", "tasks", "shell",
+    "hooks", "local", "installation", "network", "plex", "stash", "store", "outages", "push", "news", "worker",
+    "reconciliation", "undo", "tasks", "shell",
 )  # fmt: skip
 # What the table says where the default is an empty text or list.
 EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "found out by itself")

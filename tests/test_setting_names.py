@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.support.sources import Source
 
 ROOMS: Final = (
-    "hooks", "local", "plex", "stash", "store", "outages", "push", "news", "worker", "reconciliation", "undo",
-    "tasks",
+    "hooks", "local", "installation", "plex", "stash", "store", "outages", "push", "news", "worker",
+    "reconciliation", "undo", "tasks", "shell",
 )  # fmt: skip
 # "paused" and "tls" are words of the language, too.
 KEYS: Final = tuple(key for key in SETTING_NAMES if "_" in key)

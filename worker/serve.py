@@ -8,7 +8,8 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from local import compiled, inbox, lock, start
+from installation import compiled
+from local import inbox, lock, start
 from local.clock import Stopwatch
 from local.data_directory import BACKUPS, QUEUE_FOLDER, WORKER_LOG
 from local.files import remove_older

@@ -11,8 +11,8 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from installation.copies import copies_in_the_way
 from local import data_directory
-from local.copies import copies_in_the_way
 from local.files import write_atomically
 from local.hide_paths import PathHider
 from local.log_marks import SAID_OTHERWISE

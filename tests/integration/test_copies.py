@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.copies import copies_in_the_way, other_copies
+from installation.copies import copies_in_the_way, other_copies
 from local.hide_paths import hide_paths, without_marks
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local import pip
-from local.packages import (
+from installation import pip
+from installation.packages import (
     NO_INSTALL,
     PackagesMissing,
     Requirement,
@@ -62,7 +62,7 @@ class Place:
     def start(self, python: str = sys.executable) -> subprocess.Popen[str]:
         """Start another process that ensures the same packages, then prints the path of one of them."""
         code = (
-            "import sys; from local.packages import *; "
+            "import sys; from installation.packages import *; "
             f"needed = {NEEDED!r}; say = lambda text: print(text, flush=True); "
             "ensure_packages(sys.argv[1], sys.argv[2], say, needed=needed); "
             "import fake_plex.server; print(fake_plex.server.__file__)"

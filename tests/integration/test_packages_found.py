@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.packages import RUNTIME, activate_site, missing_packages
+from installation.packages import RUNTIME, activate_site, missing_packages
 from tests.support.pythons import make_venv
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ def test_activate_site_makes_the_packages_of_a_virtual_environment_importable(
     (site_packages / "counts.pth").write_text("import sys; sys.site_ran = getattr(sys, 'site_ran', 0) + 1\n")
     code = (
         "import sys; before = 'site-packages' in str(sys.path); import site; "
-        "from local.packages import activate_site; activate_site(); first = sys.site_ran; activate_site(); "
+        "from installation.packages import activate_site; activate_site(); first = sys.site_ran; activate_site(); "
         "import fake_module; print(before, sys.site_ran - first)"
     )
     result = subprocess.run([python, *options, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -41,7 +41,7 @@ def test_activate_site_does_nothing_if_site_is_active(monkeypatch: pytest.Monkey
 
 def test_check_finds_the_real_packages_without_importing_them() -> None:
     code = (
-        "import sys; from local.packages import activate_site, missing_packages; activate_site(); "
+        "import sys; from installation.packages import activate_site, missing_packages; activate_site(); "
         "print(missing_packages(), [name for name in sys.modules if name.split('.')[0] in "
         "('plexapi', 'stashapi', 'filelock', 'requests', 'persistqueue', 'certifi', 'idna', 'urllib3')])"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local import pip
+from installation import pip
 from tests.support.wheels import make_wheel
 
 NOWHERE = "/nowhere/at/all"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.packages import BUNDLED, RUNTIME, missing_packages
+from installation.packages import BUNDLED, RUNTIME, missing_packages
 from sim.stash.manifest import parse_yaml
 from tests.support.checkout import FIRST_COMMIT_AT, Checkout
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.packages import BUNDLED
+from installation.packages import BUNDLED
 from tests.support.checkout import Checkout
 from tests.support.pythons import externally_managed, make_venv
 

@@ -40,6 +40,7 @@ POLL_S = 0.01
 # The files of PlexSync, for a copy that a test may update or remove.
 ROOMS = (
     "hooks",
+    "installation",
     "local",
     "network",
     "plex",

@@ -91,7 +91,7 @@ def _cure(own: PluginCopy, other: PluginCopy) -> str:
 
 
 def _take_over(stays: PluginCopy, goes: PluginCopy) -> str:
-    from local.pip import quoted_for_shell, this_python  # noqa: PLC0415 - imports subprocess, which takes 5 ms
+    from installation.pip import quoted_for_shell, this_python  # noqa: PLC0415 - imports subprocess, which takes 5 ms
 
     command = [this_python(), os.path.join(stays.folder, "plexsync.py"), "take-over", goes.folder]
     return mark_paths(quoted_for_shell(command), (command[0], command[1], command[3]))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.pip import describe_failure
+from installation.pip import describe_failure
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ class PackagesMissing(Exception):  # noqa: N818 - named for what happened, like 
     def __init__(
         self, missing: tuple[str, ...], reason: str, requirements: str, folder: str, *, broken: str = ""
     ) -> None:
-        from local import pip  # noqa: PLC0415 - imports subprocess, which takes 5 ms
+        from installation import pip  # noqa: PLC0415 - imports subprocess, which takes 5 ms
 
         self.missing = missing
         self.reason = reason.rstrip(".")
@@ -207,7 +207,7 @@ def _install_once(  # noqa: PLR0917 - what ensure_packages knows
     needed: Sequence[Requirement],
     broken: str,
 ) -> None:
-    from local import pip  # noqa: PLC0415 - as above
+    from installation import pip  # noqa: PLC0415 - as above
 
     if os.environ.get(NO_INSTALL, "") not in ("", "0"):
         raise PackagesMissing(missing, f"{NO_INSTALL} forbids installing them", requirements, folder, broken=broken)
