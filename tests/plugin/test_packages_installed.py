@@ -161,6 +161,7 @@ def test_without_network_a_message_names_a_cure_that_works_and_the_edit_waits(
     assert not note.exists()
 
 
+@is_long
 def test_packages_that_cannot_be_loaded_are_replaced_by_those_that_plexsync_was_tested_with(
     checkout: Checkout, make_world: MakeWorld, tmp_path: Path
 ) -> None:

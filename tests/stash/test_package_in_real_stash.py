@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="makes commits")
 # What only Python and PlexSync itself have put there, and a user may delete.
 LEFT = ("data", "__pycache__")
+ENV: Final = {"PLEXSYNC_NO_INSTALL": "1", "PLEXSYNC_TIME_SCALE": "10"}
+is_long = pytest.mark.skipif(not os.environ.get("PLEXSYNC_TEST_LONG"), reason="PLEXSYNC_TEST_LONG=1 runs it")
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +41,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @contextmanager
-def stash_with_source(folder: Path, checkout: Checkout, **env: str) -> Iterator[tuple[RealWorld, PluginSource]]:
+def stash_with_source(folder: Path, checkout: Checkout) -> Iterator[tuple[RealWorld, PluginSource]]:
     """A Stash without plugins, which knows the address of the checkout's packages."""
     with (
         served(checkout.dist) as url,
         PlexSim(token=TOKEN) as plex,
-        RealStash(folder / "home", scenes=3, env={"PLEXSYNC_NO_INSTALL": "1", **env}) as stash,
+        RealStash(folder / "home", scenes=3, env=ENV) as stash,
     ):
         installed = stash.plugins / PLUGIN
         try:
@@ -124,9 +126,10 @@ def copy_by_hand(checkout: Checkout, target: Path) -> None:
     set_version(target, "0.9.0")
 
 
+@is_long
 def test_a_copy_made_by_hand_hides_the_package_until_that_takes_over(checkout: Checkout, tmp_path: Path) -> None:
     """Stash looks into `PlexSync-main` first."""
-    with stash_with_source(tmp_path, checkout, PLEXSYNC_TIME_SCALE="10") as (world, source):
+    with stash_with_source(tmp_path, checkout) as (world, source):
         by_hand, package = world.stash.plugins / "PlexSync-main", world.stash.plugins / PLUGIN
         copy_by_hand(checkout, by_hand)
         world.stash.gql("mutation { reloadPlugins }")
@@ -158,6 +161,7 @@ def test_a_copy_made_by_hand_hides_the_package_until_that_takes_over(checkout: C
         stop_worker(world.data)
 
 
+@is_long
 def test_a_package_installed_over_a_copy_in_its_own_folder_keeps_the_data(checkout: Checkout, tmp_path: Path) -> None:
     with stash_with_source(tmp_path, checkout) as (world, source):
         copy_by_hand(checkout, world.stash.plugins / PLUGIN)
