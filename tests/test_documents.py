@@ -25,20 +25,25 @@ from reconciliation.gaps import GapType
 from reconciliation.state import ReconciliationState
 from shell.commands import HELP
 from sim.stash.manifest import Manifest, parse_yaml, read_manifest
+from stash.setting_names import SETTING_NAMES
 from stash.settings import Settings, parse_settings
 from store.worker_file import WorkerReport
 from tasks import answers, arguments
 from tasks.arguments import error_types_of
-from tasks.run import TASKS
+from tasks.run import TASKS as FUNCTIONS
 from tests.support.reference import (
-    README,
+    DOCS,
+    DOCUMENTS,
     REFERENCE,
     ROOT,
+    SETTINGS,
+    TASKS,
     headings_in,
     headings_of,
     in_code_marks,
     keys_of,
     keys_under,
+    rows_of,
     rows_under,
 )
 from worker.handlers import WAITING
@@ -47,14 +52,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST = ROOT / "plexsync.yml"
-DOCUMENTS: Final = (README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "bench" / "README.md")
 PROGRAM: Final = (
     "hooks", "local", "installation", "network", "plex", "stash", "store", "outages", "push", "news", "worker",
     "reconciliation", "undo", "tasks", "shell",
 )  # fmt: skip
+NAME_COLUMN: Final = "name on the page"
 # What the table says where the default is an empty text or list.
 EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "found out by itself")
-MODES: Final = tuple(name for name, _ in TASKS)
+MODES: Final = tuple(name for name, _ in FUNCTIONS)
 # Each with what it holds besides its version.
 STATE_FILES: Final = (
     (data_directory.CIRCUIT_BREAKER, CircuitBreaker),
@@ -83,6 +88,10 @@ def named_under(heading: str, first_column: str = "") -> list[str]:
     return [name for cells in rows_under(REFERENCE, heading, first_column) for name in in_code_marks(cells[0])]
 
 
+def in_italics(text: str) -> list[str]:
+    return re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", text)
+
+
 def heading_of(mode: str) -> str:
     return next(heading for heading in headings_in(REFERENCE, "Modes") if mode in in_code_marks(heading))
 
@@ -102,8 +111,8 @@ def default_in_words(name: str) -> tuple[str, ...]:
     return (f"`{value}`",) if value else EMPTY_IN_WORDS
 
 
-def test_every_setting_of_the_manifest_is_in_the_readme_with_its_name() -> None:
-    documented = {in_code_marks(key)[0]: name for key, name, *_ in rows_under(README, "Settings")}
+def test_every_setting_of_the_manifest_is_described_under_its_name() -> None:
+    documented = {in_code_marks(key)[0]: name for name, key, *_ in rows_of(SETTINGS, NAME_COLUMN)}
     settings = parse_yaml(MANIFEST.read_text(encoding="utf-8"))["settings"]
     assert documented == {key: setting["displayName"] for key, setting in settings.items()}
 
@@ -113,16 +122,31 @@ def test_every_setting_of_the_manifest_is_in_the_reference_with_its_type(manifes
     assert documented == manifest.settings
 
 
-@pytest.mark.parametrize("document", [README, REFERENCE], ids=lambda path: path.name)
-def test_the_documents_name_the_default_of_every_setting(document: Path) -> None:
-    for key, _, default, _ in rows_under(document, "Settings"):
+def test_the_documents_name_the_default_of_every_setting() -> None:
+    described = [(key, default) for _, key, default, _ in rows_of(SETTINGS, NAME_COLUMN)]
+    in_reference = [(key, default) for key, _, default, _ in rows_under(REFERENCE, "Settings")]
+    for key, default in (*described, *in_reference):
         assert default in default_in_words(in_code_marks(key)[0]), key
+
+
+def test_what_goes_where_names_every_field_and_picture_with_the_setting_that_skips_it() -> None:
+    rows = rows_of(DOCS / "fields.md", "in Stash")
+    named = [name for _, in_plex, *_ in rows for name in in_code_marks(in_plex)]
+    assert sorted({*named}) == sorted({*(field.value for field in Field), "thumb", "art"})
+    skips = {name for key, name in SETTING_NAMES.items() if key.startswith("skip_") and key != "skip_missing"}
+    assert {setting for *_, last in rows for setting in in_italics(last)} == skips | {"Stash address for Plex"}
+
+
+def test_settings_of_other_plugins_lead_to_settings_that_exist() -> None:
+    rows = [row for row in rows_of(DOCS / "moving.md") if row[0].startswith("`")]
+    assert len(rows) > 40
+    assert {name for row in rows for name in in_italics(row[-1])} <= {*SETTING_NAMES.values()}
 
 
 # Tasks, hooks and modes
 
 
-@pytest.mark.parametrize("document", [README, REFERENCE], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [TASKS, REFERENCE], ids=lambda path: path.name)
 def test_every_task_of_the_manifest_is_documented_with_its_mode(document: Path, manifest: Manifest) -> None:
     documented = {name: in_code_marks(mode)[0] for name, mode, *_ in rows_under(document, "Tasks")}
     assert documented == {task.name: task.default_args["mode"] for task in manifest.tasks}
@@ -139,7 +163,7 @@ def test_every_mode_of_the_program_is_in_the_reference() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_reference_names_every_key_of_an_answer_with_its_type(mode: str) -> None:
-    answer = getattr(answers, dict(TASKS)[mode].__annotations__["return"])
+    answer = getattr(answers, dict(FUNCTIONS)[mode].__annotations__["return"])
     assert keys_under(REFERENCE, heading_of(mode)) == keys_of(answer)
 
 
@@ -153,7 +177,7 @@ def arguments_of(function: Any) -> set[str]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_reference_names_every_argument_of_a_mode(mode: str) -> None:
-    assert set(named_under(heading_of(mode), "argument")) == arguments_of(dict(TASKS)[mode])
+    assert set(named_under(heading_of(mode), "argument")) == arguments_of(dict(FUNCTIONS)[mode])
 
 
 def test_the_reference_describes_what_is_answered_without_a_task() -> None:
@@ -165,7 +189,7 @@ def test_the_reference_describes_what_is_answered_without_a_task() -> None:
 
 def test_every_argument_has_a_parser_of_its_own() -> None:
     taken = set(re.findall(r'\barguments\.get\("(\w+)"\)', source_of("tasks")))
-    assert taken == set().union(*(arguments_of(task) for _, task in TASKS))
+    assert taken == set().union(*(arguments_of(task) for _, task in FUNCTIONS))
     assert taken == {name.removesuffix("_of") for name in vars(arguments) if name.endswith("_of") and name[0] != "_"}
 
 
@@ -249,7 +273,7 @@ def test_every_variable_of_the_tests_is_in_the_reference() -> None:
     assert set(named_under("For the tests alone")) == used
 
 
-# Links, commands and pictures
+# Links and pictures
 
 
 def anchor_of(heading: str) -> str:
@@ -266,15 +290,6 @@ def test_links_lead_somewhere(document: Path) -> None:
         linked = (document.parent / path).resolve() if path else document
         assert linked.exists(), target
         assert not anchor or anchor in map(anchor_of, headings_of(linked)), target
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_commands_start_something_that_is_there(document: Path) -> None:
-    text = document.read_text(encoding="utf-8")
-    for command in re.findall(r"^ {4}python3 (.+)$|`python3 ([^`]+)`", text, re.MULTILINE):
-        for word in "".join(command).split():
-            is_path = not word.startswith("-") and word not in (*COMMANDS, "FOLDER", "pip", "install", "pass")
-            assert not is_path or (ROOT / word).exists(), word
 
 
 def test_the_picture_stands_alone() -> None:

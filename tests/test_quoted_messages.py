@@ -1,39 +1,87 @@
-"""What the README quotes is what the program says, so that whoever searches for a message finds it."""
+"""What the documents quote is what the program says, so that whoever searches for a message finds it.
+
+A block quote in a document is a message of the program; `…` stands for what differs from case to case. So is what
+stands in quotes in the first column of a table of the troubleshooting.
+"""
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import TYPE_CHECKING, Final
 
-from tests.support.reference import README
-from tests.support.sources import read_sources
+import pytest
+
+from outages.scheduler import PauseReason
+from tasks.arguments import error_types_of
+from tests.support.messages import is_said, texts_of
+from tests.support.reference import DOCS, DOCUMENTS, in_code_marks, rows_of
+from tests.support.sources import parse, read_sources
 from tests.test_documents import PROGRAM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-TABLE: Final = "## When something does not work"
-
-
-def texts_in(tree: ast.AST) -> Iterator[str]:
-    """The texts of a file, docstrings left out. A value within a text is a line end, which no quotation has."""
-    for node in ast.walk(tree):
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.JoinedStr):
-                yield "\n".join(str(part.value) for part in child.values if isinstance(part, ast.Constant))
-            elif isinstance(child, ast.Constant) and isinstance(child.value, str) and not isinstance(node, ast.Expr):
-                yield child.value
+TROUBLESHOOTING: Final = DOCS / "troubleshooting.md"
+_QUOTE: Final = re.compile(r"(?:^ *>.*\n)+", re.MULTILINE)
+# What stops the drain without being a PauseReason.
+OTHER_STOPS: Final = {"circuit", "paused", "disabled", "silent"}
 
 
-def quotations() -> list[str]:
-    section = README.read_text(encoding="utf-8").partition(TABLE)[2].partition("\n## ")[0]
-    firsts = [row.split("|")[1] for row in section.splitlines() if row.startswith("| ")]
-    return re.findall(r'"([^"]+)"', " ".join(firsts))
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    return texts_of(source for source in read_sources() if source.room in (*PROGRAM, "plexsync"))
 
 
-def test_every_message_that_the_readme_quotes_is_in_the_program() -> None:
-    program = [source for source in read_sources() if source.room in (*PROGRAM, "plexsync")]
-    said = [text for source in program for text in texts_in(source.tree)]
-    assert len(quotations()) > 10
-    assert [each for each in quotations() if not any(each in text for text in said)] == []
+def block_quotes(document: Path) -> list[str]:
+    found = _QUOTE.findall(document.read_text(encoding="utf-8"))
+    return [" ".join(line.strip().removeprefix(">").strip() for line in quote.splitlines()) for quote in found]
+
+
+def quoted_in_tables() -> list[str]:
+    return [words for row in rows_of(TROUBLESHOOTING) for words in re.findall(r'"([^"]+)"', row[0])]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.parent.name + "/" + path.name)
+def test_every_quoted_message_is_in_the_program(document: Path, texts: list[str]) -> None:
+    assert [quote for quote in block_quotes(document) if not is_said(quote, texts)] == []
+
+
+def test_every_reason_in_a_table_is_in_the_program(texts: list[str]) -> None:
+    assert [words for words in quoted_in_tables() if not is_said(words, texts)] == []
+
+
+def test_the_troubleshooting_quotes_much() -> None:
+    assert len(block_quotes(TROUBLESHOOTING)) > 50
+    assert len(quoted_in_tables()) > 5
+
+
+def test_the_troubleshooting_has_every_class_of_error_and_every_stop() -> None:
+    classes = [in_code_marks(name)[0] for name, *_ in rows_of(TROUBLESHOOTING, "class")]
+    assert classes == list(error_types_of({"error_types": "all"}))
+    stops = [word for words, *_ in rows_of(TROUBLESHOOTING, "word") for word in in_code_marks(words)]
+    assert sorted(stops) == sorted({reason.value for reason in PauseReason} | OTHER_STOPS)
+
+
+SAID: Final = parse(
+    "plex/a.py",
+    'WHERE = "where Plex is"\n'
+    'def f(name, key):\n    """Docstring of some length."""\n'
+    '    return f"{name} is not there: look {WHERE}, or set {on_the_page(\'plex_url\')} in {key}."\n'
+    'A = "%s begins with this text"',
+)
+
+
+@pytest.mark.parametrize(
+    ("quotation", "expected"),
+    [
+        ('… is not there: look where Plex is, or set "Plex address" in ….', True),
+        ("is not there: look", True),
+        ("… begins with this text", True),
+        ("… is not here: look where Plex is", False),
+        ("is not there: looks", False),
+        ("Docstring of some length.", False),
+        ("is not there: look … where Plex was", False),
+    ],
+)
+def test_a_quotation_is_told_from_what_was_never_said(quotation: str, expected: bool) -> None:
+    assert is_said(quotation, texts_of([SAID])) is expected

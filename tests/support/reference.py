@@ -14,7 +14,10 @@ from tasks.answers import LEFT_OUT_IF_NONE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = ROOT / "README.md"
-REFERENCE = ROOT / "docs" / "reference.md"
+DOCS = ROOT / "docs"
+REFERENCE, SETTINGS, TASKS = DOCS / "reference.md", DOCS / "settings.md", DOCS / "tasks.md"
+# All that users read; CONTRIBUTING.md has tests of its own.
+DOCUMENTS: Final = (README, *sorted(DOCS.glob("*.md")), ROOT / "bench" / "README.md")
 _SCALARS: Final = {bool: "boolean", int: "integer", float: "number", str: "text"}
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -39,8 +42,17 @@ def rows_under(document: Path, heading: str, first_column: str = "") -> list[lis
     `first_column`: only the table whose first column has this name.
     """
     text = re.split(rf"^#+ {re.escape(heading)}$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
+    return _rows_in(_HEADING.split(text)[0], first_column)
+
+
+def rows_of(document: Path, first_column: str = "") -> list[list[str]]:
+    """The cells of all tables of a document, without their heads; of those whose first column has this name."""
+    return _rows_in(document.read_text(encoding="utf-8"), first_column)
+
+
+def _rows_in(text: str, first_column: str) -> list[list[str]]:
     rows: list[list[str]] = []
-    for table in re.findall(r"(?:^\|.*\n?)+", _HEADING.split(text)[0], re.MULTILINE):
+    for table in re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE):
         head, _, *body = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
         if first_column in ("", head[0]):
             rows += body
