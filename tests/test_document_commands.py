@@ -27,6 +27,7 @@ TESTED: Final = {
     "python3 plexsync.py health": ("tests/plugin/test_shell_commands.py", "health"),
     "python3 plexsync.py take-over FOLDER": ("tests/plugin/test_take_over.py", "take-over"),
     "python3 plexsync.py package": ("tests/support/checkout.py", "package"),
+    ".venv/bin/python -m tests.support.pictures": ("tests/stash/test_pictures.py", "pictures"),
 }
 NOT_TESTED: Final = {
     "apt install python3-pip": "needs Debian; local/pip.py says the same",
