@@ -292,6 +292,17 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in map(anchor_of, headings_of(linked)), target
 
 
+def test_the_index_leads_to_every_document() -> None:
+    index = (DOCS / "README.md").read_text(encoding="utf-8")
+    linked = {target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", index)}
+    assert {path.name for path in DOCS.glob("*.md")} - linked == {"README.md"}
+
+
+def test_the_changelog_has_the_version_of_the_manifest() -> None:
+    version = parse_yaml(MANIFEST.read_text(encoding="utf-8"))["version"]
+    assert headings_of(DOCS / "changelog.md")[1] == version
+
+
 def test_the_picture_stands_alone() -> None:
     picture = (ROOT / "docs" / "overview.svg").read_text(encoding="utf-8")
     assert picture.startswith('<svg xmlns="http://www.w3.org/2000/svg" viewBox=')
