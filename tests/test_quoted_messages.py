@@ -13,7 +13,7 @@ import pytest
 
 from outages.scheduler import PauseReason
 from tasks.arguments import error_types_of
-from tests.support.messages import is_said, texts_of
+from tests.support.messages import Texts
 from tests.support.reference import DOCS, DOCUMENTS, in_code_marks, rows_of
 from tests.support.sources import parse, read_sources
 from tests.test_documents import PROGRAM
@@ -28,8 +28,8 @@ OTHER_STOPS: Final = {"circuit", "paused", "disabled", "silent"}
 
 
 @pytest.fixture(scope="module")
-def texts() -> list[str]:
-    return texts_of(source for source in read_sources() if source.room in (*PROGRAM, "plexsync"))
+def texts() -> Texts:
+    return Texts(read_sources(*PROGRAM, "plexsync"))
 
 
 def block_quotes(document: Path) -> list[str]:
@@ -42,12 +42,12 @@ def quoted_in_tables() -> list[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.parent.name + "/" + path.name)
-def test_every_quoted_message_is_in_the_program(document: Path, texts: list[str]) -> None:
-    assert [quote for quote in block_quotes(document) if not is_said(quote, texts)] == []
+def test_every_quoted_message_is_in_the_program(document: Path, texts: Texts) -> None:
+    assert [quote for quote in block_quotes(document) if not texts.say(quote)] == []
 
 
-def test_every_reason_in_a_table_is_in_the_program(texts: list[str]) -> None:
-    assert [words for words in quoted_in_tables() if not is_said(words, texts)] == []
+def test_every_reason_in_a_table_is_in_the_program(texts: Texts) -> None:
+    assert [words for words in quoted_in_tables() if not texts.say(words)] == []
 
 
 def test_the_troubleshooting_quotes_much() -> None:
@@ -84,4 +84,4 @@ SAID: Final = parse(
     ],
 )
 def test_a_quotation_is_told_from_what_was_never_said(quotation: str, expected: bool) -> None:
-    assert is_said(quotation, texts_of([SAID])) is expected
+    assert Texts([SAID]).say(quotation) is expected

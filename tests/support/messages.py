@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from stash.setting_names import on_the_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tests.support.sources import Source
 
@@ -21,34 +21,37 @@ _VALUE: Final = "\n"
 _PLACEHOLDER: Final = re.compile(r"%[-.\d]*[sdrgf]|\{\}")
 
 
-def is_said(quotation: str, texts: Iterable[str]) -> bool:
-    """Whether each part of the quotation between two `…` is put together from texts of the program."""
-    parts = [part for text in texts for part in text.split(_VALUE)]
-    everything = _VALUE.join(parts)
-    short = frozenset(part for part in parts if len(part) < SHORTEST_PIECE and re.search(r"\W", part))
-    return all(
-        any(_is_made_of(each, everything, short) for each in (part, part.lstrip(), part.rstrip(), part.strip()))
-        for part in quotation.split(VARIES)
-    )
+class Texts:
+    """What the program may say."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        parts = [part for text in _texts_of(tuple(sources)) for part in text.split(_VALUE)]
+        self._everything = _VALUE.join(parts)
+        self._short = frozenset(part for part in parts if len(part) < SHORTEST_PIECE and re.search(r"\W", part))
+
+    def say(self, quotation: str) -> bool:
+        """Whether each part of the quotation between two `…` is put together from texts of the program."""
+        return all(
+            any(self._make(each) for each in (part, part.lstrip(), part.rstrip(), part.strip()))
+            for part in quotation.split(VARIES)
+        )
+
+    def _make(self, fragment: str) -> bool:
+        """Whether pieces of texts, and whole short parts of them, one after the other, make the fragment."""
+        reached = {0}
+        for start in range(len(fragment)):
+            if start not in reached:
+                continue
+            reached |= {start + len(part) for part in self._short if fragment.startswith(part, start)}
+            end = start + SHORTEST_PIECE
+            while end <= len(fragment) and fragment[start:end] in self._everything:
+                reached.add(end)
+                end += 1
+        return len(fragment) in reached
 
 
-def _is_made_of(fragment: str, everything: str, short: frozenset[str]) -> bool:
-    """Whether pieces of `everything`, and whole `short` parts, one after the other, make the fragment."""
-    reached = {0}
-    for start in range(len(fragment)):
-        if start not in reached:
-            continue
-        reached |= {start + len(part) for part in short if fragment.startswith(part, start)}
-        end = start + SHORTEST_PIECE
-        while end <= len(fragment) and fragment[start:end] in everything:
-            reached.add(end)
-            end += 1
-    return len(fragment) in reached
-
-
-def texts_of(sources: Iterable[Source]) -> list[str]:
+def _texts_of(sources: Sequence[Source]) -> list[str]:
     """The texts of these files without docstrings, each value in them replaced by a line end."""
-    sources = tuple(sources)
     constants = dict(constant for source in sources for constant in _constants_in(source.tree))
     return [_PLACEHOLDER.sub(_VALUE, text) for source in sources for text in _texts_in(source.tree, constants)]
 

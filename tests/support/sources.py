@@ -26,7 +26,7 @@ class Source:
 
     @property
     def room(self) -> str:
-        return self.path.partition("/")[0].removesuffix(".py")
+        return _room_of(self.path)
 
     def is_in(self, places: tuple[str, ...]) -> bool:
         return any(self.path.startswith(place) if place.endswith("/") else self.path == place for place in places)
@@ -36,9 +36,14 @@ def parse(path: str, text: str) -> Source:
     return Source(path=path, tree=ast.parse(text, path))
 
 
-def read_sources() -> tuple[Source, ...]:
-    paths = [path for path in list_files() if path.endswith(".py")]
+def read_sources(*rooms: str) -> tuple[Source, ...]:
+    """The files of these rooms, or of all."""
+    paths = [path for path in list_files() if path.endswith(".py") and (not rooms or _room_of(path) in rooms)]
     return tuple(parse(path, (ROOT / path).read_text(encoding="utf-8")) for path in paths)
+
+
+def _room_of(path: str) -> str:
+    return path.partition("/")[0].removesuffix(".py")
 
 
 def list_files() -> list[str]:
