@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import TYPE_CHECKING
 
 from tests.support.shapes import asks_for_scenes, graphql_error
@@ -19,6 +21,14 @@ def lack(world: PluginWorld, field: str, selection: str) -> None:
 
     message = f'Cannot query field "{field}" on type "Scene".'
     world.stash.fail(graphql_error(message, status=422), when=names_it)
+
+
+def stop_words(world: PluginWorld, *, seconds: float) -> set[str | None]:
+    """What the worker says to stop the drain, watched closely for a while."""
+    seen, until = set(), time.monotonic() + seconds
+    while time.monotonic() < until:
+        seen.add(json.loads((world.directory / "worker.json").read_bytes())["stopped_by"])
+    return seen
 
 
 def test_edits_arrive_from_a_stash_without_groups(world: PluginWorld) -> None:
@@ -39,6 +49,7 @@ def test_a_stash_without_files_of_scenes_is_named_once_and_waited_for(world: Plu
     titles = {scene_id: f"title {scene_id}" for scene_id in world.add_scenes(6)}
     world.edit_at_once(titles)
     world.wait_until(lambda: "needs Stash 0.26 or newer" in world.log_text(), "the message")
+    assert stop_words(world, seconds=1.0) == {"stash"}  # each new try proves nothing yet
     status = world.stash.operation(mode="queue_status")
     assert status["draining"]["stopped_by"] == "stash"
     assert "needs Stash 0.26 or newer" in status["draining"]["message"]

@@ -170,7 +170,7 @@ def test_an_undo_switches_pause_on_and_keeps_the_other_settings(world: RealWorld
     item = world.item(5)
     assert (item.title, item.summary, item.genres, item.locked) == ("as Plex found it", "", (), frozenset())
     settings = world.stash.gql("{ configuration { plugins } }")["configuration"]["plugins"][PLUGIN]
-    others = {"exclude_tags": "a, b", "max_tags": 7, "skip_poster": True}
+    others = {"exclude_tags": "a, b", "max_tags": 7, "skip_poster": True, "leave_when_idle": True}
     assert settings == {"plex_url": world.plex.url, "plex_token": TOKEN, "paused": True, **others}
     assert r"\"Pause\" is on in PlexSync's settings" in world.stash.log()  # Stash quotes each message
     world.configure()
