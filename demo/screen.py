@@ -39,7 +39,7 @@ class Screen:
         """Write what has changed in a Plex item, field by field."""
         new = _shown(after)
         changed = [(name, value) for name, value in _shown(before).items() if value != new[name]]
-        rows = [f"  {name:10}{value:34}{new[name]}" for name, value in changed]
+        rows = [_wrapped(new[name], f"  {name:10}{value:34}", 46) for name, value in changed]
         _write("\n".join(["", f"  {'':10}{'before in Plex':34}now in Plex", *rows, ""]))
 
     def bar(self, seconds: float, done: int, whole: int) -> None:

@@ -40,3 +40,17 @@ def test_an_item_whose_scene_is_deleted_shows_the_other_scene_that_it_holds() ->
         made.rest()
         world.stash.destroy_scene(made.scenes[0])
         made.rest()
+
+
+def test_a_locked_text_that_came_back_stays_with_keep_plex_edits() -> None:
+    """It is as if PlexSync had never written there: the first push keeps it, too."""
+    with history({"tag": 0}) as (world, made):
+        made.enter_text(0, "studio", "7")
+        made.edit(0, {"studio": 1}, is_told=True)
+        made.rest()
+        made.configure(keep_plex_edits=True)
+        made.edit(0, {"studio": 2}, is_told=True)
+        made.rest()
+        made.edit(0, {"studio": 1}, is_told=True)
+        made.rest()
+        assert world.plex.items(world.sections[0])[0].studio == "7"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -154,13 +154,19 @@ def begin_in_mid_drain(world: OutageWorld, shape: Shape, titles: dict[int, str])
     return shape.begin(world, None)
 
 
+def draining(world: OutageWorld) -> dict[str, Any]:
+    found: dict[str, Any] = world.stash.operation(mode="queue_status")["draining"]
+    return found
+
+
 def assert_says_so(
     world: OutageWorld, shape: Shape, titles: dict[int, str], *, may_have_arrived: bool = False
 ) -> None:
     """While it lasts: the status names it, no job is charged, none is given up."""
     world.wait_until(lambda: is_nobody_charged(world), "the attempts to be given back")
+    # In a trial of a job nothing stops the drain.
+    world.wait_until(lambda: shape.says in (draining(world)["message"] or ""), "the status to name it")
     status = world.stash.operation(mode="queue_status")
-    assert shape.says in status["draining"]["message"]
     assert shape.says in world.log_text()
     assert status["draining"]["stopped_by"] == shape.stops
     assert status["recovery"]["rate_per_s"] is None

@@ -76,6 +76,7 @@ def test_a_library_made_anew_is_written_to_at_the_next_edit(world: PluginWorld) 
 
 
 def test_a_library_made_anew_gets_everything_again_without_an_edit(world: PluginWorld) -> None:
+    world.configure(leave_when_idle=False)  # in scaled time, one failed look could be the last before it leaves
     others = world.add_scenes(40, title="also known")
     inbox.publish(str(world.directory), "batch-1", batch_content(others, Reason.SYNC))
     world.fire_hook(others[0])

@@ -132,5 +132,10 @@ def shown(view: ItemView, name: str) -> str:
     return str(value)
 
 
+def is_locked(view: ItemView, name: str) -> bool:
+    """Whether *Keep edits made in Plex* keeps the text that is there: a rating has no lock, and stays too."""
+    return name == "user_rating" or {"originally_available_at": "originallyAvailableAt"}.get(name, name) in view.locked
+
+
 def _keys(names: Iterable[str]) -> set[str]:
     return {name.casefold() for name in names}

@@ -15,7 +15,16 @@ from push.fields import fingerprint_of, plex_files
 from push.fields import wanted_of as pushed_of
 from sim.stash.simulator import GraphQLRefusedError
 from stash.scene import parse_scene, scene_fragment
-from tests.support.expected_items import OwnValues, Wanted, differences, lost_values, shown, wanted_of
+from tests.support.expected_items import (
+    TEXTS,
+    OwnValues,
+    Wanted,
+    differences,
+    is_locked,
+    lost_values,
+    shown,
+    wanted_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +68,8 @@ class History:
         self.own: dict[int, OwnValues] = {}  # by rating key
         # Items that came, or lost their owner, without an event for a scene: only reconciliation finds them.
         self.unseen: set[int] = set()
+        # Items that were out of *Plex libraries* for a while: reconciliation compares no covers.
+        self.without_cover: set[int] = set()
         self.before: dict[int, dict[str, Any]] = {}  # by scene, the last edited last: its form before
         self.wanted: dict[str, Wanted] = {}  # by fingerprint
         self.is_keeping = False  # *Keep edits made in Plex* was on at the last rest, and still is
@@ -218,7 +229,9 @@ class History:
             for own in self.own.values():
                 own.kept.clear()
         if "plex_library" in changed:
-            self.unseen |= {view.rating_key for view in self.world.plex.items(self.world.sections[1])} & self.own.keys()
+            away = {view.rating_key for view in self.world.plex.items(self.world.sections[1])} & self.own.keys()
+            self.unseen |= away
+            self.without_cover |= away
         self.remember_all()
 
     # What happens in Plex
@@ -352,7 +365,7 @@ class History:
             wrong += [f"item {key}: {each}" for each in lost_values(view, own)]
             is_strict = is_reconciled and not self.is_keeping
             owners = self._owners(view)
-            found = [differences(view, each, own, is_strict=is_strict) + _cover(view, each) for each in owners]
+            found = [differences(view, each, own, is_strict=is_strict) + self._cover(view, each) for each in owners]
             if all(found) and (is_reconciled or key not in self.unseen):
                 wrong += [f"item {key} of scene {owners[0].scene_id}: {each}" for each in (found or [[]])[0]]
             if not all(found):
@@ -360,6 +373,12 @@ class History:
                 self._note_replaced(view, owners[found.index([])], own)
         assert not wrong, "\n".join((*wrong, "", *self.world.log))
         assert not self.world.ask("SELECT scene_id, error_class FROM dead_letter")
+
+    def _cover(self, view: ItemView, wanted: Wanted) -> list[str]:
+        is_right = not wanted.poster or view.selected_poster == wanted.poster
+        if is_right:
+            self.without_cover.discard(view.rating_key)
+        return [] if is_right or view.rating_key in self.without_cover else [f"the poster is {view.selected_poster}"]
 
     def _owners(self, view: ItemView) -> list[Wanted]:
         """The scenes of which Plex may show one: that of the first file if there is one.
@@ -374,16 +393,18 @@ class History:
         return [each for each in found if paths[0] in each.files and not each.is_bare] or found
 
     def _note_replaced(self, view: ItemView, wanted: Wanted, own: OwnValues) -> None:
-        """What PlexSync was seen to have replaced, or put back, it may not bring again."""
-        own.texts = {name: text for name, text in own.texts.items() if shown(view, name) == text}
+        """What PlexSync was seen to have replaced, or put back, it may not bring again.
+
+        A person's text that came back with its lock, when Stash had no other, is the person's again.
+        """
+        own.texts = {name: text for name, text in own.texts.items() if shown(view, name) == text} | {
+            name: shown(view, name)
+            for name in TEXTS
+            if not wanted.texts[name] and shown(view, name) in own.former[name] and is_locked(view, name)
+        }
         for name, removed in own.removed.items():
             in_plex = {each.casefold() for each in getattr(view, name)}
             removed &= {each.casefold() for each in wanted.names[name]} - in_plex  # noqa: PLW2901
-
-
-def _cover(view: ItemView, wanted: Wanted) -> list[str]:
-    is_wrong = wanted.poster and view.selected_poster != wanted.poster
-    return [f"the poster is {view.selected_poster}"] if is_wrong else []
 
 
 def _values(values: Mapping[str, Any]) -> dict[str, Any]:
