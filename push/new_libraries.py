@@ -66,7 +66,7 @@ class NewLibraries:
         items = [match.item for match in finder.known_matches(target.files)]
         finder.await_elsewhere(scene.id, target.files, items)
         is_found = any(item.section_key in self.keys and item.rating_key not in target.known_keys for item in items)
-        if is_found and self._queue.job(scene.id) is None:
+        if is_found and self._queue.fields_job(scene.id) is None:
             self._queue.add(new_job(scene.id, Reason.RECONCILE, now))
             self.queued += 1
 

@@ -90,29 +90,41 @@ class PicturePusher:
         self._keep_plex_edits = settings.keep_plex_edits
         self._address = settings.plex_url
 
+    def is_due(self, scene: Scene, items: LockedFields, *, is_edited: bool) -> bool:
+        """Whether Stash has to be asked for the cover. `is_edited`: it may have changed even if its time did not."""
+        if not self._kinds or not items or not scene.screenshot_url:
+            return False
+        cover = self._shown_cover(scene.id, items)
+        return cover is None or is_edited or cover.updated_at != scene.updated_at
+
+    def is_first(self, rating_keys: Iterable[int]) -> bool:
+        """Whether PlexSync has not chosen a picture of each kind for one of these items."""
+        return any(not self._store.upload(key, kind).shown for key in rating_keys for kind in self._kinds)
+
     def push(
         self, scene: Scene, items: LockedFields, stash: StashClient, *, is_edited: bool, began_at: float
     ) -> CoverResult:
-        """Show the scene's cover on these items. `is_edited`: the cover may have changed even if its time did not.
+        """Show the scene's cover on these items. `is_edited`: as for `is_due`.
 
         `began_at`: before the cover is read, in epoch seconds.
 
         Raises PictureFailed; Rejected (404) for an item that is gone; LocalStorage.
         """
-        if not self._kinds or not items or not scene.screenshot_url:
-            return CoverResult()
-        cover = self._store.cover(scene.id)
-        needs_update = cover is None or self._outdated(items, cover.digest)
-        if cover and not needs_update and not is_edited and cover.updated_at == scene.updated_at:
+        if not self.is_due(scene, items, is_edited=is_edited):
             return CoverResult()
         try:
-            return self._push(scene, items, stash, None if needs_update else cover, began_at)
+            return self._push(scene, items, stash, self._shown_cover(scene.id, items), began_at)
         except Rejected as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 raise
             raise PictureFailed(error) from error
         except (PlexError, StashError) as error:
             raise PictureFailed(error) from error
+
+    def _shown_cover(self, scene_id: int, items: LockedFields) -> Cover | None:
+        """The scene's cover as last read, if all of these items show it."""
+        cover = self._store.cover(scene_id)
+        return None if cover is None or self._outdated(items, cover.digest) else cover
 
     def _push(
         self, scene: Scene, items: LockedFields, stash: StashClient, known: Cover | None, began_at: float

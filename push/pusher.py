@@ -29,7 +29,7 @@ from store.judgement import AttemptTimes, Judgement
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from local.clock import Clock
     from plex.client import PlexClient
@@ -48,12 +48,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Push:
-    """One push of one scene: its job, its target, and when the attempt began."""
+    """One push of one scene: its job, its target, and when the attempt began. `defers_cover`: see Pusher.push."""
 
     job: Job
     target: Target
     attempt: AttemptTimes
     stash: StashClient
+    defers_cover: Callable[[], bool]
 
 
 class Pusher:
@@ -126,19 +127,34 @@ class Pusher:
 
     def needs_plex(self, job: Job, target: Target) -> bool:
         """Whether the push has to ask Plex anything, apart from the cover."""
-        return not self.reason_to_skip(target) and (job.reason.always_reads_item or not target.is_up_to_date)
+        always_reads = job.reason.always_reads_item and not job.is_cover_left
+        return not self.reason_to_skip(target) and (always_reads or not target.is_up_to_date)
+
+    def reads_items(self, job: Job, target: Target) -> bool:
+        """Whether the push has to read the items: for the fields, or to see whether somebody chose their pictures."""
+        return self.needs_plex(job, target) or (
+            job.is_cover_left and not self.reason_to_skip(target) and self._pictures.is_first(target.known_keys)
+        )
 
     # One push, from top to bottom
 
     def push(
-        self, job: Job, target: Target, ahead: ReadAheadItems, stash: StashClient, *, began_at: float
+        self,
+        job: Job,
+        target: Target,
+        ahead: ReadAheadItems,
+        stash: StashClient,
+        *,
+        began_at: float,
+        defers_cover: Callable[[], bool] = lambda: False,
     ) -> Outcome:
         """Push the scene. `began_at`: when the attempt began, in epoch seconds.
 
+        `defers_cover`: asked once the fields are done, whether other work goes before the cover.
         Raises PlexError and LocalStorage, and PictureFailed if everything but the cover is in Plex.
         """
         attempt = AttemptTimes(began_at=began_at, event_at=job.last_event_at)
-        push = _Push(job=job, target=target, attempt=attempt, stash=stash)
+        push = _Push(job=job, target=target, attempt=attempt, stash=stash, defers_cover=defers_cover)
         if reason := self.reason_to_skip(target):
             self._store_judgement(push, Judgement.SKIPPED, "")
             return Outcome(verdict=Verdict.SKIPPED, text=reason)
@@ -151,7 +167,8 @@ class Pusher:
     def _push_or_relocate(self, push: _Push, ahead: ReadAheadItems) -> Outcome:
         try:
             if not self.needs_plex(push.job, push.target):
-                return self._push_cover(push, dict.fromkeys(push.target.known_keys))
+                read = ahead.take(push.target.known_keys)
+                return self._finish(push, {key: _locked(read.get(key)) for key in push.target.known_keys})
             located = self._locator.locate(push.target, ahead, push.stash, since=push.job.last_event_at)
             return self._push_to_items(push, located)
         except Rejected:
@@ -161,7 +178,7 @@ class Pusher:
     def _push_to_items(self, push: _Push, located: Located) -> Outcome:
         items = self._claim(push.target, located, push.stash)
         sent = {item.rating_key: self._push_to_item(push.target, item) for item in items}
-        return self._push_cover(push, {item.rating_key: item.locked for item in items}, sent)
+        return self._finish(push, {item.rating_key: item.locked for item in items}, sent)
 
     def _claim(self, target: Target, located: Located, stash: StashClient) -> Sequence[PlexItem]:
         """The items that now belong to this scene alone. Raises NotInPlex if a look-up found none."""
@@ -231,31 +248,47 @@ class Pusher:
             line_bytes, named(target.scene.title, target.scene.id),
         )  # fmt: skip
 
-    def _push_cover(self, push: _Push, items: LockedFields, sent: Mapping[int, bool] | None = None) -> Outcome:
-        """Push the cover, the last step: if it fails, the scene is not judged, and the job is retried for it.
+    def _finish(self, push: _Push, items: LockedFields, sent: Mapping[int, bool] | None = None) -> Outcome:
+        """The fields are in Plex: store that, and push the cover, now or with the same job later.
 
         `sent`: by item, whether its fields had to be sent; None if Plex was not asked about them.
         """
-        has_read, has_written = sent is not None, any((sent or {}).values())
+        fields = Outcome(
+            verdict=Verdict.PUSHED if any((sent or {}).values()) else Verdict.UNCHANGED,
+            rating_keys=tuple(items) if sent is not None else (),
+            has_read=sent is not None,
+            has_written=any((sent or {}).values()),
+        )
+        is_judged = push.job.is_cover_left and sent is None
+        if not is_judged:
+            self._store_judgement(push, Judgement(fields.verdict.value), push.target.fingerprint)
+        is_edited = not push.job.reason.is_bulk
+        is_due = self._pictures.is_due(push.target.scene, items, is_edited=is_edited)
+        if is_due and not push.job.is_cover_left and push.defers_cover():
+            return replace(fields, is_cover_left=True)
+        return self._push_cover(push, items, fields) if is_due or is_judged else fields
+
+    def _push_cover(self, push: _Push, items: LockedFields, fields: Outcome) -> Outcome:
+        """The last step. `fields`: how they ended."""
         is_edited, began_at = not push.job.reason.is_bulk, push.attempt.began_at
         try:
             cover = self._pictures.push(push.target.scene, items, push.stash, is_edited=is_edited, began_at=began_at)
         except PictureFailed as error:
-            error.has_read, error.has_written = has_read, has_written
+            error.has_read, error.has_written = fields.has_read, fields.has_written
             raise
-        is_changed = cover.has_changed_plex or has_written
-        self._store_judgement(push, Judgement.PUSHED if is_changed else Judgement.UNCHANGED, push.target.fingerprint)
-        was_asked = has_read or cover.has_changed_plex
-        return Outcome(
-            verdict=Verdict.PUSHED if is_changed else Verdict.UNCHANGED,
+        judgement = Judgement.PUSHED if cover.has_changed_plex else Judgement.UNCHANGED
+        self._store_judgement(push, judgement, push.target.fingerprint, of_cover=True)
+        return replace(
+            fields,
+            verdict=Verdict.PUSHED if cover.has_changed_plex else fields.verdict,
             text=cover.problem,
-            rating_keys=tuple(items) if was_asked else (),
-            has_read=has_read,
-            has_written=has_written,
+            rating_keys=tuple(items) if fields.has_read or cover.has_changed_plex else (),
             has_uploaded=cover.has_uploaded,
         )
 
-    def _store_judgement(self, push: _Push, judgement: Judgement, fingerprint: str) -> None:
+    def _store_judgement(
+        self, push: _Push, judgement: Judgement, fingerprint: str, *, of_cover: bool = False
+    ) -> None:
         self._ledger.store_judgement(
             push.target.scene,
             judgement,
@@ -264,6 +297,7 @@ class Pusher:
             server=self.server,
             now=self._clock.now(),
             attempt=push.attempt,
+            of_cover=of_cover,
         )
 
     # When the scene is not, or no longer, in an item
@@ -284,3 +318,7 @@ class Pusher:
 
     def _paths_in_plex(self, target: Target) -> list[str]:
         return [self.finder.rules.map(path) for path, _size in target.files]
+
+
+def _locked(item: PlexItem | None) -> frozenset[str] | None:
+    return item.locked if item else None

@@ -75,7 +75,7 @@ class ReadAhead:
         Raises PlexError and StashUnavailable. Whatever was not read here is read with its own job.
         """
         targets = [(job, pusher.target(scene)) for job, scene in self._scenes_of(jobs)]
-        needed = [target for job, target in targets if pusher.needs_plex(job, target)]
+        needed = [target for job, target in targets if pusher.reads_items(job, target)]
         unknown = [target for target in needed if not target.known_keys]
         pusher.finder.prepare(
             [target.files for target in unknown], owners_in_stash([target.scene for target in unknown], stash)

@@ -159,7 +159,8 @@ class Outcome:
     `text`: the reason, in words. `error`: None for the error class of the verdict's row. `failed`: the kind of request
     that failed although the server answers otherwise; None if none did. `is_about_token`: it was answered with 401 or
     403. `has_read`, `has_written`, `has_uploaded`: whether items were read, and changed, and got a new picture.
-    `retry_after_s`: with BUSY and COVER_WAITS.
+    `is_cover_left`: the fields were judged, and the cover is still to be pushed. `retry_after_s`: with BUSY and
+    COVER_WAITS.
     """
 
     verdict: Verdict
@@ -172,6 +173,7 @@ class Outcome:
     has_read: bool = False
     has_written: bool = False
     has_uploaded: bool = False
+    is_cover_left: bool = False
 
     @property
     def shows_health(self) -> bool:
@@ -202,6 +204,7 @@ class Action(str, Enum):
 
     FINISH = "finish"
     MISSING = "missing"  # finish it; the ledger records that Plex lacks the scene
+    COVER_NEXT = "cover_next"  # its fields are done; it goes on with the cover when it is due again
     RETRY = "retry"
     KEEP = "keep"
     BURY = "bury"
@@ -249,8 +252,9 @@ def decide(
     `jitter`: a random number in [0, 1) that spreads the retries. `outage_id`: the current outage, 0 for none.
     """
     row = outcome.verdict.row
+    job = job.with_cover_left() if outcome.is_cover_left else job
     if row.job is JobEnd.FINISH:
-        return Decision(action=Action.FINISH, job=job)
+        return Decision(action=Action.COVER_NEXT if outcome.is_cover_left else Action.FINISH, job=job)
     if not outcome.verdict.is_final:
         goes_behind = row.job is JobEnd.GIVE_WAY
         return Decision(action=Action.KEEP, job=replace(job, not_before=now) if goes_behind else job)

@@ -56,7 +56,7 @@ class GapCloser:
         Either job reads the item when it runs, because the ledger no longer trusts the last push.
         """
         now = self._clock.now()
-        waiting = {scene_id: self._queue.job(scene_id) for scene_id in scene_ids}
+        waiting = {scene_id: self._queue.fields_job(scene_id) for scene_id in scene_ids}
         self._queue.add_all(
             new_job(scene_id, Reason.RECONCILE, now)
             for scene_id, job in waiting.items()
@@ -65,7 +65,7 @@ class GapCloser:
 
     def _note_missing(self, target: Target) -> None:
         """Schedule no retry: the scene is queued as soon as one of its files is seen in Plex."""
-        if self._queue.job(target.scene.id) is not None:
+        if self._queue.fields_job(target.scene.id) is not None:
             return
         self._pusher.finder.await_files(target.scene.id, target.files)
         if target.record is None or target.record.judgement not in (Judgement.MISSING, Judgement.DEAD):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +45,15 @@ class Reason(str, Enum):
         return self in (Reason.RECONCILE, Reason.RECOVERY, Reason.NOW)
 
 
+class Rank(IntEnum):
+    """Which of the due jobs goes first: the lowest."""
+
+    EDIT = 0
+    COVER_OF_EDIT = 1
+    BULK = 2
+    COVER_OF_BULK = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One dirty scene. Times are epoch seconds; 0 means never."""
@@ -68,6 +77,27 @@ class Job:
     fails_alone: bool = False
     # No scene's cover arrives; this one is due when another one has.
     awaits_covers: bool = False
+    # The fields were judged, and the cover is still to be pushed.
+    is_cover_left: bool = False
+
+    @property
+    def rank(self) -> Rank:
+        """Covers go after all fields of their kind, and those of bulk work after everything."""
+        if self.reason.is_bulk:
+            return Rank.COVER_OF_BULK if self.is_cover_left else Rank.BULK
+        return Rank.COVER_OF_EDIT if self.is_cover_left else Rank.EDIT
+
+    def with_cover_left(self) -> Job:
+        """This job once its fields are done. What it went through for them does not count against the cover."""
+        if self.is_cover_left:
+            return self
+        return Job(
+            scene_id=self.scene_id,
+            reason=self.reason,
+            first_event_at=self.first_event_at,
+            last_event_at=self.last_event_at,
+            is_cover_left=True,
+        )
 
     def wait_s(self, now: float, longest_s: float) -> float:
         """Seconds until the job is due, at most as long as its wait was when it began.
@@ -92,6 +122,7 @@ class Job:
             not_before=0.0,
             fails_alone=False,
             awaits_covers=False,
+            is_cover_left=False,
         )
 
 

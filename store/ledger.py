@@ -116,14 +116,18 @@ class Ledger:
         server: str = "",
         now: float,
         attempt: AttemptTimes | None = None,
+        of_cover: bool = False,
     ) -> None:
         """Store how this version of the scene was judged, and delete its dead letter.
 
         `attempt`: the attempt that led here, None if there was none. If a worker is killed before it updates the queue,
-        the next worker repeats the last job; the repetition is not counted again.
+        the next worker repeats the last job; the repetition is not counted again. `of_cover`: the fields were judged
+        and counted before; a scene is pushed if either the fields or the cover were.
         """
         with self.transaction() as database:
-            is_repeated = judgement is Judgement.UNCHANGED and _was_judged(database, scene.id, attempt)
+            was_counted = of_cover or (judgement is Judgement.UNCHANGED and _was_judged(database, scene.id, attempt))
+            if was_counted:
+                judgement = _judge_again(database, scene.id, judgement, now=now, of_cover=of_cover)
             write_scene(database, (scene.id, scene.updated_at, now, judgement.value, fingerprint, files, server))
             database.execute("DELETE FROM entity WHERE scene_id = ?", (scene.id,))
             database.executemany(
@@ -131,7 +135,7 @@ class Ledger:
                 [(kind, entity_id, scene.id) for kind, entity_id in entities_of(scene)],
             )
             database.execute("DELETE FROM dead_letter WHERE scene_id = ?", (scene.id,))
-            if not is_repeated:
+            if not was_counted:
                 took_s = max(0.0, now - attempt.began_at) if attempt else 0.0
                 statistics.count(database, judgement, now=now, took_s=took_s)
 
@@ -264,6 +268,18 @@ def _was_judged(database: sqlite3.Connection, scene_id: int, attempt: AttemptTim
         return False
     query = "SELECT 1 FROM scene WHERE scene_id = ? AND settled_at >= ?"
     return database.execute(query, (scene_id, attempt.event_at)).fetchone() is not None
+
+
+def _judge_again(
+    database: sqlite3.Connection, scene_id: int, judgement: Judgement, *, now: float, of_cover: bool
+) -> Judgement:
+    """Judge a scene that was counted: it stays pushed, and becomes so if its cover was pushed."""
+    row = database.execute("SELECT verdict FROM scene WHERE scene_id = ?", (scene_id,)).fetchone()
+    before = _judgement(row[0]) if row else None
+    if of_cover and (before, judgement) == (Judgement.UNCHANGED, Judgement.PUSHED):
+        statistics.count(database, Judgement.UNCHANGED, now=now, by=-1)
+        statistics.count(database, Judgement.PUSHED, now=now)
+    return Judgement.PUSHED if before is Judgement.PUSHED else judgement
 
 
 def entities_of(scene: Scene) -> list[tuple[str, int]]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from persistqueue import AckStatus, SQLiteAckQueue
 
 from local.storage import is_damage, raise_as_local_storage, set_aside
-from store.job import LONGEST_WAIT_S, Job, job_from_data, job_to_data
+from store.job import LONGEST_WAIT_S, Job, Rank, job_from_data, job_to_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -53,7 +53,7 @@ class _Row:
 
 
 class JobQueue:
-    """At most one job per scene; user edits first, otherwise first come, first served.
+    """At most one job per scene; in the order of `Rank`, otherwise first come, first served.
 
     A wait runs on the monotonic clock from the moment when its job is put back or loaded, so setting the system's clock
     neither prolongs nor ends it.
@@ -66,9 +66,8 @@ class JobQueue:
         self._clock = clock
         self._longest_wait_s = clock.interval(LONGEST_WAIT_S)
         self._rows: dict[int, _Row] = {}
-        # Queues of (sequence, scene id). Entries whose job has moved are skipped.
-        self._user_ready: deque[tuple[int, int]] = deque()
-        self._bulk_ready: deque[tuple[int, int]] = deque()
+        # By rank, queues of (sequence, scene id). Entries whose job has moved are skipped.
+        self._ready: dict[Rank, deque[tuple[int, int]]] = {rank: deque() for rank in Rank}
         self._waiting: list[tuple[float, int]] = []  # heap of (due at, scene id); some are outdated
         self._sequence = itertools.count()
         # Never reused, so that data read for a finished job is not mistaken for the latest of a new job.
@@ -172,7 +171,7 @@ class JobQueue:
         """Return the next `count` due jobs, in the order in which `take` returns them."""
         self._enqueue_due()
         jobs: list[Job] = []
-        for ready in (self._user_ready, self._bulk_ready):
+        for ready in self._ready.values():
             for sequence, scene_id in ready:
                 if len(jobs) == count:
                     return jobs
@@ -184,7 +183,7 @@ class JobQueue:
     def take(self) -> Job | None:
         """Mark the next due job as in progress on disk and return it; None if no job is due."""
         self._enqueue_due()
-        for ready in (self._user_ready, self._bulk_ready):
+        for ready in self._ready.values():
             while ready:
                 sequence, scene_id = ready[0]
                 row = self._rows.get(scene_id)
@@ -266,6 +265,11 @@ class JobQueue:
         row = self._rows.get(scene_id)
         return row.job if row else None
 
+    def fields_job(self, scene_id: int) -> Job | None:
+        """Return the scene's pending job, unless only its cover is left."""
+        job = self.job(scene_id)
+        return None if job is None or job.is_cover_left else job
+
     def clear_finished(self) -> None:
         """Delete finished rows, which persist-queue keeps; its own clean-up leaves the last 1,000 by default."""
         if self._finished:
@@ -294,7 +298,7 @@ class JobQueue:
             self._disk = None
 
     def _save(self, row: _Row, job: Job) -> None:
-        is_moved = (job.not_before, job.reason.is_bulk) != (row.job.not_before, row.job.reason.is_bulk)
+        is_moved = (job.not_before, job.rank) != (row.job.not_before, row.job.rank)
         with self._storage():
             self._disk.update(job_to_data(job), id=row.row_id)
         row.job = job
@@ -309,8 +313,7 @@ class JobQueue:
             heapq.heappush(self._waiting, (row.due_at, row.job.scene_id))
         else:
             row.sequence = next(self._sequence)
-            ready = self._bulk_ready if row.job.reason.is_bulk else self._user_ready
-            ready.append((row.sequence, row.job.scene_id))
+            self._ready[row.job.rank].append((row.sequence, row.job.scene_id))
 
     def _enqueue_due(self) -> None:
         now = self._clock.monotonic()

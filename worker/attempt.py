@@ -69,8 +69,13 @@ class Attempt:
         self._probe = probe
         self._log = log
 
-    def run(self, job: Job, next_jobs: Sequence[Job], began_at: float) -> tuple[Outcome, Scene | None]:
-        """Try `job`. `next_jobs`: read in the same batch if a new one is needed. `began_at`: epoch seconds."""
+    def run(
+        self, job: Job, next_jobs: Sequence[Job], began_at: float, defers_cover: Callable[[], bool]
+    ) -> tuple[Outcome, Scene | None]:
+        """Try `job`. `next_jobs`: read in the same batch if a new one is needed. `began_at`: epoch seconds.
+
+        `defers_cover`: see Pusher.push.
+        """
         scene: Scene | None = None
         try:
             scene = self._read(job, next_jobs)
@@ -78,12 +83,13 @@ class Attempt:
                 return Outcome(verdict=Verdict.GONE), None
             pusher = self._plex.pusher(self._stash.last_settings())
             outcome = pusher.push(
-                job, pusher.target(scene), self._read_ahead.items, self._stash.client(), began_at=began_at
-            )
+                job, pusher.target(scene), self._read_ahead.items, self._stash.client(), began_at=began_at,
+                defers_cover=defers_cover,
+            )  # fmt: skip
         except PlexError as error:
             outcome = judge(error, self._probe)
         except PictureFailed as error:
-            outcome = judge_cover(error, self._probe, self._is_stash_away)
+            outcome = replace(judge_cover(error, self._probe, self._is_stash_away), is_cover_left=True)
         except (StashUnavailable, StashRefused) as error:
             outcome = self._judge_stash(error, scene)
         except (LocalStorage, OSError) as error:

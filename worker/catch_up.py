@@ -209,7 +209,7 @@ class CatchUp:
         return at
 
     def _queue_changed(self, listed: list[Change], current: _Pass, now: float) -> None:
-        idle = [scene for scene in listed if self._queue.job(scene.id) is None]
+        idle = [scene for scene in listed if self._queue.fields_job(scene.id) is None]
         judged = self._ledger.last_judgements(scene.id for scene in idle)
         for scene in idle:
             scene_id, text = scene.id, scene.updated_at

@@ -52,6 +52,8 @@ class Clearing:
         events = [EntityEvent(kind=entry.kind, entity_id=int(entry.key), at=entry.at) for entry in entries]
         name, cleared = self._back_up(command, "queue", [*jobs, *events])
         self._note_cleared([job.scene_id for job in jobs], command.at)
+        # Else a later sync would believe that Plex has all of these scenes.
+        self._ledger.clear_fingerprints([job.scene_id for job in jobs if job.is_cover_left])
         self._queue.finish_all([job.scene_id for job in jobs])
         for event in events:  # nor may catch-up bring the change back as one that came without an event
             self._seen_changes.store_event(event.kind, event.entity_id, command.at)

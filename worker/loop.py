@@ -6,6 +6,7 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from local import inbox
 from local.clock import Stopwatch
 from local.storage import LocalStorage
 from outages.scheduler import PauseReason
@@ -172,7 +173,9 @@ class SyncWorker:
         # A trial asks Plex only for its own job.
         next_jobs = [] if is_trial or self._single_reads_left else self._queue.peek_due(BATCH - 1)
         self._single_reads_left = max(0, self._single_reads_left - 1)
-        outcome, scene = self._attempt.run(job, next_jobs, began_at)
+        outcome, scene = self._attempt.run(
+            job, next_jobs, began_at, lambda: scene_id is None and self._is_covers_turn_later(job)
+        )
         if outcome.verdict is Verdict.STASH_AWAY:
             self._note_stash_away(outcome.text, self._clock.now())
         else:
@@ -185,6 +188,11 @@ class SyncWorker:
         self._idle.note_work()
         self._parts.worker_file.jobs_done += 1
         return outcome
+
+    def _is_covers_turn_later(self, job: Job) -> bool:
+        """Whether something goes before the cover of this job, whose fields are done."""
+        rank = job.with_cover_left().rank
+        return any(due.rank < rank for due in self._queue.peek_due(1)) or inbox.has_news(self._parts.directory)
 
     def _settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
         """Settle the job. A bug in doing so counts as the job's, or it would crash every new worker too."""

@@ -237,7 +237,7 @@ class MissingScenes:
 
     def _is_tried(self, scene_id: int) -> bool:
         """Whether the scene has a job, which may not look for the file that was seen: the next look tries it again."""
-        job = self._queue.job(scene_id)
+        job = self._queue.fields_job(scene_id)
         return job is not None and not self._waits_for_file(job)
 
     def _waits_for_file(self, job: Job) -> bool:
@@ -254,7 +254,7 @@ class MissingScenes:
 
     def _retry(self, scene_id: int, now: float, *, is_dead: bool) -> bool:
         """Make the scene's job due or queue a new one. False if neither is called for."""
-        job = self._queue.job(scene_id)
+        job = self._queue.fields_job(scene_id)
         if job:
             is_waiting = self._waits_for_file(job)
             if is_waiting:

@@ -25,7 +25,9 @@ class Report:
     def log_outcome(self, job: Job, outcome: Outcome, scene: Scene | None, *, took_s: float) -> None:
         """Log how an attempt ended, unless it failed (see `log_decision`)."""
         name, items = describe(job, scene), ", ".join(map(str, outcome.rating_keys))
-        if outcome.verdict is Verdict.PUSHED:
+        if outcome.verdict is Verdict.PUSHED and job.is_cover_left and not outcome.has_written:
+            self._log.info("the cover of %s is in Plex now (item %s, %.0f ms)", name, items, took_s * 1000)
+        elif outcome.verdict is Verdict.PUSHED:
             self._log.info("%s is in Plex now (item %s, %.0f ms)", name, items, took_s * 1000)
         elif outcome.verdict is Verdict.UNCHANGED:
             self._log.debug("%s: Plex has all of it already", name)

@@ -78,7 +78,8 @@ class Settlement:
             self._record_success(job, proven - set(OF_PLEX) - {Evidence.PROBE}, ticket, now)
             return self._record_failure(job, outcome, ticket, now)
         if proven:
-            self._record_success(job, proven, ticket, now, pushed=outcome.verdict is Verdict.PUSHED)
+            is_news = outcome.verdict is Verdict.PUSHED and not job.is_cover_left  # a scene counts once
+            self._record_success(job, proven, ticket, now, pushed=is_news)
         else:
             self._resilience.record_inconclusive(ticket, now)
         return outcome
@@ -197,7 +198,7 @@ class Settlement:
             self._dead_letters.bury(job, scene, now=now)
         if decision.action is Action.MISSING and scene:
             self._ledger.store_judgement(scene, Judgement.MISSING, now=now)
-        if decision.action in (Action.RETRY, Action.KEEP):
+        if decision.action in (Action.RETRY, Action.KEEP, Action.COVER_NEXT):
             self._queue.put_back(job)
         else:
             self._queue.finish(job.scene_id)
