@@ -34,13 +34,17 @@ MIN(json_extract(data, '$.not_before'), :now + CASE WHEN json_extract(data, '$.f
     THEN json_extract(data, '$.not_before') - json_extract(data, '$.failed_at') ELSE :longest_s END)
 """
 # persist-queue's row status: 0 and 1 are ready, 2 is in progress, 5 and above are finished.
-_UNSETTLED = f"SELECT json_extract(data, '$.scene_id'), {_DUE_AT} FROM ack_queue_default WHERE status < 5"  # noqa: S608
+_UNSETTLED = f"""
+SELECT json_extract(data, '$.scene_id'), {_DUE_AT}, json_extract(data, '$.is_cover_left')
+FROM ack_queue_default WHERE status < 5
+"""  # noqa: S608 - our own names
 # One query, because fetching a hundred thousand rows into Python takes most of a second.
 _COUNTS = f"""
 SELECT COUNT(DISTINCT scene_id), COALESCE(SUM(status = 2), 0),
        COALESCE(SUM(status <> 2 AND due_at > :now), 0),
-       MIN(CASE WHEN status <> 2 AND due_at > :now THEN due_at END)
-FROM (SELECT json_extract(data, '$.scene_id') AS scene_id, {_DUE_AT} AS due_at, status
+       MIN(CASE WHEN status <> 2 AND due_at > :now THEN due_at END), COALESCE(SUM(is_cover_left), 0)
+FROM (SELECT json_extract(data, '$.scene_id') AS scene_id, {_DUE_AT} AS due_at, status,
+             json_extract(data, '$.is_cover_left') AS is_cover_left
       FROM ack_queue_default WHERE status < 5)
 """  # noqa: S608 - our own names
 _WAITING = """
@@ -84,9 +88,13 @@ _INFERRED = "SELECT stash, plex FROM rule ORDER BY place"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueCounts:
-    """Numbers of distinct scenes. `pending` includes those waiting, in progress, and in the inbox."""
+    """Numbers of distinct scenes. `pending` includes those waiting, in progress, and in the inbox.
+
+    `covers_left`: those of which only the cover is still to be pushed.
+    """
 
     pending: int = 0
+    covers_left: int = 0
     waiting: int = 0
     in_progress: int = 0
     next_due_at: float | None = None  # epoch seconds of the first waiting job
@@ -95,9 +103,13 @@ class QueueCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """Pending work. `due_at`: epoch seconds by scene id, 0 for now. `entities`: number of changed tags, studios etc."""
+    """Pending work. `due_at`: epoch seconds by scene id, 0 for now. `entities`: number of changed tags, studios etc.
+
+    `covers_left`: the scenes of which only the cover is still to be pushed.
+    """
 
     due_at: Mapping[int, float] = field(default_factory=dict)
+    covers_left: frozenset[int] = frozenset()
     entities: int = 0
 
 
@@ -129,11 +141,14 @@ class Overview:
     def counts(self, now: float) -> QueueCounts:
         """Count pending jobs and dead letters. `now`: epoch seconds."""
         scenes, entities = self._in_inbox(now)
-        nothing = (0, 0, 0, None)
-        queued, in_progress, waiting, next_due_at = next(iter(self._rows(QUEUE, _COUNTS, _times(now))), nothing)
+        nothing = (0, 0, 0, None, 0)
+        queued, in_progress, waiting, next_due_at, covers_left = next(
+            iter(self._rows(QUEUE, _COUNTS, _times(now))), nothing
+        )
         both = self._rows(QUEUE, _QUEUED_AMONG, (json.dumps(list(scenes)),)) if scenes and queued else [(0,)]
         return QueueCounts(
             pending=queued + len(scenes) - sum(count for (count,) in both) + entities,
+            covers_left=covers_left,
             waiting=waiting,
             in_progress=in_progress,
             next_due_at=next_due_at,
@@ -156,8 +171,11 @@ class Overview:
         """Return all pending work. Reads the inbox before the queue, so a job moving between them is not missed."""
         scenes, entities = self._in_inbox(now)
         rows = self._rows(QUEUE, _UNSETTLED, _times(now))
-        due_at = {scene_id: float(due or 0) for scene_id, due in rows}
-        return Pending(due_at={**due_at, **dict.fromkeys(scenes, 0.0)}, entities=entities)
+        due_at = {scene_id: float(due or 0) for scene_id, due, _ in rows}
+        covers_left = frozenset(scene_id for scene_id, _, is_cover_left in rows if is_cover_left)
+        return Pending(
+            due_at={**due_at, **dict.fromkeys(scenes, 0.0)}, covers_left=covers_left - scenes, entities=entities
+        )
 
     def judged_since(self, at: float) -> Sequence[tuple[int, str, float]]:
         """Return (scene id, judgement, epoch seconds) of each scene judged at this time or later."""

@@ -131,6 +131,7 @@ class QueueStatus:
     """`pending` includes `waiting`, `in_progress` and the inbox; dead letters are counted separately."""
 
     pending: int
+    covers_left: int
     waiting: int
     waiting_by_error: Mapping[str, int]
     in_progress: int

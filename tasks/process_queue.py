@@ -144,18 +144,25 @@ class _DrainWatch:
         return self._close(remaining, stop)
 
     def _note(self) -> Remaining:
-        """Look at queue and ledger once, then sleep in proportion to the look."""
+        """Look at queue and ledger, then sleep in proportion to the look."""
         clock = self._context.clock
         began = clock.monotonic()
-        now = self._context.now
-        pending = self._overview.pending(now)
-        settled = self._overview.judged_since(self._since)
-        remaining = self._drain.note(pending.due_at, settled, entities=pending.entities, now=now)
+        remaining = self._look_once()
+        if not remaining.due:  # what was settled between the two reads of the look may have its cover left
+            remaining = self._look_once()
         if remaining.due:
             clock.sleep(max(LOOK_S, PAUSE_PER_LOOK * (clock.monotonic() - began)))
         if self._drain.found:
-            self._context.progress(self._from + (1 - self._from) * self._drain.done / self._drain.found)
+            self._context.progress(self._from + (1 - self._from) * self._drain.fraction)
         return remaining
+
+    def _look_once(self) -> Remaining:
+        now = self._context.now
+        pending = self._overview.pending(now)
+        settled = self._overview.judged_since(self._since)
+        return self._drain.note(
+            pending.due_at, settled, covers_left=pending.covers_left, entities=pending.entities, now=now
+        )
 
     def _stop(self) -> DrainStop | None:
         try:

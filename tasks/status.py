@@ -88,6 +88,7 @@ def _answer(status: Status, now: float) -> StatusAnswer:
     return StatusAnswer(
         queue=QueueStatus(
             pending=counts.pending,
+            covers_left=counts.covers_left,
             waiting=counts.waiting,
             waiting_by_error=status.waiting_by_error,
             in_progress=counts.in_progress,

@@ -67,6 +67,8 @@ def _queue(status: Status, now: float) -> str:
     if not counts.pending:
         return _line("Queue", "empty")
     parts = [f"{counts.pending} pending"]
+    if counts.covers_left:
+        parts.append(f"{counts.covers_left} of them only for the cover")
     if counts.in_progress:
         parts.append(f"{counts.in_progress} in progress")
     if counts.waiting:
