@@ -49,6 +49,24 @@ def test_events_of_one_scene_become_one_job(tmp_path: Path) -> None:
         assert len(queue) == 10
 
 
+def test_covers_go_after_the_fields_of_their_kind(tmp_path: Path) -> None:
+    with opened(tmp_path) as queue:
+        for scene_id, reason in ((1, Reason.SYNC), (2, Reason.HOOK), (3, Reason.SYNC), (4, Reason.HOOK)):
+            queue.add(job(scene_id, reason))
+        for scene_id in (1, 2):
+            taken = queue.take_scene(scene_id)
+            assert taken is not None
+            queue.put_back(taken.with_cover_left())
+        assert [found.scene_id for found in queue.peek_due(9)] == [4, 2, 3, 1]
+        assert queue.fields_job(1) is None
+        assert queue.fields_job(3) == queue.job(3)
+    with opened(tmp_path) as queue:
+        assert [found.scene_id for found in queue.peek_due(9)] == [4, 2, 3, 1]
+        queue.add(job(1, Reason.SYNC))
+        assert queue.fields_job(1)
+        assert drain(queue) == [4, 2, 3, 1]
+
+
 def test_user_edits_go_before_bulk_work_and_make_a_bulk_job_urgent(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         for scene_id in (1, 2, 3):

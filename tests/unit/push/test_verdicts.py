@@ -74,6 +74,21 @@ def test_every_error_class_but_bug_is_an_error_of_plex_or_stash(error_class: Err
     assert issubclass(of_plex or getattr(stash.errors, name), plex.errors.PlexError if of_plex else StashError)
 
 
+def test_a_job_whose_fields_are_done_goes_on_with_its_cover_and_a_clean_record() -> None:
+    tried = job(attempts=2, error_class="NotInPlex", missing_since=NOW, not_before=NOW, fails_alone=True)
+    done = Outcome(verdict=Verdict.PUSHED, is_cover_left=True)
+    expected = Decision(action=Action.COVER_NEXT, job=job(is_cover_left=True))
+    assert decide(done, tried, RULES, now=NOW, jitter=0.5) == expected
+
+
+def test_a_cover_that_fails_is_retried_without_the_fields() -> None:
+    failed = Outcome(verdict=Verdict.COVER, is_cover_left=True)
+    first = decide(failed, job(attempts=2), RULES, now=NOW, jitter=0.5)
+    assert (first.action, first.job.attempts, first.job.is_cover_left) == (Action.RETRY, 1, True)
+    again = decide(failed, first.job, RULES, now=NOW, jitter=0.5)
+    assert (again.job.attempts, again.job.merged_with(job()).is_cover_left) == (2, False)
+
+
 def test_every_stop_of_the_drain_has_a_documented_name() -> None:
     lines = [line for line in REFERENCE.read_text(encoding="utf-8").splitlines() if "stopped_by" in line]
     documented = set(re.findall(r"`(\w+)`", "\n".join(lines)))

@@ -26,6 +26,17 @@ def test_a_scene_that_becomes_dirty_again_counts_once() -> None:
     assert drain.tally["unchanged"] == 0
 
 
+def test_a_scene_is_done_before_its_cover_but_the_drain_is_not() -> None:
+    drain, both = Drain([1, 2]), {1: 0.0, 2: NOW + 7}
+    settled = [(1, "pushed", NOW), (2, "pushed", NOW)]
+    remaining = drain.note(both, settled, covers_left=frozenset({1, 2, 3}), entities=0, now=NOW)
+    assert (remaining.due, remaining.waiting, remaining.covers) == (1, 1, 2)
+    assert (drain.done, drain.fraction) == (2, 0.5)
+    assert "2 covers to follow" in drain.line(remaining)
+    remaining = drain.note({2: 0.0}, settled, covers_left=frozenset(), entities=0, now=NOW)  # dirty again
+    assert (remaining.due, drain.fraction, drain.tally["pushed"]) == (0, 1.0, 2)
+
+
 def test_only_entities_pending_at_the_start_count() -> None:
     drain = Drain([], entities=1)
     assert drain.note({}, [], entities=3, now=NOW).due == 1
