@@ -10,20 +10,20 @@ import os
 from typing import TYPE_CHECKING
 
 from local import inbox
+from store.backups import Backups, EntityEvent, backup_name
 from store.dead_letters import DeadLetter, DeadLetters
 from store.job import Job
 from store.seen_changes import SeenChanges
-from worker.backups import Backups, EntityEvent, backup_name
 from worker.commands import CommandRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from local.clock import Clock
+    from store.backups import Cleared
     from store.ledger import Ledger
     from store.queue import JobQueue
     from store.requests import Command, CommandStore
-    from worker.backups import Cleared
 
 DAY_S = 86400.0
 DEFAULT_DAYS = 30.0

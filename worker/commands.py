@@ -16,6 +16,7 @@ from local.files import remove_older, write_atomically
 from local.hide_paths import as_path
 from local.storage import LocalStorage
 from stash.errors import StashRefused, StashUnavailable
+from store.backups import BackupDamaged
 from store.requests import Command, answer_path
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Commands:
             return {"error": f"this version of the worker knows no command {command.what!r}"}
         try:
             return {"output": handler(command)}
-        except CommandRefused as error:
+        except (CommandRefused, BackupDamaged) as error:
             return {"error": str(error)}
         except (StashUnavailable, StashRefused) as error:
             return {"error": f"Stash is needed for this and does not help: {error}. Try again when it answers."}

@@ -13,12 +13,13 @@ import pytest
 
 from local import inbox
 from local.clock import Clock
+from store import backups
 from store.dead_letters import DeadLetters
 from store.job import Job, Reason
 from store.ledger import Ledger
 from store.queue import JobQueue
 from store.requests import CommandStore, answer_path, command_content, command_entry
-from worker import backups, commands
+from worker import commands
 from worker.clearing import Clearing
 from worker.commands import CommandRefused, Commands
 

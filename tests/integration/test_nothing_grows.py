@@ -12,12 +12,12 @@ from local.clock import Clock
 from local.files import keep_newest, remove_older
 from local.storage import KEPT_DAMAGED, set_aside
 from store import queue as queue_module
+from store.backups import KEPT_BACKUPS, Backups, backup_name
 from store.job import Reason, new_job
 from store.judgement import Judgement
 from store.ledger import Ledger
 from store.queue import JobQueue
 from tests.support.scenes import a_scene
-from worker.backups import KEPT_BACKUPS, Backups, backup_name
 
 if TYPE_CHECKING:
     from pathlib import Path

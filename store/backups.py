@@ -12,7 +12,6 @@ from local import data_directory
 from local.files import keep_newest, write_atomically
 from store.dead_letters import DeadLetter
 from store.job import Job, job_from_data, job_to_data
-from worker.commands import CommandRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +19,10 @@ if TYPE_CHECKING:
 KEPT_BACKUPS = 50
 _SUFFIX = ".jsonl"
 _RESTORED_SUFFIX = ".restored"
+
+
+class BackupDamaged(Exception):  # noqa: N818 - named for what happened, like our other errors
+    """A line of a backup cannot be read. The message says which, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ def backup_name(what: str, command_id: str, now: float) -> str:
 
 
 class Backups:
-    """The backups of a data directory. Raises OSError, and CommandRefused for a backup that cannot be read."""
+    """The backups of a data directory. Raises OSError and BackupDamaged."""
 
     def __init__(self, directory: str) -> None:
         self._folder = os.path.join(directory, data_directory.BACKUPS)
@@ -95,7 +98,7 @@ def _parse_line(line: str, path: str) -> Cleared:
     try:
         return _from_data(json.loads(line))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CommandRefused(
+        raise BackupDamaged(
             f"a line of the backup {path} cannot be read ({error}): {line[:80]!r}. Correct or delete that line, then "
             "run Restore Cleared Jobs again."
         ) from error
