@@ -31,10 +31,10 @@ from stash.times import proves_no_change
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from plex.client import PlexClient
     from plex.model import PictureKind
     from push.picture_locks import PictureLocks
     from push.picture_store import PictureStore
+    from push.writes import Clients, Steps
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
@@ -82,8 +82,9 @@ class PictureFailed(Exception):  # noqa: N818 - named for what happened, like ou
 class PicturePusher:
     """Pushes covers with one set of settings and one connection to Plex."""
 
-    def __init__(self, *, plex: PlexClient, store: PictureStore, locks: PictureLocks, settings: Settings) -> None:
-        self._plex = plex
+    def __init__(self, *, clients: Clients, store: PictureStore, locks: PictureLocks, settings: Settings) -> None:
+        self._clients = clients
+        self._plex = clients.here
         self._store = store
         self._locks = locks
         self._kinds = picture_kinds(settings)
@@ -103,7 +104,7 @@ class PicturePusher:
 
     def push(
         self, scene: Scene, items: LockedFields, stash: StashClient, *, is_edited: bool, began_at: float
-    ) -> CoverResult:
+    ) -> Steps[CoverResult]:
         """Show the scene's cover on these items. `is_edited`: as for `is_due`.
 
         `began_at`: before the cover is read, in epoch seconds.
@@ -113,7 +114,7 @@ class PicturePusher:
         if not self.is_due(scene, items, is_edited=is_edited):
             return CoverResult()
         try:
-            return self._push(scene, items, stash, self._shown_cover(scene.id, items), began_at)
+            return (yield from self._push(scene, items, stash, self._shown_cover(scene.id, items), began_at))
         except Rejected as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 raise
@@ -128,7 +129,7 @@ class PicturePusher:
 
     def _push(
         self, scene: Scene, items: LockedFields, stash: StashClient, known: Cover | None, began_at: float
-    ) -> CoverResult:
+    ) -> Steps[CoverResult]:
         """`known`: the cover that all items show. If Stash still has the same one, there is nothing to do."""
         updated_at = scene.updated_at if proves_no_change(scene.updated_at, began_at) else ""
         picture = stash.fetch_picture(scene.screenshot_url, known.etag if known else "")
@@ -141,7 +142,7 @@ class PicturePusher:
             self._rename(items, old_digest_of(picture), digest)
         outdated = self._outdated(items, digest)
         try:
-            shown = self._show(outdated, items, digest, picture.content)
+            shown = yield from self._show(outdated, items, digest, picture.content)
         except Rejected as error:
             if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 raise
@@ -186,10 +187,12 @@ class PicturePusher:
 
     def _show(
         self, outdated: Sequence[tuple[int, PictureKind]], items: LockedFields, digest: str, content: bytes
-    ) -> set[_Shown]:
+    ) -> Steps[set[_Shown]]:
         """Make the items show this picture; how each came to do so."""
-        locked = {**items, **self._read_locked(outdated, items)}
-        return {self._show_one(key, kind, locked[key], digest, content) for key, kind in outdated}
+        locked, shown = {**items, **self._read_locked(outdated, items)}, set[_Shown]()
+        for key, kind in outdated:
+            shown.add((yield from self._show_one(key, kind, locked[key], digest, content)))
+        return shown
 
     def _read_locked(self, outdated: Sequence[tuple[int, PictureKind]], items: LockedFields) -> LockedFields:
         """The locked fields of items that were not read, where PlexSync has not chosen the picture either."""
@@ -199,7 +202,7 @@ class PicturePusher:
 
     def _show_one(
         self, rating_key: int, kind: PictureKind, locked: frozenset[str] | None, digest: str, content: bytes
-    ) -> _Shown:
+    ) -> Steps[_Shown]:
         is_locked = _is_locked(locked, kind)
         current = _NO_PICTURES if is_locked is False else self._plex.list_pictures(rating_key, kind)
         upload, key = resolve_key(self._store.upload(rating_key, kind), current), upload_key(kind, digest)
@@ -213,7 +216,7 @@ class PicturePusher:
         shown = _Shown.BEFORE
         if current.selected != key:
             self._store.store_upload(rating_key, kind, upload.sending(key))
-            shown = self._choose(rating_key, kind, key, current, content)
+            shown = yield from self._choose(rating_key, kind, key, current, content)
         if is_locked is False or (is_locked is None and not upload.has_seen_lock):
             self._locks.add(rating_key, kind)  # before the picture counts as shown, lest a kill in between lose it
         self._store.store_upload(rating_key, kind, upload.showing(digest, key))
@@ -224,11 +227,13 @@ class PicturePusher:
         item = self._plex.read_items([rating_key]).get(rating_key)
         return item is not None and PICTURE_FIELDS[kind] in item.locked
 
-    def _choose(self, rating_key: int, kind: PictureKind, key: str, current: Pictures, content: bytes) -> _Shown:
+    def _choose(
+        self, rating_key: int, kind: PictureKind, key: str, current: Pictures, content: bytes
+    ) -> Steps[_Shown]:
         if key in current.uploads:
-            self._plex.select_picture(rating_key, kind, key)
+            yield self._clients.write(lambda plex: plex.select_picture(rating_key, kind, key))
             return _Shown.SELECTED
-        self._plex.upload_picture(rating_key, kind, content)
+        yield self._clients.write(lambda plex: plex.upload_picture(rating_key, kind, content))
         return _Shown.UPLOADED
 
 

@@ -17,6 +17,7 @@ from plex.index import Index
 from plex.scan import Scans
 from push.picture_locks import PictureLocks
 from push.pusher import Pusher
+from push.writes import Clients
 
 if TYPE_CHECKING:
     import logging
@@ -87,7 +88,8 @@ class PlexLink:
         if self._pusher and self._pusher.settings == settings and self._server in ("", self._pusher.server):
             return self._pusher
         self.close()
-        plex = PlexClient(plex_connection(settings, self._directory), clock=self._clock)
+        connection = plex_connection(settings, self._directory)
+        plex, beside = (PlexClient(connection, clock=self._clock) for _ in range(2))
         try:
             server = plex.identity().machine_identifier
         except PlexError:
@@ -102,10 +104,11 @@ class PlexLink:
             self.picture_locks = PictureLocks(self._ledger, self._clock, server)
         self.openings += 1
         self._index = Index(self._directory, index_scope(server, settings))
-        self._pusher = self._make_pusher(plex, self._index, settings, server)
+        self._pusher = self._make_pusher(Clients(here=plex, beside=beside), self._index, settings, server)
         return self._pusher
 
-    def _make_pusher(self, plex: PlexClient, index: Index, settings: Settings, server: str) -> Pusher:
+    def _make_pusher(self, clients: Clients, index: Index, settings: Settings, server: str) -> Pusher:
+        plex = clients.here
         finder = Finder(
             plex,
             index,
@@ -117,7 +120,7 @@ class PlexLink:
         )
         scans = Scans(plex, index, clock=self._clock, log=self._log) if settings.scan_plex else None
         return Pusher(
-            plex=plex,
+            clients=clients,
             finder=finder,
             ledger=self._ledger,
             server=server,
@@ -142,7 +145,7 @@ class PlexLink:
     def close(self) -> None:
         """Close the connection and the index. Used again, it asks the server who it is before it believes anything."""
         if self._pusher:
-            self._pusher.plex.close()
+            self._pusher.clients.close()
         if self._index:
             self._index.close()
         self._pusher = self._index = None

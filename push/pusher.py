@@ -17,28 +17,30 @@ from plex.plan import Owned, plan
 from push.actor_pictures import ActorPictures
 from push.altered_values import AlteredValues
 from push.fields import digest, digests_of_version_2, fingerprint_of, plex_files, reason_to_skip, wanted_of
-from push.locate import Locator, Target
+from push.locate import Locator, ReadAheadItems, Target
 from push.picture_locks import PictureLocks
 from push.picture_store import PictureStore
 from push.pictures import PictureFailed, PicturePusher
 from push.shared_items import Claim, SharedItems, scene_is_in
 from push.verdicts import Outcome, Verdict
+from push.writes import OthersFirst
 from store.altered import AlterationStore
 from store.items import ItemStore
 from store.judgement import AttemptTimes, Judgement
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from local.clock import Clock
     from plex.client import PlexClient
     from plex.find import Finder
     from plex.model import PlexItem
-    from plex.plan import Wanted
+    from plex.plan import Plan, Wanted
     from plex.scan import Scans
-    from push.locate import Located, ReadAheadItems
+    from push.locate import Located
     from push.pictures import LockedFields
+    from push.writes import Clients, Steps
     from stash.client import StashClient
     from stash.scene import Scene
     from stash.settings import Settings
@@ -57,6 +59,10 @@ class _Push:
     defers_cover: Callable[[], bool]
 
 
+class _ItemsBusy(Exception):  # noqa: N818 - named for what is the case
+    """Another push is under way to an item of this one."""
+
+
 class Pusher:
     """Pushes scenes with one set of settings and one connection to Plex.
 
@@ -66,7 +72,7 @@ class Pusher:
     def __init__(
         self,
         *,
-        plex: PlexClient,
+        clients: Clients,
         finder: Finder,
         ledger: Ledger,
         server: str,
@@ -76,7 +82,8 @@ class Pusher:
         scans: Scans | None = None,
         picture_locks: PictureLocks | None = None,
     ) -> None:
-        self.plex = plex
+        self.clients = clients
+        self.plex = plex = clients.here
         self.finder = finder
         self.settings = settings
         self.server = server
@@ -94,7 +101,8 @@ class Pusher:
             plex=plex, store=AlterationStore(ledger, server), keep_plex_edits=settings.keep_plex_edits, log=log
         )
         self._actor_pictures = ActorPictures()
-        self._pictures = PicturePusher(plex=plex, store=self._picture_store, locks=locks, settings=settings)
+        self.busy = set[int]()  # the items of pushes under way
+        self._pictures = PicturePusher(clients=clients, store=self._picture_store, locks=locks, settings=settings)
 
     def claim_of(self, target: Target, stash: StashClient) -> Claim:
         """What the scene of the target brings forward for items."""
@@ -147,38 +155,68 @@ class Pusher:
         *,
         began_at: float,
         defers_cover: Callable[[], bool] = lambda: False,
-    ) -> Outcome:
+    ) -> Steps[Outcome]:
         """Push the scene. `began_at`: when the attempt began, in epoch seconds.
 
-        `defers_cover`: asked once the fields are done, whether other work goes before the cover.
+        `defers_cover`: asked once the fields are done, whether other work goes before the cover. Each write is yielded
+        after its intent was stored.
+
         Raises PlexError and LocalStorage, and PictureFailed if everything but the cover is in Plex.
         """
         attempt = AttemptTimes(began_at=began_at, event_at=job.last_event_at)
         push = _Push(job=job, target=target, attempt=attempt, stash=stash, defers_cover=defers_cover)
-        if reason := self.reason_to_skip(target):
+        mine = set[int]()
+        while True:
+            try:
+                return (yield from self._push_once(push, ahead, mine))
+            except _ItemsBusy:  # noqa: PERF203 - one try each is the point
+                self.busy -= mine
+                yield OthersFirst()
+                # What was read, and what was known, is of before the other push.
+                push, ahead = replace(push, target=self.target(target.scene)), ReadAheadItems()
+            finally:
+                self.busy -= mine
+                mine.clear()
+
+    def _push_once(self, push: _Push, ahead: ReadAheadItems, mine: set[int]) -> Steps[Outcome]:
+        if reason := self.reason_to_skip(push.target):
             self._store_judgement(push, Judgement.SKIPPED, "")
             return Outcome(verdict=Verdict.SKIPPED, text=reason)
         try:
-            return self._push_or_relocate(push, ahead)
+            return (yield from self._push_or_relocate(push, ahead, mine))
         except NotInPlex as error:
-            self._note_missing(job, target, error)
+            self._note_missing(push.job, push.target, error)
             raise
 
-    def _push_or_relocate(self, push: _Push, ahead: ReadAheadItems) -> Outcome:
+    def _push_or_relocate(self, push: _Push, ahead: ReadAheadItems, mine: set[int]) -> Steps[Outcome]:
+        """`mine`: gets the items that the push occupies."""
         try:
             if not self.needs_plex(push.job, push.target):
+                self._occupy(push.target.known_keys, mine)
                 read = ahead.take(push.target.known_keys)
-                return self._finish(push, {key: _locked(read.get(key)) for key in push.target.known_keys})
+                items = {key: _locked(read.get(key)) for key in push.target.known_keys}
+                return (yield from self._finish(push, items))
             located = self._locator.locate(push.target, ahead, push.stash, since=push.job.last_event_at)
-            return self._push_to_items(push, located)
+            return (yield from self._push_to_items(push, located, mine))
         except Rejected:
             # The item may have been replaced since it was found: locate it again, once.
-            return self._push_to_items(push, self._locator.relocate(push.target, push.stash))
+            located = self._locator.relocate(push.target, push.stash)
+            return (yield from self._push_to_items(push, located, mine))
 
-    def _push_to_items(self, push: _Push, located: Located) -> Outcome:
-        items = self._claim(push.target, located, push.stash)
-        sent = {item.rating_key: self._push_to_item(push.target, item) for item in items}
-        return self._finish(push, {item.rating_key: item.locked for item in items}, sent)
+    def _occupy(self, rating_keys: Iterable[int], mine: set[int]) -> None:
+        """Raises _ItemsBusy if another push is under way to one of these items."""
+        new = set(rating_keys) - mine
+        if new & self.busy:
+            raise _ItemsBusy
+        self.busy |= new
+        mine |= new
+
+    def _push_to_items(self, push: _Push, located: Located, mine: set[int]) -> Steps[Outcome]:
+        self._occupy([item.rating_key for item in located.items], mine)
+        items, sent = self._claim(push.target, located, push.stash), dict[int, bool]()
+        for item in items:
+            sent[item.rating_key] = yield from self._push_to_item(push.target, item)
+        return (yield from self._finish(push, {item.rating_key: item.locked for item in items}, sent))
 
     def _claim(self, target: Target, located: Located, stash: StashClient) -> Sequence[PlexItem]:
         """The items that now belong to this scene alone. Raises NotInPlex if a look-up found none."""
@@ -193,7 +231,7 @@ class Pusher:
             raise NotInPlex(self._paths_in_plex(target))
         return items
 
-    def _push_to_item(self, target: Target, item: PlexItem) -> bool:
+    def _push_to_item(self, target: Target, item: PlexItem) -> Steps[bool]:
         """Make one item show what is wanted; return whether anything had to be sent.
 
         What the server rejects as too long is sent again, shortened; from then on, nothing that long is sent.
@@ -202,7 +240,7 @@ class Pusher:
         wanted = self._actor_pictures.without_new_actors(item, target.wanted)
         while True:
             try:
-                is_sent = self._send(target.scene, item, wanted, line_bytes) or is_sent
+                is_sent = (yield from self._send(target.scene, item, wanted, line_bytes)) or is_sent
                 break
             except RequestTooLong as error:
                 shorter = shorter_line(min(error.line_bytes, line_bytes))
@@ -213,27 +251,25 @@ class Pusher:
                 wanted = replace(wanted, text_bytes=text_bytes_for(shorter))
         if line_bytes != self._line_bytes:
             self._note_line_bytes(target, line_bytes)
-        return self._give_pictures(target, before, line_bytes) or is_sent
+        return (yield from self._give_pictures(target, before, line_bytes)) or is_sent
 
-    def _give_pictures(self, target: Target, before: PlexItem, line_bytes: int) -> bool:
+    def _give_pictures(self, target: Target, before: PlexItem, line_bytes: int) -> Steps[bool]:
         """Send the pictures of actors who are new to the item and turn out to have none; whether there are any."""
         if not self._actor_pictures.needs_look(before, target.wanted):
             return False
         now = self.plex.read_items([before.rating_key]).get(before.rating_key)
         wanted = self._actor_pictures.after_look(target.wanted)
-        return now is not None and self._send(target.scene, now, wanted, line_bytes)
+        return now is not None and (yield from self._send(target.scene, now, wanted, line_bytes))
 
-    def _send(self, scene: Scene, item: PlexItem, wanted: Wanted, line_bytes: int) -> bool:
+    def _send(self, scene: Scene, item: PlexItem, wanted: Wanted, line_bytes: int) -> Steps[bool]:
         key, altered = item.rating_key, self.altered_values.of(item.rating_key)
         record = self._items.record(key)
         owned = record.owned if record else Owned(pushed={})
         edit = plan(item, wanted, owned, keep_plex_edits=self.settings.keep_plex_edits, altered=altered)
         if edit.intents:
             self._items.record_intent(scene.id, key, owned, edit.intents, edit.former)
-        if edit.rating is not None:
-            self.plex.rate(key, edit.rating)
-        for step in edit.steps:
-            self.plex.edit(item, step, line_bytes=line_bytes)
+        if edit.sends:
+            yield self.clients.write(partial(_carry_out, item, edit, line_bytes))
         if edit.sends or edit.pushed != owned.pushed or owned.intents:
             self._items.store_pushed(scene.id, key, edit.pushed, former=edit.former, now=self._clock.now())
         self.altered_values.update(scene, key, edit, altered)
@@ -248,7 +284,7 @@ class Pusher:
             line_bytes, named(target.scene.title, target.scene.id),
         )  # fmt: skip
 
-    def _finish(self, push: _Push, items: LockedFields, sent: Mapping[int, bool] | None = None) -> Outcome:
+    def _finish(self, push: _Push, items: LockedFields, sent: Mapping[int, bool] | None = None) -> Steps[Outcome]:
         """The fields are in Plex: store that, and push the cover, now or with the same job later.
 
         `sent`: by item, whether its fields had to be sent; None if Plex was not asked about them.
@@ -266,13 +302,15 @@ class Pusher:
         is_due = self._pictures.is_due(push.target.scene, items, is_edited=is_edited)
         if is_due and not push.job.is_cover_left and push.defers_cover():
             return replace(fields, is_cover_left=True)
-        return self._push_cover(push, items, fields) if is_due or is_judged else fields
+        return (yield from self._push_cover(push, items, fields)) if is_due or is_judged else fields
 
-    def _push_cover(self, push: _Push, items: LockedFields, fields: Outcome) -> Outcome:
+    def _push_cover(self, push: _Push, items: LockedFields, fields: Outcome) -> Steps[Outcome]:
         """The last step. `fields`: how they ended."""
         is_edited, began_at = not push.job.reason.is_bulk, push.attempt.began_at
         try:
-            cover = self._pictures.push(push.target.scene, items, push.stash, is_edited=is_edited, began_at=began_at)
+            cover = yield from self._pictures.push(
+                push.target.scene, items, push.stash, is_edited=is_edited, began_at=began_at
+            )
         except PictureFailed as error:
             error.has_read, error.has_written = fields.has_read, fields.has_written
             raise
@@ -318,6 +356,13 @@ class Pusher:
 
     def _paths_in_plex(self, target: Target) -> list[str]:
         return [self.finder.rules.map(path) for path, _size in target.files]
+
+
+def _carry_out(item: PlexItem, edit: Plan, line_bytes: int, plex: PlexClient) -> None:
+    if edit.rating is not None:
+        plex.rate(item.rating_key, edit.rating)
+    for step in edit.steps:
+        plex.edit(item, step, line_bytes=line_bytes)
 
 
 def _locked(item: PlexItem | None) -> frozenset[str] | None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from outages.transitions import Probe
     from push.plex_link import PlexLink
     from push.read_ahead import ReadAhead
+    from push.writes import Steps
     from stash.scene import Scene
     from store.job import Job
     from worker.stash_link import StashLink
@@ -71,10 +72,10 @@ class Attempt:
 
     def run(
         self, job: Job, next_jobs: Sequence[Job], began_at: float, defers_cover: Callable[[], bool]
-    ) -> tuple[Outcome, Scene | None]:
+    ) -> Steps[tuple[Outcome, Scene | None]]:
         """Try `job`. `next_jobs`: read in the same batch if a new one is needed. `began_at`: epoch seconds.
 
-        `defers_cover`: see Pusher.push.
+        `defers_cover`, and what is yielded: see Pusher.push.
         """
         scene: Scene | None = None
         try:
@@ -82,7 +83,7 @@ class Attempt:
             if scene is None:
                 return Outcome(verdict=Verdict.GONE), None
             pusher = self._plex.pusher(self._stash.last_settings())
-            outcome = pusher.push(
+            outcome = yield from pusher.push(
                 job, pusher.target(scene), self._read_ahead.items, self._stash.client(), began_at=began_at,
                 defers_cover=defers_cover,
             )  # fmt: skip

@@ -4,40 +4,38 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from local import inbox
-from local.clock import Stopwatch
 from local.storage import LocalStorage
 from outages.scheduler import PauseReason
 from outages.transitions import Gate, GateKind
 from plex.errors import PlexError
 from push.plex_link import address_digest
-from push.read_ahead import BATCH, ReadAhead
-from push.verdicts import Outcome, Verdict
+from push.verdicts import Verdict
+from push.writes import WriteThread
 from stash.errors import PluginDisabled, StashRefused, StashUnavailable
 from store.worker_file import (
     DISABLED,
     IDLE,
     PAUSED,
-    PUSHING,
     WAITING_FOR_DUE,
     WAITING_FOR_GATE,
     WAITING_WHILE_PAUSED,
 )
-from worker.attempt import Attempt, judge
+from worker.attempt import judge
+from worker.drain import QueueDrain
 from worker.handlers import make_commands
 from worker.idle import INBOX_POLL_S, LONGEST_WAIT_S, IdleWatch
 from worker.intake import FanOut
-from worker.report import Report
-from worker.settlement import Settlement
 from worker.stash_link import apply_log_settings
 from worker.stash_watch import StashWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stash.scene import Scene
+    from push.verdicts import Outcome
+    from push.writes import Writer
     from stash.settings import Settings
     from store.job import Job
     from worker.parts import BackgroundWork, LeaveReason, Parts, RequestedWork
@@ -47,7 +45,7 @@ STORAGE_RETRY_S = 1.0
 
 
 class SyncWorker:
-    """The holder of `worker.lock`. `linger_s`, `plugin_change`: see IdleWatch."""
+    """The holder of `worker.lock`. `linger_s`, `plugin_change`: see IdleWatch. `writer`: a thread, unless given."""
 
     def __init__(
         self,
@@ -57,6 +55,7 @@ class SyncWorker:
         plugin_change: Callable[[], LeaveReason | None],
         background: Sequence[BackgroundWork] = (),
         requested: Sequence[RequestedWork] = (),
+        writer: Writer | None = None,
     ) -> None:
         self._parts = parts
         self._background: Sequence[BackgroundWork] = (*background, *requested)
@@ -65,12 +64,6 @@ class SyncWorker:
         self._queue = parts.queue
         self._resilience = parts.resilience
         self._storage_retry_s = parts.clock.interval(STORAGE_RETRY_S)
-        self._report = Report(parts.log)
-        self._settlement = Settlement(parts, self._report)
-        self._read_ahead = ReadAhead(parts.queue, parts.clock)
-        self._attempt = Attempt(
-            read_ahead=self._read_ahead, stash=parts.stash, plex=parts.plex, probe=parts.probe, log=parts.log
-        )
         commands = {name: handler for work in requested for name, handler in work.commands().items()}
         self._commands = make_commands(parts, self, commands)
         self._fan_out = FanOut(
@@ -80,28 +73,33 @@ class SyncWorker:
             link=parts.stash, worker_file=parts.worker_file, on_new_settings=self._apply_settings, clock=parts.clock,
             log=parts.log,
         )  # fmt: skip
-        # If a worker died during a job, another scene in its batch may have been the cause. So the scenes of as many
-        # jobs are read one by one; otherwise the next batch may kill this worker too.
-        self._single_reads_left = BATCH if parts.queue.had_in_flight else 0
         self._has_news = False
         self._idle = IdleWatch(
             parts, linger_s=linger_s, plugin_change=plugin_change, stash=self._stash, fan_out=self._fan_out,
             background=self._background, requested=requested,
         )  # fmt: skip
+        self._drain = QueueDrain(
+            parts, stash=self._stash, writer=writer or WriteThread(), on_settled=self._idle.note_work
+        )
 
     def run(self) -> LeaveReason:
         """Drain until there is a reason to leave, and return it."""
         self._resilience.start(self._clock.now())
-        self._settlement.start()
+        self._drain.start()
         for problem in self._queue.unreadable:
             self._parts.log.warning("a job in the queue could not be read and was set aside: %s", problem)
         self._speak()  # before the first push, to know whether it is the first of all
         leave = None
-        while not leave:
-            wait_s = self._round()
-            self._speak()
-            self._idle.wait(wait_s)
-            leave = self._idle.reason_to_leave()
+        try:
+            while not leave:
+                wait_s = self._round()
+                self._speak()
+                self._idle.wait(wait_s)
+                leave = self._idle.reason_to_leave()
+            with suppress(LocalStorage, OSError):
+                self._drain.complete()
+        finally:
+            self._drain.close()
         self._speak(is_last=True)
         self._resilience.store_counts(self._clock.now())
         return leave
@@ -127,83 +125,57 @@ class SyncWorker:
         except PluginDisabled:
             return 0.0
         except (StashUnavailable, StashRefused) as error:
-            self._note_stash_away(str(error), now)
+            self._drain.note_stash_away(str(error), now)
         except (LocalStorage, OSError) as error:
             self._resilience.record_pause(PauseReason.STORAGE, str(error), now)
             # Sleep without watching the inbox: an entry that cannot be taken in would end any other wait at once.
             self._clock.sleep(self._storage_retry_s)
         return INBOX_POLL_S
 
-    def _drain_step(self, now: float) -> float:  # noqa: PLR0911 - one return for each kind of step
+    def _drain_step(self, now: float) -> float:
         """Do what comes next, if anything. Return the seconds to wait."""
+        step = self._next_step(now)
+        if step != self._push_next and self._drain.complete():
+            return 0.0  # how that job ended may change what comes next
+        return step(now)
+
+    def _next_step(self, now: float) -> Callable[[float], float]:  # noqa: PLR0911 - one return for each kind of step
         if wait_s := self._stash.retry_in_s():
-            return wait_s
+            return lambda _: wait_s
         due = self._queue.peek_due(1)
         gate = self._resilience.gate(now)
         is_edit_next = self._can_push(due, gate) and not due[0].reason.is_bulk
         if self._fan_out.is_due and not is_edit_next:
-            self._fan_out_page()
-            return 0.0
-        if self._is_background_next(due, gate) and self._step_background(gate, now):
-            return 0.0
+            return self._fan_out_page
+        if self._is_background_next(due, gate) and (work := self._due_background(now)):
+            return partial(self._step_background, work, gate)
         if gate.kind is GateKind.WAIT:
-            return self._wait_at_gate(gate, now)
+            return partial(self._wait_at_gate, gate)
         if not due:
-            return self._wait_for_due(now)
+            return self._wait_for_due
         if self._is_paused(due[0]):
-            self._parts.worker_file.report(WAITING_WHILE_PAUSED, now, stopped_by="paused")
-            return LONGEST_WAIT_S
+            return self._wait_while_paused
+        return self._try_next if gate.kind is GateKind.TRIAL else self._push_next
+
+    def _push_next(self, now: float) -> float:
+        if self._resilience.gate(now).kind is not GateKind.DRAIN:
+            return 0.0  # a job was settled before the settings were read
         wait_s = self._resilience.take_token(now)
         if wait_s == 0:
-            self.process_one(is_trial=gate.kind is GateKind.TRIAL)
+            self.process_one()
+        elif self._drain.complete():
+            return 0.0
+        return wait_s
+
+    def _try_next(self, now: float) -> float:
+        wait_s = self._resilience.take_token(now)
+        if wait_s == 0:
+            self.process_one(is_trial=True)
         return wait_s
 
     def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
-        """Try the next due job, or that of `scene_id`, and settle it. Nothing else takes jobs from the queue."""
-        began_at, took = self._clock.now(), Stopwatch(self._clock)
-        took.start()
-        if is_trial and scene_id is None:
-            scene_id = self._scene_for_trial()
-        job = self._queue.take() if scene_id is None else self._queue.take_scene(scene_id)
-        if job is None:
-            return None
-        ticket = self._resilience.ticket()
-        if not self._stash.is_away:  # else this is one more try, which proves nothing before it ends
-            self._parts.worker_file.report(PUSHING, began_at)
-        # A trial asks Plex only for its own job.
-        next_jobs = [] if is_trial or self._single_reads_left else self._queue.peek_due(BATCH - 1)
-        self._single_reads_left = max(0, self._single_reads_left - 1)
-        outcome, scene = self._attempt.run(
-            job, next_jobs, began_at, lambda: scene_id is None and self._is_covers_turn_later(job)
-        )
-        if outcome.verdict is Verdict.STASH_AWAY:
-            self._note_stash_away(outcome.text, self._clock.now())
-        else:
-            self._stash.note_back()
-        try:
-            outcome = self._settle(job, outcome, scene, ticket)
-        finally:
-            self._queue.release(job.scene_id)  # no longer in progress, even if the decision could not be stored
-        self._report.log_outcome(job, outcome, scene, took_s=took.passed_s)
-        self._idle.note_work()
-        self._parts.worker_file.jobs_done += 1
-        return outcome
-
-    def _is_covers_turn_later(self, job: Job) -> bool:
-        """Whether something goes before the cover of this job, whose fields are done."""
-        rank = job.with_cover_left().rank
-        return any(due.rank < rank for due in self._queue.peek_due(1)) or inbox.has_news(self._parts.directory)
-
-    def _settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
-        """Settle the job. A bug in doing so counts as the job's, or it would crash every new worker too."""
-        try:
-            return self._settlement.settle(job, outcome, scene, ticket)
-        except (LocalStorage, OSError):
-            raise
-        except Exception as error:
-            self._parts.log.debug("the traceback behind the next message", exc_info=True)
-            bug = Outcome(verdict=Verdict.BUG, text=f"{type(error).__name__}: {error}")
-            return self._settlement.settle(job, bug, None, ticket)
+        """See QueueDrain."""
+        return self._drain.process_one(is_trial=is_trial, scene_id=scene_id)
 
     # Background work
 
@@ -217,17 +189,16 @@ class SyncWorker:
             return False
         return gate.kind is not GateKind.TRIAL
 
-    def _step_background(self, gate: Gate, now: float) -> bool:
-        """Do one step of background work. False if none is due."""
-        for work in self._background:
-            due_at = work.due_at(now)
-            if due_at is not None and due_at <= now:
-                if self._stash.are_settings_stale(after_event=self._has_news):
-                    self._stash.read_settings()
-                self._background_had_turn = True
-                self._run_step(work, gate.message if gate.kind is GateKind.WAIT else None, now)
-                return True
-        return False
+    def _due_background(self, now: float) -> BackgroundWork | None:
+        times = ((work, work.due_at(now)) for work in self._background)
+        return next((work for work, due_at in times if due_at is not None and due_at <= now), None)
+
+    def _step_background(self, work: BackgroundWork, gate: Gate, now: float) -> float:
+        if self._stash.are_settings_stale(after_event=self._has_news):
+            self._read_settings()
+        self._background_had_turn = True
+        self._run_step(work, gate.message if gate.kind is GateKind.WAIT else None, now)
+        return 0.0
 
     def _run_step(self, work: BackgroundWork, obstacle: str | None, now: float) -> None:
         ticket = self._resilience.ticket()
@@ -238,7 +209,7 @@ class SyncWorker:
                 self._stash.note_back()  # there is no job to find out that Stash is back
         except PlexError as error:
             outcome = judge(error, self._parts.probe)
-            self._settlement.record_stop(outcome, ticket)
+            self._drain.record_stop(outcome, ticket)
             work.abort(outcome.text, is_transient=outcome.verdict is Verdict.OWN_FAILURE)
         except (StashUnavailable, StashRefused, LocalStorage, OSError):
             raise
@@ -254,18 +225,20 @@ class SyncWorker:
         if claimed.count > len(claimed.entities):
             self._idle.note_work()
         if claimed.commands:
+            self._drain.complete()
             self._commands.serve(claimed.commands)
             claimed = self._parts.intake.claim()  # a command may have removed entries
         self._fan_out.update(claimed.entities)
         if claimed.entities:
-            self._read_ahead.namesakes.forget()
+            self._drain.read_ahead.namesakes.forget()
         self._has_news = claimed.count > len(claimed.entities)
 
-    def _fan_out_page(self) -> None:
+    def _fan_out_page(self, _now: float) -> float:
         """Queue one page only, so that edits and commands are served between pages."""
-        if self._fan_out.step(check_stash=self._stash.read_settings):
+        if self._fan_out.step(check_stash=self._read_settings):
             self._stash.note_back()
             self._idle.note_work()
+        return 0.0
 
     # What stops the drain
 
@@ -275,7 +248,7 @@ class SyncWorker:
         Raises StashUnavailable, PluginDisabled among it, and StashRefused.
         """
         if self._stash.is_look_due(is_idle=self._idle.is_idle()):
-            self._stash.read_settings()
+            self._read_settings()
             if not len(self._queue):
                 self._stash.note_back()  # there is no job to find out that Stash is back
 
@@ -283,11 +256,11 @@ class SyncWorker:
         """Read the settings, probe Plex if a probe is due, and return what stops the drain now."""
         now = self._clock.now()
         try:
-            settings = self._stash.read_settings()
+            settings = self._read_settings()
         except PluginDisabled as error:
             return Gate(kind=GateKind.WAIT, stopped_by=DISABLED, message=str(error))
         except (StashUnavailable, StashRefused) as error:
-            self._note_stash_away(str(error), now)
+            self._drain.note_stash_away(str(error), now)
             return Gate(kind=GateKind.WAIT, stopped_by="stash", message=f"Stash does not answer: {error}")
         if settings.paused:
             return Gate(kind=GateKind.WAIT, stopped_by="paused", message=PAUSED)
@@ -301,15 +274,9 @@ class SyncWorker:
 
     def _probe_if_due(self) -> None:
         if self._parts.stash.settings is None and self._resilience.is_probe_due(self._clock.now()):
-            self._stash.read_settings()  # a failed probe means something else at an address that is new
+            self._read_settings()  # a failed probe means something else at an address that is new
         may_try = bool(self._queue.peek_due(1)) and not self._stash.is_paused and not self._stash.retry_in_s()
         self._resilience.probe_if_due(self._parts.probe, len(self._queue), may_try=may_try)
-
-    def _scene_for_trial(self) -> int | None:
-        """The first due job that has not failed yet: one that fails each time must not keep the others out."""
-        suspects = {suspect.scene_id for suspect in self._resilience.breaker.suspects}
-        due = self._queue.peek_due(len(suspects) + 1)
-        return next((job.scene_id for job in due if job.scene_id not in suspects), None)
 
     def _can_push(self, due: Sequence[Job], gate: Gate) -> bool:
         return bool(due) and gate.kind is GateKind.DRAIN and not self._stash.is_paused
@@ -317,17 +284,18 @@ class SyncWorker:
     def _is_paused(self, job: Job) -> bool:
         """Whether *Pause* is on. The settings are read when a batch starts, and again during a long one."""
         settings, is_stale = self._parts.stash.settings, self._stash.are_settings_stale(after_event=self._has_news)
-        if settings is None or is_stale or not (settings.paused or self._read_ahead.has(job)):
-            settings = self._stash.read_settings()
+        if settings is None or is_stale or not (settings.paused or self._drain.read_ahead.has(job)):
+            settings = self._read_settings()
         return settings.paused
 
-    def _note_stash_away(self, text: str, now: float) -> None:
-        self._stash.note_away(text, now)
-        self._read_ahead.forget()
+    def _read_settings(self) -> Settings:
+        """Read them between two jobs: each goes by the same ones from beginning to end."""
+        self._drain.complete()
+        return self._stash.read_settings()
 
     def _apply_settings(self, settings: Settings, are_changed: bool) -> None:
         """Apply new settings. `are_changed`: False for the first ones that this worker reads."""
-        self._read_ahead.forget()
+        self._drain.read_ahead.forget()
         apply_log_settings(self._parts.log, settings)
         self._parts.worker_file.settings = {
             "hide_paths": settings.hide_paths,
@@ -346,10 +314,14 @@ class SyncWorker:
         self._parts.worker_file.report(f"{WAITING_FOR_GATE}{gate.stopped_by}", now, stopped_by=gate.stopped_by)
         if self._stash.is_away or self._stash.are_settings_stale(after_event=self._has_news):
             before = self._parts.stash.settings
-            if self._stash.read_settings() != before:
+            if self._read_settings() != before:
                 return 0.0
             self._stash.note_back()
         return self._seconds_until(gate.until, now)
+
+    def _wait_while_paused(self, now: float) -> float:
+        self._parts.worker_file.report(WAITING_WHILE_PAUSED, now, stopped_by="paused")
+        return LONGEST_WAIT_S
 
     def _wait_for_due(self, now: float) -> float:
         if not len(self._queue):
@@ -357,7 +329,7 @@ class SyncWorker:
         paused = "paused" if self._stash.is_paused else None
         self._parts.worker_file.report(WAITING_FOR_DUE if len(self._queue) else IDLE, now, stopped_by=paused)
         if self._stash.is_away and len(self._queue):
-            self._stash.read_settings()  # no job is due to find out whether Stash is back
+            self._read_settings()  # no job is due to find out whether Stash is back
             self._stash.note_back()
         due_in_s = self._queue.due_in_s()
         return math.inf if due_in_s is None else due_in_s

@@ -10,7 +10,7 @@ from outages.breaker import Circuit
 from outages.scheduler import PauseReason
 from outages.suspects import OF_PLEX, SUSPECTS_TO_OPEN, Suspect, do_covers_wait, of, scene_ids
 from outages.transitions import GateKind
-from push.verdicts import Action, Outcome, StopReason, Verdict, decide, retry_rules
+from push.verdicts import Action, Decision, Outcome, StopReason, Verdict, decide, retry_rules
 from store.dead_letters import DeadLetters
 from store.evidence import Evidence
 from store.job import LONGEST_WAIT_S, Reason, new_job
@@ -19,7 +19,6 @@ from store.judgement import Judgement
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from push.verdicts import Decision
     from stash.scene import Scene
     from store.job import Job
     from worker.parts import Parts
@@ -52,14 +51,20 @@ class Settlement:
         for scene_id in scene_ids(suspects):
             self._refund(scene_id, now)
 
-    def settle(self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int) -> Outcome:
+    def settle(
+        self, job: Job, outcome: Outcome, scene: Scene | None, ticket: int, *, is_dirty: bool
+    ) -> Outcome:
         """Record the outcome for breaker and pauses, then decide about the job.
 
-        Return the outcome that counted: if the failure was one of several in a row, it is not the job's own.
+        `is_dirty`: the scene had an event since the job was taken, so the job is due again, however it ended. Return
+        the outcome that counted: if the failure was one of several in a row, it is not the job's own.
         """
         now, outage_id = self._clock.now(), self._outage_id()  # before a success may end the outage
         outcome = self._record(job, outcome, scene, ticket, now)
-        decision = self._decide(job, outcome, outage_id or self._outage_id())
+        current = self._queue.job(job.scene_id) or job
+        decision = Decision(action=Action.KEEP, job=current)
+        if not is_dirty:
+            decision = self._decide(current, outcome, outage_id or self._outage_id())
         self._carry_out(decision, outcome, scene)
         self._speaker.note(job, decision, outcome, scene)
         return outcome
@@ -175,7 +180,7 @@ class Settlement:
             # After the job: if a kill comes in between, the settlement of the job removes the dead letter.
             self._dead_letters.exhume(scene_id, now=now)
 
-    def _decide(self, job: Job, outcome: Outcome, outage_id: int) -> Decision:
+    def _decide(self, current: Job, outcome: Outcome, outage_id: int) -> Decision:
         settings = self._stash.settings
         retries = retry_rules(
             self._clock,
@@ -183,13 +188,12 @@ class Settlement:
             skip_missing=bool(settings and settings.skip_missing),
         )
         jitter = random.random()  # noqa: S311 - spreads retries
-        current = self._queue.job(job.scene_id) or job
         return decide(outcome, current, retries, now=self._clock.now(), jitter=jitter, outage_id=outage_id)
 
     def _carry_out(self, decision: Decision, outcome: Outcome, scene: Scene | None) -> None:
         """Store what is new before the job leaves the queue, so that a kill in between loses nothing."""
         job, now = decision.job, self._clock.now()
-        if outcome.verdict is Verdict.GONE:
+        if outcome.verdict is Verdict.GONE and decision.action is Action.FINISH:
             # RECOVERY reads the items: what the scenes were judged by is as it was, but the items are free now.
             others = self._ledger.scenes_giving_way_to(job.scene_id)
             self._queue.add_all(new_job(other, Reason.RECOVERY, now) for other in others)

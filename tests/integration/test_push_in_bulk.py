@@ -16,6 +16,7 @@ from plex.find import SWEEP_MIN_SCENES, Finder
 from plex.index import Index
 from push.pusher import Pusher
 from push.read_ahead import BATCH, ReadAhead
+from push.writes import Clients, carry_out
 from sim.faults import Fault
 from sim.plex.simulator import PlexSim
 from stash.scene import Named
@@ -58,7 +59,7 @@ class Bulk:
         scene = self.read_ahead.take(job)
         assert scene
         target, stash = self.pusher.target(scene), self.shelf.as_client()
-        return self.pusher.push(job, target, self.read_ahead.items, stash, began_at=1.0)
+        return carry_out(self.pusher.push(job, target, self.read_ahead.items, stash, began_at=1.0))
 
     def requests(self) -> list[tuple[str, str]]:
         return [(request.method, request.path) for request in self.sim.requests]
@@ -74,7 +75,8 @@ def bulk(tmp_path: Path) -> Iterator[Bulk]:
         index, log = Index(str(tmp_path), sim.url), logging.getLogger("test")
         finder = Finder(plex, index, clock=Clock(), log=log)
         pusher = Pusher(
-            plex=plex, finder=finder, ledger=ledger, server="here", settings=settings, clock=Clock(), log=log
+            clients=Clients(here=plex, beside=plex), finder=finder, ledger=ledger, server="here", settings=settings,
+            clock=Clock(), log=log
         )
         yield Bulk(sim=sim, pusher=pusher, queue=queue, read_ahead=ReadAhead(queue, Clock()), shelf=SceneShelf([]))
         plex.close()

@@ -17,6 +17,7 @@ from plex.errors import PlexServerError, Rejected
 from plex.find import Finder
 from plex.index import Index
 from push.pusher import Pusher
+from push.writes import Clients
 from reconciliation.cache import ReconciliationCache
 from reconciliation.compare import MAX_UNREADABLE_ITEMS, PageComparison, read_isolating_failures
 from reconciliation.gaps import GapType
@@ -89,7 +90,8 @@ def sides(tmp_path: Path) -> Iterator[Sides]:
         settings, _ = parse_settings({"plex_url": sim.url, "plex_token": TOKEN}, {})
         finder = Finder(plex, index, clock=Clock(), log=LOG)
         pusher = Pusher(
-            plex=plex, finder=finder, ledger=ledger, server="here", settings=settings, clock=Clock(), log=LOG
+            clients=Clients(here=plex, beside=plex), finder=finder, ledger=ledger, server="here", settings=settings,
+            clock=Clock(), log=LOG
         )
         yield Sides(sim, pusher, ledger, str(tmp_path), plex_now)
         plex.close()

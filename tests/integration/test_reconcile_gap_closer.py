@@ -14,6 +14,7 @@ from plex.connection import PlexConnection
 from plex.find import Finder
 from plex.index import Index
 from push.pusher import Pusher
+from push.writes import Clients
 from reconciliation.compare import Finding
 from reconciliation.gap_closer import GapCloser
 from reconciliation.gaps import Gap, GapType
@@ -70,7 +71,8 @@ def stores(tmp_path: Path) -> Iterator[Stores]:
     finder = Finder(plex, index, clock=Clock(), log=LOG)
     yield Stores(
         pusher=Pusher(
-            plex=plex, finder=finder, ledger=ledger, server="here", settings=settings, clock=Clock(), log=LOG
+            clients=Clients(here=plex, beside=plex), finder=finder, ledger=ledger, server="here", settings=settings,
+            clock=Clock(), log=LOG
         ),
         queue=queue,
         ledger=ledger,

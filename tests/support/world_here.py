@@ -40,9 +40,9 @@ from worker.loop import SyncWorker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from plex.client import PlexClient
     from plex.index import Index
     from push.pusher import Pusher
+    from push.writes import Clients, Write
     from worker.catch_up import CatchUp
     from worker.parts import Parts
 
@@ -53,6 +53,7 @@ SCALE = 200.0
 # In memory where there is such a folder: what is tested is the order of writes, not the disk.
 FASTEST_DISK = next(filter(os.path.isdir, ["/dev/shm"]), None)  # noqa: S108 - a folder of its own in there
 MOST_ROUNDS = 200
+_DONE = cast("Write", object())
 LOG = logging.getLogger("world here")
 
 
@@ -83,11 +84,42 @@ class KillablePlexLink(PlexLink):
 
     points: KillPoints
 
-    def _make_pusher(self, plex: PlexClient, index: Index, settings: Settings, server: str) -> Pusher:
-        session = plex._transport._session
-        session.mount("http://", KillableAdapter(session.get_adapter("http://"), self.points))
+    def _make_pusher(self, clients: Clients, index: Index, settings: Settings, server: str) -> Pusher:
+        for plex in (clients.here, clients.beside):
+            session = plex._transport._session
+            session.mount("http://", KillableAdapter(session.get_adapter("http://"), self.points))
         index._file._connection = _killable(index._file._connection, self.points)
-        return super()._make_pusher(plex, index, settings, server)
+        return super()._make_pusher(clients, index, settings, server)
+
+
+class WriterHere:
+    """In place of the thread: does a write when it is started, or not before the worker waits for it, in turn."""
+
+    def __init__(self) -> None:
+        self._started = 0
+        self._write: Write | None = None
+        self._error: Exception | None = None
+
+    def start(self, write: Write) -> None:
+        assert self._write is None, "two writes are in flight"
+        self._started += 1
+        self._write, self._error = write, None
+        if self._started % 3:
+            try:
+                write.send(write.clients.beside)
+            except Exception as error:  # noqa: BLE001 - as a thread would
+                self._error = error
+            self._write = _DONE
+
+    def wait(self) -> None:
+        write, self._write = self._write, None
+        if write is not None and write is not _DONE:
+            write.send(write.clients.beside)
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        assert self._write is None, "a write is still in flight"
 
 
 class WorldHere:
@@ -180,6 +212,7 @@ class WorldHere:
         self.worker = SyncWorker(
             parts, linger_s=1e9, plugin_change=lambda: None, requested=(self.reconciler,),
             background=(serve.make_picture_locking(parts), self.catch_up, serve.make_missing_scenes(parts)),
+            writer=WriterHere(),
         )  # fmt: skip
         parts.resilience.start(self.clock.now())
 
@@ -187,6 +220,8 @@ class WorldHere:
         """Let the worker end in order, as after an update."""
         worker, self.worker, self.parts = self.worker, None, None
         if worker is not None:
+            worker._drain.complete()
+            worker._drain.close()
             worker._resilience.store_counts(self.clock.now())
             self._close_parts()
 
@@ -296,7 +331,12 @@ class WorldHere:
 
     def is_read_ahead(self, rating_key: int) -> bool:
         """Whether the worker holds the item as it was before."""
-        return self.worker is not None and rating_key in self.worker._read_ahead.items._items
+        if self.worker is None or self.parts is None:
+            return False
+        pusher = self.parts.plex._pusher
+        return rating_key in self.worker._drain.read_ahead.items._items or (
+            pusher is not None and rating_key in pusher.busy
+        )
 
     def reconcile(self, *, is_preview: bool) -> Any:
         """Reconcile everything as the task does; returns the task's answer."""
