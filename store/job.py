@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
 
@@ -126,9 +126,12 @@ class Job:
         )
 
 
+_NAMES = tuple(Job.__dataclass_fields__)
+
+
 def job_to_data(job: Job) -> dict[str, object]:
     """Convert the job to values that `json.dumps` accepts."""
-    return {**asdict(job), "reason": job.reason.value}
+    return {name: getattr(job, name) for name in _NAMES} | {"reason": job.reason.value}
 
 
 def job_from_data(data: Mapping[str, object]) -> Job:
