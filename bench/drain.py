@@ -1,7 +1,11 @@
-"""How fast Sync All Scenes brings a library into Plex, against a plain script that does the same in the same run."""
+"""How fast Sync All Scenes brings a library into Plex, against a plain script that does the same in the same run.
+
+And against the limit of one connection: the same writes, with nothing else between them.
+"""
 
 from __future__ import annotations
 
+import http.client
 import os
 import resource
 import subprocess
@@ -17,20 +21,31 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.world import World
+    from sim.faults import Request
 
 SCENES = 2000
 NAIVE_SCENES = 150
+COVER_BYTES = 30_000
+LIMIT_WRITES = 200
 # How long Plex on a small machine takes to answer.
 PLEX_ANSWERS_AFTER_S = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncFigures:
-    """Seconds from the start of the process to the last edit's arrival in Plex; all requests to Plex."""
+    """Seconds from the start of the process to the arrival in Plex of the last field, and of the last cover or lock.
+
+    `requests`: all of them to Plex.
+    """
 
     scenes: int
+    fields_s: float
     took_s: float
     requests: int
+
+    @property
+    def fields_per_s(self) -> float:
+        return self.scenes / self.fields_s
 
     @property
     def scenes_per_s(self) -> float:
@@ -73,6 +88,36 @@ def own_cpu_s(world: World) -> float:
     return worker_s + ended.ru_utime + ended.ru_stime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How many scenes a second one connection can write, if each takes one PUT for the fields and two uploads."""
+
+    fields_per_s: float
+    scenes_per_s: float
+
+
+def measure_limit(world: World) -> Limit:
+    """Send one write after the other, as they are, and read nothing else."""
+    item, cover = world.scenes[0], world.stash.library.scene(world.scenes[0]).cover or b""
+    fields = f"/library/sections/1/all?type=1&id={item}&title.value={'x' * 40}&title.locked=1"
+    put_s, post_s = (
+        _seconds_each(world, method, path, body)
+        for method, path, body in (("PUT", fields, b""), ("POST", f"/library/metadata/{item}/posters", cover))
+    )
+    return Limit(fields_per_s=1 / put_s, scenes_per_s=1 / (put_s + 2 * post_s))
+
+
+def _seconds_each(world: World, method: str, path: str, body: bytes) -> float:
+    connection = http.client.HTTPConnection("127.0.0.1", world.plex.port)
+    began = time.monotonic()
+    for _ in range(LIMIT_WRITES):
+        connection.request(method, path, body, {"X-Plex-Token": world.plex.token})
+        connection.getresponse().read()
+    took_s = time.monotonic() - began
+    connection.close()
+    return took_s / LIMIT_WRITES
+
+
 def measure_naive(world: World, title: str) -> SyncFigures:
     """Change the first scenes, and run the plain script over them."""
     scenes = world.scenes[:NAIVE_SCENES]
@@ -109,6 +154,13 @@ def check(world: World, scenes: Sequence[int], title: str) -> None:
 
 
 def read_requests(world: World, scenes: int, began: float) -> SyncFigures:
-    last = max(each.at for each in world.plex.requests if each.method == "PUT")
-    return SyncFigures(scenes=scenes, took_s=last - began, requests=len(world.plex.requests))
+    fields = [each.at for each in world.plex.requests if each.method == "PUT" and not _is_lock_alone(each)]
+    writes = [each.at for each in world.plex.requests if each.method in ("PUT", "POST")]
+    return SyncFigures(
+        scenes=scenes, fields_s=max(fields) - began, took_s=max(writes) - began, requests=len(world.plex.requests)
+    )
+
+
+def _is_lock_alone(request: Request) -> bool:
+    return {name for name, _ in request.query} <= {"type", "id", "thumb.locked", "art.locked"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOK_S = 0.002
+JPEG = b"\xff\xd8\xff"
 PATIENCE_S = 180.0
 
 
@@ -83,8 +85,11 @@ class World:
 
 
 @contextmanager
-def open_world(scenes: int) -> Iterator[World]:
-    """Both servers with `scenes` scenes; the plugin is configured, and the worker has served one hook."""
+def open_world(scenes: int, *, cover_bytes: int = 0) -> Iterator[World]:
+    """Both servers with `scenes` scenes; the plugin is configured, and the worker has served one hook.
+
+    `cover_bytes`: the size of each scene's cover; 0: they have none.
+    """
     with tempfile.TemporaryDirectory(prefix="plexsync-bench-", ignore_cleanup_errors=True) as folder:
         data = os.path.join(folder, "data")
         env = {**environment(), "PLEXSYNC_DATA_DIR": data}
@@ -93,7 +98,9 @@ def open_world(scenes: int) -> Iterator[World]:
             section = plex.add_section("Movies", locations=["/media"])
             for number in range(1, scenes + 1):
                 file = (f"/media/studio {number % 50}/scene number {number:05}.mp4", 1_000_000 + number)
-                assert stash.add_scene(*file, title=f"Scene {number}") == plex.add_item(section, files=[file])  # noqa: S101 - see World.scenes
+                cover = JPEG + random.Random(number).randbytes(cover_bytes) if cover_bytes else None  # noqa: S311 - no secret
+                scene_id = stash.add_scene(*file, title=f"Scene {number}", cover=cover)
+                assert scene_id == plex.add_item(section, files=[file])  # noqa: S101 - see World.scenes
             stash.configure_plugin(plex_url=plex.url, plex_token=plex.token)
             world = World(plex=plex, stash=stash, scenes=range(1, scenes + 1), data=data)
             try:
