@@ -252,7 +252,10 @@ class WorldHere:
             for _ in range(rounds):
                 if until():
                     return True
-                self.worker._idle.wait(self.worker._round())
+                wait_s = self.worker._round()
+                if until():  # after the wait, which may be longer than the time to the next look at Stash, it is not
+                    return True
+                self.worker._idle.wait(wait_s)
         except Killed:
             self._bury()
         return self.worker is not None and until()
