@@ -56,7 +56,8 @@ def test_a_worker_that_pushes_ends_within_ten_seconds_and_the_rest_waits(make_wo
     assert writes_after(world, noticed_at(world)) == []
     left = {scene for scene, title in titles.items() if world.item(scene).title != title}
     assert left
-    assert {job["scene_id"] for job in world.jobs()} == left
+    # Covers come later: the jobs of scenes whose fields are in Plex may be there for them.
+    assert {job["scene_id"] for job in world.jobs() if not job["is_cover_left"]} == left
     time.sleep(1)
     assert world.worker_pids() == []
     world.plex.latency_s = 0
