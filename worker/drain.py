@@ -108,7 +108,8 @@ class QueueDrain:
     def _begin(self, job: Job, *, is_trial: bool, sends_cover: bool) -> None:
         began_at, took = self._clock.now(), Stopwatch(self._clock)
         took.start()
-        self._parts.worker_file.report(PUSHING, began_at)
+        if not self._stash.is_away:  # else this is one more try, which proves nothing before it ends
+            self._parts.worker_file.report(PUSHING, began_at)
         # A trial asks Plex only for its own job.
         next_jobs = [] if is_trial or self._single_reads_left else self._queue.peek_due(BATCH - 1)
         self._single_reads_left = max(0, self._single_reads_left - 1)
