@@ -14,12 +14,8 @@ from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Final
 
+from local import lock
 from local.data_directory import PACKAGES
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +25,6 @@ LOCK = "install.lock"
 # Beside the script: what is needed, and, in the full package, a folder with all of it and the list that it fulfils.
 REQUIREMENTS = "requirements.txt"
 BUNDLED = "packages"
-# On Windows each try takes 10 s, in total longer than pip may run; on other systems the first try waits indefinitely.
-LOCK_TRIES = 40
 
 
 class PackagesMissing(Exception):  # noqa: N818 - named for what happened, like all our errors
@@ -234,33 +228,12 @@ def _can_import_now(folder: str, needed: Sequence[Requirement]) -> bool:
 
 @contextmanager
 def _install_lock(path: str, report: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock, after waiting for other installations. The system releases it however its holder ends."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    """Hold the lock, after waiting for other installations."""
+    descriptor = lock.try_take_file(path)
+    if descriptor is None:
+        report("Another process is installing PlexSync's packages: waiting for it.")
+        descriptor = lock.take_file(path)
     try:
-        if not _lock(descriptor, wait=False):
-            report("Another process is installing PlexSync's packages: waiting for it.")
-            if not any(_lock(descriptor, wait=True) for _ in range(LOCK_TRIES)):
-                raise OSError(f"another process holds {path}")
         yield
     finally:
-        os.close(descriptor)
-
-
-if sys.platform == "win32":
-
-    def _lock(descriptor: int, *, wait: bool) -> bool:
-        """LK_LOCK gives up after 10 s; its error does not tell a held lock from other failures."""
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-
-    def _lock(descriptor: int, *, wait: bool) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            return False
-        return True
+        lock.release(descriptor)

@@ -121,7 +121,7 @@ RESERVED = (
             "os.fork", "os.forkpty", "os.setsid", "os.system", "os.popen", "os.kill", "os.killpg", "os.execv",
             "os.execve",
         ),
-        allowed=("local/", "installation/pip.py", "installation/packages.py"),
+        allowed=("local/", "installation/pip.py"),
     ),
 )  # fmt: skip
 
