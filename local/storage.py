@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from local import lock
 from local.data_directory import STORAGE_CHECK
 from local.files import keep_newest
 
@@ -158,6 +159,24 @@ def takes_writes(directory: str) -> bool:
         with suppress(OSError):
             os.unlink(path)
     return True
+
+
+def check_directory(directory: str) -> None:
+    """Raise LocalStorage if no file can be written there, or if locks of files have no effect. Leaves none behind."""
+    path = os.path.join(directory, f".tmp-check-{os.getpid()}-{time.time_ns()}")
+    try:
+        held = lock.try_take_file(path)
+        try:
+            os.write(held or 0, bytes(4096))
+            second = lock.try_take_file(path)
+        finally:
+            lock.release(held or 0)
+            os.unlink(path)
+    except OSError as error:
+        raise LocalStorage(f"no file can be written and locked in the data directory: {error}") from error
+    if second is not None:
+        lock.release(second)
+        raise LocalStorage("its file system does not lock files: two processes can hold the same lock")
 
 
 def check_storage(directory: str) -> None:

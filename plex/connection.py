@@ -35,10 +35,12 @@ def validate(connection: PlexConnection) -> PlexConnection:
     """
     url, token = connection.url.strip().rstrip("/"), connection.token.strip()
     if not url or not token:
-        missing, what = ("Plex token", "a token") if url else ("Plex address", "an address")
-        raise PlexSetup(f'"{missing}" is not set, or not to {what}; enter it in the plugin\'s settings.')
+        missing, what, key = (
+            ("Plex token", "a token", "plex_token") if url else ("Plex address", "an address", "plex_url")
+        )
+        raise PlexSetup(f'"{missing}" is not set, or not to {what}; enter it in the plugin\'s settings.', setting=key)
     if not (token.isascii() and token.isprintable()) or " " in token:
-        raise PlexSetup(COPY_AGAIN)
+        raise PlexSetup(COPY_AGAIN, setting="plex_token")
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -49,7 +51,8 @@ def validate(connection: PlexConnection) -> PlexConnection:
     if connection.tls not in (VERIFY, INSECURE) and not os.path.exists(connection.tls):
         raise PlexSetup(
             '"Certificate of Plex" is neither verify nor insecure, and there is no CA file '
-            f"{as_path(connection.tls)}; correct it."
+            f"{as_path(connection.tls)}; correct it.",
+            setting="tls",
         )
     return replace(connection, url=url, token=token)
 

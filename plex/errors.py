@@ -109,7 +109,11 @@ class EditsRefused(PlexAuthError):
 
 
 class PlexSetup(PlexError):
-    """Nothing will work until a setting, or the set-up of the server, changes."""
+    """Nothing will work until a setting, or the set-up of the server, changes. `setting`: the key of that one."""
+
+    def __init__(self, message: str, *, setting: str = "plex_url") -> None:
+        super().__init__(message)
+        self.setting = setting
 
 
 class PathsHidden(PlexSetup):
@@ -118,7 +122,8 @@ class PathsHidden(PlexSetup):
     def __init__(self) -> None:
         super().__init__(
             "this token may not see the paths of the files: Plex lists the items of its libraries without saying where "
-            'any file is. "Plex token" is that of a shared or home user; set it to the token of the server\'s owner.'
+            'any file is. "Plex token" is that of a shared or home user; set it to the token of the server\'s owner.',
+            setting="plex_token",
         )
 
 

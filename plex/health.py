@@ -51,7 +51,8 @@ def probe(
 ) -> Health:
     """Request `/identity`, the libraries and a few items, in this order, until one fails. Raises no PlexError.
 
-    `asks_owner`: whether to ask then for what only the owner may see, since only the owner may edit.
+    `asks_owner`: whether to ask then for what only the owner may see, since only the owner may edit. The token comes
+    before the libraries, since it decides which of them it sees.
     """
     health = Health()
     try:
@@ -69,15 +70,16 @@ def probe(
             machine_identifier=identity.machine_identifier,
             latency_ms=(clock.monotonic() - started) * 1000,
         )
-        health = _check_readiness(client, connection, health)
-        return _check_owner(client, health) if asks_owner and health.error is None else health
+        return _check_readiness(client, connection, health, asks_owner=asks_owner)
     except PlexError as error:
         return _failed(health, error)
     finally:
         client.close()
 
 
-def _check_readiness(client: PlexClient, connection: PlexConnection, health: Health) -> Health:
+def _check_readiness(
+    client: PlexClient, connection: PlexConnection, health: Health, *, asks_owner: bool
+) -> Health:
     found = client.all_sections()
     chosen, missing = choose_sections(found, connection.libraries)
     shows_paths = client.shows_paths(chosen or found[:1])
@@ -88,14 +90,15 @@ def _check_readiness(client: PlexClient, connection: PlexConnection, health: Hea
         libraries=tuple(section.title for section in chosen),
         libraries_missing=missing,
     )
+    if asks_owner:
+        health = replace(health, token_may_edit=client.may_edit())
+    if shows_paths is False:
+        return _failed(health, PathsHidden())
+    if health.token_may_edit is False:
+        return _failed(health, EditsRefused())
     if missing or not chosen:
-        return _failed(health, PlexSetup(describe_missing(found, missing)))
-    return _failed(health, PathsHidden()) if shows_paths is False else health
-
-
-def _check_owner(client: PlexClient, health: Health) -> Health:
-    health = replace(health, token_may_edit=client.may_edit())
-    return _failed(health, EditsRefused()) if health.token_may_edit is False else health
+        return _failed(health, PlexSetup(describe_missing(found, missing), setting="plex_library"))
+    return health
 
 
 def _failed(health: Health, error: PlexError) -> Health:

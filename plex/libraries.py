@@ -67,6 +67,6 @@ class Libraries:
         found = self._read_all()
         chosen, missing = choose_sections(found, self._names)
         if missing or not chosen:
-            raise PlexSetup(describe_missing(found, missing))
+            raise PlexSetup(describe_missing(found, missing), setting="plex_library")
         self._believed, self._read_at = chosen, read_at
         return chosen

@@ -139,7 +139,7 @@ def _as_plex_error(request: str) -> Iterator[None]:
         raise
     except (requests.exceptions.InvalidHeader, urllib3.exceptions.InvalidHeader):
         # Its text quotes the header's value, which is the token: it must not become the cause either.
-        raise PlexSetup(COPY_AGAIN) from None
+        raise PlexSetup(COPY_AGAIN, setting="plex_token") from None
     except _FOREIGN as error:
         raise translate(error, request) from error
 
@@ -152,7 +152,7 @@ def translate(error: Exception, request: str) -> PlexError:
     if _has(chain, _BAD_ADDRESS):
         return PlexSetup(f"{request}: that is no address one can connect to; {CHECK_URL}.")
     if _has(chain, (requests.exceptions.InvalidHeader, urllib3.exceptions.InvalidHeader)):
-        return PlexSetup(COPY_AGAIN)
+        return PlexSetup(COPY_AGAIN, setting="plex_token")
     if _has(chain, (requests.exceptions.TooManyRedirects,)):
         return PlexSetup(f"{request} is redirected again and again; {CHECK_URL}.")
     if _has(chain, (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError)):
@@ -175,12 +175,14 @@ def _from_tls(chain: tuple[BaseException, ...], request: str) -> PlexError:
     if _has(chain, (ssl.SSLCertVerificationError,)):
         return PlexSetup(
             f"{request}: the server's certificate is not trusted; use http://, the server's plex.direct address, "
-            'or set "Certificate of Plex" to a CA file or to insecure.'
+            'or set "Certificate of Plex" to a CA file or to insecure.',
+            setting="tls",
         )
     if _has(chain, _TLS_DROPPED):
         return PlexServerDown(f"{request}: the connection was dropped during the TLS handshake; is Plex running?")
     return PlexSetup(
-        f'{request}: no TLS connection is possible; try http:// in "Plex address", and check "Certificate of Plex".'
+        f'{request}: no TLS connection is possible; try http:// in "Plex address", and check "Certificate of Plex".',
+        setting="tls",
     )
 
 

@@ -135,7 +135,7 @@ class Run:
         found = self._context.pusher.plex.all_sections()
         chosen, missing = choose_sections(found, self._context.pusher.settings.plex_library)
         if missing or not chosen:
-            raise PlexSetup(describe_missing(found, missing))
+            raise PlexSetup(describe_missing(found, missing), setting="plex_library")
         return chosen
 
     def _refuse_if_empty(self, empty: Sequence[Section]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from local.clock import clock_from_environment
 from local.hide_paths import PathHider
@@ -23,9 +23,9 @@ from tasks.status import queue_status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.answers import HealthAnswer, TaskAnswer
+    from tasks.answers import TaskAnswer
+    from tasks.setup_answers import HealthAnswer
 
-T = TypeVar("T", bound="TaskAnswer")
 FAILED = 1
 
 
@@ -35,7 +35,7 @@ def show_status(directory: str, script: str) -> int:
 
 
 def show_health(directory: str, script: str) -> int:
-    """Health Check, with the settings from the Stash of the last event. Returns 0 if Plex can be used."""
+    """Health Check, with the settings from the Stash of the last event. Returns 0 if no step failed."""
 
     def check(context: Context) -> HealthAnswer:
         if not context.input.connection.url:
@@ -45,19 +45,17 @@ def show_health(directory: str, script: str) -> int:
             )
         return health_check(context)
 
-    return _run(check, directory, script, is_well=lambda answer: answer.ready and bool(answer.token_ok))
+    return _run(check, directory, script)
 
 
-def _run(
-    task: Callable[[Context], T], directory: str, script: str, *, is_well: Callable[[T], bool] = lambda _: True
-) -> int:
+def _run(task: Callable[[Context], TaskAnswer], directory: str, script: str) -> int:
     redactor, hider = Redactor(), PathHider(directory, os.path.dirname(script))
     logging.raiseExceptions = False  # `| head`: the reader has left
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_PlainText("%(message)s"))
     log = log_with(handler, redactor, hider)
 
-    def run() -> T:
+    def run() -> TaskAnswer:
         become_owner(directory)
         hider.is_on = read_worker_report(directory).hide_paths
         return task(_context(directory, script, log, redactor, hider))
@@ -66,7 +64,7 @@ def _run(
     if isinstance(answer, str):
         sys.stderr.write(f"{answer}\n")
         return FAILED
-    return 0 if is_well(answer) else FAILED
+    return 0
 
 
 class _PlainText(OneLineFormatter):
@@ -83,7 +81,7 @@ def _context(directory: str, script: str, log: logging.Logger, redactor: Redacto
     connection, entry = next(known_connections(directory, clock.now()), (StashConnection(url=""), b""))
     redactor.add("cookie", connection.cookie_value)
     return Context(
-        input=TaskInput(connection=connection, mode=""),
+        input=TaskInput(connection=connection, mode="", args={"bad_is_error": True}),
         connection_entry=entry,
         directory=directory,
         script=script,

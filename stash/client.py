@@ -118,6 +118,16 @@ class StashClient:
         self._session = StashSession(connection, timeout_s=timeout_s)
         self._graphql = GraphQL(f"{connection.url}/graphql", self._session)
 
+    @property
+    def version(self) -> str:
+        """Of Stash, as it said with the settings; "" before."""
+        return self._version
+
+    @property
+    def has_key(self) -> bool:
+        """Whether requests carry an API key, or else the cookie of the session."""
+        return self._session.has_key
+
     def fetch_configuration(self, *, newest_at: float | None = None) -> StashConfiguration:
         """Settings and API key. Later requests use the key, because the session cookie expires after one hour.
 

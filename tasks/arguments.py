@@ -85,16 +85,24 @@ def scope_of(arguments: Mapping[str, object], default: str) -> str:
 
 def preview_of(arguments: Mapping[str, object]) -> bool:
     """`preview`: true or false, also as text. Anything else is an error: it must not become the real thing."""
-    value = arguments.get("preview")
-    text = "" if value is None else str(value).strip().casefold()
-    if text not in _YES_OR_NO:
-        raise TaskError(f"preview is {_show(value)}; allowed is true or false.")
-    return _YES_OR_NO[text]
+    return _yes_or_no("preview", arguments.get("preview"))
+
+
+def bad_is_error_of(arguments: Mapping[str, object]) -> bool:
+    """`bad_is_error`: true or false, also as text."""
+    return _yes_or_no("bad_is_error", arguments.get("bad_is_error"))
 
 
 def library_of(arguments: Mapping[str, object]) -> str:
     """`library`: the name of one configured library; "" means all of them. The worker checks the name."""
     return str(arguments.get("library") or "").strip()
+
+
+def _yes_or_no(name: str, value: object) -> bool:
+    text = "" if value is None else str(value).strip().casefold()
+    if text not in _YES_OR_NO:
+        raise TaskError(f"{name} is {_show(value)}; allowed is true or false.")
+    return _YES_OR_NO[text]
 
 
 def _whole_number(value: object) -> int | None:

@@ -1,9 +1,12 @@
-"""Health Check: probes Plex now, moves the circuit breaker as every probe does, and looks for some scenes."""
+"""Health Check: walks the way of a scene from Stash to Plex, probes Plex now, and moves the circuit breaker thereby."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local.clock import Countdown
+from local.storage import LocalStorage
 from local.words import duration_in_words, sentence
 from outages.resilience import Resilience
 from outages.scheduler import SECOND_PROBE_S
@@ -11,12 +14,30 @@ from outages.transitions import GateKind
 from plex.errors import PlexBusy, ServerFailure
 from store.overview import Overview, count_queue
 from store.worker_file import PAUSED, read_worker_report
-from tasks.answers import HealthAnswer
+from tasks.arguments import bad_is_error_of
+from tasks.context import TaskError
+from tasks.health_steps import (
+    DATA,
+    PYTHON,
+    STASH,
+    data_step,
+    failed,
+    in_order,
+    is_reached,
+    not_reached_in_words,
+    paths_step,
+    plex_steps,
+    python_step,
+    stash_step,
+    step_in_words,
+    worker_step,
+)
 from tasks.path_check import check_paths, paths_in_words
 from tasks.prerequisites import need_packages, open_stash
 from tasks.process_queue import stop_reported_in
+from tasks.setup_answers import HealthAnswer
 from tasks.status import worker_status
-from tasks.worker_link import start_worker_if_none
+from tasks.worker_link import start_worker_if_none, why_missing
 from worker.parts import probe_result
 
 if TYPE_CHECKING:
@@ -24,31 +45,94 @@ if TYPE_CHECKING:
     from plex.errors import PlexError
     from plex.health import Health
     from stash.settings import Settings
-    from tasks.answers import PathsAnswer
     from tasks.context import Context
+    from tasks.setup_answers import HealthStep, PathsAnswer
+
+# How long a worker that is needed may take to start. Unscaled.
+STARTS_WITHIN_S, LOOK_S = 5.0, 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """What was found. `message`: the result in words."""
+
+    steps: tuple[HealthStep, ...]
+    message: str
+    health: Health | None = None
+    paths: PathsAnswer | None = None
 
 
 def health_check(context: Context) -> HealthAnswer:
     """Health Check: one probe, and a second one if the first leaves the circuit half open.
 
-    Ends with the first request that fails; each is limited in its whole time.
+    Ends with the first step that fails; each request is limited in its whole time. With the argument `bad_is_error`, a
+    failed step raises TaskError, since Stash shows only that as a failure of a task.
     """
-    need_packages(context)
+    is_error = bad_is_error_of(context.input.args)
+    walk = _walk(context)
+    is_well = _failed_step(walk.steps) is None
+    # Stash's page shows the newest line first.
+    for line in (not_reached_in_words(walk.steps), *map(step_in_words, filter(is_reached, reversed(walk.steps)))):
+        if line:
+            context.log.info("%s", line)
+    if is_error and not is_well:
+        raise TaskError(walk.message)
+    (context.log.info if is_well else context.log.warning)("%s", walk.message)
+    return _answer(context, walk)
+
+
+def _walk(context: Context) -> Walk:
+    try:
+        need_packages(context)
+    except TaskError as error:
+        what, _, cure = str(error).partition("\n")
+        return Walk(steps=in_order([failed(PYTHON, what, cure)]), message=str(error))
+    try:
+        return _walk_with_packages(context)
+    except TaskError as error:
+        cure = "Once Stash answers, run this again."
+        return Walk(steps=in_order([python_step(), failed(STASH, str(error), cure)]), message=str(error))
+    except (LocalStorage, OSError) as error:
+        cure = "Then run this again."
+        return Walk(steps=in_order([python_step(), failed(DATA, sentence(str(error)), cure)]), message=str(error))
+
+
+def _walk_with_packages(context: Context) -> Walk:
     resilience = Resilience(context.directory, clock=context.clock, log=context.log)
     with open_stash(context, shows_problems=True) as (stash, settings):
         resilience.set_pace(rate_per_s=settings.recovery_rate, minutes=settings.recovery_minutes)
-        health = _probe(context, settings, resilience)
-        if health is not None and _is_half_open(resilience):
-            context.clock.sleep(context.clock.interval(SECOND_PROBE_S))
-            resilience.refresh(context.now)
-            if _is_half_open(resilience):  # a worker's trial job may have settled it meanwhile
-                health = _probe(context, settings, resilience)
-        resilience.refresh(context.now)
+        health = _probe_twice(context, settings, resilience)
         _start_worker_if_needed(context, resilience)
         does_drain = resilience.gate(context.now).kind is GateKind.DRAIN
         paths = check_paths(context, stash, settings) if health and health.error is None and does_drain else None
     resilience.refresh(context.now)
-    return _answer(context, health, resilience, _stop_of_worker(context, settings), paths)
+    gate, stop = resilience.gate(context.now), _stop_of_worker(context, settings)
+    steps = (python_step(), *plex_steps(health, settings), stash_step(stash), paths_step(paths))
+    if _failed_step(steps) is None:
+        steps = (*steps, data_step(context.directory))
+    if _failed_step(steps) is None:
+        steps = (*steps, _look_at_worker(context, resilience, stop or _waiting(gate, context.now, reason_told=False)))
+    bad = _failed_step(steps)
+    message = f"{_message(health, gate, context.now, stop, is_well=bad is None)} {paths_in_words(paths)}".rstrip()
+    if bad and bad.name == DATA:
+        message += f" {bad.text} {bad.cure}"
+    return Walk(steps=in_order(steps), message=message, health=health, paths=paths)
+
+
+def _failed_step(steps: tuple[HealthStep, ...]) -> HealthStep | None:
+    return next((step for step in steps if step.ok is False), None)
+
+
+def _probe_twice(context: Context, settings: Settings, resilience: Resilience) -> Health | None:
+    """As `_probe`, and once more where a second probe is what closes the circuit."""
+    health = _probe(context, settings, resilience)
+    if health is not None and _is_half_open(resilience):
+        context.clock.sleep(context.clock.interval(SECOND_PROBE_S))
+        resilience.refresh(context.now)
+        if _is_half_open(resilience):  # a worker's trial job may have settled it meanwhile
+            health = _probe(context, settings, resilience)
+    resilience.refresh(context.now)
+    return health
 
 
 def _probe(context: Context, settings: Settings, resilience: Resilience) -> Health | None:
@@ -77,8 +161,31 @@ def _is_half_open(resilience: Resilience) -> bool:
 
 def _start_worker_if_needed(context: Context, resilience: Resilience) -> None:
     """A circuit that is not closed needs a worker that goes on probing; pending jobs need one that pushes them."""
-    if resilience.breaker.state.value != "closed" or count_queue(context.directory, context.now).pending:
+    if _needs_worker(context, resilience):
         start_worker_if_none(context)
+
+
+def _needs_worker(context: Context, resilience: Resilience) -> bool:
+    return resilience.breaker.state.value != "closed" or count_queue(context.directory, context.now).pending > 0
+
+
+def _look_at_worker(context: Context, resilience: Resilience, stop: str) -> HealthStep:
+    """The step of the worker. One that is needed gets the time to start."""
+    patience = Countdown(context.clock)
+    patience.start(STARTS_WITHIN_S)
+    while not (is_running := _is_worker_running(context)) and _needs_worker(context, resilience):
+        if patience.is_over:
+            break
+        context.clock.sleep(LOOK_S)
+        resilience.refresh(context.now)
+    is_missing = not is_running and _needs_worker(context, resilience)
+    pending = count_queue(context.directory, context.now).pending
+    reason = why_missing(context.directory) if is_missing else ""
+    return worker_step(stop, reason, is_running=is_running, pending=pending)
+
+
+def _is_worker_running(context: Context) -> bool:
+    return worker_status(context.directory, read_worker_report(context.directory)).running
 
 
 def _stop_of_worker(context: Context, settings: Settings) -> str | None:
@@ -86,18 +193,15 @@ def _stop_of_worker(context: Context, settings: Settings) -> str | None:
     if settings.paused:
         return PAUSED
     report = read_worker_report(context.directory)
-    stop = stop_reported_in(report) if worker_status(context.directory, report).running else None
+    stop = stop_reported_in(report) if _is_worker_running(context) else None
     return stop.message if stop and stop.by != "paused" else None  # the settings are newer than the report
 
 
-def _answer(
-    context: Context, health: Health | None, resilience: Resilience, stop: str | None, paths: PathsAnswer | None
-) -> HealthAnswer:
-    gate, is_lost = resilience.gate(context.now), paths is not None and paths.tried > paths.found == 0
-    message = f"{_message(health, gate, context.now, stop, is_lost=is_lost)} {paths_in_words(paths)}".rstrip()
-    is_well = health is not None and health.error is None and gate.kind is GateKind.DRAIN and not (stop or is_lost)
-    (context.log.info if is_well else context.log.warning)("%s", message)
+def _answer(context: Context, walk: Walk) -> HealthAnswer:
+    health = walk.health
     is_ready = health is not None and health.ready
+    resilience = Resilience(context.directory, clock=context.clock, log=context.log)
+    resilience.refresh(context.now)
     return HealthAnswer(
         healthy=health is not None and health.healthy,
         ready=is_ready,
@@ -109,13 +213,14 @@ def _answer(
         libraries_missing=health.libraries_missing if health and is_ready else None,
         circuit=resilience.breaker.state.value,
         path_map_inferred=tuple(Overview(context.directory).inferred_path_map()),
-        paths=paths,
-        message=message,
+        paths=walk.paths,
+        steps=walk.steps,
+        message=walk.message,
     )
 
 
-def _message(health: Health | None, gate: Gate, now: float, stop: str | None, *, is_lost: bool) -> str:
-    """`is_lost`: Plex has none of the scenes that were looked for."""
+def _message(health: Health | None, gate: Gate, now: float, stop: str | None, *, is_well: bool) -> str:
+    """`is_well`: no step failed."""
     if health is None:
         return (
             'PlexSync does not know where Plex is: "Plex address" is not set, or not to an address such as '
@@ -123,7 +228,7 @@ def _message(health: Health | None, gate: Gate, now: float, stop: str | None, *,
         )
     if health.error is None:
         names = ", ".join(health.libraries)
-        well = "is well: it answers" if gate.kind is GateKind.DRAIN and not (stop or is_lost) else "answers"
+        well = "is well: it answers" if is_well else "answers"
         said = f"Plex {health.version} {well} in {health.latency_ms or 0:.0f} ms. Libraries: {names}."
     else:
         said = f"{_what_is_wrong(health, health.error)}: {sentence(health.reason)}"

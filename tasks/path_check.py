@@ -12,7 +12,7 @@ from plex.errors import Ambiguous, NotInPlex, PlexError
 from plex.paths import is_inside, is_same_path
 from push.other_scenes import owners_in_stash
 from stash.errors import StashError
-from tasks.answers import PathExample, PathsAnswer
+from tasks.setup_answers import PathExample, PathsAnswer
 from tasks.temporary_finder import temporary_finder
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ SCENES = 5
 FIRST_SCENES = 1000
 # Then no further scene is begun. Unscaled.
 LONG_S = 20.0
+PATHS_CURE = 'Scan the library in Plex, or set "Path map" if Plex sees the file under another path.'
 SAME_PATH, NAME_AND_SIZE = "under the same path", "by name and size"
 
 
@@ -109,7 +110,4 @@ def paths_in_words(paths: PathsAnswer | None) -> str:
     if missing is None:
         return said
     as_seen = "" if missing.path == missing.plex_path else f", looked for as {as_path(missing.plex_path)}"
-    return (
-        f"{said} Not there: {as_path(missing.path)}{as_seen}. Scan the library in Plex, or set "
-        '"Path map" if Plex sees the file under another path.'
-    )
+    return f"{said} Not there: {as_path(missing.path)}{as_seen}. {PATHS_CURE}"

@@ -28,7 +28,7 @@ from sim.stash.manifest import Manifest, parse_yaml, read_manifest
 from stash.setting_names import SETTING_NAMES
 from stash.settings import Settings, parse_settings
 from store.worker_file import WorkerReport
-from tasks import answers, arguments
+from tasks import answers, arguments, setup_answers
 from tasks.arguments import error_types_of
 from tasks.run import TASKS as FUNCTIONS
 from tests.support.reference import (
@@ -60,6 +60,7 @@ NAME_COLUMN: Final = "name on the page"
 # What the table says where the default is an empty text or list.
 EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "found out by itself")
 MODES: Final = tuple(name for name, _ in FUNCTIONS)
+ANSWERS: Final = {**vars(answers), **vars(setup_answers)}
 # Each with what it holds besides its version.
 STATE_FILES: Final = (
     (data_directory.CIRCUIT_BREAKER, CircuitBreaker),
@@ -163,7 +164,7 @@ def test_every_mode_of_the_program_is_in_the_reference() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_reference_names_every_key_of_an_answer_with_its_type(mode: str) -> None:
-    answer = getattr(answers, dict(FUNCTIONS)[mode].__annotations__["return"])
+    answer = ANSWERS[dict(FUNCTIONS)[mode].__annotations__["return"]]
     assert keys_under(REFERENCE, heading_of(mode)) == keys_of(answer)
 
 

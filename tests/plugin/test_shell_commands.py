@@ -104,12 +104,13 @@ def test_health_says_what_the_task_says_and_its_exit_code_tells_good_from_bad(wo
     work(world)
     shown = run(world, "health")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert shown.stdout.startswith("Plex ")
+    assert shown.stdout.splitlines()[-1].startswith("Plex ")
     assert "is well" in shown.stdout
     world.plex.fault(Fault.refused())
     shown = run(world, "health")
     assert shown.returncode == 1
-    assert shown.stdout.splitlines()[-1].startswith("Plex does not answer as it should")
+    assert "Address of Plex: FAILED." in shown.stdout
+    assert shown.stderr.startswith("Plex does not answer as it should")
     assert TOKEN not in shown.stdout + shown.stderr
 
 

@@ -96,7 +96,7 @@ def test_manifest_has_no_key_that_stash_does_not_know() -> None:
     keys = set(re.findall(r"^ *(?:- )?(\w+):", MANIFEST, re.MULTILINE)) - SETTING_KEYS
     assert keys == {
         *("name", "description", "version", "url", "interface", "exec", "hooks", "tasks", "settings"),
-        *("triggeredBy", "defaultArgs", "mode", "preview", "displayName", "type"),
+        *("triggeredBy", "defaultArgs", "mode", "preview", "bad_is_error", "displayName", "type"),
     }
 
 

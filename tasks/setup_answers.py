@@ -1,0 +1,59 @@
+"""What the tasks answer that help to set PlexSync up; otherwise like tasks/answers.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks.answers import TaskAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathExample:
+    """A scene that was looked for in Plex. `path`: its file in Stash; `plex_path`: in Plex, or as it was looked for."""
+
+    scene_id: int
+    path: str
+    plex_path: str
+    found: bool
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathsAnswer:
+    """Some scenes that were looked for in Plex. `idle_rules`: those of the path map that fit no scene at all."""
+
+    tried: int
+    found: int
+    idle_rules: tuple[str, ...]
+    examples: tuple[PathExample, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthStep:
+    """One step on a scene's way. `ok`: None if it was not reached, or could not be looked at. `cure`: where it failed,
+    what to do.
+    """
+
+    name: str
+    ok: bool | None
+    text: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthAnswer(TaskAnswer):
+    """`health_check`. `latency_ms` is that of `/identity`; the libraries are known only once Plex is ready."""
+
+    healthy: bool
+    ready: bool
+    token_ok: bool | None
+    token_may_edit: bool | None
+    latency_ms: float | None
+    version: str | None
+    libraries: tuple[str, ...] | None
+    libraries_missing: tuple[str, ...] | None
+    circuit: str
+    path_map_inferred: tuple[str, ...]
+    paths: PathsAnswer | None
+    steps: tuple[HealthStep, ...]
+    message: str
