@@ -187,9 +187,13 @@ class StashClient:
         self._version = version
 
     def switch_pause_on(self) -> None:
-        """Switch *Pause* on, as on the settings page. The other settings stay: Stash takes all of them at once."""
+        """Switch *Pause* on, as on the settings page."""
+        self.change_settings({"paused": True})
+
+    def change_settings(self, changes: Mapping[str, object]) -> None:
+        """Change these of PlexSync's settings, by key. The others stay: Stash takes all of them at once."""
         settings = self.fetch_configuration().plugin
-        self._ask(CONFIGURE, {"id": PLUGIN_ID, "input": {**settings, "paused": True}})
+        self._ask(CONFIGURE, {"id": PLUGIN_ID, "input": {**settings, **changes}})
 
     def read_scenes(self, ids: Sequence[int], namesakes: Namesakes | None = None) -> dict[int, Scene]:
         """These scenes by id; deleted ones are absent. One query, or several if one would get too large an answer.

@@ -93,6 +93,11 @@ def bad_is_error_of(arguments: Mapping[str, object]) -> bool:
     return _yes_or_no("bad_is_error", arguments.get("bad_is_error"))
 
 
+def server_of(arguments: Mapping[str, object]) -> str:
+    """`server`: name or identifier of a Plex server; "" means the only one."""
+    return str(arguments.get("server") or "").strip()
+
+
 def library_of(arguments: Mapping[str, object]) -> str:
     """`library`: the name of one configured library; "" means all of them. The worker checks the name."""
     return str(arguments.get("library") or "").strip()

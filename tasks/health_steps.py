@@ -40,7 +40,7 @@ _ELSEWHERE = "Or set PLEXSYNC_DATA_DIR to a folder on another local disk."
 _CURES: Final[Mapping[str, str]] = {
     ADDRESS: 'See that Plex runs, that this machine reaches it, and that "Plex address" is its address.',
     TLS: 'Set "Certificate of Plex" to a CA file or to insecure, or use http:// in "Plex address".',
-    TOKEN: 'Set "Plex token" to a token of the server\'s owner.',
+    TOKEN: 'Run Link Plex Account, or set "Plex token" to a token of the server\'s owner.',
     LIBRARIES: 'Set "Plex libraries" to names that Plex has, separated by commas; empty means all movie libraries.',
 }
 _STEP_OF_SETTING: Final[Mapping[str, str]] = {
@@ -83,7 +83,7 @@ def plex_steps(health: Health | None, settings: Settings) -> tuple[HealthStep, .
     """`address` to `libraries`. `health`: None if there is no address."""
     if health is None:
         what = '"Plex address" is not set, or not to an address.'
-        return (failed(ADDRESS, what, "Enter it in the plugin's settings."),)
+        return (failed(ADDRESS, what, "Run Link Plex Account, or enter it in the plugin's settings."),)
     steps = (
         passed(ADDRESS, _address_in_words(health, settings)) if health.healthy else unknown(ADDRESS, _NOT_ASKED),
         unknown(TLS, _NOT_ASKED) if _has_tls(settings) and not health.healthy else passed(TLS, _tls_in_words(settings)),

@@ -21,6 +21,7 @@ from tasks.answers import as_json
 from tasks.clear import clear_dlq, clear_queue, purge_dlq, restore_cleared
 from tasks.context import Context, TaskError
 from tasks.health import health_check
+from tasks.link import link_begin, link_check, link_plex
 from tasks.outage_summary import outage_summary
 from tasks.preview import preview
 from tasks.process_queue import process_queue
@@ -57,13 +58,17 @@ TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
     ("clear_dlq", clear_dlq),
     ("purge_dlq", purge_dlq),
     ("restore_cleared", restore_cleared),
+    ("link_plex", link_plex),
     ("undo_all", undo_all),
     ("preview", preview),
     ("sync_scene", sync_scene),
     ("wake", wake),
+    ("link_begin", link_begin),
+    ("link_check", link_check),
 )
-# Health Check probes Plex itself, and starts a worker only if one has to go on probing; `wake` only if work is pending.
-WAKES_NO_WORKER = ("health_check", "wake")
+# Health Check probes Plex itself, and starts a worker only if one has to go on probing; `wake` only if work is pending;
+# a sign-in, when it has worked.
+WAKES_NO_WORKER = ("health_check", "wake", "link_plex", "link_begin", "link_check")
 PROGRESS_STEP = 0.001
 
 

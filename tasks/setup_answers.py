@@ -57,3 +57,33 @@ class HealthAnswer(TaskAnswer):
     paths: PathsAnswer | None
     steps: tuple[HealthStep, ...]
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkBeginAnswer(TaskAnswer):
+    """`link_begin`. `address`: where somebody enters the code."""
+
+    code: str
+    address: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkServer:
+    """A server of the account. `address`: at which it answers from here; None if it does not."""
+
+    name: str
+    machine_identifier: str
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkAnswer(TaskAnswer):
+    """`link_check`, `link_plex`. `linked`: address and token are in the settings."""
+
+    entered: bool
+    linked: bool
+    server: str | None
+    plex_url: str | None
+    servers: tuple[LinkServer, ...]
+    message: str

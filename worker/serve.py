@@ -27,6 +27,7 @@ from push.picture_locks import PictureLocking
 from push.plex_link import PlexLink
 from store.ledger import Ledger
 from store.queue import JobQueue
+from store.sign_in import read_sign_in
 from store.worker_file import WAITING_FOR_STORAGE, WorkerFile
 from worker.catch_up import QUEUE_LOST, CatchUp
 from worker.intake import Intake
@@ -228,6 +229,7 @@ def _prepare(directory: str, clock: Clock) -> None:
     inbox.prepare(directory)
     for folder in ("", QUEUE_FOLDER, BACKUPS):  # left by processes that were killed while they wrote
         remove_older(os.path.join(directory, folder), LEFTOVER_S, clock.now(), prefix=inbox.TEMPORARY)
+    read_sign_in(directory, clock.now())  # deletes one that has expired
 
 
 def _note_queue_damage(ledger: Ledger, directory: str, clock: Clock, log: logging.Logger) -> None:

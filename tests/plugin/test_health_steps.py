@@ -57,7 +57,7 @@ def test_every_step_of_a_good_installation_says_what_was_found(world: PluginWorl
 def test_the_first_step_that_fails_is_named_with_its_cure(world: PluginWorld) -> None:
     world.stash.add_scene("/media/not in Plex.mp4", 1)
     for settings, name, words in (
-        ({"plex_url": None}, "address", "Enter it in the plugin's settings"),
+        ({"plex_url": None}, "address", "enter it in the plugin's settings"),
         ({}, "paths", "Not there: /media/not in Plex.mp4. Scan the library in Plex"),
         ({"paused": True}, "worker", 'Switch "Pause" off'),
     ):

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from local import inbox
-from local.data_directory import CIRCUIT_BREAKER, PACKAGES, PACKAGES_NOTE, STORAGE_CHECK
+from local.data_directory import CIRCUIT_BREAKER, PACKAGES, PACKAGES_NOTE, PLEX_SIGN_IN, STORAGE_CHECK
 from sim.faults import Fault
 from tests.support.reference import REFERENCE, headings_in, in_code_marks, keys_under, rows_under
 from tests.support.task_runs import run_task
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # There only for a moment, only while packages are missing, or only after much more work than here.
 SELDOM: Final = (
-    PACKAGES, f"{PACKAGES}/install.lock", PACKAGES_NOTE, STORAGE_CHECK, "plexsync.log.<number>",
+    PACKAGES, f"{PACKAGES}/install.lock", PACKAGES_NOTE, PLEX_SIGN_IN, STORAGE_CHECK, "plexsync.log.<number>",
     f"queue/inbox/{inbox.CLAIMED}<name>", f"{inbox.TEMPORARY}<name>",
 )  # fmt: skip
 

@@ -97,6 +97,7 @@ class PluginWorld:
             "PLEXSYNC_DATA_DIR": str(self.directory),
             "PLEXSYNC_TIME_SCALE": f"{time_scale:g}",
             "PLEXSYNC_NO_INSTALL": "1",
+            "PLEXSYNC_PLEX_TV": "http://127.0.0.1:9",  # where nobody listens
             **(env or {}),
         }
         self.plex = PlexSim(token=TOKEN)

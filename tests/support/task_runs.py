@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MODES = (
     "process_queue", "health_check", "queue_status", "outage_summary", "recover_outage_jobs", "sync_all", "sync_recent",
     "clear_queue", "clear_dlq", "purge_dlq", "restore_cleared", "sync_scene", "preview", "undo_all",
+    "link_plex",
 )  # fmt: skip
 ARGUMENTS: tuple[tuple[str, dict[str, object]], ...] = (
     ("sync_scene", {"scene_id": "1"}),

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-NEED_PACKAGES = {"plex.answer", "plex.client", "plex.health", "plex.translate", "plex.transport"}
+NEED_PACKAGES = {"plex.account", "plex.answer", "plex.client", "plex.health", "plex.translate", "plex.transport"}
 # -I ignores PYTHONPATH and the current directory, -S leaves site-packages out.
 STANDARD_LIBRARY_ONLY = (sys.executable, "-I", "-S", "-c")
 REPORT_FAILING_IMPORTS = """

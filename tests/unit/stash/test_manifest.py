@@ -26,6 +26,7 @@ TASKS = {
     "Clear Dead Letter Queue": "clear_dlq",
     "Purge Old Dead Letters": "purge_dlq",
     "Restore Cleared Jobs": "restore_cleared",
+    "Link Plex Account": "link_plex",
     "Undo PlexSync in Plex": "undo_all",
     "Preview Undo": "undo_all",
 }
