@@ -10,7 +10,6 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
-from local import inbox
 from local.data_directory import PLEX_SIGN_IN
 from local.files import write_atomically
 from store.state_file import from_json
@@ -46,7 +45,6 @@ def read_sign_in(directory: str, now: float) -> SignIn | None:
 
 def write_sign_in(directory: str, sign_in: SignIn) -> None:
     """Keep it for the next task; only its owner may read the file. Raises OSError."""
-    inbox.prepare(directory)  # this may be the very first task
     write_atomically(_path(directory), json.dumps({"version": _VERSION, **asdict(sign_in)}).encode())
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from local import inbox
 from local.clock import Countdown
 from local.words import counted
 from plex.errors import EditsRefused, PlexError
@@ -62,6 +63,7 @@ def link_plex(context: Context) -> LinkAnswer:
 def _begin(context: Context) -> LinkBeginAnswer:
     from plex.account import ENTER_AT, new_client  # noqa: PLC0415 - needs packages
 
+    inbox.prepare(context.directory)  # before a code is shown that could not be kept
     with _plex_tv(new_client()) as plex_tv:
         pin = plex_tv.new_pin(context.now)
     sign_in = SignIn(pin_id=pin.id, client=pin.client, code=pin.code, expires_at=pin.expires_at)
