@@ -24,6 +24,7 @@ from local import inbox, lock
 from local.hide_paths import without_marks
 from sim.plex.simulator import PlexSim
 from sim.stash.simulator import StashSim
+from tests.support.pythons import windows_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -92,6 +93,8 @@ class PluginWorld:
     ) -> None:
         self.folder = folder
         self.directory = directory or folder / "data"
+        if python == sys.executable and os.environ.get("PLEXSYNC_TEST_WINDOWS"):
+            python = windows_python(folder)
         self.script, self.python = plugin / "plexsync.py", python
         self.env = {
             "PLEXSYNC_DATA_DIR": str(self.directory),

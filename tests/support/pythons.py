@@ -39,3 +39,12 @@ def make_venv(path: Path) -> Path:
     """Create a virtual environment without pip; return its interpreter."""
     venv.create(path, with_pip=False, symlinks=os.name != "nt")
     return path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def windows_python(folder: Path) -> str:
+    """A Python in this folder that takes PlexSync's files through what they do on Windows, see as_windows.py."""
+    python = folder / "python as on Windows"
+    program = Path(__file__).with_name("as_windows.py")
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{program}" "$0" "$@"\n')
+    python.chmod(0o755)
+    return str(python)
