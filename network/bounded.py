@@ -75,11 +75,15 @@ def read_start(response: requests.Response, limit_bytes: int) -> bytes:
     """The decoded body, cut off at the limit. Raises what urllib3 raises for one that is cut short or unreadable."""
     body = bytearray()
     received = response.raw.stream(_CHUNK_BYTES, decode_content=False)
-    for piece in _decoded(received, response.headers):
-        body += piece
-        if len(body) >= limit_bytes:
-            response.raw.close()  # or the rest would be read before the next request
-            return bytes(body[:limit_bytes])
+    try:
+        for piece in _decoded(received, response.headers):
+            body += piece
+            if len(body) >= limit_bytes:
+                response.raw.close()  # or the rest would be read before the next request
+                return bytes(body[:limit_bytes])
+    except BaseException:
+        response.raw.close()  # the connection is of no further use
+        raise
     response.raw.release_conn()
     return bytes(body)
 

@@ -43,8 +43,9 @@ class GraphQL(GQLWrapper):  # type: ignore[misc]  # stashapi ships no types
 
     def _handle_GQL_response(self, response: requests.Response) -> Mapping[str, Any]:  # noqa: N802 - the library's name
         """The response's `data`. Both an invalid query (status 422) and a failed one (status 200) carry `errors`."""
-        check_login(response)
-        answer = _json_object(read_body(response, ANSWER_LIMIT_BYTES), response.status_code)
+        with response:  # its body may never be read
+            check_login(response)
+            answer = _json_object(read_body(response, ANSWER_LIMIT_BYTES), response.status_code)
         if answer.get("errors"):
             raise _graphql_error(answer["errors"], response.status_code)
         data = answer.get("data")

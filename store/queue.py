@@ -294,7 +294,7 @@ class JobQueue:
         try:
             self.clear_finished()
         finally:
-            self._disk.close()
+            _close(self._disk)
             self._disk = None
 
     def _save(self, row: _Row, job: Job) -> None:
@@ -346,13 +346,23 @@ class JobQueue:
         """Replace the damaged file by a new one with the jobs in memory: all of them, once they were loaded."""
         if self._disk is not None:
             with suppress(sqlite3.Error):
-                self._disk.close()
+                _close(self._disk)
         set_aside(self._path)
         self._disk = self._open()
         for row in self._rows.values():
             row.row_id = self._disk.put(job_to_data(row.job)) or 0
             if row.is_taken:
                 self._disk.get(block=False, id=row.row_id)
+
+
+def _close(disk: Any) -> None:
+    """Close persist-queue's connections for good. Its __del__ closes them once more, in whichever thread the garbage
+    collector runs, and there SQLite refuses even that.
+    """
+    try:
+        disk.close()
+    finally:
+        disk._getter = disk._putter = None  # noqa: SLF001 - persist-queue has no other way
 
 
 def _set_flush_on_write(disk: Any, *, enabled: bool) -> None:

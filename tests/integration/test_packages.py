@@ -336,6 +336,7 @@ def test_kill_during_installation_leaves_no_incomplete_folder_and_no_lock(
     place: Place, silent_index: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = place.start()
+    assert process.stdout is not None
     try:
         connection, _ = silent_index.accept()  # pip is at work
         with connection:
@@ -348,6 +349,7 @@ def test_kill_during_installation_leaves_no_incomplete_folder_and_no_lock(
             assert sorted(os.listdir(place.folder.parent)) == sorted([place.folder.name, "install.lock"])
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # its orphaned pip
+        process.stdout.close()
 
 
 @posix_only

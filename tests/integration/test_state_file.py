@@ -205,8 +205,8 @@ def test_lock_held_too_long_raises_an_error_that_says_so(tmp_path: Path, monkeyp
 
 def test_two_processes_lose_no_change(tmp_path: Path) -> None:
     path = tmp_path / "recovery_state.json"
-    processes = [start_counting(path, 150), start_counting(path, 150)]
-    assert [process.wait(timeout=60) for process in processes] == [0, 0]
+    with start_counting(path, 150) as first, start_counting(path, 150) as second:
+        assert [process.wait(timeout=60) for process in (first, second)] == [0, 0]
     assert json.loads(path.read_bytes())["recovery_count"] == 300
 
 
@@ -222,6 +222,7 @@ def test_kill_at_any_moment_leaves_a_complete_file_and_a_free_lock(tmp_path: Pat
         process.stdout.close()
         counts.append(json.loads(path.read_bytes())["recovery_count"])
         assert counts[-1] >= counts[-2] + updates
-    assert start_counting(path, 1).wait(timeout=60) == 0
+    with start_counting(path, 1) as last:
+        assert last.wait(timeout=60) == 0
     assert json.loads(path.read_bytes())["recovery_count"] == counts[-1] + 1
     assert not list(tmp_path.glob("*.corrupt-*"))

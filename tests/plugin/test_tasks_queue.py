@@ -89,7 +89,7 @@ def test_a_killed_clear_can_be_run_again(world: PluginWorld) -> None:
         task = start_task(world, "clear_queue")
         time.sleep(pause_s)
         task.kill()
-        task.wait()
+        task.communicate()
     run_task(world, "clear_queue")
     world.wait_until(lambda: not world.jobs(), "an empty queue")
     while run_task(world, "restore_cleared").output["backup"]:
@@ -126,7 +126,7 @@ def test_a_killed_sync_resumes_where_it_was(world: PluginWorld) -> None:
     task = start_task(world, "sync_all")
     world.wait_until(lambda: any(world.has_titles({scene: "synced"}) for scene in scenes), "the first push")
     task.kill()
-    task.wait()
+    task.communicate()
     world.kill_worker()
     again = run_task(world, "sync_all").output
     assert again["checked"] == 40
