@@ -48,7 +48,7 @@ def check_paths(context: Context, stash: StashClient, settings: Settings) -> Pat
             plex.close()
     except (PlexError, StashError, LocalStorage, OSError):
         return None
-    examples = tuple(_example(scene, match, rules) for scene, match in looked)
+    examples = tuple(_example(scene, found, rules) for scene, found in looked)
     return PathsAnswer(
         tried=len(examples),
         found=sum(each.found for each in examples),
@@ -57,7 +57,7 @@ def check_paths(context: Context, stash: StashClient, settings: Settings) -> Pat
     )
 
 
-def _look(context: Context, finder: Finder, stash: StashClient) -> list[tuple[Scene, Match | None]]:
+def _look(context: Context, finder: Finder, stash: StashClient) -> list[tuple[Scene, Match | str]]:
     took, looked = Stopwatch(context.clock), []
     took.start()
     for scene in _some_scenes(stash):
@@ -74,20 +74,26 @@ def _some_scenes(stash: StashClient) -> list[Scene]:
     return [scene for _, scene in sorted(scenes.items()) if scene.files]
 
 
-def _look_for(scene: Scene, finder: Finder, stash: StashClient, *, since: float) -> Match | None:
+def _look_for(scene: Scene, finder: Finder, stash: StashClient, *, since: float) -> Match | str:
+    """The match, or why what looks like one does not count; "" if nothing does."""
     files = [(file.path, file.size) for file in scene.files]
     try:
         return finder.find(files, since=since, find_owners=owners_in_stash([scene], stash))[0]
-    except (NotInPlex, Ambiguous):
-        return None
+    except NotInPlex as error:
+        near = "; ".join(error.near_misses)
+        return f"A file of the same name and size is that of another scene: {near}." if near else ""
+    except Ambiguous as error:
+        return f"Several items of Plex fit equally well: {'; '.join(error.candidates)}."
 
 
-def _example(scene: Scene, match: Match | None, rules: PathRules) -> PathExample:
-    if match is None:
+def _example(scene: Scene, found: Match | str, rules: PathRules) -> PathExample:
+    if isinstance(found, str):
         path = scene.files[0].path
-        return PathExample(scene_id=scene.id, path=path, plex_path=rules.map(path), found=False, how="")
-    how = _how(match, rules)
-    return PathExample(scene_id=scene.id, path=match.stash_path, plex_path=match.plex_path, found=True, how=how)
+        return PathExample(
+            scene_id=scene.id, path=path, plex_path=rules.map(path), found=False, how="", reason=found
+        )
+    path, plex_path, how = found.stash_path, found.plex_path, _how(found, rules)
+    return PathExample(scene_id=scene.id, path=path, plex_path=plex_path, found=True, how=how, reason="")
 
 
 def _how(match: Match, rules: PathRules) -> str:
@@ -110,4 +116,5 @@ def paths_in_words(paths: PathsAnswer | None) -> str:
     if missing is None:
         return said
     as_seen = "" if missing.path == missing.plex_path else f", looked for as {as_path(missing.plex_path)}"
-    return f"{said} Not there: {as_path(missing.path)}{as_seen}. {PATHS_CURE}"
+    reason = f" {missing.reason}" if missing.reason else ""
+    return f"{said} Not there: {as_path(missing.path)}{as_seen}.{reason} {PATHS_CURE}"

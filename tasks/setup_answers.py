@@ -9,13 +9,16 @@ from tasks.answers import TaskAnswer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathExample:
-    """A scene that was looked for in Plex. `path`: its file in Stash; `plex_path`: in Plex, or as it was looked for."""
+    """A scene that was looked for in Plex. `path`: its file in Stash; `plex_path`: in Plex, or as it was looked for.
+    `reason`: why what looks like it does not count, "" if nothing does.
+    """
 
     scene_id: int
     path: str
     plex_path: str
     found: bool
     how: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,16 @@ def test_plex_is_not_called_well_if_it_has_none_of_the_scenes(world: PluginWorld
     assert health.output["ready"]
 
 
+def test_an_item_that_looks_like_a_scene_but_is_another_ones_is_named_with_the_reason(world: PluginWorld) -> None:
+    world.configure(path_map="/old => /gone; /data => /media")
+    add(world, 1, "/data", "/media")
+    world.stash.add_scene("/old/film 1.mp4", 5001)
+    missing = run_task(world, "health_check").output["paths"]["examples"][1]
+    assert missing["found"] is False
+    assert "A file of the same name and size is that of another scene:" in missing["reason"]
+    assert "of scene 1" in missing["reason"]
+
+
 def test_nothing_is_looked_for_while_plex_is_down(world: PluginWorld) -> None:
     world.add_scenes(1)
     world.plex.fault(Fault.refused())

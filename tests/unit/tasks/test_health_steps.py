@@ -91,7 +91,7 @@ def test_every_step_is_listed_once_and_none_behind_a_failure_is_shown() -> None:
 def test_scenes_fail_only_if_plex_has_none_of_them() -> None:
     def paths(found: int, tried: int) -> PathsAnswer:
         examples = tuple(
-            PathExample(scene_id=number, path="/a", plex_path="/a", found=number < found, how="")
+            PathExample(scene_id=number, path="/a", plex_path="/a", found=number < found, how="", reason="")
             for number in range(tried)
         )
         return PathsAnswer(tried=tried, found=found, idle_rules=(), examples=examples)
