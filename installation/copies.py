@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from local.data_directory import LEDGER
 from local.hide_paths import as_path, mark_paths
+from local.system import quoted_for_shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def _cure(own: PluginCopy, other: PluginCopy) -> str:
 
 
 def _take_over(stays: PluginCopy, goes: PluginCopy) -> str:
-    from installation.pip import quoted_for_shell, this_python  # noqa: PLC0415 - imports subprocess, which takes 5 ms
+    from installation.pip import this_python  # noqa: PLC0415 - imports subprocess, which takes 5 ms
 
     command = [this_python(), os.path.join(stays.folder, "plexsync.py"), "take-over", goes.folder]
     return mark_paths(quoted_for_shell(command), (command[0], command[1], command[3]))

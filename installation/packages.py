@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from local import lock
 from local.data_directory import PACKAGES
+from local.system import WHERE_TO_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +42,7 @@ class PackagesMissing(Exception):  # noqa: N818 - named for what happened, like 
         super().__init__(
             f"PlexSync {f'cannot load its Python packages: {broken}' if broken else what}. {self.reason}. Nothing is "
             "lost: what is to be pushed stays queued until they are there.\n"
-            f"To install them yourself, run{pip.WHERE_TO_RUN}: {pip.command_for_users(requirements, folder)} (or "
+            f"To install them yourself, run{WHERE_TO_RUN}: {pip.command_for_users(requirements, folder)} (or "
             "unpack plexsync-full.zip, which has them inside, over the plugin)"
         )
 

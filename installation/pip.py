@@ -9,13 +9,14 @@ from __future__ import annotations
 import glob
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from typing import Final
+
+from local.system import quoted_for_shell
 
 TIME_LIMIT_S = 300
 # pip prints little, but an index may respond with a whole page.
@@ -57,9 +58,6 @@ _REASONS: Final = (
 _CREDENTIALS: Final = re.compile(r"://[^/\s'\"]*@")
 
 
-# PowerShell takes a quoted program for a text.
-WHERE_TO_RUN = " in a Command Prompt" if os.name == "nt" else ""
-
 
 class InstallFailed(Exception):  # noqa: N818 - named for what happened, like all our errors
     """The message says why pip failed, without the credentials of an index."""
@@ -94,11 +92,6 @@ def download(requirements: str, folder: str) -> None:
 def command_for_users(requirements: str, folder: str) -> str:
     """The command line with which a user can install the same packages, quoted for their shell."""
     return quoted_for_shell([this_python(), "-m", "pip", *_install_arguments(requirements, folder)])
-
-
-def quoted_for_shell(command: list[str]) -> str:
-    """A command line as a user can enter it."""
-    return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
 
 
 def describe_failure(output: str, action: str = "install") -> str:

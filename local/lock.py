@@ -13,6 +13,8 @@ else:
     import fcntl
 
 NAME = "worker.lock"
+# Whether `is_free` gets in the way of a worker that is starting: Windows has no shared locks.
+PROBES_DISTURB = sys.platform == "win32"
 # On Windows each try takes 10 s, in total longer than an installation may run; elsewhere a single one has no limit.
 _TRIES = 40
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from local import system
 from local.hide_paths import as_path
 from tasks.context import TaskError
 
@@ -13,13 +14,7 @@ def become_owner(directory: str) -> None:
 
     Raises TaskError if that is not possible, or if there is no such directory.
     """
-    owner = check_owner(directory)
-    if os.name != "posix" or os.geteuid() == owner.st_uid:
-        return
-    os.setgroups([owner.st_gid])
-    os.setgid(owner.st_gid)
-    os.setuid(owner.st_uid)
-    os.environ.pop("HOME", None)  # root's; without it, the user's own is looked up
+    system.become(check_owner(directory))
 
 
 def check_owner(directory: str) -> os.stat_result:
@@ -31,7 +26,7 @@ def check_owner(directory: str) -> os.stat_result:
             f"There is no data directory {as_path(directory)}: PlexSync has not run yet, or PLEXSYNC_DATA_DIR names "
             "another one for Stash. Set it here as it is set there."
         ) from None
-    if os.name == "posix" and os.geteuid() not in (0, owner.st_uid):
+    if not system.may_become(owner):
         raise TaskError(
             f"The data directory {as_path(directory)} belongs to another user (number {owner.st_uid}), as whom Stash "
             "runs. Run this as that user, or as root."
@@ -41,9 +36,4 @@ def check_owner(directory: str) -> os.stat_result:
 
 def give_to_owner_of(directory: str, copy: str) -> None:
     """Give a copied folder and all in it to the owner of the original."""
-    if os.name != "posix" or os.geteuid() != 0:
-        return
-    owner = os.stat(directory)
-    for folder, _, names in os.walk(copy):
-        for path in (folder, *(os.path.join(folder, name) for name in names)):
-            os.chown(path, owner.st_uid, owner.st_gid)
+    system.give(copy, os.stat(directory))

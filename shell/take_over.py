@@ -16,6 +16,7 @@ from local import inbox, lock, start
 from local.clock import clock_from_environment
 from local.data_directory import PACKAGES
 from local.hide_paths import as_path, without_marks
+from local.system import IS_WINDOWS
 from shell.owner import become_owner, check_owner, give_to_owner_of
 from tasks.context import TaskError
 
@@ -95,7 +96,7 @@ def _take_data(old: str, here: str, directory: str) -> str:
             aside = f"{directory}.replaced-{clock.now():.0f}"
             _hand_over(directory, data)
             moved += f" What it had itself is in {aside}."
-        if os.name == "nt":
+        if IS_WINDOWS:
             held.close()  # Windows moves no folder in which a file is open
         if os.path.isdir(directory):
             os.rename(directory, aside)

@@ -168,7 +168,7 @@ def _recovery(resilience: Resilience, now: float) -> RecoveryStatus:
 def worker_status(directory: str, report: WorkerReport) -> WorkerStatus:
     """The lock says whether a worker is running. On Windows, where a probe would disturb it, `worker.json` does."""
     try:
-        running = not lock.is_free(directory) if os.name == "posix" else report != WorkerReport()
+        running = report != WorkerReport() if lock.PROBES_DISTURB else not lock.is_free(directory)
     except OSError:
         running = False
     if not running:

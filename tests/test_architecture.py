@@ -123,6 +123,14 @@ RESERVED = (
         ),
         allowed=("local/", "installation/pip.py"),
     ),
+    Reserved(
+        what="differs between systems",
+        names=(
+            "os.name", "sys.platform", "platform", "pwd", "grp", "os.getuid", "os.geteuid", "os.getgid", "os.setuid",
+            "os.setgid", "os.setgroups", "os.chown", "os.statvfs", "os.uname",
+        ),
+        allowed=("local/",),
+    ),
 )  # fmt: skip
 
 # Where no two classes share a name, so that a reader or a search finds one thing.
@@ -303,6 +311,7 @@ def test_rule_holds_everywhere(rule: Callable[[Source], Iterator[str]], sources:
         (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "from datetime import datetime as d\nd.utcnow()"),
         (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "from datetime import date\ndate.today()"),
         (what_is_reserved_is_used_where_it_belongs, "worker/a.py", "import os\nos.setsid()"),
+        (what_is_reserved_is_used_where_it_belongs, "shell/a.py", "import os\nx = os.name"),
         (what_is_reserved_is_used_where_it_belongs, "hooks/a.py", "try:\n import fcntl\nexcept ImportError: pass"),
         (nothing_prints, "worker/a.py", "def f(): print('x')"),
         (init_files_are_empty, "worker/__init__.py", "'''Words.'''"),
