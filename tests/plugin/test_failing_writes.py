@@ -86,6 +86,7 @@ class Trial:
         world.wait_for_titles({self.scenes[0]: first, self.scenes[1]: second})
         world.wait_idle()
         world.stop_workers()
+        self.process.wait()
         self._check_log(world.log_text()[before:])
         return note.read_text() if note.exists() else ""
 
