@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from stash.settings import Settings
     from tasks.context import Context
 
-# The task holds up all other jobs of Stash.
-WAIT_S, LOOK_S = 110.0, 2.0
+# The task holds up all other jobs of Stash: it ends within two minutes, the search for the server included.
+WAIT_S, LOOK_S = 90.0, 2.0
 SHORTEST_LOOK_S = 0.05
 NOT_ENTERED = "Nobody has entered the code yet."
 
@@ -78,15 +78,15 @@ def _wait_for_code(context: Context) -> SignIn:
     if not sign_in.token:
         context.log.info(
             "Open %s in a browser, sign in as the owner of the Plex server, and enter the code %s. PlexSync waits for "
-            "two minutes.", ENTER_AT, sign_in.code,
+            "a minute and a half.", ENTER_AT, sign_in.code,
         )  # fmt: skip
     patience, wait_s = Countdown(context.clock), context.clock.interval(WAIT_S)
     patience.start(wait_s)
     while not (sign_in := _check_code(context, sign_in)).token:
         if patience.is_over:
             raise TaskError(
-                f"Nobody has entered the code {sign_in.code} at {ENTER_AT} within two minutes. Enter it there, then "
-                "run Link Plex Account again; the code is good for 15 minutes."
+                f"Nobody has entered the code {sign_in.code} at {ENTER_AT} within a minute and a half. Enter it there, "
+                "then run Link Plex Account again; the code is good for 15 minutes."
             )
         context.clock.sleep(max(SHORTEST_LOOK_S, context.clock.interval(LOOK_S)))
         context.progress(1 - patience.left_s / wait_s)
