@@ -132,8 +132,14 @@ def shown(view: ItemView, name: str) -> str:
     return str(value)
 
 
-def is_locked(view: ItemView, name: str) -> bool:
-    """Whether *Keep edits made in Plex* keeps the text that is there: a rating has no lock, and stays too."""
+def back_with_lock(view: ItemView, wanted: Wanted, own: OwnValues) -> dict[str, str]:
+    """The former texts that are there again, since Stash has none, and that *Keep edits made in Plex* keeps."""
+    there = {name: shown(view, name) for name in TEXTS if not wanted.texts[name]}
+    return {name: text for name, text in there.items() if text in own.former[name] and _is_locked(view, name)}
+
+
+def _is_locked(view: ItemView, name: str) -> bool:
+    """A rating has no lock, and stays too."""
     return name == "user_rating" or {"originally_available_at": "originallyAvailableAt"}.get(name, name) in view.locked
 
 

@@ -15,16 +15,7 @@ from push.fields import fingerprint_of, plex_files
 from push.fields import wanted_of as pushed_of
 from sim.stash.simulator import GraphQLRefusedError
 from stash.scene import parse_scene, scene_fragment
-from tests.support.expected_items import (
-    TEXTS,
-    OwnValues,
-    Wanted,
-    differences,
-    is_locked,
-    lost_values,
-    shown,
-    wanted_of,
-)
+from tests.support.expected_items import OwnValues, Wanted, back_with_lock, differences, lost_values, shown, wanted_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -397,11 +388,8 @@ class History:
 
         A person's text that came back with its lock, when Stash had no other, is the person's again.
         """
-        own.texts = {name: text for name, text in own.texts.items() if shown(view, name) == text} | {
-            name: shown(view, name)
-            for name in TEXTS
-            if not wanted.texts[name] and shown(view, name) in own.former[name] and is_locked(view, name)
-        }
+        texts = {name: text for name, text in own.texts.items() if shown(view, name) == text}
+        own.texts = texts | back_with_lock(view, wanted, own)
         for name, removed in own.removed.items():
             in_plex = {each.casefold() for each in getattr(view, name)}
             removed &= {each.casefold() for each in wanted.names[name]} - in_plex  # noqa: PLW2901
