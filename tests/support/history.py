@@ -59,8 +59,7 @@ class History:
         self.own: dict[int, OwnValues] = {}  # by rating key
         # Items that came, or lost their owner, without an event for a scene: only reconciliation finds them.
         self.unseen: set[int] = set()
-        # Items that were out of *Plex libraries* for a while: reconciliation compares no covers.
-        self.without_cover: set[int] = set()
+        self.without_cover: set[int] = set()  # were out of *Plex libraries*: reconciliation compares no covers
         self.before: dict[int, dict[str, Any]] = {}  # by scene, the last edited last: its form before
         self.wanted: dict[str, Wanted] = {}  # by fingerprint
         self.is_keeping = False  # *Keep edits made in Plex* was on at the last rest, and still is
@@ -220,9 +219,9 @@ class History:
             for own in self.own.values():
                 own.kept.clear()
         if "plex_library" in changed:
-            away = {view.rating_key for view in self.world.plex.items(self.world.sections[1])} & self.own.keys()
-            self.unseen |= away
-            self.without_cover |= away
+            there = self.world.plex.items(self.world.sections[1])
+            self.without_cover |= {view.rating_key for view in there} & self.own.keys()
+            self.unseen |= self.without_cover
         self.remember_all()
 
     # What happens in Plex
@@ -366,10 +365,10 @@ class History:
         assert not self.world.ask("SELECT scene_id, error_class FROM dead_letter")
 
     def _cover(self, view: ItemView, wanted: Wanted) -> list[str]:
-        is_right = not wanted.poster or view.selected_poster == wanted.poster
-        if is_right:
+        if wanted.poster in ("", view.selected_poster):
             self.without_cover.discard(view.rating_key)
-        return [] if is_right or view.rating_key in self.without_cover else [f"the poster is {view.selected_poster}"]
+            return []
+        return [] if view.rating_key in self.without_cover else [f"the poster is {view.selected_poster}"]
 
     def _owners(self, view: ItemView) -> list[Wanted]:
         """The scenes of which Plex may show one: that of the first file if there is one.
@@ -384,12 +383,9 @@ class History:
         return [each for each in found if paths[0] in each.files and not each.is_bare] or found
 
     def _note_replaced(self, view: ItemView, wanted: Wanted, own: OwnValues) -> None:
-        """What PlexSync was seen to have replaced, or put back, it may not bring again.
-
-        A person's text that came back with its lock, when Stash had no other, is the person's again.
-        """
-        texts = {name: text for name, text in own.texts.items() if shown(view, name) == text}
-        own.texts = texts | back_with_lock(view, wanted, own)
+        """What PlexSync was seen to have replaced, or put back, it may not bring again."""
+        own.texts = {name: text for name, text in own.texts.items() if shown(view, name) == text}
+        own.texts |= back_with_lock(view, wanted, own)
         for name, removed in own.removed.items():
             in_plex = {each.casefold() for each in getattr(view, name)}
             removed &= {each.casefold() for each in wanted.names[name]} - in_plex  # noqa: PLW2901
