@@ -154,9 +154,16 @@ def begin_in_mid_drain(world: OutageWorld, shape: Shape, titles: dict[int, str])
     return shape.begin(world, None)
 
 
-def draining(world: OutageWorld) -> dict[str, Any]:
-    found: dict[str, Any] = world.stash.operation(mode="queue_status")["draining"]
-    return found
+def status_outside_a_trial(world: OutageWorld) -> dict[str, Any]:
+    """While one job may try, nothing stops the drain."""
+    seen: list[dict[str, Any]] = []
+
+    def is_stopped() -> bool:
+        seen.append(world.stash.operation(mode="queue_status"))
+        return seen[-1]["draining"]["stopped_by"] is not None
+
+    world.wait_until(is_stopped, "the status to say what stops the drain")
+    return seen[-1]
 
 
 def assert_says_so(
@@ -164,9 +171,8 @@ def assert_says_so(
 ) -> None:
     """While it lasts: the status names it, no job is charged, none is given up."""
     world.wait_until(lambda: is_nobody_charged(world), "the attempts to be given back")
-    # In a trial of a job nothing stops the drain.
-    world.wait_until(lambda: shape.says in (draining(world)["message"] or ""), "the status to name it")
-    status = world.stash.operation(mode="queue_status")
+    status = status_outside_a_trial(world)
+    assert shape.says in status["draining"]["message"]
     assert shape.says in world.log_text()
     assert status["draining"]["stopped_by"] == shape.stops
     assert status["recovery"]["rate_per_s"] is None

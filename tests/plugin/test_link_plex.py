@@ -73,7 +73,7 @@ def test_the_task_shows_a_code_and_fills_in_address_and_token(world: PluginWorld
     assert "Open https://plex.tv/link in a browser, sign in as the owner of the Plex server, and enter the" in said
     assert f"the code {plex_tv.pins[0].code}. " in said
     assert settings_of(world) == {
-        "plex_url": world.plex.url, "plex_token": TOKEN, "max_tags": 7, "debug_logging": True,
+        "plex_url": world.plex.url, "plex_token": TOKEN, "max_tags": 7, "debug_logging": True, "leave_when_idle": True,
     }  # fmt: skip
     world.fire_hook(scene)
     world.wait_for_titles({scene: "pushed by what the sign-in has found"})
@@ -119,6 +119,7 @@ def test_of_several_servers_one_is_chosen_by_name_or_by_the_address_in_the_setti
         assert run_task(world, "link_plex").output["server"] == "Second"
         assert settings_of(world) == {
             "plex_url": second.url.replace("127.0.0.1", "localhost"), "plex_token": "another-token",
+            "leave_when_idle": True,
         }  # fmt: skip
         assert len(plex_tv.pins) == 1  # the code was entered once
         assert run_task(world, "link_plex", server="home").output["plex_url"] == world.plex.url

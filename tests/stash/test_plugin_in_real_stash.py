@@ -49,7 +49,7 @@ def write_scraper(home: Path) -> None:
 def test_stash_lists_the_plugin_with_its_tasks_hooks_and_settings(world: RealWorld) -> None:
     query = "{ plugins { id tasks { name } hooks { hooks } settings { name } } }"
     (plugin,) = [plugin for plugin in world.stash.gql(query)["plugins"] if plugin["id"] == PLUGIN]
-    assert len(plugin["tasks"]) == 17
+    assert len(plugin["tasks"]) == 18
     assert "Scene.Update.Post" in plugin["hooks"][0]["hooks"]
     assert {"plex_url", "plex_token"} <= {setting["name"] for setting in plugin["settings"]}
 
