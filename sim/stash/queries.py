@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sim.stash.filters import (
@@ -99,20 +100,14 @@ class Queries:
                     raise ResolverError(f"getting file by id {gone[0]}: sql: no rows in result set")
                 found = [files[number(each)] for each in listed]
             else:
-                found = [file for file in files.values() if self._fits_file(file, criteria, options.get("q"))]
+                scenes = self._library.scenes.values()
+                in_scenes = Counter(each for scene in scenes for each in {file.id for file in scene.files})
+                words = options.get("q")
+                found = [each for each in files.values() if _fits_file(each, in_scenes[each.id], criteria, words)]
             size = sum(file.size for file in found)
             shown = found if listed else page_of(sort_files(found, options), options)
             total = {"count": len(found), "size": size, "duration": float(len(found)), "megapixels": 0.0}
             return {**total, "files": shown}
-
-    def _fits_file(self, file: VideoFile, criteria: dict[str, Any], words: str | None) -> bool:
-        scenes = sum(file in scene.files for scene in self._library.scenes.values())
-        actual = {"scene_count": scenes, "path": file.path, "basename": os.path.basename(file.path)}
-        given = {key: criterion for key, criterion in criteria.items() if criterion}
-        return matches_words([file.path], words) and all(
-            compare_time(getattr(file, key), criterion) if key in TIMES else compare(actual[key], criterion)
-            for key, criterion in given.items()
-        )
 
     def _matching(self, criteria: dict[str, Any], options: dict[str, Any]) -> list[SimulatedScene]:
         fits, words = SceneFilter(self._library, criteria).fits, options.get("q")
@@ -209,6 +204,15 @@ def _form_field(name: str, *, default: Any = None) -> Resolver:
         return default if value is None else value
 
     return resolve
+
+
+def _fits_file(file: VideoFile, scenes: int, criteria: dict[str, Any], words: str | None) -> bool:
+    actual = {"scene_count": scenes, "path": file.path, "basename": os.path.basename(file.path)}
+    given = {key: criterion for key, criterion in criteria.items() if criterion}
+    return matches_words([file.path], words) and all(
+        compare_time(getattr(file, key), criterion) if key in TIMES else compare(actual[key], criterion)
+        for key, criterion in given.items()
+    )
 
 
 def _of_file() -> dict[str, Resolver]:
