@@ -6,8 +6,9 @@ import os
 import re
 import shlex
 import shutil
+import sqlite3
 import subprocess
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -63,6 +64,13 @@ def pending(world: RealWorld) -> int:
     return int(world.operation("queue_status")["queue"]["pending"])
 
 
+def waiting_scenes(world: RealWorld) -> set[int]:
+    """Those with a job, but for scene 1: pushed within the second of its edit, a new worker may look at it again."""
+    with closing(sqlite3.connect(world.data / "queue" / "data.db", timeout=10)) as queue:
+        rows = queue.execute("SELECT json_extract(data, '$.scene_id') FROM ack_queue_default WHERE status < 5")
+        return {scene_id for (scene_id,) in rows} - {1}
+
+
 def publish(checkout: Checkout, version: str) -> None:
     """Build the packages of a version, a minute after the one before."""
     set_version(checkout.root, version)
@@ -104,7 +112,7 @@ def test_package_is_installed_updated_with_queue_and_ledger_and_removed(checkout
         source.update_all()
         assert version_in(world.stash) == "1.0.1"
         world.wait_until(lambda: "the plugin was updated" in world.log())
-        assert pending(world) == 1
+        assert waiting_scenes(world) == {2}
         world.plex.heal(off)
         world.wait_until(lambda: bool(world.item(2).title == "while Plex was off"))
         world.wait_until(lambda: pending(world) == 0)
@@ -152,7 +160,7 @@ def test_a_copy_made_by_hand_hides_the_package_until_that_takes_over(checkout: C
         world.data = package / "data"
         world.stash.gql("mutation { reloadPlugins }")
         assert version_in(world.stash) > "0.9.0"
-        assert pending(world) == 1
+        assert waiting_scenes(world) == {2}
         world.plex.heal(off)
         world.wait_until(lambda: bool(world.item(2).title == "while Plex was off"))
         world.wait_until(lambda: pending(world) == 0)
