@@ -299,7 +299,7 @@ class PluginWorld:
 
     def is_idle(self) -> bool:
         """Whether nothing is pending. Reads the inbox first: what leaves it is in the queue by then."""
-        return not self.inbox_names() and not self.jobs()
+        return all(map(is_left_by_the_dead, self.inbox_names())) and not self.jobs()
 
     def wait_idle(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until nothing is pending."""
@@ -332,6 +332,12 @@ class PluginWorld:
 def shell(script: str) -> tuple[str, ...]:
     """A launcher: a shell runs this script, then becomes the rest of the command where the script says `"$@"`."""
     return ("sh", "-c", script, "sh")
+
+
+def is_left_by_the_dead(name: str) -> bool:
+    """Whether this is a temporary file in the inbox whose writer was killed: a minute later it counts as an entry."""
+    pid = name.rpartition("-")[0].rpartition("-")[2]
+    return name.startswith(inbox.TEMPORARY) and pid.isdigit() and int(pid) not in all_pids()
 
 
 def all_pids() -> list[int]:
