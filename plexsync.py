@@ -41,6 +41,10 @@ if __name__ == "__main__":
     TASK_INPUT = answer_standard_input(directory=DIRECTORY, script=SCRIPT)
     if TASK_INPUT is None:
         os._exit(0)  # answered; skipping the interpreter's shutdown saves 2 ms
+    from status.answer import answer  # not on the hook's path
+
+    if answer(TASK_INPUT, directory=DIRECTORY, script=SCRIPT):
+        os._exit(0)
     from installation.packages import activate_site  # not on the hook's path
 
     activate_site()  # Stash starts the script with -S

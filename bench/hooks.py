@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from bench.drain import PLEX_ANSWERS_AFTER_S, change
 from bench.world import LOOK_S, ROOT, TooSlowError, environment, wait
-from installation.compiled import compile_hook_path
+from installation.compiled import compile_fast_modules
 from local import inbox, lock
 from local.data_directory import PACKAGES_NOTE
-from store.overview import count_queue
+from store.reader import count_queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -131,7 +131,7 @@ def measure_busy(runs: HookRuns, world: World) -> Pairs:
 
 
 def compile_as_the_worker_does() -> None:
-    compile_hook_path(str(ROOT))
+    compile_fast_modules(str(ROOT))
 
 
 def _is_over(folder: str) -> bool:

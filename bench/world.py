@@ -19,7 +19,7 @@ from local import inbox, lock
 from local.data_directory import WORKER
 from sim.plex.simulator import PlexSim
 from sim.stash.simulator import StashSim
-from store.overview import count_queue
+from store.reader import count_queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,10 +8,11 @@ further than the longest wait that it can mean. One that lies in the future was 
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from typing import Final
+
+from local.scale import scale_from_environment
 
 # Clocks are routinely corrected by seconds, and a file server's differs from this machine's. Further in the future lies
 # only what was stored while the clock was wrong.
@@ -139,9 +140,5 @@ def is_plausible(at: float, now: float) -> bool:
 
 
 def clock_from_environment() -> Clock:
-    """A clock with the scale in PLEXSYNC_TIME_SCALE; 1 if that is not a positive number."""
-    try:
-        scale = float(os.environ.get("PLEXSYNC_TIME_SCALE", "1"))
-    except ValueError:
-        scale = 1.0
-    return Clock(scale=scale if 0 < scale < float("inf") else 1.0)
+    """A clock with the scale of the environment."""
+    return Clock(scale=scale_from_environment())

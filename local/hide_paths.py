@@ -10,17 +10,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
+
+from local.path_marks import BEGIN, END, without_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-T = TypeVar("T")
-
-# Two code points that Unicode keeps for such uses within a program; in a file's name they mean nothing.
-_BEGIN, _END = "\ufdd0", "\ufdd1"
-_MARKS = re.compile(f"[{_BEGIN}{_END}]")
-_MARKED = re.compile(f"{_BEGIN}([^{_BEGIN}{_END}]*){_END}?")  # a text that was cut may lack the end
+_MARKED = re.compile(f"{BEGIN}([^{BEGIN}{END}]*){END}?")  # a text that was cut may lack the end
 _ENDING = re.compile(r"\.[A-Za-z0-9]{2,4}$")
 # From a root to the ending of a video, whatever lies between; else to an ending, or the first blank or punctuation
 # mark. The path of a URL is not a file of the user.
@@ -34,7 +31,7 @@ _PLAIN = re.compile(r"[^\s\"'<>|*?;,]*")
 
 def as_path(path: str) -> str:
     """The path as it must be put into a sentence that may be logged."""
-    return f"{_BEGIN}{without_marks(path)}{_END}"
+    return f"{BEGIN}{without_marks(path)}{END}"
 
 
 def mark_paths(text: str, paths: Iterable[str]) -> str:
@@ -43,22 +40,6 @@ def mark_paths(text: str, paths: Iterable[str]) -> str:
     if not known:
         return text
     return re.sub(f"({_MARKED.pattern})|{known}", lambda found: found[0] if found[1] else as_path(found[0]), text)
-
-
-def without_marks(text: str) -> str:
-    """The sentence for somebody who may see the paths."""
-    return _MARKS.sub("", text)
-
-
-def without_any_marks(value: T) -> T:
-    """The same for all texts in a value as JSON has them."""
-    if isinstance(value, str):
-        return without_marks(value)  # type: ignore[return-value]
-    if isinstance(value, list):
-        return [without_any_marks(each) for each in value]  # type: ignore[return-value]
-    if isinstance(value, dict):
-        return {key: without_any_marks(each) for key, each in value.items()}  # type: ignore[return-value]
-    return value
 
 
 def hide_paths(text: str) -> str:

@@ -147,20 +147,6 @@ def forget_older_damage(path: str) -> None:
     keep_newest(folder, KEPT_DAMAGED, prefix=f"{name}.corrupt-")
 
 
-def takes_writes(directory: str) -> bool:
-    """Whether a file can be written there now. Leaves none behind."""
-    path = os.path.join(directory, f".tmp-check-{os.getpid()}-{time.time_ns()}")
-    try:
-        with open(path, "xb") as file:
-            file.write(bytes(4096))
-    except OSError:
-        return False
-    finally:
-        with suppress(OSError):
-            os.unlink(path)
-    return True
-
-
 def check_directory(directory: str) -> None:
     """Raise LocalStorage if no file can be written there, or if locks of files have no effect. Leaves none behind."""
     path = os.path.join(directory, f".tmp-check-{os.getpid()}-{time.time_ns()}")

@@ -17,7 +17,7 @@ from local.words import counted, duration_in_words, named, sentence
 from news.said import Said, SaidOutage, SaidStop, SaidWarning, Topic, bounded
 from outages.notices import Notice
 from outages.scheduler import PauseReason
-from push.verdicts import advice_for
+from push.advice import advice_for
 from stash.settings import CHANGES_WAIT
 
 if TYPE_CHECKING:

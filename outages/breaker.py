@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from outages.stops import cause_of, what_fails
 from outages.suspects import OF_PLEX, Suspect, Suspects, are_many, of, scene_ids, with_suspect, without
 from store.evidence import Evidence
 
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 
 # In characters, because an error's text may quote a whole page of HTML.
 _MAX_ERROR_LENGTH = 500
-_WHAT_FAILS: Final = {
-    Evidence.PROBE: "Plex is down",
-    Evidence.READ: "Plex answers but shows no items",
-    Evidence.WRITE: "Plex shows items but takes no changes",
-}
 
 
 class Circuit(str, Enum):
@@ -112,7 +108,7 @@ class CircuitBreaker:
     @property
     def cause(self) -> str | None:
         """What fails while the circuit is not closed, in a sentence; None while it is closed."""
-        return None if self.outage is None else f"{_WHAT_FAILS[self.evidence]}: {self.last_error or 'unknown'}"
+        return None if self.outage is None else cause_of(self.evidence, self.last_error)
 
     def job_succeeded(self, proven: Collection[Evidence], now: float) -> CircuitChange:
         """A job got answers that show that these kinds of request work."""
@@ -144,7 +140,7 @@ class CircuitBreaker:
             return CircuitChange(breaker=failed)
         evidence = Evidence.WRITE if of(suspects, (Evidence.WRITE,)) else Evidence.READ
         count = len(scene_ids(suspects))
-        why = f"{_WHAT_FAILS[evidence]}: {count} different scenes in a row failed; the last: {error}"
+        why = f"{what_fails(evidence)}: {count} different scenes in a row failed; the last: {error}"
         new = OpenOutage(id=outage_id, started_at=suspects[0].failed_at, cause=why[:_MAX_ERROR_LENGTH])
         return _opened(replace(failed, evidence=evidence), why, now, new)
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from outages.figures import OUTAGES_KEPT
+
 if TYPE_CHECKING:
     from outages.breaker import OpenOutage
-
-# docs/reference.md promises this many; older ones live on in two sums, so that the figures stay true.
-OUTAGES_KEPT = 30
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
@@ -24,24 +22,6 @@ class Outage:
     probes: int = 0
     jobs_affected: int = 0
     jobs_pushed: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutageFigures:
-    """Reliability figures; None where nothing is recorded to compute them from.
-
-    `count`, `total_s` and `longest_s` are for the listed outages; an ongoing one counts up to now. `mttr_s` is the mean
-    duration of the listed outages that have ended. `mtbf_s` and `availability` (0 to 1) cover all the time since
-    `observed_since`.
-    """
-
-    count: int
-    total_s: float
-    longest_s: float
-    mttr_s: float | None
-    mtbf_s: float | None
-    availability: float | None
-    observed_since: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,29 +73,10 @@ class OutageHistory:
 
         It counts as ongoing even if a worker recorded its end and then crashed.
         """
-        return self._all(ongoing)[-OUTAGES_KEPT:]
+        return self.all(ongoing)[-OUTAGES_KEPT:]
 
-    def figures(self, ongoing: OpenOutage | None, now: float) -> OutageFigures:
-        """Return the figures up to now. No duration is negative, even if the clock was set back."""
-        listed = self.listed(ongoing)
-        durations = [_duration_s(outage, now) for outage in listed]
-        ended = [outage.duration_s for outage in listed if outage.duration_s is not None]
-        observed_s = 0.0 if self.observed_since is None else max(0.0, now - self.observed_since)
-        kept = self._all(ongoing)
-        down_s = self.forgotten_s + sum(_duration_s(outage, now, since=self.observed_since) for outage in kept)
-        up_s = max(0.0, observed_s - down_s)
-        outages = len(kept) + self.forgotten_count
-        return OutageFigures(
-            count=len(listed),
-            total_s=sum(durations),
-            longest_s=max(durations, default=0.0),
-            mttr_s=sum(ended) / len(ended) if ended else None,
-            mtbf_s=up_s / outages if observed_s and outages else None,
-            availability=up_s / observed_s if observed_s else None,
-            observed_since=self.observed_since,
-        )
-
-    def _all(self, ongoing: OpenOutage | None) -> tuple[Outage, ...]:
+    def all(self, ongoing: OpenOutage | None) -> tuple[Outage, ...]:
+        """Return the outages that are still listed, oldest first and the ongoing one last."""
         if ongoing is None:
             return self.outages
         last = Outage(
@@ -145,9 +106,3 @@ def _trimmed(history: OutageHistory) -> OutageHistory:
         forgotten_count=history.forgotten_count + len(surplus),
         forgotten_s=history.forgotten_s + sum(outage.duration_s or 0.0 for outage in surplus),
     )
-
-
-def _duration_s(outage: Outage, now: float, *, since: float | None = None) -> float:
-    """Duration of the part after `since`; an ongoing outage lasts until now."""
-    started_at = outage.started_at if since is None else max(since, outage.started_at)
-    return max(0.0, (now if outage.ended_at is None else outage.ended_at) - started_at)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-_STEPS = (1.0, 2.0, 4.0)
+from outages import stops
+
 _WINDOW = 20
 _MAX_FAILURES = _WINDOW // 5
-_MIN_RATE_PER_S = 0.5
 # Waiting for exactly the returned time must be enough, but a float of epoch seconds is only exact to 0.24 microseconds.
 # The missing fraction of a token stays owed, so the rate is correct in the long run.
 _ROUNDING = 1e-4
@@ -43,14 +43,8 @@ class RecoveryPeriod:
         return self.started_at + pace.period_s
 
     def rate_at(self, now: float, pace: Pace) -> float | None:
-        """Return the limit in jobs per second; None outside the period, when there is no limit.
-
-        A clock that is slightly behind counts as the period's start; one set back by more than its length ends it.
-        """
-        step_rate = self._step_rate_at(now, pace)
-        if step_rate is None:
-            return None
-        return max(step_rate * self.rate_scale, _min_rate_per_s(pace))
+        """Return the limit in jobs per second; None outside the period, when there is no limit."""
+        return stops.rate_at(self, now, pace.rate_per_s, pace.period_s)
 
     def with_result(self, *, good: bool, now: float, pace: Pace) -> RecoveryPeriod:
         """Add a job's result: `good`, or a failure at the server level."""
@@ -66,10 +60,7 @@ class RecoveryPeriod:
         return replace(self, recent=recent)
 
     def _step_rate_at(self, now: float, pace: Pace) -> float | None:
-        position = (now - self.started_at) / pace.period_s
-        if not -1.0 <= position < 1.0:
-            return None
-        return pace.rate_per_s * _STEPS[int(max(0.0, position) * len(_STEPS))]
+        return stops.step_rate_at(self.started_at, now, pace.rate_per_s, pace.period_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +90,7 @@ class RecoveryRateLimiter:
 
 def _min_rate_per_s(pace: Pace) -> float:
     """A configured rate below the minimum is its own minimum."""
-    return min(_MIN_RATE_PER_S, pace.rate_per_s)
+    return min(stops.MIN_RATE_PER_S, pace.rate_per_s)
 
 
 def validated(period: RecoveryPeriod) -> RecoveryPeriod:

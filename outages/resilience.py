@@ -17,7 +17,7 @@ from local.log_marks import SAID_OTHERWISE
 from local.storage import LocalStorage
 from outages import breaker, failures, history, scheduler, transitions
 from outages.breaker import Circuit, CircuitBreaker
-from outages.history import Outage, OutageFigures, OutageHistory
+from outages.history import Outage, OutageHistory
 from outages.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter
 from outages.notices import Notice, notice_at_start, notice_of
 from outages.scheduler import PauseReason, ProbeTimes, RecoveryScheduler
@@ -43,7 +43,7 @@ class Resilience:
     """See the module. `now` is always epoch seconds.
 
     If a change cannot be stored, draining pauses until a probe's result can be; if the pause cannot be stored either,
-    it is kept in memory. Only `outages` and `figures` raise LocalStorage.
+    it is kept in memory. Only `outages` raises LocalStorage.
     """
 
     def __init__(self, directory: str, *, clock: Clock, log: logging.Logger) -> None:
@@ -157,10 +157,6 @@ class Resilience:
     def outages(self) -> tuple[Outage, ...]:
         """Return the last 30 outages, oldest first, an ongoing one last. Reads the history file."""
         return self._history.read().listed(self._state.breaker.outage)
-
-    def figures(self, now: float) -> OutageFigures:
-        """Return the figures of the outage report. Reads the history file."""
-        return self._history.read().figures(self._state.breaker.outage, now)
 
     # Events
 

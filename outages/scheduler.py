@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from outages import limiter
+from outages import limiter, stops
 from outages.limiter import RecoveryPeriod
 from store.evidence import Evidence
 
@@ -21,8 +21,6 @@ BUSY_DEFAULT_S = 30.0
 BUSY_MAX_S = 600.0
 BUSY_MIN_S = 1.0
 _MAX_MESSAGE_LENGTH = 500
-# A clock that is corrected all the time goes back by fractions of a second.
-_ROUNDING_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +119,7 @@ class RecoveryScheduler:
     @property
     def needs_probe(self) -> bool:
         """Whether there is a pause that only a probe or new settings can end."""
-        return any(pause.reason is not PauseReason.BUSY for pause in self.pauses)
+        return stops.need_probe(self.pauses)
 
     @property
     def is_on_trial(self) -> bool:
@@ -142,24 +140,15 @@ class RecoveryScheduler:
         return replace(self, known_address=address or self.known_address)
 
     def pause_at(self, now: float) -> Pause | None:
-        """Return the active pause whose reason comes first.
-
-        A pause on trial does not stop the drain. A BUSY pause is ignored if more is left of it than it was long: the
-        clock was set back since it began.
-        """
-        for pause in self.pauses:
-            if pause.is_on_trial:
-                continue
-            if pause.until is None or _is_ahead(pause.until, now, pause.until - pause.since):
-                return pause
-        return None
+        """Return the pause that stops the drain."""
+        return stops.active_pause(self.pauses, now)
 
     def is_check_due(self, now: float, times: ProbeTimes) -> bool:
         """Whether a check is due, if draining is stopped. One further ahead than any delay is: the clock was set."""
         if self.next_check_at is None:
             return True
         busy_s = [each.until - each.since for each in self.pauses if each.until and each.until == self.next_check_at]
-        return not _is_ahead(self.next_check_at, now, max([times.longest_delay_s, *busy_s]))
+        return not stops.is_ahead(self.next_check_at, now, max([times.longest_delay_s, *busy_s]))
 
     def with_check(self, now: float, *, passed: bool | None) -> RecoveryScheduler:
         """Record a probe's result; `passed` None: inconclusive."""
@@ -239,11 +228,6 @@ class RecoveryScheduler:
             period=RecoveryPeriod(outage_id=outage_id, started_at=now),
             step=0,
         )
-
-
-def _is_ahead(at: float, now: float, longest_s: float) -> bool:
-    """Whether a stored time is still to come. Not if it is further ahead than it can mean, rounding aside."""
-    return 0.0 < at - now <= 1.1 * longest_s + _ROUNDING_S
 
 
 def _of_jobs(proven: Collection[Evidence]) -> Collection[Evidence]:

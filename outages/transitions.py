@@ -22,6 +22,7 @@ from outages.breaker import (
 )
 from outages.history import OutageHistory
 from outages.scheduler import Pause, PauseReason, ProbeTimes, RecoveryScheduler
+from outages.stops import stop_of, trial_of
 from store.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -141,25 +142,14 @@ class Transition:
 
 def decide_gate(state: OutageState, now: float) -> Gate:
     """Decide whether jobs may go out. An open circuit is named before any pause."""
-    next_check_at = state.scheduler.next_check_at
-    pause = state.scheduler.pause_at(now)
-    if state.breaker.state is Circuit.OPEN:
-        return Gate(kind=GateKind.WAIT, stopped_by="circuit", message=state.breaker.cause, until=next_check_at)
-    if pause is not None:
-        until = next_check_at if pause.until is None else pause.until
-        return Gate(kind=GateKind.WAIT, stopped_by=pause.reason.value, message=pause.message, until=until)
-    return _gate_of_trial(state) if state.is_on_trial else Gate(kind=GateKind.DRAIN)
-
-
-def _gate_of_trial(state: OutageState) -> Gate:
-    on_trial = next((pause for pause in state.scheduler.pauses if pause.is_on_trial), None)
-    if state.breaker.state is Circuit.HALF_OPEN:
-        is_probed = state.breaker.evidence is Evidence.PROBE
-        reason, cause = "circuit", "Plex answers again" if is_probed else str(state.breaker.cause)
-    else:
-        reason, cause = (on_trial.reason.value, on_trial.message) if on_trial else ("", "")
-    message = f"{sentence(cause)} One job tries now, before all others."
-    return Gate(kind=GateKind.TRIAL, stopped_by=reason, message=message)
+    scheduler = state.scheduler
+    stop = stop_of(state.breaker, scheduler.pauses, scheduler.next_check_at, now)
+    if stop is not None:
+        return Gate(kind=GateKind.WAIT, stopped_by=stop[0], message=stop[1], until=stop[2])
+    trial = trial_of(state.breaker, scheduler.pauses)
+    if trial is not None:
+        return Gate(kind=GateKind.TRIAL, stopped_by=trial[0], message=trial[1])
+    return Gate(kind=GateKind.DRAIN)
 
 
 def is_probe_due(state: OutageState, now: float, times: ProbeTimes) -> bool:

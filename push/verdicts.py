@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from store.evidence import Evidence
-from store.job import LONGEST_WAIT_S
 from store.judgement import ErrorClass, Judgement
+from store.reader import LONGEST_WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,31 +126,6 @@ ROWS: Mapping[Verdict, Row] = MappingProxyType({
     # Waiting does not fix a bug; three attempts rule out a one-time glitch.
     Verdict.BUG: Row(job=JobEnd.RETRY, max_attempts=3, error=ErrorClass.BUG),
 })
-
-# What the user can do about dead letters of each error class, in one sentence.
-_ADVICE: Mapping[ErrorClass, str] = MappingProxyType({
-    ErrorClass.SERVER_DOWN: "Plex went away each time this scene was sent: run Recover Outage Jobs once Plex is "
-    "stable.",
-    ErrorClass.TIMEOUT: 'Plex did not answer in time: raise "Read timeout (seconds)" or see what keeps Plex busy, then '
-    "run Recover Outage Jobs with error_types PlexTimeout or save the scene again.",
-    ErrorClass.SERVER_ERROR: "Plex failed on this item: look at it in Plex and at Plex's own log, then save the scene "
-    "again.",
-    ErrorClass.NOT_IN_PLEX: 'Plex has no item with this file: let Plex scan its folder and check "Path map", then save '
-    "the scene again.",
-    ErrorClass.AMBIGUOUS: 'several items in Plex fit: remove the duplicates or switch on "Take the best of several '
-    'matches", then save the scene again.',
-    ErrorClass.REJECTED: "Plex refuses this edit: read its reason, correct the scene in Stash and save it again.",
-    ErrorClass.SCENE_TOO_LARGE: "Stash says too much about this scene: shorten its details in Stash and save it.",
-    ErrorClass.BUG: "PlexSync made a mistake: please report it with the worker's log (plexsync.log); saving the scene "
-    "tries again.",
-})
-
-
-def advice_for(error_class: str) -> str:
-    """What the user can do about dead letters of this class. A class that this version does not know counts as Bug."""
-    known = error_class in {each.value for each in ErrorClass}
-    return _ADVICE[ErrorClass(error_class) if known else ErrorClass.BUG]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:

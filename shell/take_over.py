@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from local import inbox, lock, start
 from local.clock import clock_from_environment
 from local.data_directory import PACKAGES
-from local.hide_paths import as_path, without_marks
+from local.hide_paths import as_path
+from local.path_marks import without_marks
 from local.system import IS_WINDOWS
 from shell.owner import become_owner, check_owner, give_to_owner_of
 from tasks.context import TaskError

@@ -11,19 +11,20 @@ from local.clock import clock_from_environment
 from local.hide_paths import PathHider
 from local.log_text import OneLineFormatter
 from local.redact import Redactor
+from local.scale import scale_from_environment
 from shell.owner import become_owner
 from stash.connection import StashConnection, known_connections
 from stash.protocol import TaskInput
+from status.look import Asked
+from status.queue_status import queue_status
 from store.worker_file import read_worker_report
 from tasks.context import Context, TaskError
 from tasks.health import health_check
 from tasks.run import log_with, outcome_of
-from tasks.status import queue_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.answers import TaskAnswer
     from tasks.setup_answers import HealthAnswer
 
 FAILED = 1
@@ -31,7 +32,17 @@ FAILED = 1
 
 def show_status(directory: str, script: str) -> int:
     """View Queue Status. Changes nothing."""
-    return _run(queue_status, directory, script)
+
+    def look(context: Context) -> None:
+        asked = Asked(
+            directory=directory, script=script, now=context.now, scale=scale_from_environment(), arguments={},
+            connection=None,
+        )  # fmt: skip
+        queue_status(asked)
+        for level, text in asked.log:
+            context.log.log(level, "%s", text)
+
+    return _run(look, directory, script)
 
 
 def show_health(directory: str, script: str) -> int:
@@ -48,14 +59,14 @@ def show_health(directory: str, script: str) -> int:
     return _run(check, directory, script)
 
 
-def _run(task: Callable[[Context], TaskAnswer], directory: str, script: str) -> int:
+def _run(task: Callable[[Context], object], directory: str, script: str) -> int:
     redactor, hider = Redactor(), PathHider(directory, os.path.dirname(script))
     logging.raiseExceptions = False  # `| head`: the reader has left
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_PlainText("%(message)s"))
     log = log_with(handler, redactor, hider)
 
-    def run() -> TaskAnswer:
+    def run() -> object:
         become_owner(directory)
         hider.is_on = read_worker_report(directory).hide_paths
         return task(_context(directory, script, log, redactor, hider))

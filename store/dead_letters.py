@@ -10,6 +10,7 @@ from store import statistics
 from store.job import job_from_data, job_to_data
 from store.judgement import Judgement
 from store.ledger import write_scene
+from store.reader import OPEN
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,8 +25,6 @@ COLUMNS = (
     " recovered_at, recovered_by"
 )
 _OLDER_THAN = f"SELECT {COLUMNS} FROM dead_letter WHERE failed_last_at < ? ORDER BY id"  # noqa: S608 - our own names
-# Selects the letters that wait for a person. Once its job is queued again, a letter is pending, not dead.
-OPEN = "recovered_at IS NULL"
 _NEWER_THAN = f"SELECT {COLUMNS} FROM dead_letter WHERE id > ? AND {OPEN} ORDER BY id"  # noqa: S608 - our own names
 
 

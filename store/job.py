@@ -9,10 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# No wait of a job is longer: how often it is tried to find a file that Plex lacks. Scaled.
-LONGEST_WAIT_S = 1800.0
-
-
 class Reason(str, Enum):
     """Why a scene is dirty."""
 

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 from persistqueue import AckStatus, SQLiteAckQueue
 
 from local.storage import is_damage, raise_as_local_storage, set_aside
-from store.job import LONGEST_WAIT_S, Job, Rank, job_from_data, job_to_data
+from store.job import Job, Rank, job_from_data, job_to_data
+from store.reader import INDEXES, LONGEST_WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -81,6 +82,7 @@ class JobQueue:
             try:
                 self._disk = self._open()
                 self._load()
+                self._add_indexes()
             except (sqlite3.DatabaseError, ValueError) as error:  # ValueError: a row is not JSON
                 if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
                     raise
@@ -92,6 +94,12 @@ class JobQueue:
         disk = SQLiteAckQueue(self._folder, auto_resume=False, serializer=json)
         _set_flush_on_write(disk, enabled=False)
         return disk
+
+    def _add_indexes(self) -> None:
+        """For whoever counts jobs, see `store.reader`. If the disk is full, only counting is slower."""
+        with suppress(sqlite3.OperationalError), self._connection() as database:
+            for name, definition in INDEXES:
+                database.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ack_queue_default {definition}")
 
     def _load(self) -> None:
         rows = self._disk.queue()
@@ -349,6 +357,7 @@ class JobQueue:
                 _close(self._disk)
         set_aside(self._path)
         self._disk = self._open()
+        self._add_indexes()
         for row in self._rows.values():
             row.row_id = self._disk.put(job_to_data(row.job)) or 0
             if row.is_taken:

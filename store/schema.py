@@ -74,6 +74,8 @@ CREATE TABLE IF NOT EXISTS cleared (
     scene_id INTEGER PRIMARY KEY, cleared_at REAL NOT NULL  -- earlier changes are not pushed unless restored
 );
 CREATE INDEX IF NOT EXISTS scene_by_settled ON scene (settled_at);
+CREATE INDEX IF NOT EXISTS scene_by_verdict ON scene (verdict, settled_at);
+CREATE INDEX IF NOT EXISTS dead_letter_by_class ON dead_letter (error_class, failed_last_at) WHERE recovered_at IS NULL;
 CREATE TABLE IF NOT EXISTS left_to (  -- items that a scene leaves to another scene; already reported
     scene_id INTEGER NOT NULL, rating_key INTEGER NOT NULL, owner INTEGER NOT NULL,
     PRIMARY KEY (scene_id, rating_key)

@@ -5,23 +5,20 @@ Counted in the transaction that judges the scene, so a kill neither loses a coun
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from store.judgement import Judgement
-
+TYPE_CHECKING = False  # fast operations load this module, and `typing` takes time
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
+    from typing import Final
+
+    from store.judgement import Judgement
 
 # Older minutes are added to the row of minute 0.
 KEPT_MINUTES = 120
 HOUR_MINUTES = 60
-# Other judgements are not counted.
-COLUMNS: Final[Mapping[Judgement, str]] = {
-    Judgement.PUSHED: "pushed",
-    Judgement.UNCHANGED: "unchanged",
-    Judgement.DEAD: "failed",
-}
+_PUSHED = "pushed"
+# By a judgement's value. Other judgements are not counted.
+COLUMNS: Final[Mapping[str, str]] = {_PUSHED: "pushed", "unchanged": "unchanged", "dead": "failed"}
 
 SUMS = """
 SELECT COALESCE(SUM(pushed), 0), COALESCE(SUM(unchanged), 0), COALESCE(SUM(failed), 0), COALESCE(SUM(pushed_s), 0)
@@ -38,7 +35,7 @@ ON CONFLICT (minute) DO UPDATE SET pushed = pushed + excluded.pushed, unchanged 
 
 def count(database: sqlite3.Connection, judgement: Judgement, *, now: float, took_s: float = 0.0, by: int = 1) -> None:
     """Count a scene, in the transaction that stores its judgement. `took_s`: of a push; `by` -1 undoes a count."""
-    column = COLUMNS.get(judgement)
+    column = COLUMNS.get(judgement.value)
     if column is None:
         return
     minute = minute_of(now)
@@ -46,7 +43,7 @@ def count(database: sqlite3.Connection, judgement: Judgement, *, now: float, too
     if known is None:
         database.execute("INSERT INTO statistic (minute) VALUES (?)", (minute,))
         fold(database, minute - KEPT_MINUTES)
-    seconds = took_s if judgement is Judgement.PUSHED else 0.0
+    seconds = took_s if judgement.value == _PUSHED else 0.0
     database.execute(
         f"UPDATE statistic SET {column} = {column} + ?, pushed_s = pushed_s + ? WHERE minute = ?",  # noqa: S608 - our own names
         (by, seconds, minute),

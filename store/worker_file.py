@@ -21,7 +21,6 @@ WAITING_FOR_DUE = "waiting for what is due"
 WAITING_FOR_STASH = "waiting: stash"
 WAITING_FOR_STORAGE = "waiting: storage"
 WAITING_WHILE_PAUSED = "waiting: paused"
-PAUSED = 'PlexSync is paused: "Pause" is switched on in its settings'  # why, in words
 WAITING_FOR_GATE = "waiting: "  # followed by what stops the drain
 DISABLED = "disabled"  # stops the drain, and the worker ends
 HEARTBEAT_S = 60.0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from local import inbox
 from reconciliation.schedule import parse_scope_argument
+from status.arguments import show, whole_number
 from store.judgement import ERROR_CLASSES
 from tasks.context import TaskError
 
@@ -18,16 +19,15 @@ if TYPE_CHECKING:
 # The class that an outage explains best; the others may have causes of their own.
 DEFAULT_ERROR_TYPES = ("PlexServerDown",)
 DEFAULT_DAYS = 30.0
-_SHOWN = 60
 _YES_OR_NO: Final[Mapping[str, bool]] = {"": False, "false": False, "true": True}
 
 
 def scene_id_of(arguments: Mapping[str, object]) -> int:
     """`scene_id`, given as text or as a number."""
     value = arguments.get("scene_id")
-    number = _whole_number(value)
+    number = whole_number(value)
     if number is None or not 0 < number <= inbox.LARGEST_ID:
-        raise TaskError(f"scene_id is {_show(value)}; allowed is the number of a scene, for example 12.")
+        raise TaskError(f"scene_id is {show(value)}; allowed is the number of a scene, for example 12.")
     return number
 
 
@@ -44,7 +44,7 @@ def error_types_of(arguments: Mapping[str, object]) -> tuple[str, ...]:
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         raise TaskError(
-            f"error_types is {_show(value)}; allowed is all, or some of {', '.join(ERROR_CLASSES)}, "
+            f"error_types is {show(value)}; allowed is all, or some of {', '.join(ERROR_CLASSES)}, "
             "separated by commas."
         )
     return tuple(known[name] for name in dict.fromkeys(wanted))
@@ -55,9 +55,9 @@ def outage_of(arguments: Mapping[str, object]) -> int | None:
     value = arguments.get("outage")
     if value is None or value == "":
         return None
-    number = _whole_number(value)
+    number = whole_number(value)
     if number is None:
-        raise TaskError(f"outage is {_show(value)}; allowed is an outage's id, as Outage Summary Report lists them.")
+        raise TaskError(f"outage is {show(value)}; allowed is an outage's id, as Outage Summary Report lists them.")
     return number
 
 
@@ -71,7 +71,7 @@ def days_of(arguments: Mapping[str, object]) -> float:
     except ValueError:
         days = -1.0
     if isinstance(value, bool) or not 0 <= days < float("inf"):
-        raise TaskError(f"days is {_show(value)}; allowed is a number, 0 or more.")
+        raise TaskError(f"days is {show(value)}; allowed is a number, 0 or more.")
     return days
 
 
@@ -106,18 +106,5 @@ def library_of(arguments: Mapping[str, object]) -> str:
 def _yes_or_no(name: str, value: object) -> bool:
     text = "" if value is None else str(value).strip().casefold()
     if text not in _YES_OR_NO:
-        raise TaskError(f"{name} is {_show(value)}; allowed is true or false.")
+        raise TaskError(f"{name} is {show(value)}; allowed is true or false.")
     return _YES_OR_NO[text]
-
-
-def _whole_number(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    text = str(value).strip()
-    return int(text) if text.isascii() and text.isdigit() else None
-
-
-def _show(value: object) -> str:
-    return repr(value)[:_SHOWN]

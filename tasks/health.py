@@ -12,8 +12,11 @@ from outages.resilience import Resilience
 from outages.scheduler import SECOND_PROBE_S
 from outages.transitions import GateKind
 from plex.errors import PlexBusy, ServerFailure
-from store.overview import Overview, count_queue
-from store.worker_file import PAUSED, read_worker_report
+from status.worker import is_worker_running
+from store.overview import Overview
+from store.reader import count_queue
+from store.stopped import PAUSED
+from store.worker_file import read_worker_report
 from tasks.arguments import bad_is_error_of
 from tasks.context import TaskError
 from tasks.health_steps import (
@@ -36,7 +39,6 @@ from tasks.path_check import check_paths, paths_in_words
 from tasks.prerequisites import need_packages, open_stash
 from tasks.process_queue import stop_reported_in
 from tasks.setup_answers import HealthAnswer
-from tasks.status import worker_status
 from tasks.worker_link import start_worker_if_none, why_missing
 from worker.parts import probe_result
 
@@ -185,7 +187,7 @@ def _look_at_worker(context: Context, resilience: Resilience, stop: str) -> Heal
 
 
 def _is_worker_running(context: Context) -> bool:
-    return worker_status(context.directory, read_worker_report(context.directory)).running
+    return is_worker_running(context.directory, read_worker_report(context.directory).started_at)
 
 
 def _stop_of_worker(context: Context, settings: Settings) -> str | None:

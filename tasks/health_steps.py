@@ -10,7 +10,7 @@ from local.storage import LocalStorage, check_directory
 from local.words import counted, sentence
 from plex.connection import INSECURE, VERIFY, display_address
 from plex.errors import PlexAuthError, PlexBusy, PlexSetup
-from store.worker_file import PAUSED
+from store.stopped import PAUSED
 from tasks.path_check import PATHS_CURE, paths_in_words
 from tasks.setup_answers import HealthStep
 

@@ -12,9 +12,9 @@ from installation.packages import PackagesMissing, ensure_packages, requirements
 from local.data_directory import PACKAGES_NOTE
 from stash.errors import StashError
 from stash.settings import parse_settings
+from status.report import MAX_LINES
 from store.overview import Overview
 from tasks.context import TaskError
-from tasks.report import MAX_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

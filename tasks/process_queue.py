@@ -16,7 +16,8 @@ from outages.notices import Notice
 from outages.resilience import Resilience
 from outages.transitions import GateKind
 from store.overview import Overview
-from store.worker_file import DISABLED, PAUSED, read_worker_report
+from store.stopped import stop_reported
+from store.worker_file import DISABLED, read_worker_report
 from tasks.answers import DrainAnswer
 from tasks.drain_progress import Drain
 from tasks.patience import PATIENCE_S, Patience
@@ -43,7 +44,6 @@ _OUTCOMES: tuple[tuple[str, str], ...] = (
     ("gone", "gone from Stash or cleared"),
     ("dead", "given up (dead letters)"),
 )
-_STASH = "Stash does not answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +54,6 @@ class DrainStop:
     message: str
     until: float | None = None
 
-
-STORAGE_STOP = DrainStop(
-    by="storage",
-    message="the worker cannot write to its data directory, most likely because the disk is full; its log, "
-    "plexsync.log, says more.",
-)
 
 SILENT_STOP = DrainStop(
     by="silent",
@@ -223,11 +217,8 @@ class _DrainWatch:
 
 def stop_reported_in(report: WorkerReport) -> DrainStop | None:
     """A stop that only `worker.json` reports; None if there is none."""
-    words = {"paused": PAUSED, "stash": _STASH}
-    by = report.stopped_by
-    if by == STORAGE_STOP.by:
-        return STORAGE_STOP
-    return DrainStop(by=by, message=report.stopped_message or words[by]) if by in words else None
+    stop = stop_reported(report.stopped_by, report.stopped_message)
+    return DrainStop(by=stop[0], message=stop[1]) if stop else None
 
 
 def _next(stop: DrainStop, now: float) -> str:

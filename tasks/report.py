@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from local.clock import Countdown
 from outages.notices import Notice
+from status import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,24 +15,15 @@ if TYPE_CHECKING:
     from local.clock import Clock
     from tasks.answers import FieldValue
 
-MAX_LINES = 15
-MAX_CHARACTERS, VALUE_CHARACTERS = 600, 80
+VALUE_CHARACTERS = 80
 # Stash shows a progress bar too, so lines get rarer: after 5 s, 35 s, 4 min, 22 min, 2 h.
 FIRST_PROGRESS_S, RARER = 5.0, 6.0
 
 
 def report_lines(headline: str | Notice, details: Iterable[str | Notice]) -> list[Notice]:
-    """The lines in the order in which they are logged: the page shows the headline on top, then the first detail.
-
-    A line without a level is information. The order in which a page that is open receives lines of one moment is not
-    certain, so each has to be complete in itself.
-    """
-    shown = list(details)
-    if len(shown) >= MAX_LINES:
-        rest = len(shown) - (MAX_LINES - 2)
-        shown = [*shown[: MAX_LINES - 2], f"{rest} lines more: the answer of this task has all of it."]
-    return [_cut(line if isinstance(line, Notice) else Notice(level=logging.INFO, text=line))
-            for line in (*reversed(shown), headline)]  # fmt: skip
+    """The lines in the order in which they are logged. One without a level is information."""
+    lines = report.report_lines(_line(headline), [_line(each) for each in details])
+    return [Notice(level=level, text=text) for level, text in lines]
 
 
 def log_report(log: logging.Logger, headline: str | Notice, details: Iterable[str | Notice] = ()) -> None:
@@ -47,10 +39,8 @@ def value_in_words(value: FieldValue) -> str:
     return (text if len(text) <= VALUE_CHARACTERS else f"{text[:VALUE_CHARACTERS]}…") or "nothing"
 
 
-def _cut(line: Notice) -> Notice:
-    if len(line.text) <= MAX_CHARACTERS:
-        return line
-    return Notice(level=line.level, text=f"{line.text[:MAX_CHARACTERS]}…")
+def _line(line: str | Notice) -> tuple[int, str]:
+    return (line.level, line.text) if isinstance(line, Notice) else (logging.INFO, line)
 
 
 class ProgressLog:

@@ -9,28 +9,27 @@ import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from local.clock import clock_from_environment
-from local.hide_paths import PathHider, without_any_marks
+from local.hide_paths import PathHider
 from local.log_lines import one_line
 from local.log_marks import is_said_otherwise
 from local.log_text import OneLineFormatter, quieten_libraries
+from local.path_marks import without_any_marks
 from local.redact import Redactor
 from local.storage import LocalStorage
 from stash.protocol import StashLogHandler, answer_error, answer_output, parse_task_input, progress_line
+from status.answer import MODES
 from store.worker_file import read_worker_report
 from tasks.answers import as_json
 from tasks.clear import clear_dlq, clear_queue, purge_dlq, restore_cleared
 from tasks.context import Context, TaskError
 from tasks.health import health_check
 from tasks.link import link_begin, link_check, link_plex
-from tasks.outage_summary import outage_summary
 from tasks.preview import preview
 from tasks.process_queue import process_queue
 from tasks.reconcile import reconcile_7days, reconcile_all, reconcile_preview, reconcile_recent
 from tasks.recover import recover_outage_jobs
-from tasks.status import queue_status
 from tasks.sync import sync_all, sync_recent, sync_scene
 from tasks.undo import undo_all
-from tasks.wake import wake
 from tasks.worker_link import start_worker_if_none
 
 if TYPE_CHECKING:
@@ -41,12 +40,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Every mode: those of the manifest's tasks, and those that are operations only.
+# Every mode, whether of a task of the manifest or an operation only, but for those that `status.answer` answers.
 TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
     ("process_queue", process_queue),
     ("health_check", health_check),
-    ("queue_status", queue_status),
-    ("outage_summary", outage_summary),
     ("recover_outage_jobs", recover_outage_jobs),
     ("sync_all", sync_all),
     ("sync_recent", sync_recent),
@@ -62,13 +59,11 @@ TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
     ("undo_all", undo_all),
     ("preview", preview),
     ("sync_scene", sync_scene),
-    ("wake", wake),
     ("link_begin", link_begin),
     ("link_check", link_check),
 )
-# Health Check probes Plex itself, and starts a worker only if one has to go on probing; `wake` only if work is pending;
-# a sign-in, when it has worked.
-WAKES_NO_WORKER = ("health_check", "wake", "link_plex", "link_begin", "link_check")
+# Health Check probes Plex itself, and starts a worker only if one has to go on probing; a sign-in, when it has worked.
+WAKES_NO_WORKER = ("health_check", "link_plex", "link_begin", "link_check")
 PROGRESS_STEP = 0.001
 
 
@@ -142,7 +137,7 @@ def _run(context: Context) -> TaskAnswer:
 def _task(mode: str) -> Callable[[Context], TaskAnswer]:
     known = dict(TASKS)
     if mode not in known:
-        raise TaskError(f"PlexSync knows no task {mode!r}. It knows {', '.join(known)}.")
+        raise TaskError(f"PlexSync knows no task {mode!r}. It knows {', '.join((*known, *MODES))}.")
     return known[mode]
 
 

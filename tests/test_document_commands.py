@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from sim.stash.manifest import parse_yaml
-from tasks.run import TASKS
 from tests.support.reference import DOCUMENTS, README, ROOT
-from tests.test_documents import MODES, arguments_of
+from tests.test_documents import FUNCTIONS, MODES, arguments_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +93,7 @@ def test_every_operation_is_one_with_arguments_that_it_takes(line: str) -> None:
     given = dict(re.findall(r'(\w+): "([^"]*)"', found[1]))
     mode = given.pop("mode")
     assert mode in MODES
-    assert set(given) <= arguments_of(dict(TASKS)[mode])
+    assert set(given) <= arguments_of(FUNCTIONS[mode])
 
 
 def test_the_compose_file_puts_an_init_process_before_stash() -> None:

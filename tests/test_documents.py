@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from dataclasses import fields
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -27,10 +28,12 @@ from shell.commands import HELP
 from sim.stash.manifest import Manifest, parse_yaml, read_manifest
 from stash.setting_names import SETTING_NAMES
 from stash.settings import Settings, parse_settings
+from status import answers as status_answers
+from status.answer import MODES as STATUS_MODES
 from store.worker_file import WorkerReport
 from tasks import answers, arguments, setup_answers
 from tasks.arguments import error_types_of
-from tasks.run import TASKS as FUNCTIONS
+from tasks.run import TASKS as TASK_FUNCTIONS
 from tests.support.reference import (
     DOCS,
     DOCUMENTS,
@@ -54,13 +57,17 @@ if TYPE_CHECKING:
 MANIFEST = ROOT / "plexsync.yml"
 PROGRAM: Final = (
     "hooks", "local", "installation", "network", "plex", "stash", "store", "outages", "push", "news", "worker",
-    "reconciliation", "undo", "tasks", "shell",
+    "reconciliation", "undo", "status", "tasks", "shell",
 )  # fmt: skip
 NAME_COLUMN: Final = "name on the page"
 # What the table says where the default is an empty text or list.
 EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "found out by itself")
-MODES: Final = tuple(name for name, _ in FUNCTIONS)
-ANSWERS: Final = {**vars(answers), **vars(setup_answers)}
+# By mode.
+FUNCTIONS: Final = {
+    **dict(TASK_FUNCTIONS), **{name: getattr(import_module(f"status.{name}"), name) for name in STATUS_MODES},
+}  # fmt: skip
+MODES: Final = tuple(FUNCTIONS)
+ANSWERS: Final = {**vars(answers), **vars(setup_answers), **vars(status_answers)}
 # Each with what it holds besides its version.
 STATE_FILES: Final = (
     (data_directory.CIRCUIT_BREAKER, CircuitBreaker),
@@ -164,21 +171,21 @@ def test_every_mode_of_the_program_is_in_the_reference() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_reference_names_every_key_of_an_answer_with_its_type(mode: str) -> None:
-    answer = ANSWERS[dict(FUNCTIONS)[mode].__annotations__["return"]]
+    answer = ANSWERS[FUNCTIONS[mode].__annotations__["return"]]
     assert keys_under(REFERENCE, heading_of(mode)) == keys_of(answer)
 
 
 def arguments_of(function: Any) -> set[str]:
-    """Which functions of tasks/arguments.py it calls, by itself or through private functions of its module."""
+    """Which functions of its room's arguments.py it calls, by itself or through private functions of its module."""
     source, module = inspect.getsource(function), sys.modules[function.__module__]
     called = [getattr(module, name, None) for name in re.findall(r"(?<![\w.])(_\w+)\(", source)]
     inner = (arguments_of(each) for each in called if inspect.isfunction(each) and each is not function)
-    return set(re.findall(r"\b(\w+)_of\(context\.input\.args", source)).union(*inner)
+    return set(re.findall(r"\b(\w+)_of\((?:context\.input\.args|asked\.arguments)", source)).union(*inner)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_reference_names_every_argument_of_a_mode(mode: str) -> None:
-    assert set(named_under(heading_of(mode), "argument")) == arguments_of(dict(FUNCTIONS)[mode])
+    assert set(named_under(heading_of(mode), "argument")) == arguments_of(FUNCTIONS[mode])
 
 
 def test_the_reference_describes_what_is_answered_without_a_task() -> None:
@@ -190,7 +197,7 @@ def test_the_reference_describes_what_is_answered_without_a_task() -> None:
 
 def test_every_argument_has_a_parser_of_its_own() -> None:
     taken = set(re.findall(r'\barguments\.get\("(\w+)"\)', source_of("tasks")))
-    assert taken == set().union(*(arguments_of(task) for _, task in FUNCTIONS))
+    assert taken == set().union(*(arguments_of(task) for _, task in TASK_FUNCTIONS))
     assert taken == {name.removesuffix("_of") for name in vars(arguments) if name.endswith("_of") and name[0] != "_"}
 
 

@@ -15,10 +15,10 @@ from push.plex_link import address_digest
 from push.verdicts import Verdict
 from push.writes import WriteThread
 from stash.errors import PluginDisabled, StashRefused, StashUnavailable
+from store.stopped import PAUSED
 from store.worker_file import (
     DISABLED,
     IDLE,
-    PAUSED,
     WAITING_FOR_DUE,
     WAITING_FOR_GATE,
     WAITING_WHILE_PAUSED,

@@ -78,7 +78,7 @@ def serve(
     """
     redactor, warnings = Redactor(), WarningCollector()
     log = open_log(directory, redactor, warnings, script)
-    compiled.compile_hook_path(os.path.dirname(script))
+    compiled.compile_fast_modules(os.path.dirname(script))
     held: int | None = descriptor
     retry = Retry(directory, script, clock, log)
     plugin_change = watch_installation(os.path.splitext(script)[0] + ".yml", clock)

@@ -13,8 +13,9 @@ from outages.transitions import GateKind
 from push.verdicts import Action, Decision, Outcome, StopReason, Verdict, decide, retry_rules
 from store.dead_letters import DeadLetters
 from store.evidence import Evidence
-from store.job import LONGEST_WAIT_S, Reason, new_job
+from store.job import Reason, new_job
 from store.judgement import Judgement
+from store.reader import LONGEST_WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from installation.copies import copies_in_the_way, other_copies
-from local.hide_paths import hide_paths, without_marks
+from local.hide_paths import hide_paths
+from local.path_marks import without_marks
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import pytest
 
 from local.clock import Clock
 from local.data_directory import PLEX_INDEX
-from local.hide_paths import without_marks
+from local.path_marks import without_marks
 from local.storage import LocalStorage
 from plex.errors import PlexServerError
 from plex.index import ExpectedFile, Index

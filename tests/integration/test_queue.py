@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from local.storage import LocalStorage
-from store.job import LONGEST_WAIT_S, Job, Reason
+from store.job import Job, Reason
 from store.queue import CLEAR_AFTER_FINISHED, JobQueue
+from store.reader import LONGEST_WAIT_S
 from tests.support.clocks import SetClock
 from tests.support.full_disk import full_disk
 

@@ -10,9 +10,11 @@ import pytest
 
 from local.storage import LocalStorage
 from outages.breaker import Circuit
+from outages.figures import OutageFigures
 from outages.resilience import Resilience
 from outages.scheduler import PauseReason
 from outages.transitions import GateKind, ProbeKind, ProbeResult
+from status.files import read_history
 from tests.support import outage_story
 from tests.support.clocks import SetClock
 from tests.support.evidence import OF_A_PUSH, a_suspect
@@ -375,11 +377,10 @@ def test_kill_between_any_two_writes_leaves_outages_that_end_once(tmp_path: Path
 
 def test_story_without_a_kill_records_both_outages(tmp_path: Path) -> None:
     assert run_story(tmp_path, 0) == 0
-    resilience = opened(tmp_path)
-    first, second = resilience.outages()
+    first, second = opened(tmp_path).outages()
     assert (first.started_at, first.ended_at, first.jobs_affected, first.jobs_pushed) == (NOW + 2, NOW + 18, 4, 2)
     assert (second.started_at, second.ended_at) == (outage_story.NOW + 31, NOW + 41)
-    figures = resilience.figures(NOW + 100)
+    figures = OutageFigures(read_history(str(tmp_path), []), (first, second), NOW + 100)
     assert (figures.count, figures.total_s, figures.mttr_s) == (2, 26, 13)
     assert figures.availability == pytest.approx(0.74)
 

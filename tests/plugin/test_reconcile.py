@@ -361,23 +361,23 @@ def test_schedule_starts_runs_and_a_run_by_hand_resets_it(make_world: MakeWorld)
     world = make_world(time_scale=600)  # an hour is 6 s
     scenes = fill(world, 3)
     world.configure(reconcile_interval="hourly", reconcile_scope="all")
-    world.stash.operation(mode="queue_status")
+    world.stash.operation(mode="process_queue")
     world.wait_for_titles(dict.fromkeys(scenes, "Title"))
     assert world.log_text().count("by schedule") == 1
     began = time.monotonic()
     reconcile(world)
-    world.stash.operation(mode="queue_status")
+    world.stash.operation(mode="process_queue")
     world.wait_until_worker_left()
     if time.monotonic() - began < 5:
         assert world.log_text().count("by schedule") == 1
     world.wait_until(
-        lambda: bool(world.stash.operation(mode="queue_status")) and world.log_text().count("by schedule") == 2,
+        lambda: bool(world.stash.operation(mode="process_queue")) and world.log_text().count("by schedule") == 2,
         "the next one by schedule",
     )
 
 
 def test_no_run_starts_without_a_schedule(world: PluginWorld) -> None:
     fill(world, 1)
-    world.stash.operation(mode="queue_status")
+    world.stash.operation(mode="process_queue")
     world.wait_until_worker_left()
     assert "reconciliation begins" not in world.log_text()

@@ -7,12 +7,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from local.clock import Clock
+from status.report import MAX_LINES
 from store.dead_letters import DeadLetters
 from store.job import Job, Reason
 from store.judgement import ERROR_CLASSES
 from store.ledger import Ledger
 from store.queue import JobQueue
-from tasks.report import MAX_LINES
 from tests.support.scenes import a_scene
 from tests.support.task_runs import TaskRun, run_task
 

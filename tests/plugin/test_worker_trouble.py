@@ -185,7 +185,7 @@ def test_jobs_pending_in_a_damaged_queue_reach_plex(world: PluginWorld, first_by
     world.stop_workers()
     damage(world.directory / "queue" / "data.db", first_byte=first_byte)
     world.configure(paused=False)
-    world.stash.operation(mode="queue_status")  # any start of the plugin will do
+    world.stash.operation(mode="wake")
     world.wait_for_titles(dict.fromkeys(scenes, "t"))
     world.wait_until(lambda: world.item(renamed).actors == ("After",), "the new name")
     world.wait_idle()

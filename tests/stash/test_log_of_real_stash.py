@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sim.plex.simulator import Fault
-from tasks.report import MAX_LINES
+from status.report import MAX_LINES
 from tests.support.real_stash import reason_to_skip
 from tests.support.real_world import TOKEN, RealWorld, real_world
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from hooks import say
 from local import inbox, lock
-from local.hide_paths import without_marks
+from local.path_marks import without_marks
 from sim.plex.simulator import PlexSim
 from sim.stash.simulator import StashSim
 from tests.support.pythons import windows_python
@@ -50,6 +50,7 @@ ROOMS = (
     "outages",
     "push",
     "news",
+    "status",
     "tasks",
     "worker",
     "reconciliation",

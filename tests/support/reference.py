@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from types import UnionType
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints, is_typeddict
 
 from tasks.answers import LEFT_OUT_IF_NONE
 
@@ -19,6 +19,7 @@ REFERENCE, SETTINGS, TASKS = DOCS / "reference.md", DOCS / "settings.md", DOCS /
 # All that users read; CONTRIBUTING.md has tests of its own.
 DOCUMENTS: Final = (README, *sorted(DOCS.glob("*.md")), ROOT / "bench" / "README.md")
 _SCALARS: Final = {bool: "boolean", int: "integer", float: "number", str: "text"}
+LISTS: Final = (tuple, list)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -68,26 +69,31 @@ def keys_under(document: Path, heading: str) -> dict[str, str]:
 
 
 def keys_of(kind: Any, path: str = "") -> dict[str, str]:
-    """The same for a dataclass of the program, including the keys of dataclasses inside it."""
+    """The same for a dataclass or TypedDict of the program, including the keys of those inside it."""
     hints, found = get_type_hints(kind), dict[str, str]()
-    for each in fields(kind):
-        hint, key = hints[each.name], f"{path}{each.name}"
+    absent = [each.name for each in fields(kind) if each.metadata == LEFT_OUT_IF_NONE] if is_dataclass(kind) else []
+    for name, hint_of_key in hints.items():
+        hint, key = hint_of_key, f"{path}{name}"
         ending = ""
         if get_origin(hint) is UnionType:
             (hint,) = (option for option in get_args(hint) if option is not type(None))
-            ending = " or absent" if each.metadata == LEFT_OUT_IF_NONE else " or null"
+            ending = " or absent" if name in absent else " or null"
         found[key] = _in_words(hint) + ending
-        is_list = get_origin(hint) is tuple
+        is_list = get_origin(hint) in LISTS
         inner = get_args(hint)[0] if is_list else hint
-        if is_dataclass(inner):
+        if _is_object(inner):
             found |= keys_of(inner, f"{key}{'[]' if is_list else ''}.")
     return found
 
 
+def _is_object(hint: Any) -> bool:
+    return is_dataclass(hint) or is_typeddict(hint)
+
+
 def _in_words(hint: Any) -> str:
-    if get_origin(hint) is tuple:
+    if get_origin(hint) in LISTS:
         inner = _in_words(get_args(hint)[0])
         return f"list of {inner if inner == 'text' else f'{inner}s'}"
-    if get_origin(hint) is Mapping or is_dataclass(hint):
+    if get_origin(hint) is Mapping or _is_object(hint):
         return "object"
     return "text" if issubclass(hint, Enum) else _SCALARS[hint]

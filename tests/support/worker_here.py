@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from local import inbox
-from local.hide_paths import without_marks
+from local.path_marks import without_marks
 from news.collect import WarningCollector
 from news.speaker import Speaker
 from outages.resilience import Resilience

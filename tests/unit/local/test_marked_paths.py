@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.hide_paths import PathHider, as_path, hide_paths, mark_paths, without_any_marks, without_marks
+from local.hide_paths import PathHider, as_path, hide_paths, mark_paths
+from local.path_marks import without_any_marks, without_marks
 
 ODD = (
     "/media/Jane's Secret Video.mp4",

@@ -7,13 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outages.breaker import OpenOutage
-from outages.history import OUTAGES_KEPT, Outage, OutageHistory, validated
+from outages.figures import OUTAGES_KEPT, OutageFigures
+from outages.history import Outage, OutageHistory, validated
 
 NOW = 1_700_000_000.0
 
 
 def open_outage(number: int, started_at: float = NOW) -> OpenOutage:
     return OpenOutage(id=number, started_at=started_at, cause="refused", probes=3, jobs_waiting=5, jobs_affected=8)
+
+
+def figures_of(history: OutageHistory, ongoing: OpenOutage | None, now: float) -> OutageFigures:
+    return OutageFigures(history, history.all(ongoing), now)
 
 
 def history_of(count: int) -> OutageHistory:
@@ -56,25 +61,25 @@ def test_thirty_outages_are_kept_and_the_sums_include_the_rest() -> None:
     history = history_of(34)
     assert [outage.id for outage in history.outages] == list(range(5, 35))
     assert (history.forgotten_count, history.forgotten_s) == (4, 40)
-    figures = history.figures(None, NOW + 100_000)
+    figures = figures_of(history, None, NOW + 100_000)
     assert figures.count == OUTAGES_KEPT
     assert figures.availability == pytest.approx((100_000 - 340) / 100_000)
     assert figures.mtbf_s == pytest.approx((100_000 - 340) / 34)
 
 
 def test_figures_of_an_empty_history_are_unknown() -> None:
-    figures = OutageHistory().figures(None, NOW)
+    figures = figures_of(OutageHistory(), None, NOW)
     assert (figures.count, figures.total_s, figures.longest_s) == (0, 0, 0)
     assert (figures.mttr_s, figures.mtbf_s, figures.availability, figures.observed_since) == (None,) * 4
 
 
 def test_without_any_outage_availability_is_full() -> None:
-    figures = OutageHistory(observed_since=NOW).figures(None, NOW + 50)
+    figures = figures_of(OutageHistory(observed_since=NOW), None, NOW + 50)
     assert (figures.availability, figures.mtbf_s) == (1.0, None)
 
 
 def test_ongoing_outage_counts_up_to_now_but_not_towards_the_mean_repair_time() -> None:
-    figures = history_of(1).figures(open_outage(2, NOW + 2000), NOW + 2100)
+    figures = figures_of(history_of(1), open_outage(2, NOW + 2000), NOW + 2100)
     assert (figures.count, figures.total_s, figures.longest_s, figures.mttr_s) == (2, 110, 100, 10)
     assert figures.availability == pytest.approx((2100 - 110) / 2100)
 
@@ -90,7 +95,7 @@ def test_outage_recorded_before_a_crash_is_ongoing_as_long_as_the_breaker_says_s
     history = history_of(2)
     listed = history.listed(open_outage(2, NOW + 2000))
     assert [(outage.id, outage.ended_at is None) for outage in listed] == [(1, False), (2, True)]
-    assert history.figures(open_outage(2, NOW + 2000), NOW + 2500).total_s == 510
+    assert figures_of(history, open_outage(2, NOW + 2000), NOW + 2500).total_s == 510
 
 
 def test_only_the_first_worker_starts_the_observation() -> None:
@@ -99,7 +104,7 @@ def test_only_the_first_worker_starts_the_observation() -> None:
 
 def test_downtime_before_the_observation_does_not_count() -> None:
     history = OutageHistory(observed_since=NOW + 50).with_ended(open_outage(1), NOW + 60)
-    assert history.figures(None, NOW + 70).availability == pytest.approx(0.5)
+    assert figures_of(history, None, NOW + 70).availability == pytest.approx(0.5)
 
 
 @given(
@@ -114,7 +119,7 @@ def test_figures_are_plausible_whatever_the_clock_does(
     history = OutageHistory(observed_since=since)
     for number, (started_at, ended_at) in enumerate(outages, start=1):
         history = history.with_ended(open_outage(number, started_at), ended_at)
-    figures = history.figures(None if ongoing is None else open_outage(99, ongoing), now)
+    figures = figures_of(history, None if ongoing is None else open_outage(99, ongoing), now)
     assert figures.availability is None or 0 <= figures.availability <= 1
     assert min(figures.total_s, figures.longest_s, figures.mttr_s or 0, figures.mtbf_s or 0) >= 0
     assert validated(history) == history

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.hide_paths import without_marks
+from local.path_marks import without_marks
 from plex.errors import Ambiguous, NotInPlex, PathsHidden, PlexServerDown
 from plex.find import SWEEP_MIN_SCENES, Finder
 from plex.index import Index

@@ -10,6 +10,7 @@ import plex.errors
 import stash.errors
 from local.clock import Clock
 from outages.scheduler import PauseReason
+from push.advice import advice_for
 from push.verdicts import (
     ROWS,
     Action,
@@ -18,14 +19,14 @@ from push.verdicts import (
     Outcome,
     StopReason,
     Verdict,
-    advice_for,
     back_off_s,
     decide,
     retry_rules,
 )
 from stash.errors import StashError
-from store.job import LONGEST_WAIT_S, Job, Reason
+from store.job import Job, Reason
 from store.judgement import ErrorClass
+from store.reader import LONGEST_WAIT_S
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference.md"
 NOW = 1_700_000_000.0

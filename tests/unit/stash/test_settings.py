@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.hide_paths import without_marks
+from local.path_marks import without_marks
 from stash.setting_values import PathRule
 from stash.settings import SETTING_KEYS, SKIPPABLE, Settings, parse_settings
 

@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from outages.notices import Notice
-from tasks.report import MAX_CHARACTERS, MAX_LINES, ProgressLog, report_lines
+from status.report import MAX_CHARACTERS, MAX_LINES
+from tasks.report import ProgressLog, report_lines
 from tests.support.clocks import VirtualClock
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from push.verdicts import advice_for
+from push.advice import advice_for
 from store.judgement import ERROR_CLASSES
 from tasks.arguments import days_of, error_types_of, library_of, outage_of, preview_of, scene_id_of, scope_of
 from tasks.context import TaskError

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import pytest
 
+from outages.figures import OutageFigures
 from outages.history import Outage, OutageHistory
-from tasks.outage_summary import summary_lines
+from status.outage_lines import summary_lines
 
 NOW = 1_000_000.0
 
 
 def lines_of(*outages: Outage, observed_since: float | None = NOW - 86400) -> list[str]:
     history = OutageHistory(observed_since=observed_since, outages=outages)
-    return list(summary_lines(outages, history.figures(None, NOW), NOW))
+    return list(summary_lines(outages, OutageFigures(history, history.outages, NOW), NOW))
 
 
 def test_no_outage_takes_one_line() -> None:

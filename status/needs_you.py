@@ -1,0 +1,61 @@
+"""The operation `needs_you`: scenes that are not in Plex as they should be, in groups, one of which page by page."""
+
+from __future__ import annotations
+
+from push.advice import advice_for
+from status.arguments import error_class_of, group_of, limit_of, offset_of
+from store.scenes_reader import ScenesReader
+
+TYPE_CHECKING = False  # the module `typing` takes time to load
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from status.answers import GroupOfScenes, NeedsYouAnswer, SceneInNeed
+    from status.look import Asked
+
+_WAITING_ADVICE = "It is tried again by itself."
+_MISSING_ADVICE = (
+    'Plex has no item with the file of these scenes: let Plex scan its folder, and check "Path map". They are pushed '
+    "once Plex has them."
+)
+
+
+def needs_you(asked: Asked) -> NeedsYouAnswer:
+    """The groups, and of the one that was asked for the scenes from `offset` on. Raises Refused for a bad argument."""
+    reader = ScenesReader(asked.directory)
+    group, error_class = group_of(asked.arguments), error_class_of(asked.arguments)
+    limit, offset = limit_of(asked.arguments), offset_of(asked.arguments)
+    groups = [*_dead(reader, asked.now), *_waiting(reader, asked.now), *_missing(reader)]
+    scenes: list[SceneInNeed] = []
+    if group:
+        scenes = list(_scenes(reader.scenes_in_need(group, error_class, limit=limit, offset=offset, now=asked.now)))
+    return {"groups": groups, "scenes": scenes, "problems": reader.problems}
+
+
+def _dead(reader: ScenesReader, now: float) -> Iterable[GroupOfScenes]:
+    for error_class, count in reader.counts(now).dead_letters.items():
+        yield {"group": "dead", "error_class": error_class, "count": count, "advice": advice_for(error_class)}
+
+
+def _waiting(reader: ScenesReader, now: float) -> Iterable[GroupOfScenes]:
+    for error_class, count in reader.counts(now).waiting_by_error.items():
+        yield {"group": "waiting", "error_class": error_class, "count": count, "advice": _WAITING_ADVICE}
+
+
+def _missing(reader: ScenesReader) -> Iterable[GroupOfScenes]:
+    count = reader.scenes_by_verdict().get("missing", (0, None))[0]
+    if count:
+        yield {"group": "missing", "error_class": "NotInPlex", "count": count, "advice": _MISSING_ADVICE}
+
+
+def _scenes(rows: Iterable[tuple[int, str, str, str, int, float | None, float | None]]) -> Iterable[SceneInNeed]:
+    for scene_id, title, path, error_text, attempts, failed_last_at, due_at in rows:
+        yield {
+            "scene_id": scene_id,
+            "title": title,
+            "path": path,
+            "error_text": error_text,
+            "attempts": attempts,
+            "failed_last_at": failed_last_at,
+            "due_at": due_at,
+        }

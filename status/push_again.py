@@ -1,0 +1,38 @@
+"""The operation `push_again`: queues scenes that wait for a person, and makes sure that a worker runs."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from local import inbox
+from status.arguments import error_class_of, scene_ids_of
+from status.look import Refused
+from status.wake import start_worker_if_none
+from store.scenes_reader import ScenesReader
+
+TYPE_CHECKING = False  # the module `typing` takes time to load
+if TYPE_CHECKING:
+    from status.answers import PushAgainAnswer
+    from status.look import Asked
+
+# Such a job always reads the item, and is tried as often as an edit.
+_REASON = "recovery"
+
+
+def push_again(asked: Asked) -> PushAgainAnswer:
+    """Queue the scenes, or all dead letters of a class. Raises OSError, and Refused for a bad argument.
+
+    A dead letter stays until its scene is settled, so nothing is lost if the worker is killed in between.
+    """
+    scene_ids, error_class = scene_ids_of(asked.arguments), error_class_of(asked.arguments)
+    if bool(scene_ids) is bool(error_class):
+        raise Refused("push_again needs either scene_ids, the numbers of scenes, or error_class, of dead letters.")
+    if error_class:
+        scene_ids = ScenesReader(asked.directory).dead_scenes(error_class)
+    if scene_ids:
+        name = f"{inbox.BATCH}-{os.urandom(6).hex()}"
+        content = json.dumps({"reason": _REASON, "scene_ids": scene_ids}).encode()
+        inbox.publish(asked.directory, name, content)
+        start_worker_if_none(asked)
+    return {"queued": len(scene_ids)}

@@ -1,0 +1,37 @@
+"""The operation `wake`: starts a worker where work is pending and none lives. For a page that looks in now and then.
+
+It writes nothing to the log, and asks neither Plex nor Stash.
+"""
+
+from __future__ import annotations
+
+import json
+
+from local import inbox, lock
+from status import files
+from status.worker import is_worker_running
+from store.reader import count_queue
+
+TYPE_CHECKING = False  # the module `typing` takes time to load
+if TYPE_CHECKING:
+    from status.answers import WakeAnswer
+    from status.look import Asked
+
+
+def wake(asked: Asked) -> WakeAnswer:
+    """Start a worker if one is needed. Raises OSError if it cannot be started."""
+    pending = count_queue(asked.directory, asked.now).pending
+    is_living = is_worker_running(asked.directory, files.read_report(asked.directory).started_at)
+    if pending and not is_living:
+        start_worker_if_none(asked)
+    return {"pending": pending, "worker": is_living or pending > 0}
+
+
+def start_worker_if_none(asked: Asked) -> None:
+    """Make sure that a worker runs and knows how to reach Stash. Raises OSError."""
+    content = json.dumps({"server_connection": asked.connection}).encode()
+    inbox.publish(asked.directory, inbox.CONNECTION, content)
+    if lock.is_free(asked.directory):
+        from local import start  # noqa: PLC0415 - seldom needed
+
+        start.start_worker(asked.script, asked.directory)
