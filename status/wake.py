@@ -10,7 +10,7 @@ import json
 from local import inbox, lock
 from status import files
 from status.worker import is_worker_running
-from store.reader import count_queue
+from store.reader import Reader
 
 TYPE_CHECKING = False  # the module `typing` takes time to load
 if TYPE_CHECKING:
@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 
 def wake(asked: Asked) -> WakeAnswer:
-    """Start a worker if one is needed. Raises OSError if it cannot be started."""
-    pending = count_queue(asked.directory, asked.now).pending
+    """Start a worker if one is needed. Raises OSError if it cannot be started.
+
+    A damaged queue hides what is pending, and the worker mends it.
+    """
+    reader = Reader(asked.directory)
+    pending = reader.counts(asked.now).pending
+    is_needed = pending > 0 or bool(reader.problems)
     is_living = is_worker_running(asked.directory, files.read_report(asked.directory).started_at)
-    if pending and not is_living:
+    if is_needed and not is_living:
         start_worker_if_none(asked)
-    return {"pending": pending, "worker": is_living or pending > 0}
+    return {"pending": pending, "worker": is_living or is_needed}
 
 
 def start_worker_if_none(asked: Asked) -> None:
