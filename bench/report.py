@@ -8,7 +8,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
-from bench import drain, edits, hooks, large, reconcile, soak
+from bench import drain, edits, hooks, large, reconcile, soak, status
 from bench.world import open_world
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ BUSY_SCENES = 1200
 EDITED_SCENES = 60
 # What PlexSync promises; a noisy machine may miss a target without anything being wrong.
 TARGET_LIVING, TARGET_NONE = 1.2, 1.6
+TARGET_STATUS = 3
 TARGET_COLD_MS, TARGET_WARM_MS = 2000, 1000
 TARGET_CHANGED, TARGET_UNCHANGED = 2, 0
 TARGET_AT_ONCE_S, TARGET_DURING_MS = 4, 1000
@@ -31,7 +32,10 @@ TARGET_FIELDS_PER_S, TARGET_SCENES_PER_S = 130, 45
 
 def main() -> int:
     print(f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} CPUs\n")
-    for part in (report_hooks, report_edits, report_drain, report_reconciliation, report_large_numbers, report_soak):
+    for part in (
+        report_hooks, report_status, report_edits, report_drain, report_reconciliation, report_large_numbers,
+        report_soak,
+    ):  # fmt: skip
         for line in part():
             print(f"  {line}".rstrip(), flush=True)
         print()
@@ -51,6 +55,12 @@ def report_hooks() -> Iterator[str]:
         yield _pairs("a worker lives", hooks.measure_living(runs, folder), TARGET_LIVING)
         yield _pairs("no worker lives", hooks.measure_none(runs, folder), TARGET_NONE)
         yield _pairs(f"{hooks.IN_A_ROW} in a row, worker busy", hooks.measure_busy(runs, world), TARGET_LIVING)
+
+
+def report_status() -> Iterator[str]:
+    yield f"The page's operations with {status.JOBS} jobs, against `python -c pass` of the same interpreter (medians)"
+    for name, took_ms, bare_ms in status.measure():
+        yield _row(name, f"{took_ms / bare_ms:.2f} x   ({took_ms:.1f} ms / {bare_ms:.1f} ms)", f"{TARGET_STATUS} x")
 
 
 def report_edits() -> Iterator[str]:

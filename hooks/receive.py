@@ -32,9 +32,7 @@ def answer_standard_input(*, directory: str, script: str) -> bytes | None:
         _write_error(f"PlexSync was started with input that Stash does not write: {error}.")
         return None
     if hook is None:
-        from hooks import say  # noqa: PLC0415 - not the hooks'
-
-        said = say.answer(data)
+        said = _say(data)
         if said is not None:
             _write(said)
         return data if said is None else None
@@ -54,6 +52,15 @@ def answer_standard_input(*, directory: str, script: str) -> bytes | None:
         return None
     _write(answer)
     return None
+
+
+def _say(data: bytes) -> bytes | None:
+    """The answer of the operation `say`; None for any other."""
+    if b'"say"' not in data:
+        return None
+    from hooks import say  # noqa: PLC0415 - not the hooks'
+
+    return say.answer(data)
 
 
 class WorkerNotStarted(Exception):  # noqa: N818 - named for what happened, like all our errors

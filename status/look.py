@@ -6,7 +6,7 @@ from outages.figures import OUTAGES_KEPT
 from outages.stops import need_probe, rate_at, stop_of, trial_of
 from status import files
 from status.worker import drain_status, worker_status
-from store.reader import Reader
+from store.scenes_reader import ScenesReader
 
 TYPE_CHECKING = False  # the module `typing` takes time to load
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Look:
 
     def __init__(self, asked: Asked) -> None:
         self.now, self._scale, self._directory = asked.now, asked.scale, asked.directory
-        self.reader = Reader(asked.directory)
+        self.reader = ScenesReader(asked.directory, is_brief=True)
         self.problems = self.reader.problems
         self.circuit = files.read_circuit(asked.directory, self.problems)
         self.schedule = files.read_schedule(asked.directory, self.problems)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from status.answers import GroupOfScenes, NeedsYouAnswer, SceneInNeed
     from status.look import Asked
+    from store.reader import QueueCounts
 
 _WAITING_ADVICE = "It is tried again by itself."
 _MISSING_ADVICE = (
@@ -22,23 +23,24 @@ _MISSING_ADVICE = (
 
 def needs_you(asked: Asked) -> NeedsYouAnswer:
     """The groups, and of the one that was asked for the scenes from `offset` on. Raises Refused for a bad argument."""
-    reader = ScenesReader(asked.directory)
+    reader = ScenesReader(asked.directory, is_brief=True)
     group, error_class = group_of(asked.arguments), error_class_of(asked.arguments)
     limit, offset = limit_of(asked.arguments), offset_of(asked.arguments)
-    groups = [*_dead(reader, asked.now), *_waiting(reader, asked.now), *_missing(reader)]
+    counts = reader.counts(asked.now)
+    groups = [*_dead(counts), *_waiting(counts), *_missing(reader)]
     scenes: list[SceneInNeed] = []
     if group:
         scenes = list(_scenes(reader.scenes_in_need(group, error_class, limit=limit, offset=offset, now=asked.now)))
     return {"groups": groups, "scenes": scenes, "problems": reader.problems}
 
 
-def _dead(reader: ScenesReader, now: float) -> Iterable[GroupOfScenes]:
-    for error_class, count in reader.counts(now).dead_letters.items():
+def _dead(counts: QueueCounts) -> Iterable[GroupOfScenes]:
+    for error_class, count in counts.dead_letters.items():
         yield {"group": "dead", "error_class": error_class, "count": count, "advice": advice_for(error_class)}
 
 
-def _waiting(reader: ScenesReader, now: float) -> Iterable[GroupOfScenes]:
-    for error_class, count in reader.counts(now).waiting_by_error.items():
+def _waiting(counts: QueueCounts) -> Iterable[GroupOfScenes]:
+    for error_class, count in counts.waiting_by_error.items():
         yield {"group": "waiting", "error_class": error_class, "count": count, "advice": _WAITING_ADVICE}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from status.look import Look
-from store.scenes_reader import ScenesReader
 
 TYPE_CHECKING = False  # the module `typing` takes time to load
 if TYPE_CHECKING:
@@ -15,12 +14,11 @@ def overview(asked: Asked) -> OverviewAnswer:
     """Look once. It writes nothing to the log, and waits for nobody."""
     look = Look(asked)
     worker = look.worker()
-    reader = ScenesReader(asked.directory)
-    judged = reader.scenes_by_verdict()
+    judged = look.reader.scenes_by_verdict()
     return {
         "now": asked.now,
         "queue": look.queue(),
-        "in_progress": reader.scenes_in_progress(),
+        "in_progress": look.reader.scenes_in_progress(),
         "scenes_in_plex": sum(judged.get(verdict, (0, None))[0] for verdict in ("pushed", "unchanged")),
         "missing": judged.get("missing", (0, None))[0],
         "last_push_at": judged.get("pushed", (0, None))[1],
@@ -30,7 +28,7 @@ def overview(asked: Asked) -> OverviewAnswer:
         "recovery": look.recovery(),
         "draining": look.draining(worker),
         "worker": worker,
-        "problems": [*dict.fromkeys((*look.problems, *reader.problems))],
+        "problems": look.problems,
     }
 
 

@@ -29,7 +29,7 @@ def push_again(asked: Asked) -> PushAgainAnswer:
     if bool(scene_ids) is bool(error_class):
         raise Refused("push_again needs either scene_ids, the numbers of scenes, or error_class, of dead letters.")
     if error_class:
-        scene_ids = ScenesReader(asked.directory).dead_scenes(error_class)
+        scene_ids = ScenesReader(asked.directory, is_brief=True).dead_scenes(error_class)
     if scene_ids:
         name = f"{inbox.BATCH}-{os.urandom(6).hex()}"
         content = json.dumps({"reason": _REASON, "scene_ids": scene_ids}).encode()

@@ -15,19 +15,17 @@ from store.reader import OPEN
 
 TYPE_CHECKING = False  # the module `typing` takes time to load
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from status.answers import DeadLetterExample, StatusAnswer
     from status.look import Asked
     from store.reader import Reader
 
 # Dead letters shown of each error class.
 EXAMPLES = 3
-# The latest few of each class, the most frequent class first.
 _EXAMPLES = f"""
-SELECT scene_id, title, path, error_class, error_text, attempts, failed_first_at, failed_last_at, outage_id FROM (
-    SELECT *, ROW_NUMBER() OVER (PARTITION BY error_class ORDER BY failed_last_at DESC) AS place,
-           COUNT(*) OVER (PARTITION BY error_class) AS frequency
-    FROM dead_letter WHERE {OPEN})
-WHERE place <= ? ORDER BY frequency DESC, error_class, place
+SELECT scene_id, title, path, error_class, error_text, attempts, failed_first_at, failed_last_at, outage_id
+FROM dead_letter WHERE error_class = ? AND {OPEN} ORDER BY failed_last_at DESC LIMIT ?
 """  # noqa: S608 - our own names
 
 
@@ -39,7 +37,7 @@ def queue_status(asked: Asked) -> StatusAnswer:
     worker, queue = look.worker(), look.queue()
     answer: StatusAnswer = {
         "queue": queue,
-        "dead_letter_examples": _examples(look.reader) if queue["dead_letters"] else [],
+        "dead_letter_examples": _examples(look.reader, queue["dead_letters_by_error"]),
         "circuit": look.circuit_status(),
         "recovery": look.recovery(),
         "outages": look.outages(history),
@@ -61,7 +59,8 @@ def queue_status(asked: Asked) -> StatusAnswer:
     return answer
 
 
-def _examples(reader: Reader) -> list[DeadLetterExample]:
+def _examples(reader: Reader, classes: Iterable[str]) -> list[DeadLetterExample]:
+    """The latest few of each class, the most frequent class first."""
     return [
         {
             "scene_id": scene_id,
@@ -75,7 +74,8 @@ def _examples(reader: Reader) -> list[DeadLetterExample]:
             "outage_id": outage_id or None,
             "advice": advice_for(error_class),
         }
+        for each in classes
         for (
             scene_id, title, path, error_class, error_text, attempts, failed_first_at, failed_last_at, outage_id,
-        ) in reader.rows(LEDGER, _EXAMPLES, (EXAMPLES,))
+        ) in reader.rows(LEDGER, _EXAMPLES, (each, EXAMPLES))
     ]  # fmt: skip

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def scene_status(asked: Asked) -> SceneStatusAnswer:
     """Look the scene up. Raises Refused for a bad argument."""
-    reader, scene_id = ScenesReader(asked.directory), scene_id_of(asked.arguments)
+    reader, scene_id = ScenesReader(asked.directory, is_brief=True), scene_id_of(asked.arguments)
     verdict, settled_at = reader.verdict_of(scene_id)
     return {
         "scene_id": scene_id,

@@ -23,7 +23,7 @@ def wake(asked: Asked) -> WakeAnswer:
 
     A damaged queue hides what is pending, and the worker mends it.
     """
-    reader = Reader(asked.directory)
+    reader = Reader(asked.directory, is_brief=True)
     pending = reader.counts(asked.now).pending
     is_needed = pending > 0 or bool(reader.problems)
     is_living = is_worker_running(asked.directory, files.read_report(asked.directory).started_at)

@@ -101,9 +101,11 @@ class QueueCounts:
 class Reader:
     """The databases of a data directory. One that cannot be read counts as empty and is named in `problems`."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, *, is_brief: bool = False) -> None:
+        """`is_brief`: the process ends soon, so each file is opened once and stays open."""
         self.directory = directory
         self.problems: list[str] = []
+        self._open: dict[str, sqlite3.Connection] | None = {} if is_brief else None
 
     def counts(self, now: float) -> QueueCounts:
         """Count pending jobs and dead letters. `now`: epoch seconds."""
@@ -158,11 +160,12 @@ class Reader:
         path = os.path.join(self.directory, name)
         if not os.path.exists(path):
             return []
-        # Even to read, SQLite creates files beside the database, unless it is told that nobody changes it.
-        may_write = os.access(self.directory, os.W_OK) or os.path.exists(f"{path}-wal")
-        options = "mode=ro" if may_write else "mode=ro&immutable=1"
         try:
-            database = sqlite3.connect(f"file:{path_in_uri(path)}?{options}", uri=True, timeout=5)
+            if self._open is not None:
+                if name not in self._open:
+                    self._open[name] = self._connect(path)
+                return list(self._open[name].execute(sql, values))
+            database = self._connect(path)
             try:
                 return list(database.execute(sql, values))
             finally:
@@ -173,6 +176,12 @@ class Reader:
             if "no such" not in str(error) and problem not in self.problems:
                 self.problems.append(problem)
             return []
+
+    def _connect(self, path: str) -> sqlite3.Connection:
+        # Even to read, SQLite creates files beside the database, unless it is told that nobody changes it.
+        may_write = os.access(self.directory, os.W_OK) or os.path.exists(f"{path}-wal")
+        options = "mode=ro" if may_write else "mode=ro&immutable=1"
+        return sqlite3.connect(f"file:{path_in_uri(path)}?{options}", uri=True, timeout=5)
 
 
 def times(now: float) -> Mapping[str, float]:
