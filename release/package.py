@@ -31,7 +31,7 @@ MANIFEST = "plexsync.yml"
 DEMO_REQUIREMENTS = "sim/requirements.txt"
 # What serves those who change or read PlexSync; everything else runs. A name that begins with a dot never does.
 LEFT_OUT: Final = (
-    "tests", "bench", "docs", "release", "CONTRIBUTING.md", "README.md", "pyproject.toml",
+    "tests", "bench", "docs", "release", "CONTRIBUTING.md", "README.md", "pyproject.toml", "ui/types.d.ts",
 )  # fmt: skip
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"  # as Stash reads it, in UTC
 FAILED = 1
@@ -61,15 +61,16 @@ def run_package(root: str, *, url: str = "") -> int:
 
 def packed_files(files: Mapping[str, bytes], *, url: str = "") -> dict[str, bytes]:
     """Those files of a commit that run, by path."""
-    packed = {path: content for path, content in files.items() if _runs(path.partition("/")[0])}
+    packed = {path: content for path, content in files.items() if _runs(path)}
     if url:
         line = f"url: {json.dumps(url)}"
         packed[MANIFEST] = re.sub(rb"^url: .*$", lambda _: line.encode(), packed[MANIFEST], count=1, flags=re.MULTILINE)
     return packed
 
 
-def _runs(top: str) -> bool:
-    return not top.startswith(".") and top not in LEFT_OUT
+def _runs(path: str) -> bool:
+    top = path.partition("/")[0]
+    return not top.startswith(".") and top not in LEFT_OUT and path not in LEFT_OUT
 
 
 def index_text(manifest: str, package: bytes, *, date: int) -> str:

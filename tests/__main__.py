@@ -1,13 +1,15 @@
 """`python3 tests`: makes its own environment, then runs ruff, mypy and pytest in it.
 
-Needs Python 3.10 or newer and its venv module, nothing else. Arguments go to pytest, and then only pytest runs, with
-fewer examples per property: `python3 tests tests/unit -k breaker`. `--hypothesis-profile full` restores their number.
+Needs Python 3.10 or newer and its venv module, nothing else; without npm, the page of ui/ is not checked. Arguments go
+to pytest, and then only pytest runs, with fewer examples per property: `python3 tests tests/unit -k breaker`.
+`--hypothesis-profile full` restores their number.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -18,6 +20,10 @@ ENVIRONMENT = ROOT / ".venv"
 # Pinned by hash, as for users; pip wants hashes for all requirements of a call or for none.
 PINNED = ("requirements.txt", "sim/requirements.txt")
 CHECKS = "tests/requirements.txt"
+
+
+# What checks the page; node finds it beside the tests.
+PAGE = ROOT / "tests" / "page"
 
 
 def python_of(environment: Path) -> Path:
@@ -43,6 +49,23 @@ def make_environment() -> Path:
     return python
 
 
+def make_page_checks() -> None:
+    """Install what checks the page. Where that is not possible, its tests are skipped and say why."""
+    npm, lock, stamp = shutil.which("npm"), PAGE / "package-lock.json", PAGE / "node_modules" / "made-for"
+    if npm is None:
+        print("npm is not installed: the page of ui/ is not checked.", flush=True)
+        return
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print("installing what checks the page in tests/page/node_modules ...", flush=True)
+    install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    if subprocess.run(install, cwd=PAGE, check=False).returncode == 0:
+        stamp.write_text(wanted)
+    else:
+        print("npm could not install it: the page of ui/ is not checked.", flush=True)
+
+
 def pytest_arguments(arguments: list[str]) -> list[str]:
     """Those given come last, so that they win over ours."""
     # Several processes pay off for a folder or more, even on two cores, since many tests mostly wait for a worker; a
@@ -63,6 +86,7 @@ def main(arguments: list[str]) -> int:
         print(f"could not make the test environment: {error}")
         print("It needs Python's venv module (Debian: python3-venv) and PyPI.")
         return 2
+    make_page_checks()
     pytest = [python, "-m", "pytest", *pytest_arguments(arguments)]
     checks = [pytest] if arguments else [[python, "-m", "ruff", "check", "."], [python, "-m", "mypy", "."], pytest]
     failed = [check[2] for check in checks if subprocess.run(check, cwd=ROOT, check=False).returncode != 0]

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).resolve().parent.parent / ".ci" / "run"
-SHOWS_WHAT_IT_WAS_GIVEN = '#!/bin/sh\necho "python3 $* with ${PLEXSYNC_TEST_STASH-no Stash}"\n'
+SHOWS_WHAT_IT_WAS_GIVEN = (
+    '#!/bin/sh\necho "python3 $* with ${PLEXSYNC_TEST_STASH-no Stash}${PLEXSYNC_TEST_PAGE:+ and a browser}"\n'
+)
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell script")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    for name in ("python3", "ffmpeg"):
+    for name in ("python3", "ffmpeg", "node", "npm", "chromium"):
         make_executable(tmp_path / "bin" / name)
     return tmp_path
 
@@ -36,17 +38,19 @@ def run(home: Path, **variables: str) -> list[str]:
 
 def test_without_a_real_stash_the_tests_run_and_one_line_says_so(home: Path) -> None:
     missing = home / ".cache/realstash/stash"
-    assert run(home) == [f"tests/stash is skipped: there is no Stash at {missing}", "python3 tests with no Stash"]
+    assert run(home) == [
+        f"tests/stash is skipped: there is no Stash at {missing}", "python3 tests with no Stash and a browser",
+    ]  # fmt: skip
 
 
 def test_stash_in_the_cache_folder_is_used(home: Path) -> None:
     stash = make_executable(home / ".cache/realstash/stash")
-    assert run(home) == [f"tests/stash runs against {stash}", f"python3 tests with {stash}"]
+    assert run(home) == [f"tests/stash runs against {stash}", f"python3 tests with {stash} and a browser"]
 
 
 def test_stash_that_the_variable_names_comes_first(home: Path) -> None:
     make_executable(home / ".cache/realstash/stash")
     named = make_executable(home / "built here/stash")
     assert run(home, PLEXSYNC_TEST_STASH=str(named)) == [
-        f"tests/stash runs against {named}", f"python3 tests with {named}",
+        f"tests/stash runs against {named}", f"python3 tests with {named} and a browser",
     ]  # fmt: skip

@@ -97,8 +97,8 @@ class Administration:
             for hook in manifest.hooks
         ]
         settings = [
-            {"name": key, "display_name": None, "description": None, "type": kind}
-            for key, kind in manifest.settings.items()
+            {"name": key, "display_name": name or None, "description": text or None, "type": manifest.settings[key]}
+            for key, (name, text) in manifest.setting_words.items()
         ]
         about = {"name": manifest.name, "description": manifest.description, "version": manifest.version}
         what = {"tasks": tasks, "hooks": hooks, "settings": settings}

@@ -49,6 +49,7 @@ class Manifest:
     tasks: tuple[Operation, ...] = ()
     hooks: tuple[Operation, ...] = ()
     settings: dict[str, str] = field(default_factory=dict)
+    setting_words: dict[str, tuple[str, str]] = field(default_factory=dict)  # display name and description
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -72,6 +73,10 @@ def read_manifest(path: Path) -> Manifest:
         tasks=tuple(_operation(part, OPERATION_KEYS) for part in raw.get("tasks") or ()),
         hooks=tuple(_operation(part, OPERATION_KEYS | {"triggeredBy"}) for part in raw.get("hooks") or ()),
         settings=_settings(raw.get("settings") or {}),
+        setting_words={
+            key: (str(each.get("displayName") or ""), str(each.get("description") or ""))
+            for key, each in (raw.get("settings") or {}).items()
+        },
     )
 
 

@@ -18,12 +18,14 @@ from sim.port import HOST, Handler, Server
 from sim.stash.access import COOKIE_NAME, Visitor
 from sim.stash.go_json import encode, without_whole_floats
 from sim.stash.plugins import StashCall
+from sim.stash.web import SECURITY_POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sim.stash.access import Access
     from sim.stash.graphql_engine import GraphQLAnswer
+    from sim.stash.web import StashWeb
 
 TEST_HEADER = "X-Sim-Test"  # the tests' own requests: no faults, not in the log of requests
 YEAR = "private, max-age=31536000, immutable"
@@ -68,6 +70,7 @@ class StashService:
     ask: Callable[[str, dict[str, Any], str | None, StashCall], GraphQLAnswer]
     pictures: Callable[[str], ShownPicture | None]
     test_key: str
+    web: StashWeb | None = None
     faults: faults.FaultPlan = field(default_factory=faults.FaultPlan)
     requests: list[StashRequest] = field(default_factory=list)
 
@@ -152,7 +155,18 @@ class StashHandler(Handler):
             return self._graphql(service, request, body, visitor)
         parts = request.path.strip("/").split("/")
         is_picture = len(parts) == 3 and parts[2] in {"screenshot", "image", "frontimage", "backimage"}  # noqa: PLR2004 - kind, id, name
-        return self._picture(service, request.path) if is_picture else Reply(status=200, body=INDEX_PAGE, headers=HTML)
+        return self._picture(service, request.path) if is_picture else self._web(service, request.path)
+
+    def _web(self, service: StashService, path: str) -> Reply:
+        if service.web is None:
+            return Reply(status=200, body=INDEX_PAGE, headers=HTML)
+        file = service.web.find(path)
+        if file is None:
+            return Reply(status=404, body=b"404 page not found\n", headers=PLAIN)
+        headers = (("Content-Type", file.content_type), ("Cache-Control", "no-cache"))
+        is_page = file.content_type.startswith("text/html")
+        policy = (("Content-Security-Policy", SECURITY_POLICY),) if is_page else ()
+        return Reply(status=200, body=file.content, headers=(*headers, *policy))
 
     def _visitor(self, service: StashService) -> Visitor:
         key = self.headers.get("ApiKey") or parse_qs(urlsplit(self.path).query).get("apikey", [""])[0]

@@ -37,9 +37,10 @@ from sim.stash.queries import Queries
 from sim.stash.scene_edits import SceneEdits
 from sim.stash.server import StashHandler, StashService
 from sim.stash.user import GraphQLRefusedError, StashUser
+from sim.stash.web import StashWeb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import tzinfo
 
     from graphql import GraphQLSchema
@@ -93,7 +94,7 @@ class StashSim(StashUser):
         whole_env = {**os.environ, **(env or {})}
         self._host = PluginHost(python=python, cwd=self.home, env=whole_env, on_line=self.log.append)
         address = Address(host=host, port=self._port.number, home=self.home)
-        folder = None if plugin is None else Path(plugin).resolve()
+        self._folder = folder = None if plugin is None else Path(plugin).resolve()
         self.manifest = None if folder is None else read_manifest(_manifest_of(folder))
         self._plugins = Plugins(self.manifest, folder, self._host, self._access, address)
         self._disk = Disk(self.library, self._plugins, self._jobs, parallel_tasks=parallel_tasks)
@@ -135,6 +136,12 @@ class StashSim(StashUser):
     def start(self) -> None:
         """Listen at the same port as before."""
         self._port.open(self._service)
+
+    def serve_page(self, node_modules: Path, omit: Sequence[str] = ()) -> None:
+        """Serve a page to browsers, with the plugin in it. `omit`: names that this Stash's plugin API lacks."""
+        if self._folder is None or self.manifest is None:
+            raise ValueError("a page needs a plugin")
+        self._service.web = StashWeb(self._folder, self.manifest.plugin_id, node_modules, omit)
 
     def stop(self) -> None:
         """Refuse connections, cancel jobs and kill running hooks; the data stays."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent.parent
 SKIPPED = frozenset({
     ".venv", ".git", "data", "dist", "__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+    "node_modules",
 })  # fmt: skip
 
 

@@ -75,6 +75,7 @@ def test_the_index_names_what_stash_needs() -> None:
     [
         ("plexsync.py", True), ("plexsync.yml", True), ("requirements.txt", True), ("LICENSE", True),
         ("worker/loop.py", True), ("demo/run.py", True), ("sim/stash/schema.graphql", True), ("ui/page.js", True),
+        ("ui/plexsync.css", True), ("status/answer.py", True), ("ui/types.d.ts", False),
         ("tests/unit/a.py", False), ("bench/hooks.py", False), ("docs/reference.md", False), (".ci/run", False),
         (".gitignore", False), ("release/package.py", False), ("pyproject.toml", False), ("README.md", False),
     ],

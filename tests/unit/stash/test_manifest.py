@@ -98,6 +98,7 @@ def test_manifest_has_no_key_that_stash_does_not_know() -> None:
     assert keys == {
         *("name", "description", "version", "url", "interface", "exec", "hooks", "tasks", "settings"),
         *("triggeredBy", "defaultArgs", "mode", "preview", "bad_is_error", "displayName", "type"),
+        *("ui", "javascript", "css", "assets"),
     }
 
 

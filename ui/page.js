@@ -1,0 +1,124 @@
+// The page /plexsync: how things are in one sentence, and the tabs.
+
+import { Availability } from "./availability_tab.js";
+import { Differences } from "./differences_tab.js";
+import { NeedsYou } from "./needs_you_tab.js";
+import { Action, Bootstrap, Guard, h, Trouble, useEffect, useOverview, useRef, useState, useTicking } from "./react.js";
+import { Settings } from "./settings_tab.js";
+import { saveSettings, scenes } from "./stash.js";
+import { Tasks } from "./tasks_tab.js";
+import { counted, duration, howThingsAre, needing, progressOf, sentence } from "./words.js";
+
+const LOOK_MS = 2000;
+const KEPT_SAMPLES = 500;
+
+export default function Page() {
+  const { data, error, again, now } = useOverview(LOOK_MS);
+  useTicking(1000);
+  useEffect(() => {
+    const before = document.title;
+    document.title = "PlexSync";
+    return () => {
+      document.title = before;
+    };
+  }, []);
+  const { Tab, Tabs } = Bootstrap;
+  const tab = (/** @type {string} */ key, /** @type {string} */ title, /** @type {any} */ content) =>
+    h(Tab, { eventKey: key, title, key }, h(Guard, null, content));
+  const need = data ? needing(data) : 0;
+  return h(
+    "main",
+    { className: "plexsync container-fluid" },
+    h("h1", { className: "plexsync-title" }, "PlexSync"),
+    h(Trouble, { text: error }),
+    data
+      ? h(State, { overview: data, now: now(), again })
+      : h("p", { role: "status" }, error ? "" : "PlexSync is asked…"),
+    h(
+      Tabs,
+      {
+        id: "plexsync-tabs",
+        mountOnEnter: true,
+        unmountOnExit: true,
+        defaultActiveKey: "needs",
+        className: "plexsync-tabs",
+      },
+      tab("needs", need ? `Needs you (${need})` : "Needs you", h(NeedsYou, { now })),
+      tab("differences", "Differences", h(Differences, null)),
+      tab("availability", "Availability", h(Availability, { now })),
+      tab("settings", "Settings", h(Settings, null)),
+      tab("tasks", "Tasks", h(Tasks, { again })),
+    ),
+  );
+}
+
+/** @param {{ overview: import("./types").Overview, now: number, again: () => void }} props */
+function State({ overview, now, again }) {
+  const { kind, text } = howThingsAre(overview, now);
+  const isPaused = overview.draining.stopped_by === "paused";
+  const pause = async (/** @type {boolean} */ paused) => {
+    await saveSettings((stored) => ({ ...stored, paused }));
+    again();
+    return paused ? "The worker stops within seconds." : "It goes on within seconds.";
+  };
+  const isBusy = overview.queue.pending > overview.queue.waiting;
+  return h(
+    "section",
+    { className: `plexsync-state plexsync-${kind}`, "aria-label": "State" },
+    h("p", { className: "plexsync-sentence", role: "status" }, text),
+    kind === "outage" && overview.outage
+      ? h("p", { className: "plexsync-when" }, sentence(overview.outage.cause))
+      : null,
+    overview.problems.map((problem) => h(Trouble, { key: problem, text: problem })),
+    isBusy && !overview.draining.stopped_by ? h(Progress, { overview }) : null,
+    isBusy || isPaused
+      ? h(Action, { key: String(isPaused), label: isPaused ? "Go on" : "Pause", run: () => pause(!isPaused) })
+      : null,
+  );
+}
+
+/** @param {{ overview: import("./types").Overview }} props */
+function Progress({ overview }) {
+  const samples = useRef(/** @type {import("./words.js").Sample[]} */ ([]));
+  const last = samples.current[samples.current.length - 1];
+  if (!last || last.at < overview.now) {
+    const pending = overview.queue.pending - overview.queue.waiting;
+    samples.current = [...samples.current.slice(-KEPT_SAMPLES), { at: overview.now, pending }];
+  }
+  const title = useTitleOf(overview.in_progress[0]);
+  const progress = progressOf(samples.current);
+  if (!progress) return null;
+  const rate = progress.perMinute === null ? "" : `, ${counted(progress.perMinute, "scene")} a minute`;
+  const left = progress.leftS === null ? "" : `, about ${duration(progress.leftS)} left`;
+  const percent = Math.round((100 * progress.done) / progress.total);
+  return h(
+    "div",
+    { className: "plexsync-progress" },
+    h(
+      "div",
+      {
+        className: "progress",
+        role: "progressbar",
+        "aria-label": "Pushed",
+        "aria-valuenow": percent,
+        "aria-valuemin": 0,
+        "aria-valuemax": 100,
+      },
+      h("div", { className: "progress-bar", style: { width: `${percent}%` } }),
+    ),
+    h("p", null, `${progress.done} of ${progress.total} pushed${rate}${left}.${title ? ` Now: ${title}` : ""}`),
+  );
+}
+
+/** @param {number | undefined} sceneId @returns {string} */
+function useTitleOf(sceneId) {
+  const [title, setTitle] = useState("");
+  useEffect(() => {
+    if (!sceneId) return;
+    scenes([sceneId]).then(
+      (found) => setTitle(found.get(sceneId)?.title || `scene ${sceneId}`),
+      () => setTitle(`scene ${sceneId}`),
+    );
+  }, [sceneId]);
+  return sceneId ? title : "";
+}

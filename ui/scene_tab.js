@@ -1,0 +1,120 @@
+// The tab "Plex" of a scene: the items it goes to, and their fields side by side.
+
+import { plexWebAddress, rowsOf } from "./comparison.js";
+import { Action, Fragment, Guard, h, Trouble, usePolling, useState } from "./react.js";
+import { ask, plugin } from "./stash.js";
+import { duration, sentence } from "./words.js";
+
+/** @typedef {import("./types").SceneStatus} SceneStatus */
+/** @typedef {import("./types").PreviewItem} PreviewItem */
+
+const LOOK_MS = 5000;
+
+/** @param {{ sceneId: number }} props */
+export default function SceneTab({ sceneId }) {
+  return h(Guard, null, h("div", { className: "plexsync" }, h(Status, { sceneId }), h(Comparison, { sceneId })));
+}
+
+/** @param {{ sceneId: number }} props */
+function Status({ sceneId }) {
+  const { data, error, again } = usePolling(() => ask("scene_status", { scene_id: sceneId }), LOOK_MS, [sceneId]);
+  const status = /** @type {SceneStatus | null} */ (data);
+  const push = async () => {
+    const { verdict, message } = await ask("sync_scene", { scene_id: sceneId });
+    again();
+    return message ? sentence(message) : `Done: ${verdict}.`;
+  };
+  return h(
+    Fragment,
+    null,
+    h(Trouble, { text: error }),
+    status ? lastInWords(status, Date.now() / 1000).map((text) => h("p", { key: text }, text)) : null,
+    h(Action, { label: "Push now", run: push }),
+  );
+}
+
+/** @param {SceneStatus} status @param {number} now @returns {string[]} */
+function lastInWords(status, now) {
+  const ago = status.settled_at ? `${duration(now - status.settled_at)} ago` : "";
+  const ends = /** @type {Record<string, string>} */ ({
+    pushed: `Pushed to Plex ${ago}.`,
+    unchanged: `Plex had everything ${ago}.`,
+    skipped: `Left alone ${ago}: there is nothing to push, or a setting leaves it out.`,
+    missing: `Plex does not have its file; looked for ${ago}.`,
+    dead: `Given up ${ago}.`,
+  });
+  const words = [(status.verdict && ends[status.verdict]) || "It was not pushed yet."];
+  const { job, dead_letter: letter } = status;
+  if (letter) words.push(`${sentence(letter.error_text)} ${sentence(letter.advice)}`);
+  if (job?.is_in_progress) words.push("It is being pushed.");
+  else if (job?.due_at)
+    words.push(`It waits, and is tried again in ${duration(job.due_at - now)}: ${sentence(job.error_text)}`);
+  else if (job) words.push("It is queued.");
+  return words;
+}
+
+/** Asks Plex, so only when it is asked for. @param {{ sceneId: number }} props */
+function Comparison({ sceneId }) {
+  const [found, setFound] = useState(
+    /** @type {{ items: PreviewItem[], message: string, web: (key: number) => string } | null} */ (null),
+  );
+  const compare = async () => {
+    const [preview, status, { values }] = await Promise.all([
+      ask("preview", { scene_id: sceneId }),
+      ask("scene_status", { scene_id: sceneId }),
+      plugin(),
+    ]);
+    setFound({ ...preview, web: (key) => plexWebAddress(String(values.plex_url || ""), status.server, key) });
+    return "";
+  };
+  return h(
+    Fragment,
+    null,
+    h(Action, { label: "Compare with Plex", run: compare }),
+    found?.message ? h("p", null, sentence(found.message)) : null,
+    found
+      ? found.items.map((item) => h(Item, { key: item.rating_key, item, address: found.web(item.rating_key) }))
+      : null,
+  );
+}
+
+/** @param {{ item: PreviewItem, address: string }} props */
+function Item({ item, address }) {
+  const name = `Item ${item.rating_key}`;
+  return h(
+    "section",
+    { className: "plexsync-item" },
+    h(
+      "h5",
+      null,
+      address ? h("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, `${name} in Plex`) : name,
+    ),
+    h("p", null, `Found ${item.grade}${item.reason ? `: ${item.reason}` : ""}`),
+    h(
+      "table",
+      { className: "table table-sm plexsync-comparison" },
+      h(
+        "thead",
+        null,
+        h(
+          "tr",
+          null,
+          ["Field", "Plex", "Stash"].map((each) => h("th", { key: each, scope: "col" }, each)),
+        ),
+      ),
+      h(
+        "tbody",
+        null,
+        rowsOf(item).map((row) =>
+          h(
+            "tr",
+            { key: row.field, className: row.differs ? "plexsync-differs" : "" },
+            h("th", { scope: "row" }, row.field, row.differs ? h("span", { className: "sr-only" }, " differs") : null),
+            h("td", null, row.plex),
+            h("td", null, row.stash),
+          ),
+        ),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,28 @@
+// The sign in the main bar: there only while something needs a person, or Plex is down.
+
+import { h, ReactRouterDOM, useOverview } from "./react.js";
+import { counted, howThingsAre, needing } from "./words.js";
+
+const LOOK_MS = 15000;
+
+export default function Sign() {
+  const { data, now } = useOverview(LOOK_MS);
+  if (!data) return null;
+  const { kind, text } = howThingsAre(data, now());
+  const need = needing(data);
+  const isDown = kind === "outage";
+  const isStopped = kind === "stopped" && data.draining.stopped_by !== "busy";
+  if (!isDown && !isStopped && !need) return null;
+  const label = isDown ? "Plex is down" : isStopped ? "PlexSync is stopped" : `${counted(need, "scene")} for you`;
+  const { NavLink } = ReactRouterDOM;
+  return h(
+    NavLink,
+    {
+      to: "/plexsync",
+      className: `nav-utility plexsync-sign${isDown || isStopped ? " plexsync-sign-bad" : ""}`,
+      title: text,
+    },
+    h("span", { className: "sr-only" }, "PlexSync: "),
+    label,
+  );
+}

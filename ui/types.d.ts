@@ -1,0 +1,117 @@
+// The shapes of what the operations answer (docs/reference.md) and of what Stash offers, as far as the page uses them.
+
+export interface Outage {
+  id: number;
+  started_at: number;
+  ended_at: number | null;
+  duration_s: number | null;
+  jobs_affected: number;
+  cause: string;
+  probes?: number;
+  jobs_pushed?: number;
+}
+
+export interface Overview {
+  now: number;
+  queue: {
+    pending: number;
+    waiting: number;
+    waiting_by_error: Record<string, number>;
+    in_progress: number;
+    next_due_at: number | null;
+    dead_letters: number;
+    dead_letters_by_error: Record<string, number>;
+  };
+  in_progress: number[];
+  scenes_in_plex: number;
+  missing: number;
+  last_push_at: number | null;
+  circuit: { state: string; failures: number; opened_at: number | null; last_error: string | null };
+  outage: { id: number; started_at: number; cause: string; probes: number; jobs_affected: number } | null;
+  draining: { stopped_by: string | null; message: string | null; until: number | null };
+  worker: { running: boolean; doing: string | null };
+  problems: string[];
+}
+
+export interface Group {
+  group: string;
+  error_class: string;
+  count: number;
+  advice: string;
+}
+
+export interface SceneInNeed {
+  scene_id: number;
+  title: string;
+  path: string;
+  error_text: string;
+  attempts: number;
+  failed_last_at: number | null;
+  due_at: number | null;
+}
+
+export interface Summary {
+  outages: Outage[];
+  count: number;
+  mttr_s: number | null;
+  mtbf_s: number | null;
+  availability: number | null;
+  observed_since: number | null;
+}
+
+export interface SceneStatus {
+  scene_id: number;
+  verdict: string | null;
+  settled_at: number | null;
+  server: string | null;
+  items: { rating_key: number; pushed_at: number }[];
+  job: {
+    is_in_progress: boolean;
+    attempts: number;
+    due_at: number | null;
+    error_class: string;
+    error_text: string;
+  } | null;
+  dead_letter: {
+    error_class: string;
+    error_text: string;
+    attempts: number;
+    failed_last_at: number;
+    advice: string;
+  } | null;
+}
+
+export type FieldValue = string | string[];
+
+export interface PreviewItem {
+  rating_key: number;
+  grade: string;
+  reason: string;
+  current: Record<string, FieldValue>;
+  wanted: Record<string, FieldValue>;
+  send: Record<string, FieldValue>;
+}
+
+export interface Setting {
+  name: string;
+  display_name: string | null;
+  description: string | null;
+  type: "STRING" | "NUMBER" | "BOOLEAN";
+}
+
+export type Value = string | number | boolean | null | undefined;
+
+type Patch = (props: any, ...rest: any[]) => any;
+
+export interface PluginApiShape {
+  React: typeof import("react");
+  libraries: { Bootstrap: any; ReactRouterDOM: any };
+  patch: { before(name: string, patch: Patch): void; instead(name: string, patch: Patch): void };
+  register: { route(path: string, component: any): void };
+}
+
+declare global {
+  interface Window {
+    PluginApi: PluginApiShape;
+  }
+}

@@ -1,0 +1,192 @@
+// Numbers, times and sentences in words. Pure.
+
+/** @typedef {import("./types").Overview} Overview */
+
+const UNITS = /** @type {const} */ ([
+  ["d", 86400],
+  ["h", 3600],
+  ["min", 60],
+  ["s", 1],
+]);
+
+/** @param {number} count @returns {string} `1,204` */
+export const number = (count) => count.toLocaleString("en");
+
+/**
+ * @param {number} count
+ * @param {string} noun
+ * @returns {string} `1 scene`, `1,204 scenes`
+ */
+export const counted = (count, noun) => `${number(count)} ${count === 1 ? noun : `${noun}s`}`;
+
+/**
+ * The two largest units, rounded: `42 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`. Negative: `0 s`.
+ * @param {number} seconds
+ */
+export function duration(seconds) {
+  let whole = Math.max(0, Math.round(seconds));
+  for (const [index, [name, size]] of UNITS.entries()) {
+    if (whole < size) continue;
+    const smaller = UNITS[index + 1];
+    if (!smaller) break;
+    whole = Math.round(whole / smaller[1]) * smaller[1];
+    const rest = Math.floor((whole % size) / smaller[1]);
+    return `${Math.floor(whole / size)} ${name}${rest ? ` ${rest} ${smaller[0]}` : ""}`;
+  }
+  return `${whole} s`;
+}
+
+/**
+ * @param {number} at epoch seconds
+ * @param {number} now
+ * @returns {string} `14:02`, or with the day where that is not today
+ */
+export function clockTime(at, now) {
+  const then = new Date(at * 1000);
+  const time = then.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const isToday = then.toDateString() === new Date(now * 1000).toDateString();
+  return isToday ? time : `${then.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${time}`;
+}
+
+/** @param {string} text @returns {string} with a full stop, unless it already ends like a sentence */
+export function sentence(text) {
+  const trimmed = text.trim();
+  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}
+
+/** @param {string | null | undefined} cause @returns {string} without its full stop, for brackets */
+const inBrackets = (cause) => (cause ? ` (${cause.trim().replace(/[.]+$/, "")})` : "");
+
+/**
+ * The cause of an outage without the request before it and the advice after it: `connection refused`.
+ * @param {string} cause
+ */
+export const shortCause = (cause) => (cause.replace(/^[A-Z]+ \S+: /, "").split(";")[0] || cause).trim();
+
+/**
+ * How many scenes need a person: dead letters, and those that Plex does not have.
+ * @param {Overview} overview
+ */
+export const needing = (overview) => overview.queue.dead_letters + overview.missing;
+
+/**
+ * How things are, in one or more sentences.
+ * @param {Overview} overview
+ * @param {number} now epoch seconds by the clock of PlexSync's machine
+ * @returns {{ kind: "outage" | "stopped" | "paused" | "draining" | "waiting" | "new" | "well", text: string }}
+ */
+export function howThingsAre(overview, now) {
+  const { draining, queue, outage } = overview;
+  const wait = queue.pending ? ` ${counted(queue.pending, "scene")} ${queue.pending === 1 ? "waits" : "wait"}.` : "";
+  const next = draining.until && draining.until > now ? ` Next look in ${duration(draining.until - now)}.` : "";
+  if (draining.stopped_by === "circuit" && outage && overview.circuit.state === "open") {
+    const since = `Plex has not answered since ${clockTime(outage.started_at, now)}${inBrackets(shortCause(outage.cause))}.`;
+    return { kind: "outage", text: `${since}${wait}${next}` };
+  }
+  if (draining.stopped_by === "paused") return { kind: "paused", text: `PlexSync is paused.${wait}` };
+  if (draining.stopped_by) {
+    return { kind: "stopped", text: `${sentence(draining.message || "Nothing is pushed now")}${wait}${next}` };
+  }
+  if (queue.pending > queue.waiting) {
+    const left = counted(queue.pending - queue.waiting, "scene");
+    return {
+      kind: "draining",
+      text: `${left} ${queue.pending - queue.waiting === 1 ? "is" : "are"} on the way to Plex.`,
+    };
+  }
+  return atRest(overview, now);
+}
+
+/** @param {Overview} overview @param {number} now @returns {ReturnType<typeof howThingsAre>} */
+function atRest(overview, now) {
+  const { queue, scenes_in_plex: inPlex, last_push_at: lastPush } = overview;
+  const need = needing(overview);
+  const needs = need ? ` ${counted(need, "scene")} ${need === 1 ? "needs" : "need"} you.` : "";
+  const last = lastPush ? ` Last change ${duration(now - lastPush)} ago.` : "";
+  if (queue.waiting) {
+    const when = queue.next_due_at ? `, the next in ${duration(queue.next_due_at - now)}` : "";
+    const verb = queue.waiting === 1 ? "waits" : "wait";
+    return {
+      kind: "waiting",
+      text: `${counted(queue.waiting, "scene")} ${verb} for another try${when}.${needs}${last}`,
+    };
+  }
+  if (!inPlex && !need) {
+    return { kind: "new", text: "No scene was pushed yet. Check the settings, then run Sync All Scenes." };
+  }
+  if (need)
+    return {
+      kind: "waiting",
+      text: `${counted(inPlex, "scene")} ${inPlex === 1 ? "is" : "are"} in Plex.${needs}${last}`,
+    };
+  const all = inPlex === 1 ? "The only scene is" : `All ${counted(inPlex, "scene")} are`;
+  return { kind: "well", text: `${all} in Plex.${last}` };
+}
+
+/**
+ * @typedef {object} Sample
+ * @property {number} at epoch seconds
+ * @property {number} pending scenes that are due
+ */
+
+/**
+ * How far a drain has come, from the looks at it since it began.
+ * @param {readonly Sample[]} samples oldest first
+ * @returns {{ done: number, total: number, perMinute: number | null, leftS: number | null } | null} null without a drain
+ */
+export function progressOf(samples) {
+  const last = samples[samples.length - 1];
+  if (!last?.pending) return null;
+  const total = Math.max(...samples.map((sample) => sample.pending));
+  const recent = samples.slice(-20);
+  const first = recent[0] || last;
+  const passed = last.at - first.at;
+  const gone = first.pending - last.pending;
+  const perSecond = passed > 0 && gone > 0 ? gone / passed : null;
+  return {
+    done: total - last.pending,
+    total,
+    perMinute: perSecond === null ? null : Math.round(perSecond * 60),
+    leftS: perSecond === null ? null : last.pending / perSecond,
+  };
+}
+
+/** @type {Readonly<Record<string, string>>} */
+const REASONS = {
+  PlexServerDown: "Plex went away",
+  PlexTimeout: "Plex did not answer in time",
+  PlexServerError: "Plex failed on the item",
+  NotInPlex: "Plex does not have the file",
+  Ambiguous: "Several items in Plex fit",
+  Rejected: "Plex refused the change",
+  SceneTooLarge: "Stash says too much about the scene",
+  Bug: "PlexSync made a mistake",
+};
+
+/**
+ * What a group of scenes is called.
+ * @param {{ group: string, error_class: string, count: number }} group
+ */
+export function groupTitle(group) {
+  const reason = REASONS[group.error_class] || group.error_class;
+  if (group.group === "missing") return `Not in Plex: ${counted(group.count, "scene")}`;
+  const what = group.group === "dead" ? "given up" : "waiting for another try";
+  return `${reason}: ${counted(group.count, "scene")} ${what}`;
+}
+
+/**
+ * The result of a task in words: its numbers, and what it says.
+ * @param {any} output
+ * @returns {string}
+ */
+export function resultInWords(output) {
+  if (output === null || typeof output !== "object") return String(output ?? "Done.");
+  const numbers = Object.entries(output.queue || output)
+    .filter(([, value]) => typeof value === "number")
+    .filter(([name]) => !/_at$|_s$|_ms$|^latency/.test(name))
+    .map(([name, value]) => `${name.replace(/_/g, " ")}: ${number(/** @type {number} */ (value))}`);
+  const said = typeof output.message === "string" && output.message ? sentence(output.message) : "";
+  const nested = Object.entries(output.gaps || {}).map(([name, value]) => `${name}: ${number(Number(value))}`);
+  const counts = [...numbers, ...nested].join(", ");
+  return [said, counts && `${counts}.`].filter(Boolean).join(" ") || "Done.";
+}
