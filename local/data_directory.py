@@ -30,5 +30,7 @@ PLEX_SIGN_IN = "plex_sign_in"
 STASH_CONNECTION = "stash_connection.json"
 WORKER = "worker.json"
 WORKER_LOG = "plexsync.log"
+# Empty; the time of its last change says when somebody was last looking at the page.
+WATCHED = "watched"
 # What PlexSync has said in Stash's log by itself.
 SAID = "said.json"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from local import data_directory
 from local.log_marks import SAID_OTHERWISE
 from local.storage import LocalStorage
+from local.watched import is_watched
 from outages import breaker, failures, history, scheduler, transitions
 from outages.breaker import Circuit, CircuitBreaker
 from outages.history import Outage, OutageHistory
@@ -47,6 +48,7 @@ class Resilience:
     """
 
     def __init__(self, directory: str, *, clock: Clock, log: logging.Logger) -> None:
+        self._directory = directory
         self._clock = clock
         self._times = ProbeTimes(scale=clock.scale)
         self._reread_s = clock.interval(_REREAD_S)
@@ -112,6 +114,11 @@ class Resilience:
     def is_probe_due(self, now: float) -> bool:
         """Whether a probe is due. Never while jobs may go out, except in HALF_OPEN if no job was tried."""
         return transitions.is_probe_due(self._state, now, self._times)
+
+    def is_watched_probe_due(self, now: float) -> bool:
+        """Whether somebody is looking at the page, and Plex was not probed for some seconds."""
+        is_due = transitions.is_watched_probe_due(self._state, now, self._times)
+        return is_due and bool(self._address) and is_watched(self._directory, now)
 
     def next_check_at(self) -> float | None:
         """Return when the next probe is due, in epoch seconds; None: at once if `is_probe_due`, otherwise never."""
@@ -254,8 +261,9 @@ class Resilience:
         )
 
     def probe_if_due(self, probe: Probe, jobs_waiting: int, *, may_try: bool) -> ProbeResult | None:
-        """Probe Plex if a probe is due, and record the result. `may_try`: as for `record_probe`."""
-        if not self.is_probe_due(self._clock.now()):
+        """Probe Plex if that is due, or somebody is looking; record the result. `may_try`: as for `record_probe`."""
+        now = self._clock.now()
+        if not self.is_probe_due(now) and not self.is_watched_probe_due(now):
             return None
         ticket = self.ticket()
         result = probe(asks_owner=self._state.scheduler.awaits_right_to_edit)

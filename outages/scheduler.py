@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Short at first, because most outages are restarts. A recovered Plex goes unnoticed for a minute at most.
 PROBE_DELAYS_S = (5.0, 10.0, 20.0, 40.0, 60.0)
 SECOND_PROBE_S = 1.0
+# While somebody is looking at the page.
+WATCHED_PROBE_S = 3.0
 BUSY_DEFAULT_S = 30.0
 BUSY_MAX_S = 600.0
 BUSY_MIN_S = 1.0
@@ -37,6 +39,11 @@ class ProbeTimes:
     def second_probe_s(self) -> float:
         """Delay before the second probe, which confirms one that passed."""
         return SECOND_PROBE_S / self.scale
+
+    @property
+    def watched_s(self) -> float:
+        """Delay between two probes while somebody is looking."""
+        return WATCHED_PROBE_S / self.scale
 
     @property
     def same_stop_s(self) -> float:

@@ -157,6 +157,14 @@ def is_probe_due(state: OutageState, now: float, times: ProbeTimes) -> bool:
     return state.needs_probe and state.scheduler.is_check_due(now, times)
 
 
+def is_watched_probe_due(state: OutageState, now: float, times: ProbeTimes) -> bool:
+    """Whether somebody who is looking should have a probe now. A Plex that asked to be left alone is."""
+    last_at = state.scheduler.last_check_at
+    is_recent = last_at is not None and 0 <= now - last_at < times.watched_s
+    is_busy = any(pause.reason is PauseReason.BUSY for pause in state.scheduler.pauses)
+    return not is_recent and not is_busy
+
+
 def has_news(state: OutageState, proven: Collection[Evidence], now: float, address: str) -> bool:
     """Whether a job's success changes anything."""
     if Evidence.PROBE in proven and state.scheduler.well_at(address) != state.scheduler:

@@ -1,7 +1,7 @@
 """Answers the operations that have to be fast: a page asks every few seconds, and Stash starts Python for each one.
 
 They load `json` and `sqlite3` from the standard library, and nothing that is slow; nothing here asks Plex or Stash. All
-but `wake` and `push_again` only read the data directory.
+but `wake`, `watch` and `push_again` only read the data directory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Each is a function of this name in a file of this name.
-MODES = ("queue_status", "outage_summary", "overview", "needs_you", "scene_status", "push_again", "wake")
+MODES = ("queue_status", "outage_summary", "overview", "needs_you", "scene_status", "push_again", "watch", "wake")
 
 
 def answer(data: bytes, *, directory: str, script: str) -> bool:

@@ -259,6 +259,12 @@ class SceneStatusAnswer(TypedDict):
     problems: list[str]
 
 
+class WatchAnswer(TypedDict):
+    """`watch`."""
+
+    was_running: bool
+
+
 class PushAgainAnswer(TypedDict):
     """`push_again`."""
 

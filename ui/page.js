@@ -3,18 +3,33 @@
 import { Availability } from "./availability_tab.js";
 import { Differences } from "./differences_tab.js";
 import { NeedsYou } from "./needs_you_tab.js";
-import { Action, Bootstrap, Guard, h, Trouble, useEffect, useOverview, useRef, useState, useTicking } from "./react.js";
+import {
+  Action,
+  Bootstrap,
+  Guard,
+  h,
+  Trouble,
+  useEffect,
+  useOverview,
+  usePolling,
+  useRef,
+  useState,
+  useTicking,
+} from "./react.js";
 import { Settings } from "./settings_tab.js";
-import { saveSettings, scenes } from "./stash.js";
+import { ask, saveSettings, scenes } from "./stash.js";
 import { Tasks } from "./tasks_tab.js";
 import { counted, duration, howThingsAre, needing, progressOf, sentence } from "./words.js";
 
-const LOOK_MS = 2000;
+const LOOK_MS = 1500;
+const WATCH_MS = 4000;
+const WATCHED_PROBE_S = 3;
 const KEPT_SAMPLES = 500;
 
 export default function Page() {
   const { data, error, again, now } = useOverview(LOOK_MS);
   useTicking(1000);
+  usePolling(() => ask("watch"), WATCH_MS);
   useEffect(() => {
     const before = document.title;
     document.title = "PlexSync";
@@ -54,7 +69,7 @@ export default function Page() {
 
 /** @param {{ overview: import("./types").Overview, now: number, again: () => void }} props */
 function State({ overview, now, again }) {
-  const { kind, text } = howThingsAre(overview, now);
+  const { kind, text } = howThingsAre(whileWatched(overview), now);
   const isPaused = overview.draining.stopped_by === "paused";
   const pause = async (/** @type {boolean} */ paused) => {
     await saveSettings((stored) => ({ ...stored, paused }));
@@ -75,6 +90,18 @@ function State({ overview, now, again }) {
       ? h(Action, { key: String(isPaused), label: isPaused ? "Go on" : "Pause", run: () => pause(!isPaused) })
       : null,
   );
+}
+
+/**
+ * Plex is probed earlier than planned, because the page is open.
+ * @param {import("./types").Overview} overview
+ * @returns {import("./types").Overview}
+ */
+function whileWatched(overview) {
+  const { draining, recovery } = overview;
+  if (!draining.until || draining.stopped_by === "busy" || !recovery.last_check_at) return overview;
+  const until = Math.min(draining.until, recovery.last_check_at + WATCHED_PROBE_S);
+  return { ...overview, draining: { ...draining, until } };
 }
 
 /** @param {{ overview: import("./types").Overview }} props */

@@ -28,6 +28,7 @@ export interface Overview {
   last_push_at: number | null;
   circuit: { state: string; failures: number; opened_at: number | null; last_error: string | null };
   outage: { id: number; started_at: number; cause: string; probes: number; jobs_affected: number } | null;
+  recovery: { last_check_at: number | null };
   draining: { stopped_by: string | null; message: string | null; until: number | null };
   worker: { running: boolean; doing: string | null };
   problems: string[];

@@ -14,6 +14,7 @@ from local import inbox
 from local.clock import Stopwatch
 from local.memory import give_back_memory
 from local.storage import LocalStorage
+from local.watched import is_watched
 from outages.breaker import Circuit
 from outages.scheduler import PauseReason
 from store.worker_file import DISABLED, WAITING_FOR_GATE
@@ -32,6 +33,8 @@ RESTING_POLL_S = 0.25
 # The longest wait before everything else is checked: the circuit, which a Health Check may have changed, abandoned
 # files, the plugin's manifest, the schedule.
 LONGEST_WAIT_S = 1.0
+# The same while somebody is looking at the page, who wants to see soon that Plex has gone.
+WATCHED_WAIT_S = 0.5
 # The same while it rests. Scaled.
 RESTING_WAIT_S = 10.0
 
@@ -100,6 +103,8 @@ class IdleWatch:
                 return
             self._close()
             longest_s, poll_s = self._resting_wait_s, RESTING_POLL_S
+        if is_watched(self._parts.directory, self._clock.now()):
+            longest_s = WATCHED_WAIT_S
         deadline = self._clock.monotonic() + min(seconds, longest_s)
         while (left_s := deadline - self._clock.monotonic()) > 0:
             if inbox.has_news(self._parts.directory):

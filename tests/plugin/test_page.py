@@ -41,6 +41,21 @@ def test_from_new_to_pushed_the_sentence_says_how_things_are(world: PluginWorld)
         assert visit.page.locator(".plexsync-sign").count() == 0
 
 
+def test_an_outage_shows_and_ends_while_nothing_waits(make_world: MakeWorld) -> None:
+    """Nothing is sent, so only the probes for whoever is looking can tell."""
+    world = make_world(time_scale=1)
+    (scene,) = world.add_scenes(1)
+    world.edit_at_once({scene: "before"})
+    world.wait_for_titles({scene: "before"})
+    with browse(world) as visit:
+        visit.open()
+        visit.wait_for_text("The only scene is in Plex.")
+        world.plex.fault(Fault.refused())
+        visit.wait_for_text("Plex has not answered since")
+        world.plex.heal()
+        visit.wait_for_text("The only scene is in Plex.")
+
+
 def test_an_outage_shows_without_a_reload_and_goes_again(make_world: MakeWorld) -> None:
     world = make_world(time_scale=1)
     (scene,) = world.add_scenes(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import MakeWorld
     from tests.support.plugin_world import PluginWorld
 
-LOOKS = tuple(mode for mode in MODES if mode not in {"wake", "push_again"})
+LOOKS = tuple(mode for mode in MODES if mode not in {"wake", "watch", "push_again"})
 HOSTILE = '<img src=x onerror=alert(1)> "quoted" \u202e'
 ARGUMENTS: Mapping[str, dict[str, object]] = {"scene_status": {"scene_id": 1}, "needs_you": {"group": "missing"}}
 
@@ -171,3 +172,27 @@ def test_dead_letters_of_a_class_are_pushed_again_at_once(make_world: MakeWorld)
     assert run_task(world, "push_again", error_class="Rejected").output == {"queued": 3}
     world.wait_for_titles(dict.fromkeys(scenes, "in Stash"))
     world.wait_until(lambda: not run_task(world, "needs_you").output["groups"], "nothing in need")
+
+
+def test_plex_is_probed_while_somebody_looks_and_not_afterwards(make_world: MakeWorld) -> None:
+    world = make_world(time_scale=1)
+    (scene,) = world.add_scenes(1)
+    world.edit_at_once({scene: "pushed"})
+    world.wait_for_titles({scene: "pushed"})
+
+    def probes() -> int:
+        return sum(request.path == "/identity" for request in world.plex.requests)
+
+    before = probes()
+    assert run_task(world, "watch").output == {"was_running": True}
+    world.wait_until(lambda: probes() >= before + 2, "two probes")
+    os.utime(world.directory / "watched", (1.0, 1.0))  # long ago
+    time.sleep(1)  # one may be under way
+    after = probes()
+    time.sleep(4)
+    assert probes() == after
+
+
+def test_watching_starts_a_worker_where_none_is(world: PluginWorld) -> None:
+    assert run_task(world, "watch").output == {"was_running": False}
+    world.wait_for_worker()

@@ -54,6 +54,8 @@ def work(world: PluginWorld) -> None:
 
 def test_every_file_and_every_key_of_a_state_file_is_documented(world: PluginWorld) -> None:
     work(world)
+    run_task(world, "watch")
+    world.stop_workers()
     paths = [path.relative_to(world.directory).as_posix() for path in world.directory.rglob("*")]
     # Entries, answers and backups are not listed one by one.
     listed = [path for path in paths if not path.startswith(("queue/inbox/", "queue/malformed/", "queue/answers/"))]
