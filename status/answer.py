@@ -10,7 +10,7 @@ import json
 import os
 import time
 
-from local.path_marks import without_any_marks
+from local.path_marks import without_any_marks, without_marks
 from local.scale import scale_from_environment
 from status import files
 from status.look import Asked, Refused
@@ -59,15 +59,19 @@ def _answer(mode: str, asked: Asked) -> dict[str, object]:
         function = getattr(__import__(f"status.{mode}", fromlist=[mode]), mode)
         output = without_any_marks(function(asked))
     except Refused as refused:
-        return {"error": _shown(str(refused), asked)}
+        return _error(str(refused), asked)
     except OSError as error:
         cure = getattr(error, "cure", _CURE)
-        text = f"the data directory {asked.directory} cannot be used: {error}. {cure}."
-        return {"error": _shown(text, asked)}
+        return _error(f"the data directory {asked.directory} cannot be used: {error}. {cure}.", asked)
     except Exception as error:  # noqa: BLE001 - the door: whatever is wrong, Stash gets an answer
-        return {"error": _shown(f"PlexSync failed: {type(error).__name__}: {error}", asked)}
+        return _error(f"PlexSync failed: {type(error).__name__}: {error}", asked)
     _log(asked)
     return {"output": output}
+
+
+def _error(text: str, asked: Asked) -> dict[str, object]:
+    """On one line, since Stash logs it."""
+    return {"error": " ".join(_shown(text, asked).split())}
 
 
 _CURE = "Make room or make it writable for Stash, or set PLEXSYNC_DATA_DIR to a folder on a local disk"
@@ -81,14 +85,12 @@ def _log(asked: Asked) -> None:
 
 
 def _shown(text: str, asked: Asked) -> str:
-    """On one line, since Stash logs it, and without paths if the user hides them."""
+    """Without paths if the user hides them."""
     if not files.read_report(asked.directory).hide_paths:
-        text = without_any_marks(text)  # type: ignore[assignment]  # a text stays one
-    else:
-        from local.hide_paths import PathHider  # noqa: PLC0415 - takes time to load
+        return without_marks(text)
+    from local.hide_paths import PathHider  # noqa: PLC0415 - takes time to load
 
-        text = PathHider(asked.directory, os.path.dirname(asked.script), is_on=True).show(text)
-    return " ".join(text.split())
+    return PathHider(asked.directory, os.path.dirname(asked.script), is_on=True).show(text)
 
 
 def _write(descriptor: int, content: bytes) -> None:

@@ -67,7 +67,7 @@ def test_the_status_of_much_trouble_fits_on_the_page(world: PluginWorld) -> None
         run = run_task(world, "queue_status")
     shown = report_of(run)
     assert len(shown) <= MAX_LINES
-    assert shown[0].startswith("Queue:")
+    assert shown[0].startswith("Queue:          20 pending")
     assert "20 waiting for another try (20 NotInPlex)" in shown[0]
     assert [line for line in shown if line.startswith("Waiting:") and "scene 100" in line and "/media/100.mp4" in line]
     letters = [line for line in shown if line.startswith("Dead letter:")]
