@@ -1,7 +1,8 @@
 """What the worker does while nothing is pending: it waits, soon with little effort, and leaves if it has to.
 
 A minute after its last job it rests: it closes its files and connections, which open again when they are used, lists
-the inbox less often, and writes nothing. It keeps watching Stash and the schedule.
+the inbox less often, and writes nothing. It keeps watching Stash and the schedule. While somebody looks at the page, it
+neither rests nor leaves.
 """
 
 from __future__ import annotations
@@ -93,18 +94,22 @@ class IdleWatch:
         return any(at is not None and at <= now for at in times)
 
     def _is_over(self) -> bool:
-        return self._since_work.passed_s >= self._linger_s and self.is_idle()
+        return self._since_work.passed_s >= self._linger_s and not self._is_watched() and self.is_idle()
+
+    def _is_watched(self) -> bool:
+        return is_watched(self._parts.directory, self._clock.now())
 
     def wait(self, seconds: float) -> None:
         """Wait for so long, or until the inbox has news or something else has to be checked."""
         longest_s, poll_s = LONGEST_WAIT_S, INBOX_POLL_S
-        if self._is_over():
+        if self._is_watched():
+            longest_s = WATCHED_WAIT_S
+            self._is_closed = False  # the probes open what was closed
+        elif self._is_over():
             if self._leaves_when_idle():
                 return
             self._close()
             longest_s, poll_s = self._resting_wait_s, RESTING_POLL_S
-        if is_watched(self._parts.directory, self._clock.now()):
-            longest_s = WATCHED_WAIT_S
         deadline = self._clock.monotonic() + min(seconds, longest_s)
         while (left_s := deadline - self._clock.monotonic()) > 0:
             if inbox.has_news(self._parts.directory):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.watched import WATCHED_FOR_S, note_watched
 from stash.changes import Change, Changed
 from stash.times import text_at
 from store.job import Reason
@@ -101,6 +102,18 @@ def test_a_worker_told_to_leave_when_idle_does_so_after_a_minute(tmp_path: Path)
         world.edit(scene, "pushed")
         assert world.run_until_it_leaves(within_s=LINGER_S + 40) is LeaveReason.IDLE
         assert world.title(scene) == "pushed"
+
+
+def test_while_somebody_looks_at_the_page_an_idle_worker_probes_plex_and_does_not_leave(tmp_path: Path) -> None:
+    looks_for_s = int(3 * LINGER_S)
+    with worker_here(tmp_path, linger_s=LINGER_S, leave_when_idle=True) as world:
+        world.edit(world.add_scene(), "pushed")
+        for at in range(0, looks_for_s, 4):
+            world.after(at, lambda: note_watched(world.directory, world.clock.now()))
+        world.run(looks_for_s)
+        probes = sum(request.path == "/identity" for request in world.plex.requests)
+        assert looks_for_s / 4 < probes <= looks_for_s / 3 + 2
+        assert world.run_until_it_leaves(within_s=WATCHED_FOR_S + 5) is LeaveReason.IDLE
 
 
 def test_a_worker_that_does_not_know_where_stash_is_leaves(world: WorkerHere) -> None:
