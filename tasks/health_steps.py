@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 PYTHON, ADDRESS, TLS, TOKEN, LIBRARIES = "python", "address", "tls", "token", "libraries"
 STASH, PATHS, DATA, WORKER = "stash", "paths", "data", "worker"
 # By name, in order, as reports call them.
-_TITLES: Final[Mapping[str, str]] = {
+TITLES: Final[Mapping[str, str]] = {
     PYTHON: "Python", ADDRESS: "Address of Plex", TLS: "TLS", TOKEN: "Token", LIBRARIES: "Libraries", STASH: "Stash",
     PATHS: "Scenes", DATA: "Data directory", WORKER: "Worker",
 }  # fmt: skip
-NAMES: Final = tuple(_TITLES)
+NAMES: Final = tuple(TITLES)
 SCARCE_BYTES = 50_000_000
 _GIGABYTE = 1_000_000_000
 _NOT_ASKED = "Plex was not asked, since something further on is not right."
@@ -176,12 +176,12 @@ def worker_step(stop: str, why_missing: str, *, is_running: bool, pending: int) 
 def step_in_words(step: HealthStep) -> str:
     """For a log line."""
     result = {True: "ok", False: "FAILED", None: "not known"}[step.ok]
-    return f"{_TITLES[step.name]}: {result}. {step.text} {step.cure}".rstrip()
+    return f"{TITLES[step.name]}: {result}. {step.text} {step.cure}".rstrip()
 
 
 def not_reached_in_words(steps: Sequence[HealthStep]) -> str:
     """The steps behind one that failed, for one log line; "" if there are none."""
-    titles = [_TITLES[step.name] for step in steps if not is_reached(step)]
+    titles = [TITLES[step.name] for step in steps if not is_reached(step)]
     return f"Not reached: {', '.join(titles)}." if titles else ""
 
 

@@ -17,6 +17,7 @@ import {
   useTicking,
 } from "./react.js";
 import { Settings } from "./settings_tab.js";
+import { Setup } from "./setup_tab.js";
 import { ask, saveSettings, scenes } from "./stash.js";
 import { Tasks } from "./tasks_tab.js";
 import { counted, duration, howThingsAre, needing, progressOf, sentence } from "./words.js";
@@ -61,6 +62,7 @@ export default function Page() {
       tab("needs", need ? `Needs you (${need})` : "Needs you", h(NeedsYou, { now })),
       tab("differences", "Differences", h(Differences, null)),
       tab("availability", "Availability", h(Availability, { now })),
+      tab("setup", "Set-up", h(Setup, null)),
       tab("settings", "Settings", h(Settings, null)),
       tab("tasks", "Tasks", h(Tasks, { again })),
     ),

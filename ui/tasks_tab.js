@@ -1,12 +1,13 @@
 // The tab "Tasks": every task as a button, with its result in words.
 
 import { Action, Fragment, h, Trouble, usePolling, useState } from "./react.js";
+import { SignIn } from "./sign_in.js";
 import { ask, plugin } from "./stash.js";
 import { resultInWords } from "./words.js";
 
 /** By the name of the task: the mode of the operation, and what takes it back. */
 const MODES =
-  /** @type {Readonly<Record<string, { mode: string, args?: Record<string, unknown>, undo?: boolean, asks?: string }>>} */ ({
+  /** @type {Readonly<Record<string, { mode: string, args?: Record<string, unknown>, undo?: boolean, asks?: string, signsIn?: boolean }>>} */ ({
     "Process Queue": { mode: "process_queue" },
     "Health Check": { mode: "health_check" },
     "View Queue Status": { mode: "queue_status" },
@@ -22,6 +23,7 @@ const MODES =
     "Clear Dead Letter Queue": { mode: "clear_dlq", undo: true },
     "Purge Old Dead Letters": { mode: "purge_dlq", undo: true },
     "Restore Cleared Jobs": { mode: "restore_cleared" },
+    "Link Plex Account": { mode: "link_plex", signsIn: true },
     "Preview Undo": { mode: "undo_all", args: { preview: true } },
     "Undo PlexSync in Plex": {
       mode: "undo_all",
@@ -72,7 +74,7 @@ function Task({ task, again }) {
     h(
       "div",
       null,
-      h(Action, { label: "Run", name: `Run ${task.name}`, run }),
+      known.signsIn ? h(SignIn, { again }) : h(Action, { label: "Run", name: `Run ${task.name}`, run }),
       canUndo ? h(Action, { label: "Undo", name: `Undo ${task.name}`, run: undo, isOver: isUndone }) : null,
     ),
   );

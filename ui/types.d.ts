@@ -93,6 +93,35 @@ export interface PreviewItem {
   send: Record<string, FieldValue>;
 }
 
+export interface Health {
+  steps: { name: string; ok: boolean | null; text: string; cure: string }[];
+  path_map_inferred: string[];
+  paths: {
+    idle_rules: string[];
+    examples: {
+      scene_id: number;
+      path: string;
+      plex_path: string;
+      found: boolean;
+      how: string;
+      reason: string;
+    }[];
+  } | null;
+}
+
+export interface LinkBegun {
+  code: string;
+  address: string;
+  expires_at: number;
+}
+
+export interface LinkAnswer {
+  entered: boolean;
+  linked: boolean;
+  servers: { name: string; machine_identifier: string; address: string | null }[];
+  message: string;
+}
+
 export interface Setting {
   name: string;
   display_name: string | null;

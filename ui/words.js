@@ -112,7 +112,7 @@ function atRest(overview, now) {
     };
   }
   if (!inPlex && !need) {
-    return { kind: "new", text: "No scene was pushed yet. Check the settings, then run Sync All Scenes." };
+    return { kind: "new", text: "No scene was pushed yet. Go through Set-up, then run Sync All Scenes." };
   }
   if (need)
     return {
@@ -173,6 +173,28 @@ export function groupTitle(group) {
   const what = group.group === "dead" ? "given up" : "waiting for another try";
   return `${reason}: ${counted(group.count, "scene")} ${what}`;
 }
+
+/**
+ * The steps of the Health Check, in the order in which a scene passes them.
+ * @type {Readonly<Record<string, string>>}
+ */
+export const STEPS = {
+  python: "Python",
+  address: "Address of Plex",
+  tls: "TLS",
+  token: "Token",
+  libraries: "Libraries",
+  stash: "Stash",
+  paths: "Scenes",
+  data: "Data directory",
+  worker: "Worker",
+};
+
+/** @param {string} name @returns {string} */
+export const stepTitle = (name) => STEPS[name] || name;
+
+/** @param {boolean | null} ok @returns {string} whether a step was passed; null: not reached, or not known */
+export const stepMark = (ok) => (ok === null ? "–" : ok ? "✓" : "✗");
 
 /**
  * The result of a task in words: its numbers, and what it says.

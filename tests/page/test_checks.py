@@ -12,6 +12,7 @@ import pytest
 
 from sim.stash.manifest import parse_yaml, read_manifest
 from stash.settings import Settings, parse_settings
+from tasks.health_steps import TITLES
 from tests.support.browser import NODE_MODULES, ROOT, missing_node, need
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ def test_every_task_has_a_button() -> None:
     text = (UI / "tasks_tab.js").read_text(encoding="utf-8")
     known = dict(re.findall(r'"([^"]+)": \{\s*mode: "(\w+)"', text))
     assert known == {task.name: task.default_args["mode"] for task in read_manifest(ROOT / "plexsync.yml").tasks}
+
+
+def test_every_step_of_the_health_check_has_its_title() -> None:
+    assert exported("words.js", "STEPS") == TITLES
 
 
 def test_every_setting_is_in_a_group_and_its_default_is_that_of_the_program() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.support.plugin_world import PluginWorld
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-TABS = ("Needs you", "Differences", "Availability", "Settings", "Tasks")
+TABS = ("Needs you", "Differences", "Availability", "Set-up", "Settings", "Tasks")
 
 
 def settings_of(world: PluginWorld) -> dict[str, object]:

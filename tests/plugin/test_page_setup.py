@@ -1,0 +1,77 @@
+"""The page's tab Set-up: the steps of the Health Check, and the sign-in to Plex."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sim.plex.simulator import PlexSim
+from sim.plex_tv.simulator import PlexTvSim
+from tests.support.browser import browse
+from tests.support.plugin_world import TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.plugin.conftest import MakeWorld
+    from tests.support.plugin_world import PluginWorld
+
+ACCOUNT = "account-token-s3cr3t"
+
+
+@pytest.fixture
+def plex_tv() -> Iterator[PlexTvSim]:
+    with PlexTvSim() as sim:
+        yield sim
+
+
+@pytest.fixture
+def world(make_world: MakeWorld, plex_tv: PlexTvSim) -> PluginWorld:
+    """Without the settings that a sign-in makes; the account owns the server."""
+    made = make_world(env={"PLEXSYNC_PLEX_TV": plex_tv.url})
+    made.configure(plex_url=None, plex_token=None)
+    add_server(plex_tv, made.plex, "Home")
+    return made
+
+
+def add_server(plex_tv: PlexTvSim, plex: PlexSim, name: str) -> None:
+    plex_tv.add_server(
+        ACCOUNT, name=name, machine_identifier=plex.machine_identifier, token=plex.token, addresses=[(plex.url, True)]
+    )
+
+
+def address_of(world: PluginWorld) -> object:
+    all_plugins = world.stash.gql("query { configuration { plugins } }")["configuration"]["plugins"]
+    return all_plugins["plexsync"].get("plex_url")
+
+
+def test_a_new_user_signs_in_on_the_page_and_sees_every_step_pass(world: PluginWorld, plex_tv: PlexTvSim) -> None:
+    world.add_scenes(1)
+    with browse(world) as visit:
+        visit.open()
+        visit.tab("Set-up")
+        visit.wait_for_text("✗ Address of Plex")
+        visit.press("Sign in to Plex")
+        code = visit.page.locator(".plexsync-code").inner_text()
+        assert visit.violations() == []
+        plex_tv.enter(code, ACCOUNT)
+        visit.wait_for_text("PlexSync uses the Plex server")
+        visit.wait_for_text("✓ Worker")
+        visit.wait_for_text("→")
+        assert visit.page.get_by_text("✗").count() == 0
+        assert visit.violations() == []
+        assert TOKEN not in visit.page.content()
+    assert address_of(world) == world.plex.url
+
+
+def test_of_several_servers_the_user_chooses_one(world: PluginWorld, plex_tv: PlexTvSim) -> None:
+    with PlexSim(token="another-token", name="Second") as second, browse(world) as visit:
+        add_server(plex_tv, second, "Second")
+        visit.open()
+        visit.tab("Set-up")
+        visit.press("Sign in to Plex")
+        plex_tv.enter(visit.page.locator(".plexsync-code").inner_text(), ACCOUNT)
+        visit.press("Use Second")
+        visit.wait_for_text('PlexSync uses the Plex server "Second"')
+        assert address_of(world) == second.url

@@ -1,0 +1,77 @@
+// The tab "Set-up": the way of a scene from Stash to Plex, step by step, and the sign-in.
+
+import { Action, Fragment, h, Trouble, useCallback, useEffect, useState } from "./react.js";
+import { SignIn } from "./sign_in.js";
+import { ask } from "./stash.js";
+import { stepMark, stepTitle } from "./words.js";
+
+/** @typedef {import("./types").Health} Health */
+
+export function Setup() {
+  const [health, setHealth] = useState(/** @type {Health | null} */ (null));
+  const [error, setError] = useState("");
+  const check = useCallback(async () => {
+    try {
+      setHealth(await ask("health_check"));
+      setError("");
+    } catch (reason) {
+      setError(reason instanceof Error ? reason.message : String(reason));
+    }
+  }, []);
+  useEffect(() => void check(), [check]);
+  return h(
+    Fragment,
+    null,
+    h(Trouble, { text: error }),
+    health ? h(Steps, { health }) : h("p", { role: "status" }, error ? "" : "Plex is asked…"),
+    h(Action, { label: "Check again", run: check }),
+    h("h2", null, "Sign in to Plex"),
+    h("p", null, "It fills in Plex address and Plex token. Or enter both yourself, on the tab Settings."),
+    h(SignIn, { again: () => void check() }),
+    health ? h(Paths, { health }) : null,
+  );
+}
+
+/** @param {{ health: Health }} props */
+function Steps({ health }) {
+  return h(
+    "ol",
+    { className: "plexsync-steps" },
+    health.steps.map((step) =>
+      h(
+        "li",
+        { key: step.name },
+        h("strong", null, `${stepMark(step.ok)} ${stepTitle(step.name)}: `),
+        step.text,
+        step.cure ? h("div", { className: "plexsync-bad" }, step.cure) : null,
+      ),
+    ),
+  );
+}
+
+/** @param {{ health: Health }} props */
+function Paths({ health }) {
+  const { paths, path_map_inferred: inferred } = health;
+  const examples = paths ? paths.examples : [];
+  const idle = paths ? paths.idle_rules : [];
+  return h(
+    Fragment,
+    null,
+    h("h2", null, "Paths"),
+    inferred.length ? h("p", null, `Found out from names and sizes of files: ${inferred.join("; ")}`) : null,
+    idle.length ? h("p", { className: "plexsync-bad" }, `Apply to no file of any scene: ${idle.join("; ")}`) : null,
+    examples.length ? null : h("p", null, "Once Plex is ready, some scenes are looked for here."),
+    h(
+      "ul",
+      { className: "plexsync-paths" },
+      examples.map((each) =>
+        h(
+          "li",
+          { key: each.scene_id },
+          `${stepMark(each.found)} ${each.path} → ${each.plex_path}, ${each.found ? "found" : "not found"}`,
+          each.how || each.reason ? h("small", null, ` ${each.how || each.reason}`) : null,
+        ),
+      ),
+    ),
+  );
+}
