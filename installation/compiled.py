@@ -24,11 +24,11 @@ FAST = (
     "local/log_lines.py",
     "local/path_marks.py",
     "local/scale.py",
-    "local/watched.py",
     "local/words.py",
     "outages/__init__.py",
     "outages/figures.py",
     "outages/stops.py",
+    "outages/watched.py",
     "push/__init__.py",
     "push/advice.py",
     "status/__init__.py",
@@ -44,6 +44,7 @@ FAST = (
     "status/queue_status.py",
     "status/report.py",
     "status/scene_status.py",
+    "status/scenes_reader.py",
     "status/status_lines.py",
     "status/wake.py",
     "status/watch.py",
@@ -51,9 +52,7 @@ FAST = (
     "store/__init__.py",
     "store/evidence.py",
     "store/reader.py",
-    "store/scenes_reader.py",
     "store/statistics.py",
-    "store/stopped.py",
 )
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from local import data_directory
 from local.log_marks import SAID_OTHERWISE
 from local.storage import LocalStorage
-from local.watched import is_watched
 from outages import breaker, failures, history, scheduler, transitions
 from outages.breaker import Circuit, CircuitBreaker
 from outages.history import Outage, OutageHistory
@@ -23,6 +22,7 @@ from outages.limiter import Pace, RecoveryPeriod, RecoveryRateLimiter
 from outages.notices import Notice, notice_at_start, notice_of
 from outages.scheduler import PauseReason, ProbeTimes, RecoveryScheduler
 from outages.transitions import Event, Gate, GateKind, OutageState, Probe, ProbeResult, Transition
+from outages.watched import is_watched
 from store.evidence import Evidence
 from store.state_file import StateFile
 

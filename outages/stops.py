@@ -54,6 +54,13 @@ RATE_STEPS = (1.0, 2.0, 4.0)
 MIN_RATE_PER_S = 0.5
 # A clock that is corrected all the time goes back by fractions of a second.
 _ROUNDING_S = 0.1
+PAUSED = 'PlexSync is paused: "Pause" is switched on in its settings'
+STORAGE = "storage"
+STORAGE_MESSAGE = (
+    "the worker cannot write to its data directory, most likely because the disk is full; its log, plexsync.log, says "
+    "more."
+)
+_STASH = "Stash does not answer"
 _OPEN, _HALF_OPEN, _BUSY = "open", "half_open", "busy"  # as in Circuit and PauseReason
 _WHAT_FAILS = (
     (Evidence.PROBE, "Plex is down"),
@@ -80,6 +87,17 @@ def stop_of(breaker: BreakerLike, pauses: Sequence[PauseLike], next_check_at: fl
     if pause is None:
         return None
     return _text(pause.reason), pause.message, next_check_at if pause.until is None else pause.until
+
+
+def stop_reported(by: str | None, message: str | None) -> tuple[str, str] | None:
+    """What stops the drain, if only `worker.json` says so: a `stopped_by`, and a sentence.
+
+    `by` and `message`: as they stand there.
+    """
+    words = {"paused": PAUSED, "stash": _STASH}
+    if by == STORAGE:
+        return STORAGE, STORAGE_MESSAGE
+    return (by, message or words[by]) if by in words else None
 
 
 def active_pause(pauses: Sequence[P], now: float) -> P | None:

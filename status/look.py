@@ -5,8 +5,8 @@ from __future__ import annotations
 from outages.figures import OUTAGES_KEPT
 from outages.stops import need_probe, rate_at, stop_of, trial_of
 from status import files
+from status.scenes_reader import ScenesReader
 from status.worker import drain_status, worker_status
-from store.scenes_reader import ScenesReader
 
 TYPE_CHECKING = False  # the module `typing` takes time to load
 if TYPE_CHECKING:

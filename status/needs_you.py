@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from push.advice import advice_for
 from status.arguments import error_class_of, group_of, limit_of, offset_of
-from store.scenes_reader import ScenesReader
+from status.scenes_reader import ScenesReader
 
 TYPE_CHECKING = False  # the module `typing` takes time to load
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import os
 from local import inbox
 from status.arguments import error_class_of, scene_ids_of
 from status.look import Refused
+from status.scenes_reader import ScenesReader
 from status.wake import start_worker_if_none
-from store.scenes_reader import ScenesReader
 
 TYPE_CHECKING = False  # the module `typing` takes time to load
 if TYPE_CHECKING:

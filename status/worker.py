@@ -7,8 +7,7 @@ import os
 from local import lock
 from local.data_directory import PACKAGES_NOTE
 from local.files import takes_writes
-from outages.stops import stop_of, trial_of
-from store.stopped import STORAGE, STORAGE_MESSAGE, stop_reported
+from outages.stops import STORAGE, STORAGE_MESSAGE, stop_of, stop_reported, trial_of
 
 TYPE_CHECKING = False  # the module `typing` takes time to load
 if TYPE_CHECKING:

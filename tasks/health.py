@@ -10,12 +10,12 @@ from local.storage import LocalStorage
 from local.words import duration_in_words, sentence
 from outages.resilience import Resilience
 from outages.scheduler import SECOND_PROBE_S
+from outages.stops import PAUSED
 from outages.transitions import GateKind
 from plex.errors import PlexBusy, ServerFailure
 from status.worker import is_worker_running
 from store.overview import Overview
 from store.reader import count_queue
-from store.stopped import PAUSED
 from store.worker_file import read_worker_report
 from tasks.arguments import bad_is_error_of
 from tasks.context import TaskError

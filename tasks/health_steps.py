@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from local.storage import LocalStorage, check_directory
 from local.words import counted, sentence
+from outages.stops import PAUSED
 from plex.connection import INSECURE, VERIFY, display_address
 from plex.errors import PlexAuthError, PlexBusy, PlexSetup
-from store.stopped import PAUSED
 from tasks.path_check import PATHS_CURE, paths_in_words
 from tasks.setup_answers import HealthStep
 

@@ -14,9 +14,9 @@ from local.clock import Stopwatch
 from local.words import counted, duration_in_words, sentence
 from outages.notices import Notice
 from outages.resilience import Resilience
+from outages.stops import stop_reported
 from outages.transitions import GateKind
 from store.overview import Overview
-from store.stopped import stop_reported
 from store.worker_file import DISABLED, read_worker_report
 from tasks.answers import DrainAnswer
 from tasks.drain_progress import Drain

@@ -15,9 +15,9 @@ from local import inbox
 from local.clock import Stopwatch
 from local.memory import give_back_memory
 from local.storage import LocalStorage
-from local.watched import is_watched
 from outages.breaker import Circuit
 from outages.scheduler import PauseReason
+from outages.watched import is_watched
 from store.worker_file import DISABLED, WAITING_FOR_GATE
 from worker.parts import LeaveReason
 

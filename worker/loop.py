@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from local.storage import LocalStorage
 from outages.scheduler import PauseReason
+from outages.stops import PAUSED
 from outages.transitions import Gate, GateKind
 from plex.errors import PlexError
 from push.plex_link import address_digest
 from push.verdicts import Verdict
 from push.writes import WriteThread
 from stash.errors import PluginDisabled, StashRefused, StashUnavailable
-from store.stopped import PAUSED
 from store.worker_file import (
     DISABLED,
     IDLE,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.clock import Clock
-from store import reader, scenes_reader
+from status import scenes_reader
+from store import reader
 from store.job import Reason, new_job
 from store.overview import Overview
 from store.queue import JobQueue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.watched import WATCHED_FOR_S, note_watched
+from outages.watched import WATCHED_FOR_S, note_watched
 from stash.changes import Change, Changed
 from stash.times import text_at
 from store.job import Reason
