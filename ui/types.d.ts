@@ -15,6 +15,7 @@ export interface Overview {
   now: number;
   queue: {
     pending: number;
+    covers_left: number;
     waiting: number;
     waiting_by_error: Record<string, number>;
     in_progress: number;

@@ -88,10 +88,12 @@ export function howThingsAre(overview, now) {
     return { kind: "stopped", text: `${sentence(draining.message || "Nothing is pushed now")}${wait}${next}` };
   }
   if (queue.pending > queue.waiting) {
-    const left = counted(queue.pending - queue.waiting, "scene");
+    const left = queue.pending - queue.waiting;
+    const covers = Math.min(queue.covers_left || 0, left);
+    const follow = covers ? `, ${number(covers)} of them only for the cover` : "";
     return {
       kind: "draining",
-      text: `${left} ${queue.pending - queue.waiting === 1 ? "is" : "are"} on the way to Plex.`,
+      text: `${counted(left, "scene")} ${left === 1 ? "is" : "are"} on the way to Plex${follow}.`,
     };
   }
   return atRest(overview, now);

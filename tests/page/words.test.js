@@ -101,6 +101,10 @@ test("a stop of another kind says its message, a pause only what waits", () => {
 
 test("due work is on its way, work that is not due waits", () => {
   assert.deepEqual(said({ queue: { pending: 12, waiting: 2 } }), ["draining", "10 scenes are on the way to Plex."]);
+  assert.deepEqual(said({ queue: { pending: 12, waiting: 2, covers_left: 8 } }), [
+    "draining",
+    "10 scenes are on the way to Plex, 8 of them only for the cover.",
+  ]);
   assert.deepEqual(said({ queue: { pending: 2, waiting: 2, next_due_at: NOW + 300 } }), [
     "waiting",
     "2 scenes wait for another try, the next in 5 min. Last change 3 min ago.",

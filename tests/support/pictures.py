@@ -52,8 +52,9 @@ SOURCE: Final = Picture(
 SETTINGS: Final = Picture(
     name="settings.png", tab="plugins", height=425,
     hidden=(
-        ".setting-section:has(.package-manager-toolbar)", ".setting:has(h6)",
-        ".plugin-settings > :not(#plugin-plexsync-plex_url, #plugin-plexsync-plex_token)",
+        ".setting-section:has(.package-manager-toolbar)", ".setting:has(h6)", ".plexsync-in-settings > p",
+        ".plexsync-field:not(:has(#plexsync-setting-plex_url, #plexsync-setting-plex_token))", ".plexsync-save",
+        ".plexsync-part:not([open])",
     ),
 )  # fmt: skip
 HEALTH_CHECK: Final = Picture(
