@@ -222,7 +222,7 @@ def test_a_failing_operation_shows_its_message_and_leaves_the_page_usable(world:
         visit.wait_for_text("Stash answered with 500.")
         world.stash.heal()
         visit.page.get_by_role("alert").wait_for(state="detached")
-        visit.complaints.clear()  # the browser reports each answer of 500
+        visit.console.clear()  # the browser reports each answer of 500
 
 
 def test_a_page_that_cannot_be_seen_asks_nothing(world: PluginWorld) -> None:

@@ -63,9 +63,10 @@ class Visit:
         self.page = page
         self.address = address
         self.complaints: list[str] = []
+        self.console: list[str] = []  # errors and warnings, with the address of the script or file
         self.operations: list[str] = []
         page.set_default_timeout(PATIENCE_MS)
-        page.on("console", lambda message: self._note(message.type, message.text))
+        page.on("console", lambda message: self._note(message.type, f"{message.text} {message.location['url']}"))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("dialog", self._refuse)
         page.on("request", lambda request: self._note_operation(request.post_data or ""))
@@ -95,7 +96,7 @@ class Visit:
 
     def _note(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
-            self.complaints.append(text)
+            self.console.append(text)
 
     def _refuse(self, dialog: Dialog) -> None:
         self.complaints.append(f"a dialog opened: {dialog.message}")
@@ -108,18 +109,27 @@ class Visit:
 
 @contextmanager
 def browse(world: PluginWorld, *, omit: Sequence[str] = (), width: int = 1200) -> Iterator[Visit]:
-    """A visit to the world's Stash. Asserts at its end that the console said nothing and no dialog opened."""
+    """A visit to the world's Stash. `omit`: patch points that this Stash does not have."""
+    need(missing_browser())
+    world.stash.serve_page(NODE_MODULES, omit)
+    with visit_to(world.stash.url, width=width) as visit:
+        yield visit
+
+
+@contextmanager
+def visit_to(address: str, *, width: int = 1200, about: str = "") -> Iterator[Visit]:
+    """A visit to a Stash. At its end, the console must have said nothing `about` it, and no dialog opened."""
     need(missing_browser())
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - may not be installed
 
-    world.stash.serve_page(NODE_MODULES, omit)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         try:
             # axe would look at colours that are only on their way.
             page = browser.new_page(viewport={"width": width, "height": 900}, reduced_motion="reduce")
-            visit = Visit(page, world.stash.url)
+            visit = Visit(page, address)
             yield visit
-            assert visit.complaints == []
+            complaints = visit.complaints + [each for each in visit.console if about in each]
+            assert not complaints, complaints
         finally:
             browser.close()
