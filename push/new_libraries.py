@@ -66,7 +66,9 @@ class NewLibraries:
         items = [match.item for match in finder.known_matches(target.files)]
         finder.await_elsewhere(scene.id, target.files, items)
         is_found = any(item.section_key in self.keys and item.rating_key not in target.known_keys for item in items)
-        if is_found and self._queue.fields_job(scene.id) is None:
+        if is_found:
+            # Another job of the scene may trust the last push, and would not look the file up again.
+            self._ledger.clear_fingerprints([scene.id])
             self._queue.add(new_job(scene.id, Reason.RECONCILE, now))
             self.queued += 1
 

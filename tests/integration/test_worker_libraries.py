@@ -96,6 +96,20 @@ def test_what_is_seen_while_the_scene_has_another_job_is_found_after_that(world:
     world.run_until(lambda: world.plex.item(key).title == "known", within_s=LOOK_EVERY_S + 120)
 
 
+@pytest.mark.parametrize("reason", [Reason.SYNC, Reason.CATCH_UP, Reason.HOOK])
+def test_what_a_new_library_holds_is_found_although_the_scene_has_another_job(
+    world: WorkerHere, reason: Reason
+) -> None:
+    """That job finds nothing changed in Stash, and would ask Plex nothing."""
+    push(world, 2)
+    new = world.plex.add_section("New", locations=["/media"])
+    key = world.plex.add_item(new, files=[("/media/2.mp4", 1002)])
+    now = world.clock.now()
+    world.parts.queue.add(replace(new_job(2, reason, now), not_before=now + LOOK_WHILE_WAITING_S + 60))
+    world.edit(1, "wakes the worker")
+    world.run_until(lambda: world.plex.item(key).title == "known", within_s=LOOK_WHILE_WAITING_S + 120)
+
+
 def test_a_library_made_anew_gets_all_scenes_again(world: WorkerHere) -> None:
     scenes = push(world, 40)
     new = world.plex.remake_section(world.section)
