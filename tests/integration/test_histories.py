@@ -3,7 +3,7 @@
 The invariant: when everything has settled, Plex shows what Stash says; at every moment, what PlexSync stores as "Plex
 has it" is true; nothing of a former owner is left in an item; what a person put there is untouched.
 
-PLEXSYNC_TEST_STEPS sets the number of steps: 2,000, or 200,000 with PLEXSYNC_TEST_LONG.
+PLEXSYNC_TEST_STEPS sets the number of steps: 1,000, or 200,000 with PLEXSYNC_TEST_LONG.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sim.faults import Request
 
 STEPS_PER_HISTORY = 40
-STEPS = int(os.environ.get("PLEXSYNC_TEST_STEPS") or (200_000 if os.environ.get("PLEXSYNC_TEST_LONG") else 2_000))
+STEPS = int(os.environ.get("PLEXSYNC_TEST_STEPS") or (200_000 if os.environ.get("PLEXSYNC_TEST_LONG") else 1_000))
 LOSSES = {
     "dropped": Fault.dropped(),
     "dropped afterwards": Fault.dropped(after=True),
