@@ -159,7 +159,7 @@ def _picture_path(performer: Performer) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """`different`: ids of the scenes to queue. `unchanged`, `skipped` (not to be pushed): numbers of scenes."""
+    """`different`: ids of the scenes to queue. `unchanged`, `skipped` (not to be pushed, or ignored): numbers."""
 
     different: tuple[int, ...] = ()
     unchanged: int = 0
@@ -170,7 +170,7 @@ def compare(scenes: Iterable[Scene], settings: Settings, known: LastPushes) -> C
     """Sort scenes into those that a sync must queue and those that it need not."""
     different, unchanged, skipped = [], 0, 0
     for scene in scenes:
-        if reason_to_skip(scene, settings, was_pushed=scene.id in known.pushed):
+        if scene.id in known.ignored or reason_to_skip(scene, settings, was_pushed=scene.id in known.pushed):
             skipped += 1
         elif known.fingerprints.get(scene.id) in _fingerprints(scene, settings):
             unchanged += 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from plex.errors import NotInPlex
 from push.other_scenes import owners_in_stash
+from store.judgement import Judgement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,6 +44,11 @@ class Target:
         if self.record is None or self.record.files not in (self.files_digest, self.of_version_2[1]):
             return ()
         return self.record.items
+
+    @property
+    def is_ignored(self) -> bool:
+        """Whether a person has PlexSync ignore the scene."""
+        return self.record is not None and self.record.judgement is Judgement.IGNORED
 
     @property
     def is_up_to_date(self) -> bool:

@@ -25,6 +25,7 @@ from push.shared_items import Claim, SharedItems, scene_is_in
 from push.verdicts import Outcome, Verdict
 from push.writes import OthersFirst
 from store.altered import AlterationStore
+from store.ignored import IgnoredScenes
 from store.items import ItemStore
 from store.judgement import AttemptTimes, Judgement
 
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from stash.settings import Settings
     from store.job import Job
     from store.ledger import Ledger
+
+_IGNORED = "ignored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,20 +131,22 @@ class Pusher:
             record=self._ledger.record(scene.id, self.server),
         )
 
-    def reason_to_skip(self, target: Target) -> str:
-        """Why the scene is not pushed; "" if it is."""
+    def reason_to_skip(self, target: Target, job: Job | None = None) -> str:
+        """Why the scene is not pushed, for this job or without one; "" if it is."""
+        if target.is_ignored and not (job and job.reason.ends_ignoring):
+            return _IGNORED
         was_pushed = target.record is not None and bool(target.record.items)
         return reason_to_skip(target.scene, self.settings, was_pushed=was_pushed)
 
     def needs_plex(self, job: Job, target: Target) -> bool:
         """Whether the push has to ask Plex anything, apart from the cover."""
         always_reads = job.reason.always_reads_item and not job.is_cover_left
-        return not self.reason_to_skip(target) and (always_reads or not target.is_up_to_date)
+        return not self.reason_to_skip(target, job) and (always_reads or not target.is_up_to_date)
 
     def reads_items(self, job: Job, target: Target) -> bool:
         """Whether the push has to read the items: for the fields, or to see whether somebody chose their pictures."""
         return self.needs_plex(job, target) or (
-            job.is_cover_left and not self.reason_to_skip(target) and self._pictures.is_first(target.known_keys)
+            job.is_cover_left and not self.reason_to_skip(target, job) and self._pictures.is_first(target.known_keys)
         )
 
     # One push, from top to bottom
@@ -179,9 +184,12 @@ class Pusher:
                 mine.clear()
 
     def _push_once(self, push: _Push, ahead: ReadAheadItems, mine: set[int]) -> Steps[Outcome]:
-        if reason := self.reason_to_skip(push.target):
-            self._store_judgement(push, Judgement.SKIPPED, "")
+        if reason := self.reason_to_skip(push.target, push.job):
+            if reason != _IGNORED:
+                self._store_judgement(push, Judgement.SKIPPED, "")
             return Outcome(verdict=Verdict.SKIPPED, text=reason)
+        if push.target.is_ignored:
+            IgnoredScenes(self._ledger).stop([push.target.scene.id])
         try:
             return (yield from self._push_or_relocate(push, ahead, mine))
         except NotInPlex as error:

@@ -180,6 +180,7 @@ class OverviewAnswer(TypedDict):
     in_progress: list[int]
     scenes_in_plex: int
     missing: int
+    ignored: int
     last_push_at: float | None
     sync: SyncStatus
     circuit: CircuitStatus

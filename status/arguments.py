@@ -9,7 +9,7 @@ TYPE_CHECKING = False  # the module `typing` takes time to load
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-GROUPS = ("dead", "waiting", "missing")
+GROUPS = ("dead", "waiting", "missing", "ignored")
 MOST_SCENES = 200
 _DEFAULT_LIMIT = 50
 _MOST_QUEUED = 100_000

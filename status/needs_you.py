@@ -8,7 +8,7 @@ from status.scenes_reader import ScenesReader
 
 TYPE_CHECKING = False  # the module `typing` takes time to load
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from status.answers import GroupOfScenes, NeedsYouAnswer, SceneInNeed
     from status.look import Asked
@@ -19,6 +19,9 @@ _MISSING_ADVICE = (
     'Plex has no item with the file of these scenes: let Plex scan its folder, and check "Path map". They are pushed '
     "once Plex has them."
 )
+_IGNORED_ADVICE = (
+    "They do not count, and PlexSync leaves them alone. An edit of such a scene in Stash, or Push now, ends that."
+)
 
 
 def needs_you(asked: Asked) -> NeedsYouAnswer:
@@ -27,7 +30,11 @@ def needs_you(asked: Asked) -> NeedsYouAnswer:
     group, error_class = group_of(asked.arguments), error_class_of(asked.arguments)
     limit, offset = limit_of(asked.arguments), offset_of(asked.arguments)
     counts = reader.counts(asked.now)
-    groups = [*_dead(counts), *_waiting(counts), *_missing(reader)]
+    judged = reader.scenes_by_verdict()
+    groups = [
+        *_dead(counts), *_waiting(counts), *_judged(judged, "missing", "NotInPlex", _MISSING_ADVICE),
+        *_judged(judged, "ignored", "", _IGNORED_ADVICE),
+    ]  # fmt: skip
     scenes: list[SceneInNeed] = []
     if group:
         scenes = list(_scenes(reader.scenes_in_need(group, error_class, limit=limit, offset=offset, now=asked.now)))
@@ -44,10 +51,12 @@ def _waiting(counts: QueueCounts) -> Iterable[GroupOfScenes]:
         yield {"group": "waiting", "error_class": error_class, "count": count, "advice": _WAITING_ADVICE}
 
 
-def _missing(reader: ScenesReader) -> Iterable[GroupOfScenes]:
-    count = reader.scenes_by_verdict().get("missing", (0, None))[0]
+def _judged(
+    judged: Mapping[str, tuple[int, float]], verdict: str, error_class: str, advice: str
+) -> Iterable[GroupOfScenes]:
+    count = judged.get(verdict, (0, None))[0]
     if count:
-        yield {"group": "missing", "error_class": "NotInPlex", "count": count, "advice": _MISSING_ADVICE}
+        yield {"group": verdict, "error_class": error_class, "count": count, "advice": advice}
 
 
 def _scenes(rows: Iterable[tuple[int, str, str, str, int, float | None, float | None]]) -> Iterable[SceneInNeed]:

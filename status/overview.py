@@ -21,6 +21,7 @@ def overview(asked: Asked) -> OverviewAnswer:
         "in_progress": look.reader.scenes_in_progress(),
         "scenes_in_plex": sum(judged.get(verdict, (0, None))[0] for verdict in ("pushed", "unchanged")),
         "missing": judged.get("missing", (0, None))[0],
+        "ignored": judged.get("ignored", (0, None))[0],
         "last_push_at": judged.get("pushed", (0, None))[1],
         "sync": look.reader.statistics(asked.now),
         "circuit": look.circuit_status(),

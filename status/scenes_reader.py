@@ -8,6 +8,8 @@ from store.reader import DUE_AT, OPEN, Reader, times
 TYPE_CHECKING = False  # the module `typing` takes time to load
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Final
+
     # Scene id, title, path, error text, attempts, and in epoch seconds the last failure and the next try.
     SceneRow = tuple[int, str, str, str, int, float | None, float | None]
 
@@ -27,7 +29,6 @@ FROM ack_queue_default WHERE status < 5 AND json_extract(data, '$.scene_id') = :
 _LETTER = f"""
 SELECT error_class, error_text, attempts, failed_last_at FROM dead_letter WHERE scene_id = ? AND {OPEN}
 """  # noqa: S608 - our own names
-_DEAD_SCENES = f"SELECT scene_id FROM dead_letter WHERE error_class = ? AND {OPEN} ORDER BY failed_last_at"  # noqa: S608
 _DEAD = f"""
 SELECT scene_id, title, path, error_text, attempts, failed_last_at, NULL FROM dead_letter
 WHERE error_class = :error_class AND {OPEN} ORDER BY failed_last_at DESC LIMIT :limit OFFSET :offset
@@ -49,6 +50,16 @@ ORDER BY settled_at DESC LIMIT :limit OFFSET :offset
 """
 
 
+_IGNORED = """
+SELECT scene.scene_id, COALESCE(title, ''), COALESCE(path, ''), COALESCE(error_text, ''), COALESCE(attempts, 0),
+       failed_last_at, NULL FROM scene LEFT JOIN dead_letter USING (scene_id) WHERE verdict = 'ignored'
+ORDER BY settled_at DESC LIMIT :limit OFFSET :offset
+"""
+_BY_GROUP: Final[Mapping[str, tuple[str, str]]] = {
+    "dead": (LEDGER, _DEAD), "waiting": (QUEUE, WAITING), "missing": (LEDGER, _MISSING), "ignored": (LEDGER, _IGNORED),
+}  # fmt: skip
+
+
 class ScenesReader(Reader):
     """The queries of the page. What is not known is missing from the answer, or empty."""
 
@@ -63,13 +74,16 @@ class ScenesReader(Reader):
     def scenes_in_need(
         self, group: str, error_class: str, *, limit: int, offset: int, now: float
     ) -> Sequence[SceneRow]:
-        """Return the scenes of a group: the latest failures first, of waiting ones those that are due first."""
-        query, name = {"dead": (_DEAD, LEDGER), "waiting": (WAITING, QUEUE), "missing": (_MISSING, LEDGER)}[group]
+        """Return the scenes of a group: the latest failures first, of waiting ones those that are due first.
+
+        `limit` -1: all of them.
+        """
+        name, query = _BY_GROUP[group]
         return self.rows(name, query, {**times(now), "error_class": error_class, "limit": limit, "offset": offset})
 
-    def dead_scenes(self, error_class: str) -> list[int]:
-        """The ids of the scenes whose dead letters are of this class."""
-        return [scene_id for (scene_id,) in self.rows(LEDGER, _DEAD_SCENES, (error_class,))]
+    def ids_of_group(self, group: str, error_class: str, now: float) -> list[int]:
+        """The ids of all scenes of a group."""
+        return [row[0] for row in self.scenes_in_need(group, error_class, limit=-1, offset=0, now=now)]
 
     def verdict_of(self, scene_id: int) -> tuple[str | None, float | None]:
         """How the scene was judged last, and when."""

@@ -10,7 +10,7 @@ from store import statistics
 from store.job import job_from_data, job_to_data
 from store.judgement import Judgement
 from store.ledger import write_scene
-from store.reader import OPEN
+from store.reader import NOT_IGNORED, OPEN
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,7 +24,7 @@ COLUMNS = (
     "scene_id, title, path, error_class, error_text, attempts, failed_first_at, failed_last_at, outage_id, job,"
     " recovered_at, recovered_by"
 )
-_OLDER_THAN = f"SELECT {COLUMNS} FROM dead_letter WHERE failed_last_at < ? ORDER BY id"  # noqa: S608 - our own names
+_OLDER_THAN = f"SELECT {COLUMNS} FROM dead_letter WHERE failed_last_at < ? AND {NOT_IGNORED} ORDER BY id"  # noqa: S608 - our own names
 _NEWER_THAN = f"SELECT {COLUMNS} FROM dead_letter WHERE id > ? AND {OPEN} ORDER BY id"  # noqa: S608 - our own names
 
 
@@ -93,7 +93,10 @@ class DeadLetters:
         return job_from_data(json.loads(row[0])) if row else None
 
     def all(self, *, before: float = float("inf")) -> Sequence[DeadLetter]:
-        """All dead letters, oldest first, including recovered ones. `before`: only those that last failed before it."""
+        """All dead letters, oldest first, recovered ones included, but none of ignored scenes.
+
+        `before`: only those that last failed before it.
+        """
         with self._ledger.reading() as database:
             return letters_of(database.execute(_OLDER_THAN, (before,)))
 

@@ -36,6 +36,11 @@ class Reason(str, Enum):
         return self not in (Reason.HOOK, Reason.NOW, Reason.RECOVERY)
 
     @property
+    def ends_ignoring(self) -> bool:
+        """Whether to push even an ignored scene: it was changed itself, or somebody asked for it."""
+        return self not in (Reason.ENTITY, Reason.SYNC, Reason.RECONCILE)
+
+    @property
     def always_reads_item(self) -> bool:
         """Whether to read the item even if the ledger says that Plex has everything."""
         return self in (Reason.RECONCILE, Reason.RECOVERY, Reason.NOW)

@@ -16,6 +16,7 @@ class Judgement(str, Enum):
     SKIPPED = "skipped"
     MISSING = "missing"  # no item in Plex has its file, and no job is waiting for one
     DEAD = "dead"  # its job is a dead letter
+    IGNORED = "ignored"  # missing or dead, and a person wants to hear no more of it; a dead letter stays where it is
 
 
 class ErrorClass(str, Enum):

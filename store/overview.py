@@ -29,6 +29,7 @@ SELECT scene_id, fingerprint FROM scene WHERE scene_id IN (SELECT value FROM jso
     AND server = COALESCE((SELECT name FROM server ORDER BY used_at DESC LIMIT 1), '')
 """
 _PUSHED = "SELECT DISTINCT scene_id FROM owned WHERE scene_id IN (SELECT value FROM json_each(?))"
+_IGNORED = "SELECT scene_id FROM scene WHERE scene_id IN (SELECT value FROM json_each(?)) AND verdict = 'ignored'"
 _ITEM = f"""
 {OWNED} WHERE rating_key = ? AND server = COALESCE((SELECT name FROM server ORDER BY used_at DESC LIMIT 1), '')
 """  # noqa: S608 - our own names
@@ -63,10 +64,14 @@ class WaitingJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastPushes:
-    """What was last pushed: fingerprints by scene id, and the ids of scenes with a recorded item."""
+    """What was last pushed: fingerprints by scene id, and the ids of scenes with a recorded item.
+
+    `ignored`: those that a person has PlexSync ignore.
+    """
 
     fingerprints: Mapping[int, str]
     pushed: frozenset[int]
+    ignored: frozenset[int] = frozenset()
 
 
 class Overview(Reader):
@@ -99,6 +104,7 @@ class Overview(Reader):
         return LastPushes(
             fingerprints=dict(self.rows(LEDGER, _FINGERPRINTS, ids)),
             pushed=frozenset(scene_id for (scene_id,) in self.rows(LEDGER, _PUSHED, ids)),
+            ignored=frozenset(scene_id for (scene_id,) in self.rows(LEDGER, _IGNORED, ids)),
         )
 
     def line_bytes(self) -> int | None:

@@ -36,8 +36,10 @@ INDEXES = (
     ("waiting_job", _WAITING_INDEX),
     ("cover_left", "(status) WHERE json_extract(data, '$.is_cover_left')"),
 )
+# Selects the letters of scenes that no person has PlexSync ignore.
+NOT_IGNORED = "scene_id NOT IN (SELECT scene_id FROM scene WHERE verdict = 'ignored')"
 # Selects the letters that wait for a person. Once its job is queued again, a letter is pending, not dead.
-OPEN = "recovered_at IS NULL"
+OPEN = f"recovered_at IS NULL AND {NOT_IGNORED}"
 # persist-queue's row status: 0 and 1 are ready, 2 is in progress, 5 and above are finished.
 # `+status` keeps SQLite from the index that knows no more than the status.
 # Counted by SQLite, because fetching a hundred thousand rows into Python takes most of a second.

@@ -67,6 +67,13 @@ class SceneSyncAnswer(TaskAnswer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoreAnswer(TaskAnswer):
+    """`ignore`: the scenes that are ignored now. `stop_ignoring`: those that no longer are."""
+
+    scene_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewItem:
     """One Plex item of the scene. `send` is what would change; the values are keyed by Plex's field names."""
 

@@ -5,16 +5,20 @@ Each function raises TaskError, which names the argument, its value and what is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from local import inbox
 from reconciliation.schedule import parse_scope_argument
+from status import arguments as of_status
 from status.arguments import show, whole_number
+from status.look import Refused
 from store.judgement import ERROR_CLASSES
 from tasks.context import TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
 
 # The class that an outage explains best; the others may have causes of their own.
 DEFAULT_ERROR_TYPES = ("PlexServerDown",)
@@ -29,6 +33,21 @@ def scene_id_of(arguments: Mapping[str, object]) -> int:
     if number is None or not 0 < number <= inbox.LARGEST_ID:
         raise TaskError(f"scene_id is {show(value)}; allowed is the number of a scene, for example 12.")
     return number
+
+
+def scene_ids_of(arguments: Mapping[str, object]) -> list[int]:
+    """`scene_ids`: a list of numbers, each given as text or as a number; none by default."""
+    return _as_in_status(of_status.scene_ids_of, "scene_ids", arguments.get("scene_ids"))
+
+
+def group_of(arguments: Mapping[str, object]) -> str:
+    """`group`: of the operation `needs_you`; "" by default."""
+    return _as_in_status(of_status.group_of, "group", arguments.get("group"))
+
+
+def error_class_of(arguments: Mapping[str, object]) -> str:
+    """`error_class`: any text; "" by default."""
+    return _as_in_status(of_status.error_class_of, "error_class", arguments.get("error_class"))
 
 
 def error_types_of(arguments: Mapping[str, object]) -> tuple[str, ...]:
@@ -101,6 +120,13 @@ def server_of(arguments: Mapping[str, object]) -> str:
 def library_of(arguments: Mapping[str, object]) -> str:
     """`library`: the name of one configured library; "" means all of them. The worker checks the name."""
     return str(arguments.get("library") or "").strip()
+
+
+def _as_in_status(parse: Callable[[Mapping[str, object]], T], name: str, value: object) -> T:
+    try:
+        return parse({name: value})
+    except Refused as error:
+        raise TaskError(str(error)) from error
 
 
 def _yes_or_no(name: str, value: object) -> bool:

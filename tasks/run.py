@@ -23,6 +23,7 @@ from tasks.answers import as_json
 from tasks.clear import clear_dlq, clear_queue, purge_dlq, restore_cleared
 from tasks.context import Context, TaskError
 from tasks.health import health_check
+from tasks.ignore import ignore, stop_ignoring
 from tasks.link import link_begin, link_check, link_plex
 from tasks.preview import preview
 from tasks.process_queue import process_queue
@@ -59,6 +60,8 @@ TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
     ("undo_all", undo_all),
     ("preview", preview),
     ("sync_scene", sync_scene),
+    ("ignore", ignore),
+    ("stop_ignoring", stop_ignoring),
     ("link_begin", link_begin),
     ("link_check", link_check),
 )

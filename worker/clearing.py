@@ -1,4 +1,4 @@
-"""Clears and purges jobs and dead letters, which go into a backup first, and restores them.
+"""Clears and purges jobs and dead letters, which go into a backup first, and restores them; has scenes ignored.
 
 A command that is repeated after a kill reads the backup that it has begun and adds what is still there, so nothing is
 lost or backed up twice.
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from local import inbox
 from store.backups import Backups, EntityEvent, backup_name
 from store.dead_letters import DeadLetter, DeadLetters
-from store.job import Job
+from store.ignored import IgnoredScenes
+from store.job import Job, Reason, new_job
 from store.seen_changes import SeenChanges
 from worker.commands import CommandRefused
 
@@ -37,6 +38,7 @@ class Clearing:
         self._queue = queue
         self._ledger = ledger
         self._dead_letters = DeadLetters(ledger)
+        self._ignored = IgnoredScenes(ledger)
         self._seen_changes = SeenChanges(ledger)
         self._backups = Backups(directory)
         self._store = store
@@ -84,6 +86,29 @@ class Clearing:
         self._backups.mark_restored(name)
         return {"restored": len(cleared), "backup": self._backups.path(name)}
 
+    def ignore(self, command: Command) -> Mapping[str, object]:
+        """Ignore those of the scenes that are given up, missing, or wait for another try: such a job is given up."""
+        idle = []
+        for scene_id in _scene_ids_of(command):
+            job = self._queue.job(scene_id)
+            if job is not None and self._queue.is_waiting(scene_id) and job.last_event_at < command.at:
+                self._dead_letters.bury(job, None, now=self._clock.now())
+                self._queue.finish(scene_id)
+                job = None
+            if job is None:
+                idle.append(scene_id)
+        return {"scene_ids": self._ignored.ignore(idle, now=self._clock.now())}
+
+    def stop_ignoring(self, command: Command) -> Mapping[str, object]:
+        """The scenes need somebody again, as before. Those that were missing are looked for once more."""
+        ignored = frozenset(self._ignored.ids())
+        scene_ids = [scene_id for scene_id in _scene_ids_of(command) if scene_id in ignored]
+        # Before they are believed to be missing, lest a kill in between leave their files unawaited.
+        missing = self._ignored.without_letter(scene_ids)
+        self._queue.add_all(new_job(scene_id, Reason.SYNC, command.at) for scene_id in missing)
+        self._ignored.stop(scene_ids)
+        return {"scene_ids": scene_ids}
+
     def _remove_dead_letters(self, command: Command, before: float) -> tuple[str | None, int]:
         letters = [letter for letter in self._dead_letters.all(before=before) if letter.recovered_at is None]
         name, cleared = self._back_up(command, "dead-letters", letters)
@@ -123,6 +148,13 @@ class Clearing:
                 return
             rows = [(scene, at) for scene in scene_ids]
             database.executemany("INSERT OR REPLACE INTO cleared (scene_id, cleared_at) VALUES (?, ?)", rows)
+
+
+def _scene_ids_of(command: Command) -> list[int]:
+    scene_ids = command.arguments.get("scene_ids")
+    if not isinstance(scene_ids, list) or not all(isinstance(each, int) for each in scene_ids):
+        raise CommandRefused(f"scene_ids is {scene_ids!r:.60}; allowed is a list of the numbers of scenes")
+    return scene_ids
 
 
 def _identity(each: Cleared) -> tuple[str, str, int]:

@@ -50,6 +50,8 @@ def make_commands(parts: Parts, loop: Loop, requested: Mapping[str, Handler]) ->
         "clear_dlq": clearing.clear_dlq,
         "purge_dlq": clearing.purge_dlq,
         "restore_cleared": clearing.restore_cleared,
+        "ignore": clearing.ignore,
+        "stop_ignoring": clearing.stop_ignoring,
         "recover_outage_jobs": recovery.recover_outage_jobs,
         "look": loop_commands.look,
         "sync_scene": loop_commands.sync_scene,

@@ -18,6 +18,7 @@ from plex.libraries import LOOK_EVERY_S, LOOK_WHILE_WAITING_S
 from plex.sweep import REFRESH_EVERY_S, REFRESH_SOON_S
 from push.new_libraries import NewLibraries
 from store.dead_letters import DeadLetters
+from store.ignored import IgnoredScenes
 from store.job import Reason, new_job
 from store.judgement import ErrorClass, Judgement
 
@@ -84,6 +85,7 @@ class MissingScenes:
     ) -> None:
         self._queue = queue
         self._ledger = ledger
+        self._ignored = IgnoredScenes(ledger)
         self._stash = stash
         self._plex = plex
         self._clock = clock
@@ -202,6 +204,8 @@ class MissingScenes:
         return self._list_age.is_over(LOOK_WHILE_WAITING_S if is_waiting else LOOK_EVERY_S)
 
     def _look_for_files(self, finder: Finder, now: float) -> None:
+        if ignored := self._ignored.ids():
+            finder.index.stop_awaiting(ignored)
         if not finder.index.awaits_any():
             self._nothing_awaited = self._plex.openings
             return
@@ -261,7 +265,7 @@ class MissingScenes:
                 self._queue.change(replace(job, not_before=0.0))
             return is_waiting
         judgement = self._ledger.judgement_of(scene_id)
-        if not is_dead and judgement in (None, Judgement.DEAD):
+        if judgement is Judgement.IGNORED or (not is_dead and judgement in (None, Judgement.DEAD)):
             return False
         # RECOVERY always reads the item: the scene may have been pushed to one that only looked like its own, and only
         # Plex can tell. The next settlement of the scene removes its dead letter, whatever the outcome.
