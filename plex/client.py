@@ -145,6 +145,10 @@ class PlexClient:
             has_files = has_files or any(item.has_hidden_files for item in items)
         return False if has_files else None
 
+    def count_items(self, section: Section) -> int | None:
+        """How many items the library has, None if Plex does not say. Reads a few of them, as a probe does."""
+        return total_of(self._list(section, (_MOVIE_TYPE,), (0, _SAMPLE)))
+
     def hides_paths(self) -> bool:
         """Whether the configured libraries show files, but no path of any. Asks only if no path was seen last."""
         return not self._saw_path and self.shows_paths(self.sections()) is False

@@ -12,6 +12,7 @@ from plex.sections import choose_sections, describe_missing
 if TYPE_CHECKING:
     from local.clock import Clock
     from plex.connection import PlexConnection
+    from plex.model import Section
 
 # Shorter than for a job: the answers to a probe are tiny.
 CONNECT_TIMEOUT_S = 5.0
@@ -24,8 +25,8 @@ class Health:
 
     `healthy`: `/identity` answered. `ready`: so did a request that needs the database and the token. `token_ok`: None
     if unknown. `token_may_edit`: None if unknown or not asked. `latency_ms`: of `/identity`. `libraries`,
-    `libraries_missing`: the configured ones that exist, and that do not. `error`: the first problem, None if there is
-    none; `reason`: its message, "" if there is none.
+    `libraries_missing`: the configured ones that exist, and that do not. `found`: all of Plex. `error`: the first
+    problem, None if there is none; `reason`: its message, "" if there is none.
     """
 
     healthy: bool = False
@@ -37,6 +38,7 @@ class Health:
     token_may_edit: bool | None = None
     libraries: tuple[str, ...] = ()
     libraries_missing: tuple[str, ...] = ()
+    found: tuple[Section, ...] = ()
     error: PlexError | None = None
     reason: str = ""
 
@@ -89,6 +91,7 @@ def _check_readiness(
         token_ok=True,
         libraries=tuple(section.title for section in chosen),
         libraries_missing=missing,
+        found=found,
     )
     if asks_owner:
         health = replace(health, token_may_edit=client.may_edit())

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from plex.model import Section
 
 MOVIE = "movie"
-_CONTENTS: Final = {"show": "TV shows", "artist": "music", "photo": "photos"}
+_CONTENTS: Final = {MOVIE: "movies", "show": "TV shows", "artist": "music", "photo": "photos"}
+OTHER_TYPE: Final = (
+    "PlexSync needs a library of the type Movies or Other Videos; add one in Plex with the same folders."
+)
 
 
 def choose_sections(found: Iterable[Section], names: Sequence[str]) -> tuple[tuple[Section, ...], tuple[str, ...]]:
@@ -44,6 +47,11 @@ def _loose(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
+def contents_of(section: Section) -> str:
+    """What a library holds, in words."""
+    return _CONTENTS.get(section.type, section.type)
+
+
 def describe_missing(found: Iterable[Section], missing: Sequence[str]) -> str:
     """The message for missing libraries; it also names the existing ones, and those of another type that were meant."""
     found = tuple(found)
@@ -63,8 +71,5 @@ def _describe_other_types(found: Sequence[Section], missing: Sequence[str]) -> s
     meant = [section for name in missing for section in sections_named(name, others)] if missing else others
     if not meant:
         return ""
-    words = [f"{as_list_entry(section.title)} holds {_CONTENTS.get(section.type, section.type)}" for section in meant]
-    return (
-        f" {', '.join(words)}: PlexSync needs a library of the type Movies or Other Videos; add one in Plex with the "
-        "same folders."
-    )
+    words = [f"{as_list_entry(section.title)} holds {contents_of(section)}" for section in meant]
+    return f" {', '.join(words)}: {OTHER_TYPE}"

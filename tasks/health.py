@@ -35,6 +35,7 @@ from tasks.health_steps import (
     step_in_words,
     worker_step,
 )
+from tasks.libraries_to_choose import libraries_to_choose
 from tasks.path_check import check_paths, paths_in_words
 from tasks.prerequisites import need_packages, open_stash
 from tasks.process_queue import stop_reported_in
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from plex.health import Health
     from stash.settings import Settings
     from tasks.context import Context
-    from tasks.setup_answers import HealthStep, PathsAnswer
+    from tasks.setup_answers import HealthStep, LibraryToChoose, PathsAnswer
 
 # How long a worker that is needed may take to start. Unscaled.
 STARTS_WITHIN_S, LOOK_S = 5.0, 0.05
@@ -62,6 +63,7 @@ class Walk:
     message: str
     health: Health | None = None
     paths: PathsAnswer | None = None
+    libraries: tuple[LibraryToChoose, ...] | None = None
 
 
 def health_check(context: Context) -> HealthAnswer:
@@ -107,6 +109,7 @@ def _walk_with_packages(context: Context) -> Walk:
         _start_worker_if_needed(context, resilience)
         does_drain = resilience.gate(context.now).kind is GateKind.DRAIN
         paths = check_paths(context, stash, settings) if health and health.error is None and does_drain else None
+        libraries = libraries_to_choose(context, settings, health) if health and health.ready else None
     resilience.refresh(context.now)
     gate, stop = resilience.gate(context.now), _stop_of_worker(context, settings)
     steps = (python_step(), *plex_steps(health, settings), stash_step(stash), paths_step(paths))
@@ -118,7 +121,7 @@ def _walk_with_packages(context: Context) -> Walk:
     message = f"{_message(health, gate, context.now, stop, is_well=bad is None)} {paths_in_words(paths)}".rstrip()
     if bad and bad.name == DATA:
         message += f" {bad.text} {bad.cure}"
-    return Walk(steps=in_order(steps), message=message, health=health, paths=paths)
+    return Walk(steps=in_order(steps), message=message, health=health, paths=paths, libraries=libraries)
 
 
 def _failed_step(steps: tuple[HealthStep, ...]) -> HealthStep | None:
@@ -213,6 +216,7 @@ def _answer(context: Context, walk: Walk) -> HealthAnswer:
         version=(health.version or None) if health else None,
         libraries=health.libraries if health and is_ready else None,
         libraries_missing=health.libraries_missing if health and is_ready else None,
+        libraries_to_choose=walk.libraries,
         circuit=resilience.breaker.state.value,
         path_map_inferred=tuple(Overview(context.directory).inferred_path_map()),
         paths=walk.paths,

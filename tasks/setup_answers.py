@@ -44,6 +44,21 @@ class HealthStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryToChoose:
+    """A library of Plex, or a name in the setting that none has. `entry`: its name as the setting takes it.
+
+    `contents`: in words. `reason`: why it cannot be used, "" if it can. `is_chosen`: the setting names it.
+    """
+
+    name: str
+    entry: str
+    contents: str
+    items: int | None
+    is_chosen: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HealthAnswer(TaskAnswer):
     """`health_check`. `latency_ms` is that of `/identity`; the libraries are known only once Plex is ready."""
 
@@ -55,6 +70,7 @@ class HealthAnswer(TaskAnswer):
     version: str | None
     libraries: tuple[str, ...] | None
     libraries_missing: tuple[str, ...] | None
+    libraries_to_choose: tuple[LibraryToChoose, ...] | None
     circuit: str
     path_map_inferred: tuple[str, ...]
     paths: PathsAnswer | None

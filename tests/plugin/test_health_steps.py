@@ -135,3 +135,18 @@ def test_a_file_system_that_refuses_locks_is_said(make_world: MakeWorld, tmp_pat
     )
     name, said = failure_of(world)
     assert (name, "no locks here" in said) == ("data", True), said
+
+
+def test_the_libraries_to_choose_are_those_of_plex_and_those_that_the_setting_names(world: PluginWorld) -> None:
+    world.add_scenes(2)
+    world.plex.add_section('Clips, "old"')
+    world.plex.add_section("Series", section_type="show")
+    world.configure(plex_library="movies, Gone")
+    found = world.stash.operation(mode="health_check")["libraries_to_choose"]
+    keys = ("entry", "contents", "items", "is_chosen")
+    assert [(*map(each.get, keys), bool(each["reason"])) for each in found] == [
+        ("Movies", "movies", 2, True, False),
+        ('"Clips, ""old"""', "movies", 0, False, False),
+        ("Series", "TV shows", None, False, True),
+        ("Gone", "", None, True, True),
+    ]  # fmt: skip
