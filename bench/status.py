@@ -33,6 +33,7 @@ ASKED: Sequence[Mapping[str, object]] = (
     {"mode": "needs_you"},
     {"mode": "needs_you", "group": "dead", "error_class": "Rejected"},
     {"mode": "needs_you", "group": "waiting", "error_class": "NotInPlex"},
+    {"mode": "marks", "scene_ids": list(range(JOBS - 50, JOBS + 50))},
     {"mode": "scene_status", "scene_id": 7},
     {"mode": "outage_summary"},
 )
@@ -49,7 +50,7 @@ def measure() -> Iterator[tuple[str, float, float]]:
         for _ in range(ROUNDS):
             bare.append(_time([str(python), "-c", "pass"], b"", env))
             for asked in ASKED:
-                name = " ".join(str(value) for value in asked.values())
+                name = " ".join(str(value) for value in asked.values() if not isinstance(value, list))
                 content = json.dumps({"server_connection": {}, "args": asked}, separators=(",", ":")).encode()
                 command = [str(python), "-S", str(ROOT / "plexsync.py")]
                 took.setdefault(name, []).append(_time(command, content, env))

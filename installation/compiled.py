@@ -36,6 +36,7 @@ FAST = (
     "status/arguments.py",
     "status/files.py",
     "status/look.py",
+    "status/marks.py",
     "status/needs_you.py",
     "status/outage_lines.py",
     "status/outage_summary.py",

@@ -61,7 +61,7 @@ class NewLibraries:
 
     def _look_for(self, scene: Scene, now: float) -> None:
         target, finder = self.pusher.target(scene), self.pusher.finder
-        if not target.known_keys:
+        if target.is_ignored or not target.known_keys:
             return  # missing: its files are awaited everywhere; or it is due for a push anyway
         items = [match.item for match in finder.known_matches(target.files)]
         finder.await_elsewhere(scene.id, target.files, items)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Each is a function of this name in a file of this name.
-MODES = ("queue_status", "outage_summary", "overview", "needs_you", "scene_status", "push_again", "watch", "wake")
+MODES = (
+    "queue_status", "outage_summary", "overview", "needs_you", "marks", "scene_status", "push_again", "watch", "wake",
+)  # fmt: skip
 
 
 def answer(data: bytes, *, directory: str, script: str) -> bool:

@@ -220,6 +220,14 @@ class NeedsYouAnswer(TypedDict):
     problems: list[str]
 
 
+class MarksAnswer(TypedDict):
+    """`marks`: of the scenes that were asked about, those that need somebody."""
+
+    dead: list[int]
+    missing: list[int]
+    problems: list[str]
+
+
 class ItemOfScene(TypedDict):
     """An item in Plex that holds the scene."""
 

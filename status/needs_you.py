@@ -20,7 +20,7 @@ _MISSING_ADVICE = (
     "once Plex has them."
 )
 _IGNORED_ADVICE = (
-    "They do not count, and PlexSync leaves them alone. An edit of such a scene in Stash, or Push now, ends that."
+    "They do not count, and PlexSync leaves them alone. An edit of such a scene in Stash, or a push, ends that."
 )
 
 

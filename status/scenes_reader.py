@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from local.data_directory import LEDGER, QUEUE
 from store.reader import DUE_AT, OPEN, Reader, times
 
@@ -55,6 +57,12 @@ SELECT scene.scene_id, COALESCE(title, ''), COALESCE(path, ''), COALESCE(error_t
        failed_last_at, NULL FROM scene LEFT JOIN dead_letter USING (scene_id) WHERE verdict = 'ignored'
 ORDER BY settled_at DESC LIMIT :limit OFFSET :offset
 """
+_DEAD_AMONG = f"""
+SELECT scene_id FROM dead_letter WHERE scene_id IN (SELECT value FROM json_each(?)) AND {OPEN} ORDER BY scene_id
+"""  # noqa: S608 - our own names
+_MISSING_AMONG = """
+SELECT scene_id FROM scene WHERE scene_id IN (SELECT value FROM json_each(?)) AND verdict = 'missing' ORDER BY scene_id
+"""
 _BY_GROUP: Final[Mapping[str, tuple[str, str]]] = {
     "dead": (LEDGER, _DEAD), "waiting": (QUEUE, WAITING), "missing": (LEDGER, _MISSING), "ignored": (LEDGER, _IGNORED),
 }  # fmt: skip
@@ -84,6 +92,14 @@ class ScenesReader(Reader):
     def ids_of_group(self, group: str, error_class: str, now: float) -> list[int]:
         """The ids of all scenes of a group."""
         return [row[0] for row in self.scenes_in_need(group, error_class, limit=-1, offset=0, now=now)]
+
+    def dead_among(self, scene_ids: Sequence[int]) -> list[int]:
+        """Those of the scenes that have a dead letter."""
+        return [scene_id for (scene_id,) in self.rows(LEDGER, _DEAD_AMONG, (json.dumps(scene_ids),))]
+
+    def missing_among(self, scene_ids: Sequence[int]) -> list[int]:
+        """Those of the scenes that Plex does not have."""
+        return [scene_id for (scene_id,) in self.rows(LEDGER, _MISSING_AMONG, (json.dumps(scene_ids),))]
 
     def verdict_of(self, scene_id: int) -> tuple[str | None, float | None]:
         """How the scene was judged last, and when."""

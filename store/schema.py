@@ -75,7 +75,9 @@ CREATE TABLE IF NOT EXISTS cleared (
 );
 CREATE INDEX IF NOT EXISTS scene_by_settled ON scene (settled_at);
 CREATE INDEX IF NOT EXISTS scene_by_verdict ON scene (verdict, settled_at);
-CREATE INDEX IF NOT EXISTS dead_letter_by_class ON dead_letter (error_class, failed_last_at) WHERE recovered_at IS NULL;
+DROP INDEX IF EXISTS dead_letter_by_class;  -- of an older version
+CREATE INDEX IF NOT EXISTS open_letter ON dead_letter (error_class, failed_last_at, scene_id)
+    WHERE recovered_at IS NULL;    -- with the scene, so that counting those that are not ignored reads no letter
 CREATE TABLE IF NOT EXISTS left_to (  -- items that a scene leaves to another scene; already reported
     scene_id INTEGER NOT NULL, rating_key INTEGER NOT NULL, owner INTEGER NOT NULL,
     PRIMARY KEY (scene_id, rating_key)

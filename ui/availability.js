@@ -2,14 +2,7 @@
 
 /** @typedef {import("./types").Outage} Outage */
 
-/**
- * @typedef {object} Day
- * @property {number} start epoch seconds of local midnight
- * @property {number} end
- * @property {number} observedS seconds in which Plex was watched
- * @property {number} downS seconds of these in which it was down
- * @property {Outage[]} outages those that touch the day
- */
+/** @typedef {import("./types").Day} Day */
 
 /**
  * The last days, oldest first, today last. Days begin at midnight of this browser's time zone.

@@ -1,12 +1,12 @@
 // The tab "Availability": the last 30 days, a bar for each, and how reliable Plex has been.
 
 import { lastDays, percent, shareDown } from "./availability.js";
-import { Fragment, h, Trouble, usePolling, useState } from "./react.js";
+import { Fragment, h, Table, Trouble, usePolling, useState } from "./react.js";
 import { ask } from "./stash.js";
 import { clockTime, counted, duration, sentence } from "./words.js";
 
 /** @typedef {import("./types").Summary} Summary */
-/** @typedef {import("./availability.js").Day} Day */
+/** @typedef {import("./types").Day} Day */
 
 const LOOK_MS = 4000;
 
@@ -97,43 +97,18 @@ function Figures({ summary, now }) {
 /** @param {{ summary: Summary, now: number }} props */
 function Outages({ summary, now }) {
   if (!summary.outages.length) return h("p", null, "No outage is on record.");
-  const rows = [...summary.outages].reverse();
-  return h(
-    "div",
-    { className: "table-responsive" },
-    h(
-      "table",
-      { className: "table table-sm" },
-      h("caption", null, `The last ${counted(rows.length, "outage")}`),
-      h(
-        "thead",
-        null,
-        h(
-          "tr",
-          null,
-          ["Began", "Lasted", "Scenes that waited", "Cause"].map((name) => h("th", { key: name, scope: "col" }, name)),
-        ),
-      ),
-      h(
-        "tbody",
-        null,
-        rows.map((outage) =>
-          h(
-            "tr",
-            { key: outage.id },
-            h("td", null, clockTime(outage.started_at, now)),
-            h(
-              "td",
-              null,
-              outage.duration_s === null
-                ? `${duration(now - outage.started_at)}, still going on`
-                : duration(outage.duration_s),
-            ),
-            h("td", null, outage.jobs_affected),
-            h("td", null, outage.cause),
-          ),
-        ),
-      ),
-    ),
-  );
+  const rows = [...summary.outages].reverse().map((outage) => ({
+    key: outage.id,
+    cells: [
+      clockTime(outage.started_at, now),
+      outage.duration_s === null ? `${duration(now - outage.started_at)}, still going on` : duration(outage.duration_s),
+      outage.jobs_affected,
+      outage.cause,
+    ],
+  }));
+  return h(Table, {
+    head: ["Began", "Lasted", "Scenes that waited", "Cause"],
+    rows,
+    caption: `The last ${counted(rows.length, "outage")}`,
+  });
 }

@@ -1,11 +1,11 @@
 // The tab "Differences": what a reconciliation would change, Plex and Stash side by side.
 
 import { asText, fieldName } from "./comparison.js";
-import { Action, Fragment, h, ReactRouterDOM, useState } from "./react.js";
+import { Action, Fragment, h, PushScene, ReactRouterDOM, Table, useState } from "./react.js";
 import { ask } from "./stash.js";
-import { counted, number, sentence } from "./words.js";
+import { counted, number } from "./words.js";
 
-/** @typedef {{ scene_id: number, type: string, title: string, paths: string[], fields: Record<string, [any, any]> }} Gap */
+/** @typedef {import("./types").Gap} Gap */
 
 const SCOPES = /** @type {const} */ ([
   ["24h", "Changed in the last 24 hours"],
@@ -59,10 +59,6 @@ export function Differences() {
 /** @param {{ gap: Gap }} props */
 function GapOfScene({ gap }) {
   const title = gap.title || `Scene ${gap.scene_id}`;
-  const push = async () => {
-    const { verdict, message } = await ask("sync_scene", { scene_id: gap.scene_id });
-    return message ? sentence(message) : `Done: ${verdict}.`;
-  };
   const { Link } = ReactRouterDOM;
   const fields = Object.entries(gap.fields);
   return h(
@@ -71,33 +67,16 @@ function GapOfScene({ gap }) {
     h("h2", { className: "plexsync-group-title" }, h(Link, { to: `/scenes/${gap.scene_id}` }, title)),
     gap.type === "missing" ? h("p", { className: "plexsync-path" }, `Not in Plex: ${gap.paths.join(", ")}`) : null,
     fields.length
-      ? h(
-          "table",
-          { className: "table table-sm plexsync-comparison" },
-          h(
-            "thead",
-            null,
-            h(
-              "tr",
-              null,
-              ["Field", "Plex", "Stash"].map((each) => h("th", { key: each, scope: "col" }, each)),
-            ),
-          ),
-          h(
-            "tbody",
-            null,
-            fields.map(([field, [plex, stash]]) =>
-              h(
-                "tr",
-                { key: field, className: "plexsync-differs" },
-                h("th", { scope: "row" }, fieldName(field)),
-                h("td", null, asText(plex)),
-                h("td", null, asText(stash)),
-              ),
-            ),
-          ),
-        )
+      ? h(Table, {
+          head: ["Field", "Plex", "Stash"],
+          hasRowHeads: true,
+          rows: fields.map(([field, [plex, stash]]) => ({
+            key: field,
+            className: "plexsync-differs",
+            cells: [fieldName(field), asText(plex), asText(stash)],
+          })),
+        })
       : null,
-    h(Action, { label: "Push", name: `Push ${title}`, run: push }),
+    h(PushScene, { sceneId: gap.scene_id, label: "Push", name: `Push ${title}` }),
   );
 }

@@ -48,18 +48,19 @@
 
   guarded(() => api.register.route("/plexsync", Page));
 
-  guarded(() =>
-    api.patch.before("MainNavBar.UtilityItems", (props) => [
-      { ...props, children: h(React.Fragment, null, h(Sign, { key: "plexsync" }), props.children) },
-    ]),
-  );
+  /** Shows something before or behind the children of a component. @param {string} name @param {(props: any) => any} own */
+  const extend = (name, own, isFirst = false) =>
+    guarded(() =>
+      api.patch.before(name, (props) => {
+        const [before, after] = isFirst ? [own(props), props.children] : [props.children, own(props)];
+        return [{ ...props, children: h(React.Fragment, null, before, after) }];
+      }),
+    );
+
+  extend("MainNavBar.UtilityItems", () => h(Sign, { key: "plexsync" }), true);
 
   // Stash has two sections of that name on one page; the button belongs into the first.
-  guarded(() => {
-    api.patch.before("SettingsToolsSection", (props) => [
-      { ...props, children: h(React.Fragment, null, props.children, h(Button, { key: "plexsync" })) },
-    ]);
-  });
+  extend("SettingsToolsSection", () => h(Button, { key: "plexsync" }));
 
   guarded(() =>
     api.patch.instead("PluginSettings", (props, ...rest) => {
@@ -71,33 +72,23 @@
 
   guarded(() => {
     const { Tab, Nav } = api.libraries.Bootstrap;
-    api.patch.before("ScenePage.Tabs", (props) => [
-      {
-        ...props,
-        children: h(
-          React.Fragment,
-          null,
-          props.children,
-          h(Nav.Item, null, h(Nav.Link, { eventKey: "plexsync-panel" }, "Plex")),
-        ),
-      },
-    ]);
-    api.patch.before("ScenePage.TabContent", (props) => [
-      {
-        ...props,
-        children: h(
-          React.Fragment,
-          null,
-          props.children,
-          h(
-            Tab.Pane,
-            { eventKey: "plexsync-panel", mountOnEnter: true, unmountOnExit: true },
-            h(SceneTab, { sceneId: Number(props.scene?.id) }),
-          ),
-        ),
-      },
-    ]);
+    const tab = h(Nav.Item, null, h(Nav.Link, { eventKey: "plexsync-panel" }, "Plex"));
+    extend("ScenePage.Tabs", () => tab);
+    extend("ScenePage.TabContent", (props) =>
+      h(
+        Tab.Pane,
+        { eventKey: "plexsync-panel", mountOnEnter: true, unmountOnExit: true },
+        h(SceneTab, { sceneId: Number(props.scene?.id) }),
+      ),
+    );
   });
+
+  const Mark = later("scene_mark");
+  guarded(() =>
+    api.patch.after("SceneCard.Overlays", (props, ...rest) =>
+      h(React.Fragment, null, rest[rest.length - 1], h(Mark, { sceneId: Number(props.scene?.id) })),
+    ),
+  );
 
   // Once for each opening of Stash: work that was left when Stash ended goes on.
   guarded(

@@ -45,7 +45,7 @@ export default function Page() {
   return h(
     "main",
     { className: "plexsync container-fluid" },
-    h("h1", { className: "plexsync-title" }, "PlexSync"),
+    h("h1", { className: "h3 my-3" }, "PlexSync"),
     h(Trouble, { text: error }),
     data
       ? h(State, { overview: data, now: now(), again })
@@ -108,7 +108,7 @@ function whileWatched(overview) {
 
 /** @param {{ overview: import("./types").Overview }} props */
 function Progress({ overview }) {
-  const samples = useRef(/** @type {import("./words.js").Sample[]} */ ([]));
+  const samples = useRef(/** @type {import("./types").Sample[]} */ ([]));
   const last = samples.current[samples.current.length - 1];
   if (!last || last.at < overview.now) {
     const pending = overview.queue.pending - overview.queue.waiting;

@@ -1,6 +1,7 @@
 // Short names for what Stash brings along, and what several parts of the page share.
 
-import { ask } from "./stash.js";
+import { ask, messageOf } from "./stash.js";
+import { sentence } from "./words.js";
 
 const { React, libraries } = window.PluginApi;
 export const h = React.createElement;
@@ -33,108 +34,93 @@ export class Guard extends React.Component {
 /** @param {{ text: string }} props */
 export const Trouble = ({ text }) => (text ? h("div", { className: "alert alert-danger", role: "alert" }, text) : null);
 
+/** @typedef {{ everyMs: number, changed: () => void }} Reader */
+
 /**
- * Asks again and again, but only while the page can be seen.
+ * Asks again and again while somebody reads the answers and the page can be seen. The last answer stays when one fails.
+ * All readers get the same answers, and the most eager says how often.
+ * @template T
+ * @param {() => Promise<T>} question
+ */
+function poller(question) {
+  const readers = /** @type {Set<Reader>} */ (new Set());
+  let timer = 0;
+  let turn = 0;
+  const self = {
+    state: /** @type {{ data: T | null, error: string }} */ ({ data: null, error: "" }),
+
+    async look() {
+      window.clearTimeout(timer);
+      const own = ++turn;
+      if (document.visibilityState === "visible") {
+        const state = await question().then(
+          (data) => ({ data, error: "" }),
+          (error) => ({ ...self.state, error: messageOf(error) }),
+        );
+        if (own !== turn) return;
+        self.state = state;
+        for (const reader of readers) reader.changed();
+      }
+      if (readers.size) timer = window.setTimeout(self.look, Math.min(...[...readers].map((each) => each.everyMs)));
+    },
+
+    /** @param {Reader} reader @returns {() => void} leaves again */
+    join(reader) {
+      if (!readers.size) document.addEventListener("visibilitychange", self.look);
+      readers.add(reader);
+      void self.look();
+      return () => {
+        readers.delete(reader);
+        if (readers.size) return;
+        turn++;
+        window.clearTimeout(timer);
+        document.removeEventListener("visibilitychange", self.look);
+      };
+    },
+  };
+  return self;
+}
+
+/**
+ * @template T
+ * @param {ReturnType<typeof poller<T>>} own
+ * @param {number} everyMs
+ * @param {readonly unknown[]} [dependencies]
+ */
+function usePoller(own, everyMs, dependencies = []) {
+  const [, redraw] = useState(0);
+  useEffect(() => own.join({ everyMs, changed: () => redraw((n) => n + 1) }), [everyMs, ...dependencies]);
+  return { ...own.state, again: own.look };
+}
+
+/**
  * @template T
  * @param {() => Promise<T>} question
  * @param {number} everyMs
  * @param {readonly unknown[]} [dependencies] what the question depends on
- * @returns {{ data: T | null, error: string, again: () => void }} the last answer stays when one fails
  */
-export function usePolling(question, everyMs, dependencies = []) {
-  const [state, setState] = useState(/** @type {{ data: T | null, error: string }} */ ({ data: null, error: "" }));
+export function usePolling(question, everyMs, dependencies) {
   const latest = useRef(question);
   latest.current = question;
-  const turn = useRef(0);
-  const again = useCallback(async () => {
-    const own = ++turn.current;
-    try {
-      const data = await latest.current();
-      if (own === turn.current) setState({ data, error: "" });
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      if (own === turn.current) setState((before) => ({ ...before, error: text }));
-    }
-  }, []);
-  useEffect(() => {
-    let timer = 0;
-    let isShown = true;
-    const look = async () => {
-      if (document.visibilityState === "visible") await again();
-      if (isShown) timer = window.setTimeout(look, everyMs);
-    };
-    const onVisible = () => {
-      if (document.visibilityState === "visible") void again();
-    };
-    void look();
-    document.addEventListener("visibilitychange", onVisible);
-    return () => {
-      isShown = false;
-      turn.current++;
-      window.clearTimeout(timer);
-      document.removeEventListener("visibilitychange", onVisible);
-    };
-  }, [everyMs, again, ...dependencies]);
-  return { ...state, again };
+  const [own] = useState(() => poller(() => latest.current()));
+  return usePoller(own, everyMs, dependencies);
 }
+
+let aheadS = 0;
+export const overview = poller(async () => {
+  const data = /** @type {import("./types").Overview} */ (await ask("overview"));
+  aheadS = data.now - Date.now() / 1000;
+  return data;
+});
 
 /**
- * The overview, with the clock of PlexSync's machine: `now` is its time at this moment. All who show it share the
- * answers, so that they say the same, and only one of them asks: the most eager.
+ * The overview, with the clock of PlexSync's machine: `now` is its time at this moment. All who show it say the same.
  * @param {number} everyMs
  */
-export function useOverview(everyMs) {
-  const [, redraw] = useState(0);
-  useEffect(() => shared.join({ everyMs, changed: () => redraw((n) => n + 1) }), [everyMs]);
-  return { ...shared.state, again: shared.look, now: () => Date.now() / 1000 + shared.aheadS };
-}
-
-/** @typedef {{ everyMs: number, changed: () => void }} Reader */
-
-const shared = {
-  state: { data: /** @type {import("./types").Overview | null} */ (null), error: "" },
-  aheadS: 0,
-  timer: 0,
-  turn: 0,
-  readers: /** @type {Set<Reader>} */ (new Set()),
-
-  /** @param {Reader} reader @returns {() => void} leaves again */
-  join(reader) {
-    if (!shared.readers.size) document.addEventListener("visibilitychange", shared.onVisible);
-    shared.readers.add(reader);
-    void shared.look();
-    return () => {
-      shared.readers.delete(reader);
-      if (shared.readers.size) return;
-      window.clearTimeout(shared.timer);
-      document.removeEventListener("visibilitychange", shared.onVisible);
-    };
-  },
-
-  onVisible() {
-    if (document.visibilityState === "visible") void shared.look();
-  },
-
-  async look() {
-    window.clearTimeout(shared.timer);
-    const own = ++shared.turn;
-    if (document.visibilityState === "visible") {
-      try {
-        const data = /** @type {import("./types").Overview} */ (await ask("overview"));
-        if (own !== shared.turn) return;
-        shared.aheadS = data.now - Date.now() / 1000;
-        shared.state = { data, error: "" };
-      } catch (error) {
-        if (own !== shared.turn) return;
-        shared.state = { ...shared.state, error: error instanceof Error ? error.message : String(error) };
-      }
-      for (const reader of shared.readers) reader.changed();
-    }
-    if (!shared.readers.size) return;
-    const everyMs = Math.min(...[...shared.readers].map((reader) => reader.everyMs));
-    shared.timer = window.setTimeout(shared.look, everyMs);
-  },
-};
+export const useOverview = (everyMs) => ({
+  ...usePoller(overview, everyMs),
+  now: () => Date.now() / 1000 + aheadS,
+});
 
 /** Draws again every so many milliseconds, for times that count down. @param {number} everyMs */
 export function useTicking(everyMs) {
@@ -156,7 +142,7 @@ export function Action({ label, run, name, isSmall = true, isOver = false }) {
     try {
       setState({ isBusy: false, text: (await run()) || "", isBad: false });
     } catch (error) {
-      setState({ isBusy: false, text: error instanceof Error ? error.message : String(error), isBad: true });
+      setState({ isBusy: false, text: messageOf(error), isBad: true });
     }
   };
   return h(
@@ -174,5 +160,52 @@ export function Action({ label, run, name, isSmall = true, isOver = false }) {
       state.isBusy ? `${label}…` : label,
     ),
     h("span", { role: "status", className: state.isBad ? "plexsync-bad" : "plexsync-said" }, state.text),
+  );
+}
+
+/**
+ * Pushes one scene now, and says what came of it.
+ * @param {{ sceneId: number, label: string, name?: string, again?: () => void }} props
+ */
+export function PushScene({ sceneId, label, name, again }) {
+  const run = async () => {
+    const { verdict, message } = await ask("sync_scene", { scene_id: sceneId });
+    again?.();
+    return message ? sentence(message) : `Done: ${verdict}.`;
+  };
+  return h(Action, { label, name, run });
+}
+
+/**
+ * @param {{ head: string[], rows: { key: string | number, className?: string, cells: any[] }[], caption?: string,
+ *   hasRowHeads?: boolean }} props
+ */
+export function Table({ head, rows, caption, hasRowHeads = false }) {
+  const cell = (/** @type {any} */ content, /** @type {number} */ index) =>
+    hasRowHeads && !index
+      ? h("th", { key: index, scope: "row" }, content)
+      : h("td", { key: index, className: "plexsync-cell" }, content);
+  return h(
+    "div",
+    { className: "table-responsive" },
+    h(
+      "table",
+      { className: "table table-sm plexsync-table" },
+      caption ? h("caption", null, caption) : null,
+      h(
+        "thead",
+        null,
+        h(
+          "tr",
+          null,
+          head.map((name) => h("th", { key: name, scope: "col" }, name)),
+        ),
+      ),
+      h(
+        "tbody",
+        null,
+        rows.map(({ key, className, cells }) => h("tr", { key, className }, cells.map(cell))),
+      ),
+    ),
   );
 }

@@ -1,7 +1,7 @@
 // The tab "Plex" of a scene: the items it goes to, and their fields side by side.
 
 import { plexWebAddress, rowsOf } from "./comparison.js";
-import { Action, Fragment, Guard, h, Trouble, usePolling, useState } from "./react.js";
+import { Action, Fragment, Guard, h, PushScene, Table, Trouble, usePolling, useState } from "./react.js";
 import { ask, plugin } from "./stash.js";
 import { duration, sentence } from "./words.js";
 
@@ -19,17 +19,12 @@ export default function SceneTab({ sceneId }) {
 function Status({ sceneId }) {
   const { data, error, again } = usePolling(() => ask("scene_status", { scene_id: sceneId }), LOOK_MS, [sceneId]);
   const status = /** @type {SceneStatus | null} */ (data);
-  const push = async () => {
-    const { verdict, message } = await ask("sync_scene", { scene_id: sceneId });
-    again();
-    return message ? sentence(message) : `Done: ${verdict}.`;
-  };
   return h(
     Fragment,
     null,
     h(Trouble, { text: error }),
     status ? lastInWords(status, Date.now() / 1000).map((text) => h("p", { key: text }, text)) : null,
-    h(Action, { label: "Push now", run: push }),
+    h(PushScene, { sceneId, label: "Push now", again }),
   );
 }
 
@@ -42,6 +37,7 @@ function lastInWords(status, now) {
     skipped: `Left alone ${ago}: there is nothing to push, or a setting leaves it out.`,
     missing: `Plex does not have its file; looked for ${ago}.`,
     dead: `Given up ${ago}.`,
+    ignored: `Ignored ${ago}: it is left alone until you change or push it.`,
   });
   const words = [(status.verdict && ends[status.verdict]) || "It was not pushed yet."];
   const { job, dead_letter: letter } = status;
@@ -90,31 +86,18 @@ function Item({ item, address }) {
       address ? h("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, `${name} in Plex`) : name,
     ),
     h("p", null, `Found ${item.grade}${item.reason ? `: ${item.reason}` : ""}`),
-    h(
-      "table",
-      { className: "table table-sm plexsync-comparison" },
-      h(
-        "thead",
-        null,
-        h(
-          "tr",
-          null,
-          ["Field", "Plex", "Stash"].map((each) => h("th", { key: each, scope: "col" }, each)),
-        ),
-      ),
-      h(
-        "tbody",
-        null,
-        rowsOf(item).map((row) =>
-          h(
-            "tr",
-            { key: row.field, className: row.differs ? "plexsync-differs" : "" },
-            h("th", { scope: "row" }, row.field, row.differs ? h("span", { className: "sr-only" }, " differs") : null),
-            h("td", null, row.plex),
-            h("td", null, row.stash),
-          ),
-        ),
-      ),
-    ),
+    h(Table, {
+      head: ["Field", "Plex", "Stash"],
+      hasRowHeads: true,
+      rows: rowsOf(item).map(({ field, plex, stash, differs }) => ({
+        key: field,
+        className: differs ? "plexsync-differs" : "",
+        cells: [
+          h(Fragment, null, field, differs ? h("span", { className: "sr-only" }, " differs") : null),
+          plex,
+          stash,
+        ],
+      })),
+    }),
   );
 }

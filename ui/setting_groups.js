@@ -1,27 +1,20 @@
 // The settings in groups, with their defaults and what is allowed. Pure. The program decides: this only says it earlier.
 
-/**
- * @typedef {object} Rule
- * @property {string | number | boolean} standard the default; for a number, 0 means it too
- * @property {number} [least]
- * @property {number} [most]
- * @property {RegExp} [form] what a text that is not empty looks like
- * @property {string} [example]
- * @property {readonly string[]} [choices]
- * @property {boolean} [isSecret]
- * @property {boolean} [isLong]
- */
+/** @typedef {import("./types").Rule} Rule */
 
 const OFF = { standard: false };
 const TEXT = { standard: "" };
 const ADDRESS = { ...TEXT, form: /^(https?:\/\/)?[^\s/]+(:\d+)?(\/\S*)?$/i, example: "http://192.168.1.5:32400" };
+const SKIPPING = "title studio summary date rating performers tags director collections poster background"
+  .split(" ")
+  .map((field) => `skip_${field}`);
 
 /** @type {Readonly<Record<string, Rule>>} */
 export const RULES = {
   plex_url: ADDRESS,
   plex_token: { ...TEXT, form: /^\S+$/, isSecret: true },
   plex_library: { ...TEXT, example: "Movies, Clips" },
-  path_map: { ...TEXT, form: /^[^;]+=>[^;]+(;[^;]+=>[^;]+)*;?\s*$/, example: "/data => /media", isLong: true },
+  path_map: { ...TEXT, form: /^[^;]+=>[^;]+(;[^;]+=>[^;]+)*;?\s*$/, example: "/data => /media" },
   paused: OFF,
   only_organized: OFF,
   allow_ambiguous: OFF,
@@ -29,18 +22,8 @@ export const RULES = {
   skip_missing: OFF,
   stash_url_for_plex: { ...ADDRESS, example: "http://192.168.1.5:9999" },
   scan_plex: OFF,
-  skip_title: OFF,
-  skip_studio: OFF,
-  skip_summary: OFF,
-  skip_date: OFF,
-  skip_rating: OFF,
-  skip_performers: OFF,
-  skip_tags: OFF,
-  skip_director: OFF,
-  skip_collections: OFF,
-  skip_poster: OFF,
-  skip_background: OFF,
-  exclude_tags: { ...TEXT, isLong: true },
+  ...Object.fromEntries(SKIPPING.map((key) => [key, OFF])),
+  exclude_tags: TEXT,
   max_tags: { standard: 100, least: 1, most: 1000 },
   max_retries: { standard: 5, least: 1, most: 100 },
   connect_timeout: { standard: 5, least: 1, most: 600 },
@@ -64,24 +47,7 @@ export const GROUPS = [
   },
   {
     name: "What is pushed",
-    keys: [
-      "paused",
-      "only_organized",
-      "keep_plex_edits",
-      "skip_title",
-      "skip_studio",
-      "skip_summary",
-      "skip_date",
-      "skip_rating",
-      "skip_performers",
-      "skip_tags",
-      "skip_director",
-      "skip_collections",
-      "skip_poster",
-      "skip_background",
-      "exclude_tags",
-      "max_tags",
-    ],
+    keys: ["paused", "only_organized", "keep_plex_edits", ...SKIPPING, "exclude_tags", "max_tags"],
   },
   { name: "Matching", keys: ["plex_library", "path_map", "allow_ambiguous", "skip_missing", "scan_plex"] },
   { name: "Recovery", keys: ["max_retries", "recovery_rate", "recovery_minutes", "leave_when_idle"] },
@@ -138,9 +104,7 @@ const inList = (words) => `${words.slice(0, -1).join(", ")} or ${words[words.len
  */
 export function defaultInWords(key) {
   const standard = RULES[key]?.standard;
-  if (standard === undefined || standard === "") return "";
-  if (typeof standard === "boolean") return "";
-  return `Default: ${standard}`;
+  return standard && standard !== true ? `Default: ${standard}` : "";
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { Action, Fragment, h, Trouble, useCallback, useEffect, useState } from "./react.js";
 import { defaultInWords, ESSENTIALS, grouped, merged, problemOf, RULES } from "./setting_groups.js";
-import { plugin, saveSettings } from "./stash.js";
+import { messageOf, plugin, saveSettings } from "./stash.js";
 
 /** @typedef {import("./types").Setting} Setting */
 /** @typedef {import("./types").Value} Value */
@@ -31,7 +31,7 @@ function Form({ parts }) {
   const [loaded, setLoaded] = useState(/** @type {Awaited<ReturnType<typeof plugin>> | null} */ (null));
   const [changes, setChanges] = useState(/** @type {Record<string, Value>} */ ({}));
   const [error, setError] = useState("");
-  const load = useCallback(() => plugin().then(setLoaded, (reason) => setError(reason.message)), []);
+  const load = useCallback(() => plugin().then(setLoaded, (reason) => setError(messageOf(reason))), []);
   useEffect(() => void load(), [load]);
   if (!loaded) return h(Trouble, { text: error });
   const valueNow = (/** @type {string} */ key) => (key in changes ? changes[key] : loaded.values[key]);
@@ -81,7 +81,14 @@ function Field({ setting, value, change }) {
   const help = [setting.description || "", defaultInWords(name)].filter(Boolean).join(" ");
   const common = { id, "aria-describedby": `${id}-help`, "aria-invalid": Boolean(problem) };
   const text = value === null || value === undefined ? "" : String(value);
-  const onText = (/** @type {{ target: { value: string } }} */ event) => change(event.target.value);
+  const isNumber = type === "NUMBER";
+  const taken = (/** @type {string} */ given) => change(isNumber && /^\d+$/.test(given) ? Number(given) : given);
+  const written = {
+    ...common,
+    className: `form-control ${rule?.choices ? "input-control" : "text-input"}`,
+    value: text,
+    onChange: (/** @type {{ target: { value: string } }} */ event) => taken(event.target.value),
+  };
   let field;
   if (type === "BOOLEAN") {
     field = h("input", {
@@ -91,33 +98,20 @@ function Field({ setting, value, change }) {
       onChange: (/** @type {any} */ event) => change(event.target.checked),
     });
   } else if (rule?.choices) {
+    const others = rule.choices.filter((choice) => choice !== rule.standard);
     field = h(
       "select",
-      { ...common, className: "form-control input-control", value: text, onChange: onText },
-      h("option", { value: "" }, String(rule.standard)),
-      rule.choices
-        .filter((choice) => choice !== rule.standard)
-        .map((choice) => h("option", { key: choice, value: choice }, choice)),
+      written,
+      ["", ...others].map((choice) => h("option", { key: choice, value: choice }, choice || String(rule.standard))),
     );
-  } else if (type === "NUMBER") {
-    field = h("input", {
-      ...common,
-      className: "form-control text-input",
-      inputMode: "numeric",
-      value: text,
-      onChange: (/** @type {any} */ event) =>
-        change(/^\d+$/.test(event.target.value) ? Number(event.target.value) : event.target.value),
-    });
   } else {
     field = h("input", {
-      ...common,
-      className: "form-control text-input",
+      ...written,
       type: rule?.isSecret ? "password" : "text",
+      inputMode: isNumber ? "numeric" : undefined,
       autoComplete: "off",
       spellCheck: false,
       placeholder: rule?.example || "",
-      value: text,
-      onChange: onText,
     });
   }
   return h(

@@ -1,9 +1,10 @@
 // The tab "Set-up": the way of a scene from Stash to Plex, step by step, and the sign-in.
 
 import { Action, Fragment, h, Trouble, useCallback, useEffect, useState } from "./react.js";
+import { merged } from "./setting_groups.js";
 import { SignIn } from "./sign_in.js";
-import { ask } from "./stash.js";
-import { stepMark, stepTitle } from "./words.js";
+import { ask, messageOf, saveSettings } from "./stash.js";
+import { counted, stepMark, stepTitle } from "./words.js";
 
 /** @typedef {import("./types").Health} Health */
 
@@ -15,7 +16,7 @@ export function Setup() {
       setHealth(await ask("health_check"));
       setError("");
     } catch (reason) {
-      setError(reason instanceof Error ? reason.message : String(reason));
+      setError(messageOf(reason));
     }
   }, []);
   useEffect(() => void check(), [check]);
@@ -25,9 +26,16 @@ export function Setup() {
     h(Trouble, { text: error }),
     health ? h(Steps, { health }) : h("p", { role: "status" }, error ? "" : "Plex is asked…"),
     h(Action, { label: "Check again", run: check }),
-    h("h2", null, "Sign in to Plex"),
+    h("h2", { className: "h5 mt-3" }, "Sign in to Plex"),
     h("p", null, "It fills in Plex address and Plex token. Or enter both yourself, on the tab Settings."),
     h(SignIn, { again: () => void check() }),
+    health?.libraries_to_choose
+      ? h(Libraries, {
+          key: JSON.stringify(health.libraries_to_choose),
+          libraries: health.libraries_to_choose,
+          again: check,
+        })
+      : null,
     health ? h(Paths, { health }) : null,
   );
 }
@@ -49,6 +57,44 @@ function Steps({ health }) {
   );
 }
 
+/** @param {{ libraries: import("./types").LibraryToChoose[], again: () => Promise<void> }} props */
+function Libraries({ libraries, again }) {
+  const [chosen, setChosen] = useState(() => libraries.filter((each) => each.is_chosen).map((each) => each.entry));
+  const tick = (/** @type {string} */ entry, /** @type {boolean} */ isTicked) =>
+    setChosen((before) => [...before.filter((each) => each !== entry), ...(isTicked ? [entry] : [])]);
+  const save = async () => {
+    await saveSettings((stored) => merged(stored, { plex_library: chosen.join(", ") }));
+    await again();
+    return "Saved.";
+  };
+  return h(
+    "fieldset",
+    { className: "mt-3" },
+    h("legend", { className: "h5" }, "Libraries"),
+    h("p", null, "Tick those that hold files of Stash. Without a tick, all that can be used are used."),
+    libraries.map(({ name, entry, contents, items, is_chosen: isNamed, reason }, index) =>
+      h(
+        "div",
+        { key: entry, className: "plexsync-library" },
+        h("input", {
+          type: "checkbox",
+          id: `plexsync-library-${index}`,
+          checked: chosen.includes(entry),
+          disabled: Boolean(reason) && !isNamed,
+          onChange: (/** @type {any} */ event) => tick(entry, event.target.checked),
+        }),
+        h(
+          "label",
+          { htmlFor: `plexsync-library-${index}` },
+          contents ? `${name} (${items === null ? contents : `${contents}, ${counted(items, "item")}`})` : name,
+          reason ? h("small", null, ` ${reason}`) : null,
+        ),
+      ),
+    ),
+    h(Action, { label: "Save libraries", run: save }),
+  );
+}
+
 /** @param {{ health: Health }} props */
 function Paths({ health }) {
   const { paths, path_map_inferred: inferred } = health;
@@ -57,7 +103,7 @@ function Paths({ health }) {
   return h(
     Fragment,
     null,
-    h("h2", null, "Paths"),
+    h("h2", { className: "h5 mt-3" }, "Paths"),
     inferred.length ? h("p", null, `Found out from names and sizes of files: ${inferred.join("; ")}`) : null,
     idle.length ? h("p", { className: "plexsync-bad" }, `Apply to no file of any scene: ${idle.join("; ")}`) : null,
     examples.length ? null : h("p", null, "Once Plex is ready, some scenes are looked for here."),

@@ -6,6 +6,9 @@
 const PLUGIN = "plexsync";
 const graphqlAddress = () => new URL("graphql", document.baseURI).href;
 
+/** @param {unknown} error @returns {string} what went wrong */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
 /**
  * @param {string} query
  * @param {Record<string, unknown>} [variables]

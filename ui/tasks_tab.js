@@ -6,30 +6,29 @@ import { ask, plugin } from "./stash.js";
 import { resultInWords } from "./words.js";
 
 /** By the name of the task: the mode of the operation, and what takes it back. */
-const MODES =
-  /** @type {Readonly<Record<string, { mode: string, args?: Record<string, unknown>, undo?: boolean, asks?: string, signsIn?: boolean }>>} */ ({
-    "Process Queue": { mode: "process_queue" },
-    "Health Check": { mode: "health_check" },
-    "View Queue Status": { mode: "queue_status" },
-    "Outage Summary Report": { mode: "outage_summary" },
-    "Recover Outage Jobs": { mode: "recover_outage_jobs" },
-    "Sync All Scenes": { mode: "sync_all" },
-    "Sync Recent Scenes": { mode: "sync_recent" },
-    "Reconcile Library (All)": { mode: "reconcile_all" },
-    "Reconcile Library (Recent)": { mode: "reconcile_recent" },
-    "Reconcile Library (Last 7 Days)": { mode: "reconcile_7days" },
-    "Preview Reconciliation": { mode: "reconcile_preview" },
-    "Clear Pending Queue": { mode: "clear_queue", undo: true },
-    "Clear Dead Letter Queue": { mode: "clear_dlq", undo: true },
-    "Purge Old Dead Letters": { mode: "purge_dlq", undo: true },
-    "Restore Cleared Jobs": { mode: "restore_cleared" },
-    "Link Plex Account": { mode: "link_plex", signsIn: true },
-    "Preview Undo": { mode: "undo_all", args: { preview: true } },
-    "Undo PlexSync in Plex": {
-      mode: "undo_all",
-      asks: "Give every field that PlexSync changed in Plex back what stood there before?",
-    },
-  });
+const MODES = /** @type {Readonly<Record<string, import("./types").TaskButton>>} */ ({
+  "Process Queue": { mode: "process_queue" },
+  "Health Check": { mode: "health_check" },
+  "View Queue Status": { mode: "queue_status" },
+  "Outage Summary Report": { mode: "outage_summary" },
+  "Recover Outage Jobs": { mode: "recover_outage_jobs" },
+  "Sync All Scenes": { mode: "sync_all" },
+  "Sync Recent Scenes": { mode: "sync_recent" },
+  "Reconcile Library (All)": { mode: "reconcile_all" },
+  "Reconcile Library (Recent)": { mode: "reconcile_recent" },
+  "Reconcile Library (Last 7 Days)": { mode: "reconcile_7days" },
+  "Preview Reconciliation": { mode: "reconcile_preview" },
+  "Clear Pending Queue": { mode: "clear_queue", undo: true },
+  "Clear Dead Letter Queue": { mode: "clear_dlq", undo: true },
+  "Purge Old Dead Letters": { mode: "purge_dlq", undo: true },
+  "Restore Cleared Jobs": { mode: "restore_cleared" },
+  "Link Plex Account": { mode: "link_plex", signsIn: true },
+  "Preview Undo": { mode: "undo_all", args: { preview: true } },
+  "Undo PlexSync in Plex": {
+    mode: "undo_all",
+    asks: "Give every field that PlexSync changed in Plex back what stood there before?",
+  },
+});
 
 /** @param {{ again: () => void }} props */
 export function Tasks({ again }) {

@@ -26,6 +26,7 @@ export interface Overview {
   in_progress: number[];
   scenes_in_plex: number;
   missing: number;
+  ignored: number;
   last_push_at: number | null;
   circuit: { state: string; failures: number; opened_at: number | null; last_error: string | null };
   outage: { id: number; started_at: number; cause: string; probes: number; jobs_affected: number } | null;
@@ -94,7 +95,17 @@ export interface PreviewItem {
   send: Record<string, FieldValue>;
 }
 
+export interface LibraryToChoose {
+  name: string;
+  entry: string;
+  contents: string;
+  items: number | null;
+  is_chosen: boolean;
+  reason: string;
+}
+
 export interface Health {
+  libraries_to_choose: LibraryToChoose[] | null;
   steps: { name: string; ok: boolean | null; text: string; cure: string }[];
   path_map_inferred: string[];
   paths: {
@@ -132,12 +143,62 @@ export interface Setting {
 
 export type Value = string | number | boolean | null | undefined;
 
+/** What a setting takes. `standard`: the default; of a number, 0 means it too. `form`: of a text that is not empty. */
+export interface Rule {
+  standard: string | number | boolean;
+  least?: number;
+  most?: number;
+  form?: RegExp;
+  example?: string;
+  choices?: readonly string[];
+  isSecret?: boolean;
+}
+
+/** A day of the picture. Times in epoch seconds, from midnight to midnight of this browser's time zone. */
+export interface Day {
+  start: number;
+  end: number;
+  observedS: number; // seconds in which Plex was watched
+  downS: number; // those of them in which it was down
+  outages: Outage[]; // those that touch the day
+}
+
+/** One look at a drain: the scenes that were due then. */
+export interface Sample {
+  at: number;
+  pending: number;
+}
+
+export interface Gap {
+  scene_id: number;
+  type: string;
+  title: string;
+  paths: string[];
+  fields: Record<string, [FieldValue, FieldValue]>;
+}
+
+export interface IgnoringChange {
+  mode: "ignore" | "stop_ignoring";
+  ids: number[];
+}
+
+export type Ignore = (mode: IgnoringChange["mode"], what: Record<string, unknown>) => Promise<void>;
+
+/** A task as an operation. `undo`: whether restore_cleared takes it back. `asks`: what is asked before. */
+export interface TaskButton {
+  mode: string;
+  args?: Record<string, unknown>;
+  undo?: boolean;
+  asks?: string;
+  signsIn?: boolean;
+}
+
 type Patch = (props: any, ...rest: any[]) => any;
 
 export interface PluginApiShape {
   React: typeof import("react");
   libraries: { Bootstrap: any; ReactRouterDOM: any };
-  patch: { before(name: string, patch: Patch): void; instead(name: string, patch: Patch): void };
+  patch: Record<"before" | "instead" | "after", (name: string, patch: Patch) => void>;
   register: { route(path: string, component: any): void };
 }
 

@@ -20,6 +20,14 @@ export const number = (count) => count.toLocaleString("en");
 export const counted = (count, noun) => `${number(count)} ${count === 1 ? noun : `${noun}s`}`;
 
 /**
+ * @param {number} count
+ * @param {string} one `is`
+ * @param {string} many `are`
+ * @returns {string} `1 scene is`, `1,204 scenes are`
+ */
+const scenesThat = (count, one, many) => `${counted(count, "scene")} ${count === 1 ? one : many}`;
+
+/**
  * The two largest units, rounded: `42 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`. Negative: `0 s`.
  * @param {number} seconds
  */
@@ -77,7 +85,7 @@ export const needing = (overview) => overview.queue.dead_letters + overview.miss
  */
 export function howThingsAre(overview, now) {
   const { draining, queue, outage } = overview;
-  const wait = queue.pending ? ` ${counted(queue.pending, "scene")} ${queue.pending === 1 ? "waits" : "wait"}.` : "";
+  const wait = queue.pending ? ` ${scenesThat(queue.pending, "waits", "wait")}.` : "";
   const next = draining.until && draining.until > now ? ` Next look in ${duration(draining.until - now)}.` : "";
   if (draining.stopped_by === "circuit" && outage && overview.circuit.state === "open") {
     const since = `Plex has not answered since ${clockTime(outage.started_at, now)}${inBrackets(shortCause(outage.cause))}.`;
@@ -93,7 +101,7 @@ export function howThingsAre(overview, now) {
     const follow = covers ? `, ${number(covers)} of them only for the cover` : "";
     return {
       kind: "draining",
-      text: `${counted(left, "scene")} ${left === 1 ? "is" : "are"} on the way to Plex${follow}.`,
+      text: `${scenesThat(left, "is", "are")} on the way to Plex${follow}.`,
     };
   }
   return atRest(overview, now);
@@ -101,35 +109,32 @@ export function howThingsAre(overview, now) {
 
 /** @param {Overview} overview @param {number} now @returns {ReturnType<typeof howThingsAre>} */
 function atRest(overview, now) {
-  const { queue, scenes_in_plex: inPlex, last_push_at: lastPush } = overview;
+  const { queue, scenes_in_plex: inPlex, ignored, last_push_at: lastPush } = overview;
   const need = needing(overview);
-  const needs = need ? ` ${counted(need, "scene")} ${need === 1 ? "needs" : "need"} you.` : "";
+  const needs = need ? ` ${scenesThat(need, "needs", "need")} you.` : "";
   const last = lastPush ? ` Last change ${duration(now - lastPush)} ago.` : "";
   if (queue.waiting) {
     const when = queue.next_due_at ? `, the next in ${duration(queue.next_due_at - now)}` : "";
-    const verb = queue.waiting === 1 ? "waits" : "wait";
     return {
       kind: "waiting",
-      text: `${counted(queue.waiting, "scene")} ${verb} for another try${when}.${needs}${last}`,
+      text: `${scenesThat(queue.waiting, "waits", "wait")} for another try${when}.${needs}${last}`,
     };
   }
-  if (!inPlex && !need) {
+  if (!inPlex && !need && !ignored) {
     return { kind: "new", text: "No scene was pushed yet. Go through Set-up, then run Sync All Scenes." };
   }
-  if (need)
+  if (need || ignored) {
+    const left = ignored ? `, ${number(ignored)} ${ignored === 1 ? "is" : "are"} ignored` : "";
     return {
-      kind: "waiting",
-      text: `${counted(inPlex, "scene")} ${inPlex === 1 ? "is" : "are"} in Plex.${needs}${last}`,
+      kind: need ? "waiting" : "well",
+      text: `${scenesThat(inPlex, "is", "are")} in Plex${left}.${needs}${last}`,
     };
-  const all = inPlex === 1 ? "The only scene is" : `All ${counted(inPlex, "scene")} are`;
+  }
+  const all = inPlex === 1 ? "The only scene is" : `All ${scenesThat(inPlex, "is", "are")}`;
   return { kind: "well", text: `${all} in Plex.${last}` };
 }
 
-/**
- * @typedef {object} Sample
- * @property {number} at epoch seconds
- * @property {number} pending scenes that are due
- */
+/** @typedef {import("./types").Sample} Sample */
 
 /**
  * How far a drain has come, from the looks at it since it began.
@@ -171,6 +176,7 @@ const REASONS = {
  */
 export function groupTitle(group) {
   const reason = REASONS[group.error_class] || group.error_class;
+  if (group.group === "ignored") return `Ignored: ${counted(group.count, "scene")}`;
   if (group.group === "missing") return `Not in Plex: ${counted(group.count, "scene")}`;
   const what = group.group === "dead" ? "given up" : "waiting for another try";
   return `${reason}: ${counted(group.count, "scene")} ${what}`;

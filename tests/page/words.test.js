@@ -117,6 +117,15 @@ test("what needs a person is counted and named", () => {
   assert.equal(said(changes)[1], "1,204 scenes are in Plex. 3 scenes need you. Last change 3 min ago.");
 });
 
+test("ignored scenes do not need anybody, and are not among all", () => {
+  assert.deepEqual(said({ ignored: 2 }), ["well", "1,204 scenes are in Plex, 2 are ignored. Last change 3 min ago."]);
+  assert.deepEqual(said({ ignored: 1, missing: 1, last_push_at: null }), [
+    "waiting",
+    "1,204 scenes are in Plex, 1 is ignored. 1 scene needs you.",
+  ]);
+  assert.equal(groupTitle({ group: "ignored", error_class: "", count: 3 }), "Ignored: 3 scenes");
+});
+
 test("the cause of an outage loses the request and the advice", () => {
   assert.equal(shortCause("GET http://a/identity: connection refused; is Plex running?"), "connection refused");
   assert.equal(shortCause("Plex answered 503"), "Plex answered 503");

@@ -58,6 +58,7 @@ def missing(world: PluginWorld) -> int:
     scene = world.stash.add_scene("/media/lost.mp4", 5, title="lost")
     run_task(world, "sync_all")
     wait_for_groups(world, missing=1)
+    assert ask(world, "marks", scene_ids=[scene])["missing"] == [scene]
     assert ask(world, "ignore", group="missing", error_class="NotInPlex") == {"scene_ids": [scene]}
     return scene
 
@@ -90,6 +91,7 @@ def test_a_changed_tag_does_not_end_the_ignoring_and_an_edit_does(world: PluginW
 def test_no_longer_ignored_it_is_what_it_was(world: PluginWorld, refused: int) -> None:
     assert ask(world, "stop_ignoring", group="ignored") == {"scene_ids": [refused]}
     wait_for_groups(world, dead=1)
+    assert ask(world, "marks", scene_ids=[refused, 99]) == {"dead": [refused], "missing": [], "problems": []}
     letter = ask(world, "scene_status", scene_id=refused)["dead_letter"]
     assert letter["error_class"] == "Rejected"
     ask(world, "ignore", scene_ids=[refused])

@@ -194,6 +194,7 @@ def test_the_page_is_found_from_tools_and_from_the_settings_of_plugins(world: Pl
         ("PluginSettings", "/settings?tab=plugins", "Plex address"),
         ("SettingsToolsSection", "/settings?tab=tools", "Scene Tools"),
         ("ScenePage.Tabs", "/scenes/1", "Its details"),
+        ("SceneCard.Overlays", "/scenes", "Settings"),
     ],
 )
 def test_without_a_patch_point_only_that_one_thing_is_missing(

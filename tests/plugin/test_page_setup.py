@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import MakeWorld
     from tests.support.plugin_world import PluginWorld
 
+HOSTILE = "<img src=x onerror=alert(1)>"
 ACCOUNT = "account-token-s3cr3t"
 
 
@@ -41,9 +42,13 @@ def add_server(plex_tv: PlexTvSim, plex: PlexSim, name: str) -> None:
     )
 
 
-def address_of(world: PluginWorld) -> object:
+def settings_of(world: PluginWorld) -> dict[str, object]:
     all_plugins = world.stash.gql("query { configuration { plugins } }")["configuration"]["plugins"]
-    return all_plugins["plexsync"].get("plex_url")
+    return dict(all_plugins["plexsync"])
+
+
+def address_of(world: PluginWorld) -> object:
+    return settings_of(world).get("plex_url")
 
 
 def test_a_new_user_signs_in_on_the_page_and_sees_every_step_pass(world: PluginWorld, plex_tv: PlexTvSim) -> None:
@@ -75,3 +80,28 @@ def test_of_several_servers_the_user_chooses_one(world: PluginWorld, plex_tv: Pl
         visit.press("Use Second")
         visit.wait_for_text('PlexSync uses the Plex server "Second"')
         assert address_of(world) == second.url
+
+
+def test_libraries_are_chosen_from_those_of_plex(world: PluginWorld) -> None:
+    world.plex.add_section(HOSTILE)
+    world.plex.add_section("Series", section_type="show")
+    world.configure(plex_library="Gone", hide_paths=True)
+    with browse(world) as visit:
+        visit.open()
+        visit.tab("Set-up")
+        visit.page.get_by_label("Movies (movies, 0 items)").check()
+        hostile = visit.page.get_by_label(f"{HOSTILE} (movies")
+        hostile.focus()
+        visit.page.keyboard.press("Space")
+        assert visit.page.get_by_label("Series (TV shows) PlexSync needs a library of the type").is_disabled()
+        visit.page.get_by_label("Gone Plex has no movie library of this name.").uncheck()
+        assert visit.violations() == []
+        visit.press("Save libraries")
+        visit.wait_for_text("✓ Libraries")
+        settings = settings_of(world)
+        assert (settings["plex_library"], settings["hide_paths"]) == (f"Movies, {HOSTILE}", True)
+        assert visit.page.get_by_label("Gone").count() == 0
+        for name in ("Movies (movies", HOSTILE):
+            visit.page.get_by_label(name).uncheck()
+        visit.press("Save libraries")
+        world.wait_until(lambda: settings_of(world)["plex_library"] == "", "the empty setting")

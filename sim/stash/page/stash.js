@@ -45,6 +45,8 @@
     h("ul", { className: "plain-settings" }, settings.map((setting) => h("li", { key: setting.name }, setting.display_name))),
   );
   const SceneTabs = patchable("ScenePage.Tabs", children);
+  // In Stash it draws the studio's logo, beside the picture and not around children.
+  const Overlays = patchable("SceneCard.Overlays", ({ scene }) => h("span", { className: "studio-overlay" }, scene.studio?.name));
   const SceneContent = patchable("ScenePage.TabContent", children);
 
   function Settings() {
@@ -65,6 +67,26 @@
       h("h1", null, "Plugins"),
       plugins.map((each) => h(PluginSettings, { key: each.id, pluginID: each.id, settings: each.settings })),
     );
+  }
+
+  function Scenes() {
+    const [scenes, setScenes] = React.useState([]);
+    React.useEffect(() => {
+      const query = "query { findScenes(filter: { per_page: 40 }) { scenes { id title studio { name } } } }";
+      fetch("/graphql", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ query }),
+      }).then((answer) => answer.json()).then((answer) => setScenes(answer.data.findScenes.scenes));
+    }, []);
+    const card = (scene) =>
+      h(
+        "div",
+        { key: scene.id, className: "scene-card card m-1", style: { width: "12rem" } },
+        h("div", { className: "thumbnail-section", style: { position: "relative", height: "7rem" } }, h(Overlays, { scene })),
+        h(ReactRouterDOM.Link, { to: `/scenes/${scene.id}` }, scene.title || `Scene ${scene.id}`),
+      );
+    return h("div", { className: "d-flex flex-wrap" }, scenes.map(card));
   }
 
   function ScenePage() {
@@ -97,6 +119,7 @@
         routes.map(({ path, component }) => h(Route, { key: path, path, component })),
         h(Route, { path: "/settings", component: Settings }),
         h(Route, { path: "/scenes/:id", component: ScenePage }),
+        h(Route, { path: "/scenes", component: Scenes }),
         h(Route, null, h("h1", null, "Stash")),
       ),
     );
