@@ -57,7 +57,13 @@ function Changed({ change, ignore }) {
   return h(
     "div",
     { className: "plexsync-choose", role: "status", tabIndex: -1, ref: line },
-    h("span", null, mode === "ignore" ? `${what} ignored.` : `${what} no longer ignored.`),
+    h(
+      "span",
+      null,
+      mode === "ignore"
+        ? `${what} ignored${ids.length ? "" : ": they are on their way to Plex"}.`
+        : `${what} no longer ignored.`,
+    ),
     ids.length ? h(Action, { label: "Undo", run: () => ignore(back, { scene_ids: ids }) }) : null,
   );
 }
@@ -93,20 +99,18 @@ function GroupOfScenes({ group, now, again, ignore }) {
         title,
       ),
     ),
-    h("p", { className: "plexsync-advice" }, sentence(group.advice)),
+    h("p", null, sentence(group.advice)),
     h(
       "div",
       { className: "plexsync-action" },
       group.group === "ignored"
         ? action("Stop ignoring all of them", () => ignore("stop_ignoring", what))
-        : [
-            h(Fragment, { key: "push" }, action("Push all of them again", all)),
-            h(
-              Fragment,
-              { key: "ignore" },
-              action("Ignore all of them", () => ignore("ignore", what)),
-            ),
-          ],
+        : h(
+            Fragment,
+            null,
+            action("Push all of them again", all),
+            action("Ignore all of them", () => ignore("ignore", what)),
+          ),
     ),
     h("div", { id }, isOpen ? h(Scenes, { group, now, again, ignore }) : null),
   );
@@ -142,7 +146,7 @@ function Scenes({ group, now, again, ignore }) {
     group.count > PAGE
       ? h(
           "p",
-          { className: "plexsync-pages" },
+          null,
           page("Back", Math.max(0, offset - PAGE), offset > 0),
           ` ${number(offset + 1)} to ${number(Math.min(offset + PAGE, group.count))} of ${number(group.count)} `,
           page("Next", offset + PAGE, offset + PAGE < group.count),

@@ -159,7 +159,7 @@ export function Action({ label, run, name, isSmall = true, isOver = false }) {
       },
       state.isBusy ? `${label}…` : label,
     ),
-    h("span", { role: "status", className: state.isBad ? "plexsync-bad" : "plexsync-said" }, state.text),
+    h("span", { role: "status", className: state.isBad ? "plexsync-bad" : "" }, state.text),
   );
 }
 

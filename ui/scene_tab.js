@@ -79,7 +79,7 @@ function Item({ item, address }) {
   const name = `Item ${item.rating_key}`;
   return h(
     "section",
-    { className: "plexsync-item" },
+    null,
     h(
       "h5",
       null,

@@ -47,7 +47,7 @@ function Form({ parts }) {
   };
   return h(
     "form",
-    { className: "plexsync-settings", onSubmit: (/** @type {Event} */ event) => event.preventDefault() },
+    { onSubmit: (/** @type {Event} */ event) => event.preventDefault() },
     parts(loaded.settings).map((part) =>
       h(
         "details",

@@ -46,6 +46,7 @@ def refused(world: PluginWorld) -> int:
     world.plex.fault(Fault.answer(400), method="PUT", rating_key=world.keys[scene])
     world.edit_at_once({scene: "refused"})
     wait_for_groups(world, dead=1)
+    world.settle_later()
     assert ask(world, "ignore", scene_ids=[scene]) == {"scene_ids": [scene]}
     assert groups(world) == {"ignored": 1}
     return scene

@@ -27,7 +27,7 @@ def troubled(world: PluginWorld) -> PluginWorld:
     world.plex.fault(Fault.answer(400), method="PUT", rating_key=world.keys[refused])
     world.edit_at_once({refused: HOSTILE, lost: "lost"})
     world.wait_until(lambda: "Rejected" in world.log_text(), "the dead letter")
-    world.wait_idle()
+    world.settle_later()
     return world
 
 

@@ -29,16 +29,10 @@ def bury(world: PluginWorld, count: int = 1) -> list[int]:
         world.plex.fault(Fault.answer(500), rating_key=world.keys[scene])
     world.edit_at_once(dict.fromkeys(scenes, "poisoned"))
     world.wait_until(lambda: status(world)["queue"]["dead_letters"] == count, "the dead letters")
-    settle_later(world)
+    world.settle_later()
     world.wait_until(lambda: status(world)["queue"]["pending"] == 0, "those that catch-up had queued before")
     world.plex.heal()
     return scenes
-
-
-def settle_later(world: PluginWorld) -> None:
-    """Else catch-up queues again, two seconds after their edit, the scenes that failed within its second."""
-    with closing(sqlite3.connect(world.directory / "sync_state.db", timeout=10)) as database, database:
-        database.execute("UPDATE scene SET settled_at = settled_at + 10")
 
 
 @pytest.fixture
