@@ -44,6 +44,7 @@ def after_outage(world: PluginWorld) -> PluginWorld:
     world.wait_until(lambda: status(world)["circuit"]["state"] == "open", "the outage")
     world.plex.heal()
     world.wait_for_titles({ok: "waits"})
+    world.wait_until(lambda: status(world)["outages"][-1]["duration_s"] is not None, "the record of its end")
     return world
 
 
