@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.pictures import FOLDER, PICTURES, make_all, reason_for_none
+from tests.support.pictures import FOLDER, NAMES, make_all, reason_for_none
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ LEAST_BYTES = 10_000
 
 
 def test_the_documents_have_exactly_these_pictures() -> None:
-    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(picture.name for picture in PICTURES)
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(NAMES)
 
 
 @pytest.mark.skipif(not os.environ.get("PLEXSYNC_TEST_LONG"), reason="takes half a minute")
@@ -25,4 +25,4 @@ def test_the_documents_have_exactly_these_pictures() -> None:
 def test_every_picture_shows_something(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     make_all(tmp_path / "work", tmp_path / "pictures")
-    assert all((tmp_path / "pictures" / picture.name).stat().st_size > LEAST_BYTES for picture in PICTURES)
+    assert all((tmp_path / "pictures" / name).stat().st_size > LEAST_BYTES for name in NAMES)

@@ -1,6 +1,6 @@
 """Makes the pictures of the documents anew: a real Stash with the package, a simulated Plex, and Chromium as the eye.
 
-`PLEXSYNC_TEST_STASH=… .venv/bin/python -m tests.support.pictures`. Needs git, ffmpeg and Chromium.
+`PLEXSYNC_TEST_STASH=… .venv/bin/python -m tests.support.pictures`. Needs git, ffmpeg, Chromium and node.
 """
 
 from __future__ import annotations
@@ -11,14 +11,19 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sim.plex.simulator import PlexSim
+from tests.support import page_pictures
+from tests.support.browser import missing_browser
 from tests.support.checkout import Checkout
 from tests.support.plugin_source import PluginSource, served
 from tests.support.real_stash import RealStash, reason_to_skip
 from tests.support.real_world import PLUGIN, TOKEN, RealWorld, stop_worker
 from tests.support.reference import DOCS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FOLDER: Final = DOCS / "pictures"
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
@@ -60,7 +65,7 @@ SETTINGS: Final = Picture(
 HEALTH_CHECK: Final = Picture(
     name="health-check.png", tab="logs", height=230, hidden=("h2", ".job-table", ".logs > :nth-child(n + 2)")
 )
-PICTURES: Final = (SOURCE, SETTINGS, HEALTH_CHECK)
+NAMES: Final = (SOURCE.name, SETTINGS.name, HEALTH_CHECK.name, *page_pictures.NAMES)
 
 
 def main() -> int:
@@ -75,7 +80,7 @@ def main() -> int:
 
 def reason_for_none() -> str:
     """Why no pictures can be made here; empty if they can."""
-    return reason_to_skip() or ("" if browser() else "there is no Chromium")
+    return reason_to_skip() or missing_browser() or ("" if browser() else "there is no Chromium")
 
 
 def browser() -> str:
@@ -102,6 +107,8 @@ def make_all(folder: Path, target: Path) -> None:
             world.configure()
             stash.run_task(PLUGIN, "Health Check")
             eye.look(HEALTH_CHECK)
+            eye.let_be()
+            page_pictures.take_all(world, target)
         finally:
             stop_worker(world.data)
 
@@ -119,9 +126,7 @@ class Eye:
             "css": f"{hidden} {{ display: none !important }}\n{FROM_THE_EDGE}", "cssEnabled": True,
             "javascript": f"setInterval(() => {{ {picture.click} }}, 100);", "javascriptEnabled": True,
         }  # fmt: skip
-        self._stash.gql(
-            "mutation($i: ConfigInterfaceInput!) { configureInterface(input: $i) { cssEnabled } }", {"i": change}
-        )
+        self._change(change)
         command = [
             browser(), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
             f"--user-data-dir={self._profile}", f"--screenshot={self._target / picture.name}",
@@ -129,6 +134,14 @@ class Eye:
             f"{self._stash.url}/settings?tab={picture.tab}",
         ]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True, timeout=120)
+
+    def let_be(self) -> None:
+        """Stash's pages are as usual again."""
+        self._change({"cssEnabled": False, "javascriptEnabled": False})
+
+    def _change(self, change: Mapping[str, object]) -> None:
+        query = "mutation($i: ConfigInterfaceInput!) { configureInterface(input: $i) { cssEnabled } }"
+        self._stash.gql(query, {"i": change})
 
 
 if __name__ == "__main__":
