@@ -75,9 +75,15 @@ class IgnoreAnswer(TaskAnswer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewItem:
-    """One Plex item of the scene. `send` is what would change; the values are keyed by Plex's field names."""
+    """One Plex item of the scene. `send` is what would change; the values are keyed by Plex's field names.
+
+    `path`: of the item's file by which it was found; "" if Plex does not show it.
+    """
 
     rating_key: int
+    library: str
+    title: str
+    path: str
     grade: str
     reason: str
     current: Mapping[str, FieldValue]

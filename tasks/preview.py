@@ -77,6 +77,7 @@ def _items(
         matches = finder.find(files, since=context.now, find_owners=owners_in_stash([scene], stash))
     found = plex.read_items([match.item.rating_key for match in matches])
     current = [(found[match.item.rating_key], match) for match in matches if match.item.rating_key in found]
+    libraries = {section.key: section.title for section in plex.sections()}
     shown = []
     holds_scene = partial(scene_is_in, stash, finder)
     claim = Claim(scene_id=scene.id, files=files, rules=finder.rules, holds_scene=holds_scene)
@@ -86,14 +87,17 @@ def _items(
         wanted = replace(wanted_of(scene, settings), text_bytes=text_bytes)
         altered, keep = overview.altered(item.rating_key), settings.keep_plex_edits
         edit = plan(item, wanted, owned, keep_plex_edits=keep, altered=altered) if owned else None
-        shown.append(_item(item, match, wanted, edit))
+        shown.append(_item(item, match, wanted, edit, library=libraries.get(item.section_key, "")))
     return tuple(shown)
 
 
-def _item(item: PlexItem, match: Match, wanted: Wanted, edit: Plan | None) -> PreviewItem:
+def _item(item: PlexItem, match: Match, wanted: Wanted, edit: Plan | None, *, library: str) -> PreviewItem:
     """`edit`: None if the item belongs to another scene, so that nothing would be sent."""
     return PreviewItem(
         rating_key=item.rating_key,
+        library=library,
+        title=item.title,
+        path=match.plex_path,
         grade=match.grade.name.lower(),
         reason=match.reason + ("" if edit else "; another scene whose file is in this item is shown instead"),
         current=_by_name(values_of(item)),

@@ -26,6 +26,7 @@ def test_a_preview_shows_the_match_the_fields_and_what_would_be_sent(world: Plug
         (item,) = preview(world, given)["items"]
         assert (item["rating_key"], item["grade"]) == (world.keys[scene], "path")
         assert item["reason"]
+        assert (item["library"], item["title"], item["path"]) == ("Movies", "scene 1", "/media/scene 1.mp4")
         assert (item["current"]["title"], item["wanted"]["title"]) == ("scene 1", "New")
         assert item["send"] == {"title": "New", "genre": ["By hand", "A"]}
     assert world.item(scene) == before
