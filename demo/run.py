@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 NEEDED: Final = (*RUNTIME, Requirement(package="graphql-core", module="graphql.graphql", text=b"def graphql("))
 REQUIREMENTS: Final = ("requirements.txt", os.path.join("sim", "requirements.txt"))
 INTRODUCTION: Final = (
-    "Real: PlexSync, with all processes, files and requests that it has beside a Stash of yours. Simulated: Stash and "
-    "Plex, by two small servers on this machine that answer as the real ones do. Your own Stash and Plex are not "
-    "touched. Each line begins with the place where it happens. All files are in {folder}, which is removed at the end."
+    "Real: PlexSync, with the same processes, files and requests as in your own Stash. Simulated: Stash and Plex, by "
+    "two small servers on this machine that answer as the real ones do. Your own Stash and Plex are not touched. Each "
+    "line begins with the place where it happens. All files are in {folder}, which is removed at the end."
 )
 DOWNLOAD: Final = (
-    "First, pip downloads the packages that are missing here ({names}) into that folder. This takes some seconds, and "
-    "they go with the folder."
+    "First, pip downloads the packages that are missing here ({names}) into that folder. This takes a few seconds; "
+    "they are removed with the folder."
 )
 FAILED, INTERRUPTED = 1, 130
 END_SIGNALS: Final = ("SIGTERM", "SIGHUP")  # by name: Windows lacks SIGHUP
@@ -62,7 +62,7 @@ def run_demo(script: str) -> int:
     except PackagesMissing as error:
         sys.stderr.write(
             f"The demonstration needs Python packages that are not installed: {', '.join(error.missing)}. "
-            f"{error.reason}. It runs in any environment that has what {' and '.join(REQUIREMENTS)} name.\n"
+            f"{error.reason}. It needs a Python that has the packages listed in {' and '.join(REQUIREMENTS)}.\n"
         )
         return FAILED
     except OSError as error:

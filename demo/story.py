@@ -24,16 +24,16 @@ BAR_EVERY_S = 0.5
 HTTP_STARTING = 503
 HOOK = (
     "At each Save, Stash starts PlexSync and waits for it: that is a hook. PlexSync only notes which scene has "
-    "changed. A second process, the worker, does the rest in the background: it reads the scene from Stash and sends "
+    "changed. A second process, the worker, does the rest in the background: it reads the scene from Stash and pushes "
     "to Plex what differs there."
 )
 NOTICED = (
-    "has noticed. It sends nothing more and only asks from time to time whether Plex is back; its reports call that an "
-    "open circuit, as of a fuse. The {count} changes wait on the disk: not even a power cut would lose them."
+    "has noticed. It pushes nothing and only checks from time to time whether Plex is back. The {count} changes wait "
+    "on the disk: not even a power cut would lose them."
 )
 BACK = (
-    "has sent a single change, and it arrived. Plex takes changes again, so the circuit is closed. The other changes "
-    "follow, slowly at first, since a Plex that has just started has much to do."
+    "has pushed one change, and it arrived: Plex takes changes again, so the outage is over. The other changes follow, "
+    "slowly at first, since a Plex that has just started has much to do."
 )
 STATUS = (
     "PlexSync's tasks are on Stash's page Settings > Tasks. This one says what waits and why. In Stash's log it writes:"
@@ -60,7 +60,7 @@ class Story:
         self.remove_tag()
         self.go_through_outage()
         self.show_task("5. What the user sees: the task View Queue Status", "View Queue Status", STATUS)
-        self.show_task("6. And the task Outage Summary Report", "Outage Summary Report", SUMMARY)
+        self.show_task("6. The task Outage Summary Report", "Outage Summary Report", SUMMARY)
 
     def edit_one(self) -> None:
         """Save the whole edit form while there is no worker; then save another title, now with a worker."""
@@ -126,7 +126,7 @@ class Story:
     def go_through_outage(self) -> None:
         """Plex goes away, starts and comes back; nobody touches PlexSync."""
         films = self.world.films
-        self.screen.head(f"4. An outage ({TIME_SCALE} times faster than in real life)")
+        self.screen.head(f"4. An outage ({TIME_SCALE} times as fast as in real life)")
         self.screen.say("Plex goes down, as for an update, while people go on editing in Stash.")
         off = self.plex.fault(Fault.refused())
         self._plex("switched off")
@@ -148,7 +148,7 @@ class Story:
         if any(each.method == "PUT" for each in self.plex.requests):
             raise NotArrivedError("Plex was sent an edit while it was down; only probes should have come")
         self.plex.heal(starting)
-        self._plex("the database is open; PlexSync finds out when it asks again")
+        self._plex("the database is open; PlexSync finds out at its next check")
         self._watch_drain("Lantern House")
 
     def _watch_drain(self, studio: str) -> None:

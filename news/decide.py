@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 from local.clock import is_plausible
 from local.words import counted, duration_in_words, named, sentence
 from news.said import Said, SaidOutage, SaidStop, SaidWarning, Topic, bounded
-from outages.notices import Notice
+from outages.notices import NO_OUTAGE, NOTHING_DUE, Notice
 from outages.scheduler import PauseReason
+from outages.stops import PUSHES_NOTHING
 from push.advice import advice_for
 from stash.settings import CHANGES_WAIT
 
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
 
 # How long to wait with the end of an outage, so that a short drain ends within the same message.
 DRAIN_S = 3.0
-_LAST_OF_THE_HOUR = " More of this kind comes in an hour at the earliest; plexsync.log in the data folder has all."
+_LAST_OF_THE_HOUR = " No more of this kind for an hour; plexsync.log in the data directory has all."
 _WORKS_AGAIN: Final[Mapping[PauseReason, str]] = {
     PauseReason.STORAGE: "the data directory can be written",
     PauseReason.STASH: "Stash answers about scenes",
     PauseReason.AUTH: "Plex accepts the token",
-    PauseReason.SETUP: "what was wrong with the set-up is mended",
+    PauseReason.SETUP: "the set-up works",
 }
 # A refusal names the request, a full disk the file, and a Stash without scenes the last error: another one each time.
 _ONE_FACT: Final = (PauseReason.AUTH, PauseReason.STORAGE, PauseReason.STASH)
@@ -103,7 +104,7 @@ def _outage(draft: _Draft, situation: Situation) -> None:
         return
     goes_on = current.id == draft.said.ended_outage
     begin = "The outage of Plex goes on" if goes_on else "Outage of Plex"
-    text = f"{begin}: {sentence(current.cause)} Changes wait and go out by themselves when Plex is back."
+    text = f"{begin}: {sentence(current.cause)} Changes wait and are pushed when Plex is back."
     if draft.open(Topic.OUTAGE, logging.WARNING, text):
         begun = SaidOutage(id=current.id, pushed_before=situation.pushed, was_ever_well=not current.address)
         draft.said = replace(draft.said, outage=begun)
@@ -111,28 +112,28 @@ def _outage(draft: _Draft, situation: Situation) -> None:
 
 def _end_of_outage(draft: _Draft, known: SaidOutage, situation: Situation) -> None:
     is_over = situation.is_drained or situation.outage is not None  # the next outage ends the drain of this one
-    went_out = max(0, situation.pushed - known.pushed_before)
+    pushed = max(0, situation.pushed - known.pushed_before)
     if known.is_end_said:
         if is_over:
             _forget_outage(draft, known)
-            draft.add(logging.INFO, f"After Plex came back, {_went_out(went_out)}.")
+            draft.add(logging.INFO, f"After Plex came back, {_were_pushed(pushed)}.")
         return
     if situation.past is None and not known.was_ever_well:
         _forget_outage(draft, known)
-        draft.add(logging.INFO, "That was no outage: Plex has never worked at the address that was set.")
+        draft.add(logging.INFO, NO_OUTAGE)
         return
     if not is_over and situation.past and 0 <= draft.now - (situation.past.ended_at or 0.0) < DRAIN_S:
         return
     back = f"Plex is back{_lasted(situation.past)}."
     if situation.is_unconfirmed:
-        back = f"Plex answers again{_lasted(situation.past)}, but nothing is left to try what failed with."
+        back = f"Plex answers again{_lasted(situation.past)}; {NOTHING_DUE}."
     if is_over:
         _forget_outage(draft, known)
-        draft.add(logging.INFO, f"{back} Since then {_went_out(went_out)}.")
+        draft.add(logging.INFO, f"{back} Since then {_were_pushed(pushed)}.")
     else:
         draft.said = replace(draft.said, outage=replace(known, is_end_said=True))
         queued = counted(situation.pending, "scene")
-        draft.add(logging.INFO, f"{back} What waited goes out now, slowly at first: {queued}.")
+        draft.add(logging.INFO, f"{back} What waited is pushed now, slowly at first: {queued}.")
 
 
 def _forget_outage(draft: _Draft, known: SaidOutage) -> None:
@@ -143,8 +144,9 @@ def _lasted(past: Outage | None) -> str:
     return f" after an outage of {duration_in_words(past.duration_s)}" if past and past.duration_s is not None else ""
 
 
-def _went_out(scenes: int) -> str:
-    return f"{counted(scenes, 'scene')} went out" if scenes else "nothing had to go out"
+def _were_pushed(scenes: int) -> str:
+    verb = "was" if scenes == 1 else "were"
+    return f"{counted(scenes, 'scene')} {verb} pushed" if scenes else "nothing had to be pushed"
 
 
 def _stops(draft: _Draft, situation: Situation) -> None:
@@ -157,7 +159,7 @@ def _stops(draft: _Draft, situation: Situation) -> None:
         # The setting that is missing is named by a message of its own.
         is_named = pause.reason is PauseReason.SETUP and any(CHANGES_WAIT in text for text in situation.settings)
         if before is None and not is_named:
-            text = f"PlexSync sends nothing to Plex for now: {sentence(pause.message)} Changes wait."
+            text = f"{PUSHES_NOTHING}: {sentence(pause.message)} Changes wait."
             if not draft.open(Topic.STOP, logging.ERROR, text):
                 continue
         said.append(before or SaidStop(reason=pause.reason, message=pause.message, evidence=pause.evidence))
@@ -170,9 +172,9 @@ def _end_of_stops(draft: _Draft, situation: Situation) -> None:
         return
     if all(stop.evidence in situation.proven for stop in stops):
         why = " and ".join(dict.fromkeys(_WORKS_AGAIN[stop.reason] for stop in stops))
-        text = f"PlexSync sends to Plex again: {why}."
+        text = f"PlexSync pushes again: {why}."
     elif situation.is_drained:
-        text = "PlexSync sends to Plex again as soon as there is something to send: nothing waits any more."
+        text = "PlexSync pushes the next change again: nothing waits any more."
     else:
         return
     draft.said = replace(draft.said, stops=())
@@ -217,14 +219,13 @@ def _dead_letters(draft: _Draft, situation: Situation) -> None:
 def _given_up(letters: Sequence[DeadLetter]) -> str:
     last = letters[-1]
     name, error = named(last.title, last.scene_id), sentence(last.error_text)
-    advice = advice_for(last.error_class)
     if len(letters) == 1:
-        return f"{name} was given up and does not go to Plex: {error} {advice[0].upper()}{advice[1:]}"
+        return f"{name} was given up: {error} {advice_for(last.error_class)}"
     classes = Counter(letter.error_class for letter in letters)
     kinds = ", ".join(f"{count} {name}" for name, count in classes.most_common())
     return (
-        f"{len(letters)} scenes were given up and do not go to Plex ({kinds}). The last is {name}: {error} "
-        "View Queue Status names others and says what to do."
+        f"{len(letters)} scenes were given up ({kinds}). The last is {name}: {error} View Queue Status names more of "
+        "them and says what to do."
     )
 
 
@@ -243,8 +244,8 @@ def _waiting(draft: _Draft, situation: Situation) -> None:
 
 def _waits(count: int, first: str, reason: str) -> str:
     if count == 1:
-        return f"{first} waits: {sentence(reason)} It goes out by itself once Plex has the file."
-    return f"{count} scenes wait for their files. The first is {first}: {sentence(reason)} They go out by themselves."
+        return f"{first} waits: {sentence(reason)} It is pushed once Plex has the file."
+    return f"{count} scenes wait until Plex has their files. The first is {first}: {sentence(reason)}"
 
 
 def _first_success(draft: _Draft, situation: Situation) -> None:

@@ -140,7 +140,7 @@ class CircuitBreaker:
             return CircuitChange(breaker=failed)
         evidence = Evidence.WRITE if of(suspects, (Evidence.WRITE,)) else Evidence.READ
         count = len(scene_ids(suspects))
-        why = f"{what_fails(evidence)}: {count} different scenes in a row failed; the last: {error}"
+        why = f"{what_fails(evidence)}: {count} different scenes in a row failed; the last error: {error}"
         new = OpenOutage(id=outage_id, started_at=suspects[0].failed_at, cause=why[:_MAX_ERROR_LENGTH])
         return _opened(replace(failed, evidence=evidence), why, now, new)
 
@@ -181,7 +181,7 @@ class CircuitBreaker:
         """A worker starts. If the circuit is HALF_OPEN, the last one died before its trial or second probe ended."""
         if self.state is not Circuit.HALF_OPEN or self.outage is None:
             return CircuitChange(breaker=self)
-        return _opened(self, "the trial was cut short when the worker before this one ended", now, self.outage)
+        return _opened(self, "the test was cut short when the previous worker ended", now, self.outage)
 
     def with_probe(self, jobs_waiting: int) -> CircuitBreaker:
         """Count a probe, whatever its result, and update the counts of waiting jobs."""

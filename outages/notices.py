@@ -6,17 +6,20 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from local.words import duration_in_words, sentence
+from local.words import counted, duration_in_words, sentence
 from outages.breaker import CircuitClosed, CircuitHalfOpened, CircuitOpened, OutageWithdrawn
 from outages.scheduler import PauseReason
 from outages.transitions import Event, Gate, GateKind, OutageState, PauseEnded
 from store.evidence import Evidence
 
+NO_OUTAGE: Final = "That was no outage: Plex has never worked at the address that was set."
+# Why the end of an outage or a pause is not certain.
+NOTHING_DUE: Final = "nothing is due, so the next change shows whether it works"
 _RESUMED: Final = {
     PauseReason.STORAGE: "the disk takes writes again",
     PauseReason.STASH: "Stash answers about scenes again",
-    PauseReason.AUTH: "the reason was the token, and it is tried again",
-    PauseReason.SETUP: "the reason was the set-up, and it is tried again",
+    PauseReason.AUTH: "the token is tried again",
+    PauseReason.SETUP: "the settings are tried again",
     PauseReason.BUSY: "Plex is no longer busy",
 }
 
@@ -38,15 +41,14 @@ def notice_of(event: Event, state: OutageState, *, now: float, rate_per_s: float
     if isinstance(event, CircuitClosed):
         return Notice(level=logging.INFO, text=_closed(event, rate_per_s))
     if isinstance(event, OutageWithdrawn):
-        text = "circuit CLOSED: Plex has never been well at the address that was set, so this was no outage."
-        return Notice(level=logging.INFO, text=text)
+        return Notice(level=logging.INFO, text=NO_OUTAGE)
     if isinstance(event, PauseEnded):
-        why = _RESUMED[event.pause.reason] if event.is_confirmed else "nothing is left to try it with"
-        return Notice(level=logging.INFO, text=f"draining goes on: {why}.")
+        why = _RESUMED[event.pause.reason] if event.is_confirmed else NOTHING_DUE
+        return Notice(level=logging.INFO, text=f"pushing continues: {why}.")
     is_busy = event.pause.until is not None
     next_at = event.pause.until if is_busy else state.scheduler.next_check_at
     when = _when_next(next_at, now, busy=is_busy)
-    text = f"draining PAUSED: {sentence(event.pause.message)} {when} No job is charged."
+    text = f"pushing is stopped: {sentence(event.pause.message)} {when}"
     return Notice(level=logging.WARNING if is_busy else logging.ERROR, text=text)
 
 
@@ -54,7 +56,7 @@ def notice_at_start(gate: Gate, now: float) -> Notice | None:
     """Describe what stops the drain when a worker starts; None if nothing does."""
     if gate.kind is not GateKind.WAIT or gate.message is None:
         return None
-    what = "the circuit is still OPEN" if gate.stopped_by == "circuit" else "draining is still PAUSED"
+    what = "the outage goes on" if gate.stopped_by == "circuit" else "pushing is still stopped"
     busy = gate.stopped_by == PauseReason.BUSY.value
     text = f"{what}: {sentence(gate.message)} {_when_next(gate.until, now, busy=busy)}"
     return Notice(level=logging.WARNING, text=text)
@@ -67,19 +69,19 @@ def _opened(event: CircuitOpened, state: OutageState, now: float) -> Notice:
         level = logging.WARNING if event.evidence is Evidence.PROBE else logging.DEBUG
         lasted = duration_in_words(now - event.outage.started_at)
         return Notice(
-            level=level, text=f"circuit OPEN again: {sentence(event.why)} The outage began {lasted} ago. {after}"
+            level=level, text=f"the outage goes on: {sentence(event.why)} It began {lasted} ago. {after}"
         )
-    charged = "All jobs wait, none is charged."
+    waiting = "Changes wait."
     if event.evidence is not Evidence.PROBE:
-        charged = "Their jobs get their attempts back and wait."
-    return Notice(level=logging.WARNING, text=f"circuit OPEN: {sentence(event.why)} {charged} {after}")
+        waiting = "Changes wait, and these attempts do not count."
+    return Notice(level=logging.WARNING, text=f"an outage begins: {sentence(event.why)} {waiting} {after}")
 
 
 def _half_opened(event: CircuitHalfOpened, now: float) -> Notice:
     lasted = duration_in_words(now - event.outage.started_at)
     text = (
-        f"circuit HALF_OPEN: Plex answers a probe, {lasted} after the outage began. One job may try now; "
-        "without one a second probe decides."
+        f"Plex answers again, {lasted} after the outage began. One scene is pushed first, to test it; if none is due, "
+        "a second check decides."
     )
     return Notice(level=logging.INFO if event.evidence is Evidence.PROBE else logging.DEBUG, text=text)
 
@@ -87,16 +89,13 @@ def _half_opened(event: CircuitHalfOpened, now: float) -> Notice:
 def _closed(event: CircuitClosed, rate_per_s: float) -> str:
     outage = event.outage
     lasted = duration_in_words(event.at - outage.started_at)
-    waiting = "No job is waiting."
+    waiting = "Nothing is pending."
     if outage.jobs_waiting:
-        count = "1 job is" if outage.jobs_waiting == 1 else f"{outage.jobs_waiting} jobs are"
-        waiting = f"{count} waiting; the drain starts by itself, at {rate_per_s:g} jobs a second at first."
-    what = "Plex is back."
-    if not event.is_confirmed:
-        what = "Plex answers, but nothing is left to try what failed with: if it fails again, the outage goes on."
-    return f"circuit CLOSED: {what} Outage {outage.id} lasted {lasted} ({outage.cause.rstrip('.')}). {waiting}"
+        waiting = f"{counted(outage.jobs_waiting, 'job')} pending; at first at most {rate_per_s:g} a second are pushed."
+    what = "Plex is back." if event.is_confirmed else f"Plex answers again; {NOTHING_DUE}."
+    return f"the outage is over: {what} Outage {outage.id} lasted {lasted} ({outage.cause.rstrip('.')}). {waiting}"
 
 
 def _when_next(at: float | None, now: float, *, busy: bool = False) -> str:
     when = "at once" if at is None or at <= now else f"in {duration_in_words(at - now)}"
-    return f"It goes on {when}." if busy else f"Next check {when}."
+    return f"It continues {when}." if busy else f"Next check {when}."

@@ -356,9 +356,9 @@ class Resilience:
             return
         self._logged_rate = rate_per_s
         if rate_per_s is None:
-            self._log.info("the recovery period is over: jobs go out as fast as Plex takes them.")
+            self._log.info("the recovery period is over: the rate is no longer limited.")
         else:
-            self._log.info("recovering gently: at most %g jobs a second for now.", rate_per_s)
+            self._log.info("recovery period: at most %g jobs a second for now.", rate_per_s)
 
     def _log_event(self, event: Event, state: OutageState, now: float) -> None:
         self._log_notice(notice_of(event, state, now=now, rate_per_s=self._pace.rate_per_s))

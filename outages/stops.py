@@ -54,6 +54,8 @@ RATE_STEPS = (1.0, 2.0, 4.0)
 MIN_RATE_PER_S = 0.5
 # A clock that is corrected all the time goes back by fractions of a second.
 _ROUNDING_S = 0.1
+PUSHES_NOTHING = "PlexSync pushes nothing for now"
+CONTINUES_BY_ITSELF = "PlexSync continues by itself once that is resolved."
 PAUSED = 'PlexSync is paused: "Pause" is switched on in its settings'
 STORAGE = "storage"
 STORAGE_MESSAGE = (
@@ -125,7 +127,7 @@ def trial_of(breaker: BreakerLike, pauses: Sequence[PauseLike]) -> tuple[str, st
         reason, cause = _text(on_trial.reason), on_trial.message
     else:
         return None
-    return reason, f"{sentence(cause)} One job tries now, before all others."
+    return reason, f"{sentence(cause)} One scene is pushed first, to test it."
 
 
 def is_ahead(at: float, now: float, longest_s: float) -> bool:

@@ -9,20 +9,18 @@ if TYPE_CHECKING:
 
 # By the value of an ErrorClass, in one sentence each.
 _ADVICE: Final[Mapping[str, str]] = {
-    "PlexServerDown": "Plex went away each time this scene was sent: run Recover Outage Jobs once Plex is "
+    "PlexServerDown": "Plex went down each time this scene was pushed: run Recover Outage Jobs once Plex is "
     "stable.",
     "PlexTimeout": 'Plex did not answer in time: raise "Read timeout (seconds)" or see what keeps Plex busy, then '
-    "run Recover Outage Jobs with error_types PlexTimeout or save the scene again.",
-    "PlexServerError": "Plex failed on this item: look at it in Plex and at Plex's own log, then save the scene "
+    "save the scene again.",
+    "PlexServerError": "Plex failed on this item: look at it in Plex, and at Plex's own log, then save the scene "
     "again.",
-    "NotInPlex": 'Plex has no item with this file: let Plex scan its folder and check "Path map", then save '
-    "the scene again.",
-    "Ambiguous": 'several items in Plex fit: remove the duplicates or switch on "Take the best of several '
-    'matches", then save the scene again.',
-    "Rejected": "Plex refuses this edit: read its reason, correct the scene in Stash and save it again.",
-    "SceneTooLarge": "Stash says too much about this scene: shorten its details in Stash and save it.",
-    "Bug": "PlexSync made a mistake: please report it with the worker's log (plexsync.log); saving the scene "
-    "tries again.",
+    "NotInPlex": 'Let Plex scan the folder of the file, and check "Path map"; it is pushed once Plex has the file.',
+    "Ambiguous": 'Remove the duplicates in Plex, or switch on "Take the best of several matches"; then save the '
+    "scene again.",
+    "Rejected": "Read the reason that Plex gives, correct the scene in Stash and save it again.",
+    "SceneTooLarge": "Shorten the details of the scene in Stash and save it again.",
+    "Bug": "This is a fault of PlexSync: please report it with plexsync.log; saving the scene tries it again.",
 }
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from status.look import Asked
     from store.reader import QueueCounts
 
-_WAITING_ADVICE = "It is tried again by itself."
+_WAITING_ADVICE = "They are tried again by themselves."
 _MISSING_ADVICE = (
     'Plex has no item with the file of these scenes: let Plex scan its folder, and check "Path map". They are pushed '
     "once Plex has them."

@@ -25,7 +25,7 @@ def status_lines(answer: StatusAnswer, look: Look, history: Any) -> Iterator[str
     now = look.now
     yield _queue(answer, now)
     yield from _drain(answer, look)
-    yield _circuit(answer, now)
+    yield _plex(answer, now)
     yield from _waiting(answer, look)
     yield from _dead_letters(answer)
     yield from _recovery(answer, now)
@@ -45,20 +45,20 @@ def _queue(answer: StatusAnswer, now: float) -> str:
         return _line("Queue", "empty")
     parts = [f"{queue['pending']} pending"]
     if queue["covers_left"]:
-        parts.append(f"{queue['covers_left']} of them only for the cover")
+        parts.append(f"{queue['covers_left']} of them with only the cover left")
     if queue["in_progress"]:
         parts.append(f"{queue['in_progress']} in progress")
     if queue["waiting"]:
-        due = f", the next due {_in(queue['next_due_at'], now)}" if queue["next_due_at"] else ""
+        due = f", next attempt {_in(queue['next_due_at'], now)}" if queue["next_due_at"] else ""
         why = f" ({_by_class(queue['waiting_by_error'])})" if queue["waiting_by_error"] else ""
-        parts.append(f"{queue['waiting']} waiting for another try{why}{due}")
+        parts.append(f"{queue['waiting']} waiting{why}{due}")
     return _line("Queue", ", ".join(parts))
 
 
 def _waiting(answer: StatusAnswer, look: Look) -> Iterator[str]:
     rows = look.reader.waiting_rows(WAITING_SHOWN, look.now) if answer["queue"]["waiting"] else []
     for scene_id, _, error_text, due_at in rows:
-        yield _line("Waiting", f"scene {scene_id}, next try {_in(due_at, look.now)}: {_short(error_text)}")
+        yield _line("Waiting", f"scene {scene_id}, next attempt {_in(due_at, look.now)}: {_short(error_text)}")
 
 
 def _dead_letters(answer: StatusAnswer) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _dead_letters(answer: StatusAnswer) -> Iterator[str]:
         return
     yield _line("Dead letters", f"{sum(counts.values())} ({_by_class(counts)})")
     for letter in _one_of_each_class_first(answer["dead_letter_examples"])[:DEAD_LETTERS_SHOWN]:
-        scene, tries = named(letter["title"], letter["scene_id"]), counted(letter["attempts"], "try")
+        scene, tries = named(letter["title"], letter["scene_id"]), counted(letter["attempts"], "attempt")
         text = f"{scene}, {letter['error_class']} after {tries}: {_short(sentence(letter['error_text']))}"
         yield _line("Dead letter", f"{text} {advice_for(letter['error_class'])}")
 
@@ -89,21 +89,22 @@ def _by_class(counts: Mapping[str, int]) -> str:
 def _drain(answer: StatusAnswer, look: Look) -> Iterator[str]:
     draining = answer["draining"]
     if not draining["stopped_by"] and look.do_covers_wait():
-        yield _line("Draining", "only covers wait: none arrives in Plex")
+        yield _line("Pushing", "only covers wait: none arrives in Plex")
     elif not draining["stopped_by"]:
-        yield _line("Draining", "nothing is in its way")
+        yield _line("Pushing", "not stopped")
     else:
-        until = f" Next look {_in(draining['until'], look.now)}." if draining["until"] else ""
+        until = f" Next check {_in(draining['until'], look.now)}." if draining["until"] else ""
         what, *to_do = str(draining["message"]).split("\n")
-        yield _line("Draining", f"stopped ({draining['stopped_by']}): {sentence(what)}{until}")
+        yield _line("Pushing", f"stopped: {sentence(what)}{until}")
         yield from (_line("What to do", line) for line in to_do)
 
 
-def _circuit(answer: StatusAnswer, now: float) -> str:
+def _plex(answer: StatusAnswer, now: float) -> str:
     circuit = answer["circuit"]
-    since = f" for {duration_in_words(now - circuit['opened_at'])}" if circuit["opened_at"] is not None else ""
+    since = circuit["opened_at"]
+    state = "no outage" if since is None else f"outage for {duration_in_words(now - since)}"
     failures = f", {counted(circuit['failures'], 'failure')} in a row" if circuit["failures"] else ""
-    return _line("Circuit", f"{circuit['state'].upper()}{since}{failures}")
+    return _line("Plex", f"{state}{failures}")
 
 
 def _recovery(answer: StatusAnswer, now: float) -> Iterator[str]:
@@ -124,7 +125,7 @@ def _recovery(answer: StatusAnswer, now: float) -> Iterator[str]:
 def _worker(answer: StatusAnswer, now: float) -> str:
     worker = answer["worker"]
     if not worker["running"]:
-        return _line("Worker", "not running (the next change starts it)")
+        return _line("Worker", "not running; the next change starts it")
     parts = [worker["doing"] or "starting"]
     if worker["since"] is not None:
         parts.append(f"running for {duration_in_words(now - worker['since'])}")

@@ -239,7 +239,7 @@ def _message(health: Health | None, gate: Gate, now: float, stop: str | None, *,
     else:
         said = f"{_what_is_wrong(health, health.error)}: {sentence(health.reason)}"
     if gate.kind is GateKind.DRAIN and stop is not None:
-        return f"{said} Jobs wait: {sentence(stop)}"
+        return f"{said} Changes wait: {sentence(stop)}"
     return f"{said} {_waiting(gate, now, reason_told=health.error is not None)}".rstrip()
 
 
@@ -251,9 +251,8 @@ def _waiting(gate: Gate, now: float, *, reason_told: bool) -> str:
         return sentence(gate.message or "")
     when = duration_in_words(gate.until - now) if gate.until else ""
     if gate.stopped_by == "busy":
-        return f"Jobs go on in {when}, as Plex has asked for."
-    stopped = "The circuit is OPEN: jobs wait" if gate.stopped_by == "circuit" else "Jobs wait"
-    then = f"{stopped}; the next check comes in {when}." if when else f"{stopped}."
+        return f"Changes wait; PlexSync continues in {when}, as Plex asked."
+    then = f"Changes wait; next check in {when}." if when else "Changes wait."
     return then if reason_told else f"{then} {sentence(gate.message or '')}"
 
 

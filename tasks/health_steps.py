@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from local.storage import LocalStorage, check_directory
 from local.words import counted, sentence
-from outages.stops import PAUSED
+from outages.stops import CONTINUES_BY_ITSELF, PAUSED
 from plex.connection import INSECURE, VERIFY, display_address
 from plex.errors import PlexAuthError, PlexBusy, PlexSetup
 from tasks.path_check import PATHS_CURE, paths_in_words
@@ -27,18 +27,17 @@ PYTHON, ADDRESS, TLS, TOKEN, LIBRARIES = "python", "address", "tls", "token", "l
 STASH, PATHS, DATA, WORKER = "stash", "paths", "data", "worker"
 # By name, in order, as reports call them.
 TITLES: Final[Mapping[str, str]] = {
-    PYTHON: "Python", ADDRESS: "Address of Plex", TLS: "TLS", TOKEN: "Token", LIBRARIES: "Libraries", STASH: "Stash",
-    PATHS: "Scenes", DATA: "Data directory", WORKER: "Worker",
+    PYTHON: "Python", ADDRESS: "Plex address", TLS: "Certificate", TOKEN: "Token", LIBRARIES: "Libraries",
+    STASH: "Stash", PATHS: "Scenes", DATA: "Data directory", WORKER: "Worker",
 }  # fmt: skip
 NAMES: Final = tuple(TITLES)
 SCARCE_BYTES = 50_000_000
 _GIGABYTE = 1_000_000_000
-_NOT_ASKED = "Plex was not asked, since something further on is not right."
-_BY_ITSELF = "PlexSync goes on by itself when that has changed."
+_NOT_ASKED = "Plex was not asked, since a later step fails."
 _NOT_REACHED = "Not reached."
 _ELSEWHERE = "Or set PLEXSYNC_DATA_DIR to a folder on another local disk."
 _CURES: Final[Mapping[str, str]] = {
-    ADDRESS: 'See that Plex runs, that this machine reaches it, and that "Plex address" is its address.',
+    ADDRESS: 'Check that Plex runs, that this machine reaches it, and that "Plex address" is right.',
     TLS: 'Set "Certificate of Plex" to a CA file or to insecure, or use http:// in "Plex address".',
     TOKEN: 'Run Link Plex Account, or set "Plex token" to a token of the server\'s owner.',
     LIBRARIES: 'Set "Plex libraries" to names that Plex has, separated by commas; empty means all movie libraries.',
@@ -105,7 +104,7 @@ def _step_of(health: Health, error: PlexError) -> str:
 
 
 def _cure(name: str, error: PlexError) -> str:
-    return "Nothing: PlexSync goes on when Plex allows it." if isinstance(error, PlexBusy) else _CURES[name]
+    return "Nothing: PlexSync continues when Plex allows it." if isinstance(error, PlexBusy) else _CURES[name]
 
 
 def _address_in_words(health: Health, settings: Settings) -> str:
@@ -126,8 +125,8 @@ def _tls_in_words(settings: Settings) -> str:
 
 def _token_in_words(health: Health) -> str:
     if health.token_may_edit is None:
-        return "Plex takes the token, which sees the paths of files. Whether it may edit, Plex does not say."
-    return "Plex takes the token; it may edit, and sees the paths of files."
+        return "Plex accepts the token, which sees the paths of files. Plex does not say whether it may edit."
+    return "Plex accepts the token, which may edit and sees the paths of files."
 
 
 def stash_step(stash: StashClient) -> HealthStep:
@@ -139,7 +138,7 @@ def stash_step(stash: StashClient) -> HealthStep:
 def paths_step(paths: PathsAnswer | None) -> HealthStep:
     """`paths`: None if nobody could look."""
     if paths is None:
-        return unknown(PATHS, "No scene was looked for in Plex, since Plex or Stash did not answer or jobs wait.")
+        return unknown(PATHS, "No scene was looked for in Plex, since Plex or Stash did not answer or changes wait.")
     if not paths.tried:
         return unknown(PATHS, "Stash has no scene with a file yet.")
     text = paths_in_words(paths)
@@ -152,10 +151,10 @@ def data_step(directory: str) -> HealthStep:
         check_directory(directory)
         free = shutil.disk_usage(directory).free
     except (LocalStorage, OSError) as error:
-        return failed(DATA, sentence(str(error)), f"Make room, or make it writable for Stash. {_ELSEWHERE}")
+        return failed(DATA, sentence(str(error)), f"Make room there, or make it writable for Stash. {_ELSEWHERE}")
     room = f"{free / _GIGABYTE:,.1f} GB" if free >= _GIGABYTE else f"{free // 1_000_000} MB"
     if free < SCARCE_BYTES:
-        return failed(DATA, f"The disk of the data directory has only {room} left.", f"Make room. {_ELSEWHERE}")
+        return failed(DATA, f"The disk of the data directory has only {room} left.", f"Make room there. {_ELSEWHERE}")
     return passed(DATA, f"Files can be written and locked in the data directory; its disk has {room} left.")
 
 
@@ -167,8 +166,8 @@ def worker_step(stop: str, why_missing: str, *, is_running: bool, pending: int) 
         what, _, cure = why_missing.partition("\n")
         return failed(WORKER, what, cure or "See plexsync.log in the data directory.")
     if stop:
-        cure = 'Switch "Pause" off in the plugin\'s settings.' if stop == PAUSED else _BY_ITSELF
-        return failed(WORKER, f"Jobs wait: {sentence(stop)}", cure)
+        cure = 'Switch off "Pause" in the plugin\'s settings.' if stop == PAUSED else CONTINUES_BY_ITSELF
+        return failed(WORKER, f"Changes wait: {sentence(stop)}", cure)
     state = "The worker runs" if is_running else "No worker runs; the next change in Stash starts one"
     return passed(WORKER, f"{state}; {counted(pending, 'scene')} pending.")
 

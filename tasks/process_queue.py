@@ -14,7 +14,7 @@ from local.clock import Stopwatch
 from local.words import counted, duration_in_words, sentence
 from outages.notices import Notice
 from outages.resilience import Resilience
-from outages.stops import stop_reported
+from outages.stops import CONTINUES_BY_ITSELF, PUSHES_NOTHING, stop_reported
 from outages.transitions import GateKind
 from store.overview import Overview
 from store.worker_file import DISABLED, read_worker_report
@@ -126,8 +126,8 @@ class _DrainWatch:
         remaining = self._note()
         if self._drain.found:
             self._context.log.info(
-                "%s pending. The worker pushes them also when this task is stopped; to stop that, switch "
-                '"Pause" on in the settings.',
+                '%s pending. The worker pushes them even if this task is stopped; to stop it, switch on "Pause" in the '
+                "settings.",
                 counted(self._drain.found, "scene"),
             )
         progress = ProgressLog(self._context.clock, self._context.log)
@@ -196,7 +196,7 @@ class _DrainWatch:
         headline = Notice(level=logging.INFO, text=f"Done in {took}: {', '.join(parts)}.")
         if stop is not None:
             why = f"{sentence(stop.message)} {_next(stop, context.now)}"
-            text = f"Draining is stopped: {why} So far, in {took}: {', '.join(parts)}."
+            text = f"{PUSHES_NOTHING}: {why} So far, in {took}: {', '.join(parts)}."
             headline = Notice(level=logging.WARNING, text=text)
         else:
             context.progress(1.0)
@@ -223,10 +223,10 @@ def stop_reported_in(report: WorkerReport) -> DrainStop | None:
 
 def _next(stop: DrainStop, now: float) -> str:
     if stop.by == "busy" and stop.until:
-        return f"It goes on by itself in {duration_in_words(stop.until - now)}."
+        return f"It continues in {duration_in_words(stop.until - now)}."
     if stop.until:
-        return f"The next check comes in {duration_in_words(stop.until - now)}; it goes on by itself then."
-    return "It goes on by itself when that has changed."
+        return f"Next check in {duration_in_words(stop.until - now)}."
+    return CONTINUES_BY_ITSELF
 
 
 def _stop_of(answer: _LookAnswer) -> DrainStop | None:

@@ -30,7 +30,7 @@ def unfinished_lines(context: Context, missing: Sequence[int]) -> Iterator[str]:
     scenes, rules = _ask_stash(context, overview, [*(job.scene_id for job in waiting), *missing])
     for job in waiting:
         due = duration_in_words(job.due_at - context.now)
-        yield f"{_name(scenes, job.scene_id)} waits {due} for its next try: {sentence(job.error_text)}"
+        yield f"{_name(scenes, job.scene_id)} is tried again in {due}: {sentence(job.error_text)}"
     for scene_id in missing:
         paths = [map_path(file.path, rules) for file in scenes[scene_id].files] if scene_id in scenes else []
         yield missing_line(_name(scenes, scene_id), paths)

@@ -66,10 +66,10 @@ export function shareDown(day) {
 
 /**
  * @param {number | null} availability 0 to 1
- * @returns {string} never rounded up to 100 %
+ * @returns {string} never rounded up to 100%
  */
 export function percent(availability) {
   if (availability === null) return "not known yet";
-  if (availability === 1) return "100 %";
-  return `${(Math.floor(availability * 10000) / 100).toFixed(2)} %`;
+  if (availability === 1) return "100%";
+  return `${(Math.floor(availability * 10000) / 100).toFixed(2)}%`;
 }

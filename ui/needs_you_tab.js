@@ -172,7 +172,7 @@ function Scene({ row, group, known, now, again, ignore }) {
   const when = [
     row.attempts ? counted(row.attempts, "attempt") : "",
     row.failed_last_at ? `last ${clockTime(row.failed_last_at, now())}` : "",
-    row.due_at ? `next try in ${duration(row.due_at - now())}` : "",
+    row.due_at ? `next attempt in ${duration(row.due_at - now())}` : "",
   ].filter(Boolean);
   const { Link } = ReactRouterDOM;
   return h(

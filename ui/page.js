@@ -49,7 +49,7 @@ export default function Page() {
     h(Trouble, { text: error }),
     data
       ? h(State, { overview: data, now: now(), again })
-      : h("p", { role: "status" }, error ? "" : "PlexSync is asked…"),
+      : h("p", { role: "status" }, error ? "" : "PlexSync is loading…"),
     h(
       Tabs,
       {
@@ -76,7 +76,7 @@ function State({ overview, now, again }) {
   const pause = async (/** @type {boolean} */ paused) => {
     await saveSettings((stored) => ({ ...stored, paused }));
     again();
-    return paused ? "The worker stops within seconds." : "It goes on within seconds.";
+    return paused ? "The worker stops within seconds." : "The worker continues within seconds.";
   };
   const isBusy = overview.queue.pending > overview.queue.waiting;
   return h(
@@ -89,7 +89,7 @@ function State({ overview, now, again }) {
     overview.problems.map((problem) => h(Trouble, { key: problem, text: problem })),
     isBusy && !overview.draining.stopped_by ? h(Progress, { overview }) : null,
     isBusy || isPaused
-      ? h(Action, { key: String(isPaused), label: isPaused ? "Go on" : "Pause", run: () => pause(!isPaused) })
+      ? h(Action, { key: String(isPaused), label: isPaused ? "Resume" : "Pause", run: () => pause(!isPaused) })
       : null,
   );
 }

@@ -33,18 +33,18 @@ function lastInWords(status, now) {
   const ago = status.settled_at ? `${duration(now - status.settled_at)} ago` : "";
   const ends = /** @type {Record<string, string>} */ ({
     pushed: `Pushed to Plex ${ago}.`,
-    unchanged: `Plex had everything ${ago}.`,
+    unchanged: `Plex already had everything ${ago}.`,
     skipped: `Left alone ${ago}: there is nothing to push, or a setting leaves it out.`,
     missing: `Plex does not have its file; looked for ${ago}.`,
     dead: `Given up ${ago}.`,
     ignored: `Ignored ${ago}: it is left alone until you change or push it.`,
   });
-  const words = [(status.verdict && ends[status.verdict]) || "It was not pushed yet."];
+  const words = [(status.verdict && ends[status.verdict]) || "It has not been pushed yet."];
   const { job, dead_letter: letter } = status;
   if (letter) words.push(`${sentence(letter.error_text)} ${sentence(letter.advice)}`);
   if (job?.is_in_progress) words.push("It is being pushed.");
   else if (job?.due_at)
-    words.push(`It waits, and is tried again in ${duration(job.due_at - now)}: ${sentence(job.error_text)}`);
+    words.push(`It waits and is tried again in ${duration(job.due_at - now)}: ${sentence(job.error_text)}`);
   else if (job) words.push("It is queued.");
   return words;
 }
@@ -85,7 +85,7 @@ function Item({ item, address }) {
       null,
       address ? h("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, `${name} in Plex`) : name,
     ),
-    h("p", null, `Found ${item.grade}${item.reason ? `: ${item.reason}` : ""}`),
+    h("p", null, `Found by ${item.reason || item.grade}`),
     h(Table, {
       head: ["Field", "Plex", "Stash"],
       hasRowHeads: true,

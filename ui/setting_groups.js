@@ -72,7 +72,7 @@ export function grouped(settings) {
     settings: keys.flatMap((key) => byName.get(key) ?? []),
   }));
   const others = settings.filter((setting) => !named.has(setting.name));
-  return [...groups, { name: "Others", settings: others }].filter((group) => group.settings.length > 0);
+  return [...groups, { name: "Other", settings: others }].filter((group) => group.settings.length > 0);
 }
 
 /**
@@ -86,12 +86,12 @@ export function problemOf(key, value) {
   if (rule.least !== undefined && rule.most !== undefined) {
     const number = Number(value);
     const isAllowed = Number.isInteger(number) && (number === 0 || (number >= rule.least && number <= rule.most));
-    return isAllowed ? "" : `Allowed is a whole number from ${rule.least} to ${rule.most}; 0 means ${rule.standard}.`;
+    return isAllowed ? "" : `It must be a whole number from ${rule.least} to ${rule.most}; 0 means ${rule.standard}.`;
   }
   const text = String(value).trim();
-  if (rule.choices && !rule.choices.includes(text.toLowerCase())) return `Allowed is ${inList(rule.choices)}.`;
+  if (rule.choices && !rule.choices.includes(text.toLowerCase())) return `It must be ${inList(rule.choices)}.`;
   if (rule.form && !rule.form.test(text))
-    return rule.example ? `It should look like ${rule.example}.` : "No blanks are allowed.";
+    return rule.example ? `It should look like ${rule.example}.` : "It must not contain spaces.";
   return "";
 }
 

@@ -43,7 +43,7 @@ function Form({ parts }) {
     await saveSettings((stored) => merged(stored, own));
     await load();
     setChanges({});
-    return "Saved. The worker takes it in within seconds.";
+    return "Saved. It takes effect within a minute.";
   };
   return h(
     "form",

@@ -1,7 +1,7 @@
 // The sign in the main bar: there only while something needs a person, or Plex is down.
 
 import { h, ReactRouterDOM, useOverview } from "./react.js";
-import { counted, howThingsAre, needing } from "./words.js";
+import { howThingsAre, needing, number } from "./words.js";
 
 const LOOK_MS = 15000;
 
@@ -13,7 +13,7 @@ export default function Sign() {
   const isDown = kind === "outage";
   const isStopped = kind === "stopped" && data.draining.stopped_by !== "busy";
   if (!isDown && !isStopped && !need) return null;
-  const label = isDown ? "Plex is down" : isStopped ? "PlexSync is stopped" : `${counted(need, "scene")} for you`;
+  const label = isDown ? "Plex is down" : isStopped ? "PlexSync is stopped" : `Needs you: ${number(need)}`;
   const { NavLink } = ReactRouterDOM;
   return h(
     NavLink,

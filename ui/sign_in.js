@@ -47,7 +47,7 @@ function Waiting({ begun, end }) {
     h("strong", { className: "plexsync-code" }, begun.code),
     " at ",
     h("a", { href: begun.address, target: "_blank", rel: "noreferrer" }, begun.address),
-    ", signed in as the owner of the Plex server. This page notices.",
+    ", signed in as the owner of the Plex server. This page then continues by itself.",
   );
 }
 

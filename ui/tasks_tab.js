@@ -26,7 +26,7 @@ const MODES = /** @type {Readonly<Record<string, import("./types").TaskButton>>}
   "Preview Undo": { mode: "undo_all", args: { preview: true } },
   "Undo PlexSync in Plex": {
     mode: "undo_all",
-    asks: "Give every field that PlexSync changed in Plex back what stood there before?",
+    asks: "Restore every field that PlexSync changed in Plex to what it was before?",
   },
 });
 
@@ -63,7 +63,7 @@ function Task({ task, again }) {
     const { restored } = await ask("restore_cleared");
     again();
     setUndone(true);
-    return `Brought back: ${restored}.`;
+    return `Restored: ${restored}.`;
   };
   if (!known) return null;
   return h(

@@ -86,19 +86,19 @@ export const needing = (overview) => overview.queue.dead_letters + overview.miss
 export function howThingsAre(overview, now) {
   const { draining, queue, outage } = overview;
   const wait = queue.pending ? ` ${scenesThat(queue.pending, "waits", "wait")}.` : "";
-  const next = draining.until && draining.until > now ? ` Next look in ${duration(draining.until - now)}.` : "";
+  const next = draining.until && draining.until > now ? ` Next check in ${duration(draining.until - now)}.` : "";
   if (draining.stopped_by === "circuit" && outage && overview.circuit.state === "open") {
     const since = `Plex has not answered since ${clockTime(outage.started_at, now)}${inBrackets(shortCause(outage.cause))}.`;
     return { kind: "outage", text: `${since}${wait}${next}` };
   }
   if (draining.stopped_by === "paused") return { kind: "paused", text: `PlexSync is paused.${wait}` };
   if (draining.stopped_by) {
-    return { kind: "stopped", text: `${sentence(draining.message || "Nothing is pushed now")}${wait}${next}` };
+    return { kind: "stopped", text: `${sentence(draining.message || "Nothing is pushed for now")}${wait}${next}` };
   }
   if (queue.pending > queue.waiting) {
     const left = queue.pending - queue.waiting;
     const covers = Math.min(queue.covers_left || 0, left);
-    const follow = covers ? `, ${number(covers)} of them only for the cover` : "";
+    const follow = covers ? `, ${number(covers)} of them with only the cover left` : "";
     return {
       kind: "draining",
       text: `${scenesThat(left, "is", "are")} on the way to Plex${follow}.`,
@@ -114,14 +114,14 @@ function atRest(overview, now) {
   const needs = need ? ` ${scenesThat(need, "needs", "need")} you.` : "";
   const last = lastPush ? ` Last change ${duration(now - lastPush)} ago.` : "";
   if (queue.waiting) {
-    const when = queue.next_due_at ? `, the next in ${duration(queue.next_due_at - now)}` : "";
+    const when = queue.next_due_at ? `; next attempt in ${duration(queue.next_due_at - now)}` : "";
     return {
       kind: "waiting",
-      text: `${scenesThat(queue.waiting, "waits", "wait")} for another try${when}.${needs}${last}`,
+      text: `${scenesThat(queue.waiting, "waits", "wait")}${when}.${needs}${last}`,
     };
   }
   if (!inPlex && !need && !ignored) {
-    return { kind: "new", text: "No scene was pushed yet. Go through Set-up, then run Sync All Scenes." };
+    return { kind: "new", text: "No scene has been pushed yet. Go through Set-up, then run Sync All Scenes." };
   }
   if (need || ignored) {
     const left = ignored ? `, ${number(ignored)} ${ignored === 1 ? "is" : "are"} ignored` : "";
@@ -160,14 +160,14 @@ export function progressOf(samples) {
 
 /** @type {Readonly<Record<string, string>>} */
 const REASONS = {
-  PlexServerDown: "Plex went away",
+  PlexServerDown: "Plex went down",
   PlexTimeout: "Plex did not answer in time",
   PlexServerError: "Plex failed on the item",
   NotInPlex: "Plex does not have the file",
   Ambiguous: "Several items in Plex fit",
   Rejected: "Plex refused the change",
-  SceneTooLarge: "Stash says too much about the scene",
-  Bug: "PlexSync made a mistake",
+  SceneTooLarge: "The metadata of the scene is too large",
+  Bug: "PlexSync has a fault",
 };
 
 /**
@@ -178,7 +178,7 @@ export function groupTitle(group) {
   const reason = REASONS[group.error_class] || group.error_class;
   if (group.group === "ignored") return `Ignored: ${counted(group.count, "scene")}`;
   if (group.group === "missing") return `Not in Plex: ${counted(group.count, "scene")}`;
-  const what = group.group === "dead" ? "given up" : "waiting for another try";
+  const what = group.group === "dead" ? "given up" : "waiting";
   return `${reason}: ${counted(group.count, "scene")} ${what}`;
 }
 
@@ -188,8 +188,8 @@ export function groupTitle(group) {
  */
 export const STEPS = {
   python: "Python",
-  address: "Address of Plex",
-  tls: "TLS",
+  address: "Plex address",
+  tls: "Certificate",
   token: "Token",
   libraries: "Libraries",
   stash: "Stash",

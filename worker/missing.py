@@ -177,7 +177,7 @@ class MissingScenes:
         pusher.finder.index.settle_libraries(search.keys)
         if search.queued:
             scenes = counted(search.queued, "scene")
-            self._log.info("New libraries in Plex hold files of %s, sent to them now", scenes, extra=NEWS)
+            self._log.info("New libraries in Plex have files of %s, which are pushed there now", scenes, extra=NEWS)
         self._retry_unfound(now)
 
     def _begin_search(self, pusher: Pusher, now: float) -> NewLibraries | None:
@@ -220,7 +220,7 @@ class MissingScenes:
         if seen:
             count = self._retry_seen(seen, now)
             finder.index.stop_awaiting(seen, keep_unseen=True)
-            self._log.info("Plex has new files: another look at %s that it lacked", counted(count, "scene"))
+            self._log.info("Plex has new files: %s that it did not have are tried again", counted(count, "scene"))
 
     def _apply_matching(self, matching: str, now: float) -> None:
         """Store how files are matched; if that changed, retry the scenes that were not found."""
@@ -237,7 +237,7 @@ class MissingScenes:
         scene_ids = dict.fromkeys([*waiting, *self._dead_scene_ids(*_UNFOUND)])
         count = sum(self._retry(scene_id, now, is_dead=True) for scene_id in scene_ids)
         if count:
-            self._log.info("files are looked for in other ways now: %d scenes are looked at again", count)
+            self._log.info("files are now looked for in another way: %d scenes are tried again", count)
 
     def _is_tried(self, scene_id: int) -> bool:
         """Whether the scene has a job, which may not look for the file that was seen: the next look tries it again."""

@@ -30,7 +30,7 @@ class Report:
         elif outcome.verdict is Verdict.PUSHED:
             self._log.info("%s is in Plex now (item %s, %.0f ms)", name, items, took_s * 1000)
         elif outcome.verdict is Verdict.UNCHANGED:
-            self._log.debug("%s: Plex has all of it already", name)
+            self._log.debug("%s: Plex already has everything", name)
         elif outcome.verdict is Verdict.SKIPPED:
             self._log.debug("%s is left alone: %s", name, outcome.text)
         elif outcome.verdict is Verdict.GONE:
@@ -46,9 +46,9 @@ class Report:
             wait = duration_in_words(job.not_before - now)
             is_expected = job.awaits_covers or job.error_class == Verdict.NOT_IN_PLEX.value
             level = logging.DEBUG if is_expected else logging.WARNING
-            self._log.log(level, "%s waits %s for another try (%s)", name, wait, error, extra=SAID_OTHERWISE)
+            self._log.log(level, "%s is tried again in %s (%s)", name, wait, error, extra=SAID_OTHERWISE)
         elif decision.action is Action.BURY:
-            text = "%s was given up and is among the dead letters now (%s)"
+            text = "%s was given up and is a dead letter now (%s)"
             self._log.error(text, name, error, extra=SAID_OTHERWISE)
         elif decision.action is Action.MISSING:
             self._log.debug("%s is missing in Plex", name)
@@ -56,8 +56,8 @@ class Report:
     def log_covers_fail(self, text: str) -> None:
         """Log that no cover arrives. `text`: the last error."""
         self._log.warning(
-            "covers do not arrive in Plex: those of %d different scenes in a row failed; the last: %s Covers wait and "
-            "are tried again by themselves; everything else arrives.", SUSPECTS_TO_OPEN, sentence(text),
+            "covers do not arrive in Plex: %d different scenes in a row failed; the last error: %s Covers wait and are "
+            "tried again; everything else is pushed.", SUSPECTS_TO_OPEN, sentence(text),
         )  # fmt: skip
 
     def log_covers_arrive(self, waiting: int) -> None:

@@ -227,10 +227,10 @@ def test_transitions_are_logged_in_words(tmp_path: Path, caplog: pytest.LogCaptu
     probe(resilience, OK, NOW + 200, jobs_waiting=120)
     resilience.record_success(resilience.ticket(), OF_A_PUSH, NOW + 201, pushed=True)
     opened_text, half_opened, closed = caplog.messages
-    assert opened_text == "circuit OPEN: connection refused. All jobs wait, none is charged. Next check in 5 s."
-    assert half_opened.startswith("circuit HALF_OPEN: Plex answers a probe, 3 min 20 s after the outage began. One job")
-    assert closed.startswith("circuit CLOSED: Plex is back. Outage 1 lasted 3 min 21 s (connection refused).")
-    assert closed.endswith("120 jobs are waiting; the drain starts by itself, at 5 jobs a second at first.")
+    assert opened_text == "an outage begins: connection refused. Changes wait. Next check in 5 s."
+    assert half_opened.startswith("Plex answers again, 3 min 20 s after the outage began. One scene")
+    assert closed.startswith("the outage is over: Plex is back. Outage 1 lasted 3 min 21 s (connection refused).")
+    assert closed.endswith("120 jobs pending; at first at most 5 a second are pushed.")
 
 
 def test_pauses_and_their_ends_are_logged_in_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -241,9 +241,9 @@ def test_pauses_and_their_ends_are_logged_in_words(tmp_path: Path, caplog: pytes
     probe(resilience, OK, NOW + 5)
     resilience.record_busy(45, "Plex is busy.", NOW + 6)
     assert caplog.messages == [
-        "draining PAUSED: Plex rejects the token: set plex_token. Next check in 5 s. No job is charged.",
-        "draining goes on: the reason was the token, and it is tried again.",
-        "draining PAUSED: Plex is busy. It goes on in 45 s. No job is charged.",
+        "pushing is stopped: Plex rejects the token: set plex_token. Next check in 5 s.",
+        "pushing continues: the token is tried again.",
+        "pushing is stopped: Plex is busy. It continues in 45 s.",
     ]
 
 
@@ -251,7 +251,7 @@ def test_worker_start_during_an_outage_is_logged(tmp_path: Path, caplog: pytest.
     down_since(tmp_path, NOW)
     caplog.clear()
     opened(tmp_path).start(NOW + 2)
-    assert caplog.messages == ["the circuit is still OPEN: Plex is down: connection refused. Next check in 3 s."]
+    assert caplog.messages == ["the outage goes on: Plex is down: connection refused. Next check in 3 s."]
 
 
 def test_each_step_of_the_rate_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -261,9 +261,9 @@ def test_each_step_of_the_rate_is_logged_once(tmp_path: Path, caplog: pytest.Log
     for after_s in (1, 2, 101, 102, 201, 301, 302):
         resilience.take_token(NOW + after_s)
     assert [message.split(":")[0] for message in caplog.messages] == [
-        "recovering gently",
-        "recovering gently",
-        "recovering gently",
+        "recovery period",
+        "recovery period",
+        "recovery period",
         "the recovery period is over",
     ]
 

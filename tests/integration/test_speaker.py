@@ -68,7 +68,7 @@ def test_an_outage_is_said_when_it_is_noticed_and_when_it_ends(world: WorkerHere
     begin, end = texts(world)
     assert "connection refused" in begin
     assert end.startswith("Plex is back after an outage of ")
-    assert end.endswith("Since then 3 scenes went out.")
+    assert end.endswith("Since then 3 scenes were pushed.")
 
 
 def test_the_count_of_a_long_drain_follows(world: WorkerHere) -> None:
@@ -78,7 +78,7 @@ def test_the_count_of_a_long_drain_follows(world: WorkerHere) -> None:
         world.edit(scene, "waiting")
     world.run(30)
     world.plex.heal()
-    world.run_until(lambda: has_said(world, "After Plex came back, 60 scenes went out."), within_s=120)
+    world.run_until(lambda: has_said(world, "After Plex came back, 60 scenes were pushed."), within_s=120)
     assert [text.split()[0] for text in texts(world)] == ["Outage", "Plex", "After"]
 
 
@@ -126,7 +126,7 @@ def test_wrong_token_and_its_cure_are_said(world: WorkerHere) -> None:
     assert "Plex rejected the token" in error.text
     world.plex.heal(rule)
     world.run(120)
-    assert texts(world)[1:] == ["PlexSync sends to Plex again: Plex accepts the token."]
+    assert texts(world)[1:] == ["PlexSync pushes again: Plex accepts the token."]
 
 
 def test_a_scene_that_plex_lacks_is_named_with_the_path_and_its_arrival_ends_it(world: WorkerHere) -> None:
@@ -147,7 +147,7 @@ def test_scenes_that_begin_to_wait_together_are_one_message(world: WorkerHere) -
         world.edit(world.add_scene(is_in_plex=False), f"new {number}")
     world.run(60)
     [text] = texts(world)
-    assert text.startswith('5 scenes wait for their files. The first is "new 0" (scene 2): Plex has no item')
+    assert text.startswith('5 scenes wait until Plex has their files. The first is "new 0" (scene 2): Plex has no item')
 
 
 def test_a_dead_letter_is_said_with_its_reason(world: WorkerHere) -> None:
@@ -159,7 +159,7 @@ def test_a_dead_letter_is_said_with_its_reason(world: WorkerHere) -> None:
     world.plex.heal(rule)
     [error] = world.stash.said
     assert error.level == logging.ERROR
-    assert error.text.startswith("2 scenes were given up and do not go to Plex (2 Rejected).")
+    assert error.text.startswith("2 scenes were given up (2 Rejected).")
     let_pass(world, 7200)
     assert len(world.stash.said) == 1
 
@@ -194,7 +194,7 @@ def test_a_stash_that_answers_but_not_as_needed_is_said(world: WorkerHere) -> No
     assert "PlexSync needs Stash 0.26 or newer" in error.text
     world.stash.lacks = ""
     world.run(10)
-    assert texts(world)[1:] == ["PlexSync sends to Plex again: Stash answers about scenes."]
+    assert texts(world)[1:] == ["PlexSync pushes again: Stash answers about scenes."]
 
 
 @pytest.mark.parametrize("name", ["is_away", "lacks"])

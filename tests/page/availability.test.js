@@ -54,6 +54,6 @@ test("the shortest outage can be seen, and none is higher than its bar", () => {
   assert.equal(shareDown({ ...day, observedS: 10, downS: 20 }), 1);
 });
 
-test("99.999 % is not 100 %", () => {
-  assert.deepEqual([null, 1, 0.99999, 0.5].map(percent), ["not known yet", "100 %", "99.99 %", "50.00 %"]);
+test("99.999% is not 100%", () => {
+  assert.deepEqual([null, 1, 0.99999, 0.5].map(percent), ["not known yet", "100%", "99.99%", "50.00%"]);
 });

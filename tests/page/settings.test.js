@@ -10,7 +10,7 @@ test("what is empty, or 0, means the default", () => {
 
 test("what is not allowed is said before it is stored", () => {
   assert.match(problemOf("plex_url", "http://a b"), /http:\/\/192/);
-  assert.match(problemOf("plex_token", "two words"), /No blanks/);
+  assert.match(problemOf("plex_token", "two words"), /spaces/);
   assert.match(problemOf("max_tags", 1001), /from 1 to 1000; 0 means 100/);
   assert.match(problemOf("read_timeout", "1.5"), /whole number/);
   assert.match(problemOf("reconcile_interval", "yearly"), /never, hourly, daily or weekly/);
@@ -39,7 +39,7 @@ test("settings come in groups, and those of a newer version last", () => {
     [
       ["Connection", ["plex_url", "tls"]],
       ["Log", ["hide_paths"]],
-      ["Others", ["new_one"]],
+      ["Other", ["new_one"]],
     ],
   );
 });

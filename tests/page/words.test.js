@@ -73,7 +73,7 @@ test("a new installation says what to do", () => {
   assert.equal(said({ scenes_in_plex: 0, last_push_at: null })[0], "new");
 });
 
-test("an outage says since when, why, what waits and when it is looked at again", () => {
+test("an outage says since when, why, what waits and when it is checked again", () => {
   const changes = {
     queue: { pending: 37, waiting: 0 },
     circuit: { state: "open" },
@@ -82,14 +82,15 @@ test("an outage says since when, why, what waits and when it is looked at again"
   };
   assert.deepEqual(said(changes), [
     "outage",
-    "Plex has not answered since 14:02 (connection refused). 37 scenes wait. Next look in 42 s.",
+    "Plex has not answered since 14:02 (connection refused). 37 scenes wait. Next check in 42 s.",
   ]);
 });
 
 test("a half-open circuit says its own message", () => {
-  const draining = { stopped_by: "circuit", message: "Plex answers again. One job tries now", until: null };
+  const message = "Plex answers again. One scene is pushed first, to test it";
+  const draining = { stopped_by: "circuit", message, until: null };
   const [kind, text] = said({ circuit: { state: "half_open" }, outage: { started_at: 1, cause: "x" }, draining });
-  assert.deepEqual([kind, text], ["stopped", "Plex answers again. One job tries now."]);
+  assert.deepEqual([kind, text], ["stopped", "Plex answers again. One scene is pushed first, to test it."]);
 });
 
 test("a stop of another kind says its message, a pause only what waits", () => {
@@ -103,11 +104,11 @@ test("due work is on its way, work that is not due waits", () => {
   assert.deepEqual(said({ queue: { pending: 12, waiting: 2 } }), ["draining", "10 scenes are on the way to Plex."]);
   assert.deepEqual(said({ queue: { pending: 12, waiting: 2, covers_left: 8 } }), [
     "draining",
-    "10 scenes are on the way to Plex, 8 of them only for the cover.",
+    "10 scenes are on the way to Plex, 8 of them with only the cover left.",
   ]);
   assert.deepEqual(said({ queue: { pending: 2, waiting: 2, next_due_at: NOW + 300 } }), [
     "waiting",
-    "2 scenes wait for another try, the next in 5 min. Last change 3 min ago.",
+    "2 scenes wait; next attempt in 5 min. Last change 3 min ago.",
   ]);
 });
 
@@ -149,7 +150,7 @@ test("a group is called by its reason, an unknown class by its name", () => {
     groupTitle({ group: "dead", error_class: "Rejected", count: 1 }),
     "Plex refused the change: 1 scene given up",
   );
-  assert.equal(groupTitle({ group: "waiting", error_class: "Odd", count: 2 }), "Odd: 2 scenes waiting for another try");
+  assert.equal(groupTitle({ group: "waiting", error_class: "Odd", count: 2 }), "Odd: 2 scenes waiting");
   assert.equal(groupTitle({ group: "missing", error_class: "NotInPlex", count: 2 }), "Not in Plex: 2 scenes");
 });
 

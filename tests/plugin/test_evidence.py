@@ -186,7 +186,7 @@ def assert_all_reports_agree(world: OutageWorld, shape: Shape) -> None:
     """In the log of Stash and in the answer of the Health Check, too, nothing else is said."""
     said = run_task(world, "queue_status").said
     assert shape.says in said
-    assert "nothing is in its way" not in said
+    assert "not stopped" not in said
     assert "recovering" not in said
     message = run_task(world, "health_check").output["message"]
     assert shape.says in message

@@ -110,7 +110,7 @@ def test_the_task_is_an_error_in_stash_and_the_operation_answers(world: PluginWo
     assert task.output["steps"][0]["ok"]
     lines = [line.text for line in task.log if line.level == "info"]
     assert titles(lines[:-1]) == [
-        "Worker", "Data directory", "Scenes", "Stash", "Libraries", "Token", "TLS", "Address of Plex", "Python",
+        "Worker", "Data directory", "Scenes", "Stash", "Libraries", "Token", "Certificate", "Plex address", "Python",
     ]  # fmt: skip
     assert "is well" in lines[-1]
     world.configure(plex_token="wrong")
@@ -118,7 +118,7 @@ def test_the_task_is_an_error_in_stash_and_the_operation_answers(world: PluginWo
     assert task.error is not None
     assert "Plex rejected the token" in task.error
     lines = [line.text for line in task.log if line.level != "debug"]
-    assert titles(lines[:5]) == ["Not reached", "Token", "TLS", "Address of Plex", "Python"]
+    assert titles(lines[:5]) == ["Not reached", "Token", "Certificate", "Plex address", "Python"]
     assert lines[0] == "Not reached: Libraries, Stash, Scenes, Data directory, Worker."
     assert lines[1].startswith("Token: FAILED. Plex rejected the token")
     assert not any(TOKEN in line for line in lines)

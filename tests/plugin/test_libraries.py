@@ -110,7 +110,7 @@ def test_a_known_item_hides_no_library_that_came_later(world: PluginWorld) -> No
     world.plex.add_item(later, files=files_of(world, 1))
     world.stash.update_scene(second, details="wakes the worker")
     world.wait_until(lambda: "known" in titles_in(world, later), "the scene in the new library")
-    said = "New libraries in Plex hold files of 1 scene, sent to them now."
+    said = "New libraries in Plex have files of 1 scene, which are pushed there now."
     world.wait_until(lambda: said in [line.text for line in world.stash.log], "the news in Stash's log")
     world.wait_until_worker_left()
     world.plex.add_item(later, files=files_of(world, second))

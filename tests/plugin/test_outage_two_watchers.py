@@ -117,14 +117,14 @@ def test_health_check_ends_an_outage_without_a_worker(make_world: MakeWorld) -> 
     rule = world.plex.fault(Fault.starting())
     world.stash.update_scene(scene, title="edited")
     world.wait_circuit("open")
-    world.wait_until(lambda: "circuit OPEN" in world.log_text(), "the worker to log it")
+    world.wait_until(lambda: "an outage begins" in world.log_text(), "the worker to log it")
     world.kill_worker()
     world.wait_until(lambda: not world.lock_holders(), "the lock to be free")
     world.plex.heal(rule)
     with world.no_worker():
         assert world.stash.operation(mode="health_check")["circuit"] == "closed"
     assert world.outages()[0]["ended_at"] is not None
-    assert world.log_text().count("circuit OPEN") == 1
+    assert world.log_text().count("an outage begins") == 1
 
 
 def test_health_check_starts_a_worker_for_pending_scenes(make_world: MakeWorld) -> None:

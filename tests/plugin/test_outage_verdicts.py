@@ -55,7 +55,7 @@ def test_a_scene_about_which_stash_says_too_much_is_a_dead_letter_at_once(make_w
     world.wait_idle()
     (letter,) = world.stash.operation(mode="queue_status")["dead_letter_examples"]
     assert (letter["scene_id"], letter["error_class"], letter["attempts"]) == (large, "SceneTooLarge", 1)
-    assert "shorten its details in Stash" in letter["advice"]
+    assert "Shorten the details" in letter["advice"]
 
 
 def test_one_item_that_plex_refuses_to_show_is_not_blamed_on_its_scene(make_world: MakeWorld) -> None:

@@ -32,7 +32,7 @@ def test_from_new_to_pushed_the_sentence_says_how_things_are(world: PluginWorld)
     scenes = world.add_scenes(2)
     with browse(world) as visit:
         visit.open()
-        visit.wait_for_text("No scene was pushed yet.")
+        visit.wait_for_text("No scene has been pushed yet.")
         world.edit_at_once(dict.fromkeys(scenes, HOSTILE))
         visit.wait_for_text("All 2 scenes are in Plex.")
         visit.open()  # a reload
@@ -67,7 +67,7 @@ def test_an_outage_shows_without_a_reload_and_goes_again(make_world: MakeWorld) 
         world.plex.fault(Fault.refused())
         world.edit_at_once({scene: "after"})
         visit.wait_for_text("Plex has not answered since")
-        assert "1 scene waits. Next look in" in sentence(visit)
+        assert "1 scene waits. Next check in" in sentence(visit)
         visit.page.locator(".plexsync-sign", has_text="Plex is down").wait_for()
         visit.tab("Availability")
         visit.page.locator(".plexsync-down[style*='height: 100%'], .plexsync-down").last.wait_for(state="attached")
@@ -101,7 +101,7 @@ def test_what_needs_a_person_is_shown_with_its_reason_and_pushed_again(troubled:
         visit.page.locator("h2 button", has_text="Plex refused the change: 1 scene given up").click()
         visit.page.get_by_role("link", name=HOSTILE).wait_for()
         visit.wait_for_text("/media/scene 2.mp4")
-        visit.page.locator(".plexsync-sign", has_text="for you").wait_for()
+        visit.page.locator(".plexsync-sign", has_text="Needs you: ").wait_for()
         assert visit.violations() == []
         world.plex.heal()
         visit.press("Push all of them again: Plex refused the change: 1 scene given up")
@@ -117,7 +117,7 @@ def test_settings_are_checked_and_saved_without_losing_others(world: PluginWorld
         field.fill("5000")
         visit.press("Save")
         visit.wait_for_text("Correct what is marked first.")
-        visit.wait_for_text("Allowed is a whole number from 1 to 1000")
+        visit.wait_for_text("It must be a whole number from 1 to 1000")
         world.stash.configure_plugin(**{**settings_of(world), "hide_paths": True})  # somebody else
         field.fill("7")
         visit.page.get_by_label("Skip rating").check()
@@ -140,8 +140,8 @@ def test_tasks_say_what_came_of_them_and_clearing_can_be_undone(world: PluginWor
         visit.press("Run Clear Pending Queue")
         visit.wait_for_text("cleared: 1.")
         visit.press("Undo Clear Pending Queue")
-        visit.wait_for_text("Brought back: 1.")
-        visit.press("Go on")
+        visit.wait_for_text("Restored: 1.")
+        visit.press("Resume")
         world.wait_for_titles({scene: "kept"})
         visit.wait_for_text("The only scene is in Plex.")
 
@@ -179,18 +179,18 @@ def test_the_page_is_found_from_tools_and_from_the_settings_of_plugins(world: Pl
     with browse(world) as visit:
         visit.open("/settings?tab=tools")
         visit.page.get_by_role("link", name="PlexSync", exact=True).click()
-        visit.wait_for_text("No scene was pushed yet.")
+        visit.wait_for_text("No scene has been pushed yet.")
         visit.open("/settings?tab=plugins")
         visit.page.get_by_label("Plex address").wait_for()
         assert visit.page.locator("summary").all_inner_texts()[0] == "Essentials"
         visit.page.get_by_role("link", name="Open PlexSync's page").click()
-        visit.wait_for_text("No scene was pushed yet.")
+        visit.wait_for_text("No scene has been pushed yet.")
 
 
 @pytest.mark.parametrize(
     ("omit", "path", "shown"),
     [
-        ("MainNavBar.UtilityItems", "/plexsync", "No scene was pushed yet."),
+        ("MainNavBar.UtilityItems", "/plexsync", "No scene has been pushed yet."),
         ("PluginSettings", "/settings?tab=plugins", "Plex address"),
         ("SettingsToolsSection", "/settings?tab=tools", "Scene Tools"),
         ("ScenePage.Tabs", "/scenes/1", "Its details"),
@@ -204,7 +204,7 @@ def test_without_a_patch_point_only_that_one_thing_is_missing(
         visit.open(path)
         visit.wait_for_text(shown)
         visit.open("/plexsync")
-        visit.wait_for_text("No scene was pushed yet.")
+        visit.wait_for_text("No scene has been pushed yet.")
 
 
 @pytest.mark.parametrize("omit", ["patch", "register", "React"])
@@ -218,7 +218,7 @@ def test_an_api_that_is_quite_different_leaves_stash_as_it_is(world: PluginWorld
 def test_a_failing_operation_shows_its_message_and_leaves_the_page_usable(world: PluginWorld) -> None:
     with browse(world) as visit:
         visit.open()
-        visit.wait_for_text("No scene was pushed yet.")
+        visit.wait_for_text("No scene has been pushed yet.")
         world.stash.fail(Fault.answer(500), when=lambda request: request.path == "/graphql")
         visit.wait_for_text("Stash answered with 500.")
         world.stash.heal()
@@ -229,7 +229,7 @@ def test_a_failing_operation_shows_its_message_and_leaves_the_page_usable(world:
 def test_a_page_that_cannot_be_seen_asks_nothing(world: PluginWorld) -> None:
     with browse(world) as visit:
         visit.open()
-        visit.wait_for_text("No scene was pushed yet.")
+        visit.wait_for_text("No scene has been pushed yet.")
         hide = "() => { Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true}) }"
         visit.page.evaluate(hide)
         visit.page.wait_for_timeout(500)  # one look may be under way
@@ -241,7 +241,7 @@ def test_a_page_that_cannot_be_seen_asks_nothing(world: PluginWorld) -> None:
 def test_everything_is_reached_by_keyboard_on_a_phone_and_axe_finds_nothing(world: PluginWorld) -> None:
     with browse(world, width=390) as visit:
         visit.open()
-        visit.wait_for_text("No scene was pushed yet.")
+        visit.wait_for_text("No scene has been pushed yet.")
         visit.page.get_by_role("tab", name=TABS[0]).focus()
         for tab in TABS[1:]:
             visit.page.keyboard.press("ArrowRight")

@@ -56,7 +56,7 @@ def test_a_new_user_signs_in_on_the_page_and_sees_every_step_pass(world: PluginW
     with browse(world) as visit:
         visit.open()
         visit.tab("Set-up")
-        visit.wait_for_text("✗ Address of Plex")
+        visit.wait_for_text("✗ Plex address")
         visit.press("Sign in to Plex")
         code = visit.page.locator(".plexsync-code").inner_text()
         assert visit.violations() == []

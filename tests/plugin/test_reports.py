@@ -68,11 +68,11 @@ def test_the_status_of_much_trouble_fits_on_the_page(world: PluginWorld) -> None
     shown = report_of(run)
     assert len(shown) <= MAX_LINES
     assert shown[0].startswith("Queue:          20 pending")
-    assert "20 waiting for another try (20 NotInPlex)" in shown[0]
+    assert "20 waiting (20 NotInPlex)" in shown[0]
     assert [line for line in shown if line.startswith("Waiting:") and "scene 100" in line and "/media/100.mp4" in line]
     letters = [line for line in shown if line.startswith("Dead letter:")]
     assert len({line.split(", ")[1].split()[0] for line in letters}) == 3  # of three classes
-    assert all("after 3 tries: what went wrong with" in line for line in letters)
+    assert all("after 3 attempts: what went wrong with" in line for line in letters)
     assert len(run.output["dead_letter_examples"]) == 3 * len(ERROR_CLASSES)
 
 
@@ -96,8 +96,8 @@ def test_process_queue_names_the_scenes_that_wait_and_why(make_world: MakeWorld)
     world.wait_until(lambda: bool(world.jobs()) and world.jobs()[0]["error_class"] == "NotInPlex", "the first try")
     shown = report_of(run_task(world, "process_queue"))
     assert "1 waiting" in shown[0]
-    assert shown[1].startswith('"new" (scene 1) waits ')
-    assert "for its next try: Plex has no item with the file /media/not yet.mp4" in shown[1]
+    assert shown[1].startswith('"new" (scene 1) is tried again in ')
+    assert ": Plex has no item with the file /media/not yet.mp4" in shown[1]
 
 
 def test_the_preview_shows_scene_field_and_both_values(world: PluginWorld) -> None:

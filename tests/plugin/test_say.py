@@ -61,7 +61,7 @@ def test_an_outage_is_in_the_log_of_stash_without_a_task(world: PluginWorld) -> 
     wait_until_said(world, "Outage of Plex")
     world.plex.heal()
     world.wait_for_titles(dict.fromkeys(scenes, "waiting"))
-    wait_until_said(world, "3 scenes went out")
+    wait_until_said(world, "3 scenes were pushed")
     levels = [level for level, _ in said(world)]
     assert levels in (["info", "warning", "info"], ["info", "warning", "info", "info"])
     assert "connection refused" in said(world)[1][1]

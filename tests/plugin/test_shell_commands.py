@@ -97,7 +97,7 @@ def test_status_works_as_stash_starts_python(world: PluginWorld) -> None:
         [sys.executable, "-S", world.script, "status"], env={**os.environ, **world.env},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert "Circuit:        CLOSED" in shown.stdout
+    assert "Plex:           no outage" in shown.stdout
 
 
 def test_health_says_what_the_task_says_and_its_exit_code_tells_good_from_bad(world: PluginWorld) -> None:
@@ -109,7 +109,7 @@ def test_health_says_what_the_task_says_and_its_exit_code_tells_good_from_bad(wo
     world.plex.fault(Fault.refused())
     shown = run(world, "health")
     assert shown.returncode == 1
-    assert "Address of Plex: FAILED." in shown.stdout
+    assert "Plex address: FAILED." in shown.stdout
     assert shown.stderr.startswith("Plex does not answer as it should")
     assert TOKEN not in shown.stdout + shown.stderr
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import MakeWorld
     from tests.support.plugin_world import PluginWorld
 
-NOTHING = "nothing is in its way"
+NOTHING = "not stopped"
 
 
 def test_a_pause_is_named_by_the_status_and_the_health_check(world: PluginWorld) -> None:
@@ -26,7 +26,7 @@ def test_a_pause_is_named_by_the_status_and_the_health_check(world: PluginWorld)
     assert status.output["draining"]["stopped_by"] == "paused"
     assert '"Pause" is switched on' in status.said
     health = run_task(world, "health_check")
-    assert 'Jobs wait: PlexSync is paused: "Pause" is switched on in its settings.' in health.output["message"]
+    assert 'Changes wait: PlexSync is paused: "Pause" is switched on in its settings.' in health.output["message"]
 
 
 def test_missing_packages_are_named_by_the_status(world: PluginWorld) -> None:
@@ -46,7 +46,7 @@ def test_no_recovery_is_reported_in_an_outage_that_follows_another(make_world: M
     for number in range(2):
         rule = world.plex.fault(Fault.refused())
         world.stash.update_scene(scene, title=f"edit {number}")
-        world.wait_until(lambda: world.log_text().count("circuit OPEN:") > number, "the outage")  # noqa: B023
+        world.wait_until(lambda: world.log_text().count("an outage begins:") > number, "the outage")  # noqa: B023
         status = run_task(world, "queue_status")
         assert status.output["circuit"]["state"] == "open"
         assert "recovering" not in status.said

@@ -145,7 +145,7 @@ def test_status_shows_the_recovery_rate_of_the_settings(world: PluginWorld) -> N
     world.configure(recovery_rate=7, recovery_minutes=30)
     world.plex.fault(Fault.refused())
     world.edit_at_once({scene: "edited"})
-    world.wait_until(lambda: "circuit OPEN" in world.log_text(), "the outage")
+    world.wait_until(lambda: "an outage begins" in world.log_text(), "the outage")
     world.plex.heal()
     world.wait_for_titles({scene: "edited"})
     recovery = run_task(world, "queue_status").output["recovery"]
@@ -178,8 +178,8 @@ def test_no_task_repeats_what_the_worker_has_said(world: PluginWorld) -> None:
     (scene,) = world.add_scenes(1)
     world.plex.fault(Fault.refused())
     world.edit_at_once({scene: "edited"})
-    world.wait_until(lambda: "circuit OPEN" in world.log_text(), "the warning")
-    assert "circuit OPEN" not in run_task(world, "health_check").said
+    world.wait_until(lambda: "an outage begins" in world.log_text(), "the warning")
+    assert "an outage begins" not in run_task(world, "health_check").said
     world.plex.heal()
     world.wait_for_titles({scene: "edited"})
     assert "circuit" not in run_task(world, "process_queue").said

@@ -214,7 +214,7 @@ def test_a_proxy_that_rejects_every_request_creates_no_dead_letters(world: Plugi
     titles = dict.fromkeys(world.add_scenes(3), "t")
     world.plex.fault(Fault.answer(status))
     world.edit_at_once(titles)
-    world.wait_until(lambda: "circuit OPEN" in world.log_text(), "the circuit to open")
+    world.wait_until(lambda: "an outage begins" in world.log_text(), "the circuit to open")
     assert [job["attempts"] for job in world.jobs()] == [0, 0, 0]
     world.plex.heal()
     world.wait_for_titles(titles)

@@ -82,12 +82,12 @@ def test_an_outage_is_told_by_the_page_alone(world: RealWorld) -> None:
     begin = wait_for(world, "Outage of Plex")
     assert begin.level == "Warning"
     assert "connection refused" in begin.text
-    assert begin.at - logged_at(world, "circuit OPEN") < SOON_S
+    assert begin.at - logged_at(world, "an outage begins") < SOON_S
     world.plex.heal()
     end = wait_for(world, "Plex is back after an outage of")
     assert end.level == "Info"
-    assert end.at - logged_at(world, "circuit CLOSED") < SOON_S
-    assert "3 scenes went out" in end.text
+    assert end.at - logged_at(world, "the outage is over") < SOON_S
+    assert "3 scenes were pushed" in end.text
     assert [world.item(scene_id).title for scene_id in (1, 2, 3)] == ["during the outage"] * 3
 
 
@@ -103,11 +103,11 @@ def test_a_report_is_readable_on_the_page_and_pushes_nothing_out(world: RealWorl
 def test_a_wrong_token_and_its_cure_are_on_the_page(world: RealWorld) -> None:
     world.stash.configure_plugin("plexsync", plex_url=world.plex.url, plex_token="another")
     world.stash.update_scene(4, title="with a wrong token")
-    line = wait_for(world, "PlexSync sends nothing to Plex for now")
+    line = wait_for(world, "PlexSync pushes nothing for now")
     assert line.level == "Error"
     assert '"Plex token"' in line.text
     world.configure()
-    wait_for(world, "PlexSync sends to Plex again")
+    wait_for(world, "PlexSync pushes again")
     assert TOKEN not in " ".join(line.text for line in page(world))
 
 

@@ -12,7 +12,7 @@ from news.said import PER_HOUR, WARNINGS_KEPT, Said, SaidStop
 from news.situation import NewlyWaiting, Situation
 from outages.breaker import OpenOutage
 from outages.history import Outage
-from outages.notices import Notice
+from outages.notices import NOTHING_DUE, Notice
 from outages.scheduler import Pause, PauseReason
 from store.dead_letters import DeadLetter
 from store.evidence import Evidence
@@ -78,7 +78,7 @@ def test_the_end_of_a_short_drain_says_how_long_and_how_many_in_one_message() ->
     story.hear(outage=ONE, pushed=10)
     past = ended(ONE, story.now)
     assert story.later(1).hear(past=past, pending=3) == []
-    text = "Plex is back after an outage of 3 min 20 s. Since then 3 scenes went out."
+    text = "Plex is back after an outage of 3 min 20 s. Since then 3 scenes were pushed."
     assert story.later(1).hear(past=past, pushed=13, is_drained=True) == [(INFO, text)]
     assert story.hear(is_drained=True, pushed=13) == []
 
@@ -90,10 +90,11 @@ def test_a_long_drain_is_announced_and_counted_when_it_is_over() -> None:
     [(level, text)] = story.later(DRAIN_S).hear(past=past, pending=1200)
     assert (level, text) == (
         INFO,
-        "Plex is back after an outage of 3 min 20 s. What waited goes out now, slowly at first: 1200 scenes.",
+        "Plex is back after an outage of 3 min 20 s. What waited is pushed now, slowly at first: 1200 scenes.",
     )
     assert story.later(60).hear(pending=600) == []
-    assert story.later(60).hear(pushed=1210, is_drained=True) == [(INFO, "After Plex came back, 1200 scenes went out.")]
+    [end] = story.later(60).hear(pushed=1210, is_drained=True)
+    assert end == (INFO, "After Plex came back, 1200 scenes were pushed.")
     assert story.hear(pushed=1210, is_drained=True) == []
 
 
@@ -101,13 +102,13 @@ def test_an_outage_in_which_nothing_waited_ends_too() -> None:
     story = Story()
     story.hear(outage=ONE)
     [(_, text)] = story.hear(past=ended(ONE, story.now), is_drained=True)
-    assert text == "Plex is back after an outage of 3 min 20 s. Since then nothing had to go out."
+    assert text == "Plex is back after an outage of 3 min 20 s. Since then nothing had to be pushed."
 
 
 def test_the_end_is_said_although_the_record_of_the_outage_is_lost() -> None:
     story = Story()
     story.hear(outage=ONE)
-    assert story.hear(pending=2) == [(INFO, "Plex is back. What waited goes out now, slowly at first: 2 scenes.")]
+    assert story.hear(pending=2) == [(INFO, "Plex is back. What waited is pushed now, slowly at first: 2 scenes.")]
 
 
 def test_an_outage_whose_end_was_not_certain_goes_on() -> None:
@@ -115,8 +116,8 @@ def test_an_outage_whose_end_was_not_certain_goes_on() -> None:
     story.hear(outage=ONE)
     past = ended(ONE, story.now)
     [(level, text)] = story.hear(past=past, is_unconfirmed=True, is_drained=True)
-    unsure = "Plex answers again after an outage of 3 min 20 s, but nothing is left to try what failed with."
-    assert (level, text) == (INFO, f"{unsure} Since then nothing had to go out.")
+    unsure = f"Plex answers again after an outage of 3 min 20 s; {NOTHING_DUE}."
+    assert (level, text) == (INFO, f"{unsure} Since then nothing had to be pushed.")
     [(level, text)] = story.hear(outage=ONE)
     assert level == WARNING
     assert text.startswith("The outage of Plex goes on: GET /identity: connection refused; is Plex running?")
@@ -129,7 +130,7 @@ def test_an_outage_that_goes_on_during_its_drain_is_said_too() -> None:
     story.hear(outage=ONE)
     assert len(story.later(DRAIN_S).hear(past=ended(ONE, NOW), pending=5)) == 1
     count, goes_on = story.hear(outage=ONE, pushed=2)
-    assert (count[1], goes_on[0]) == ("After Plex came back, 2 scenes went out.", WARNING)
+    assert (count[1], goes_on[0]) == ("After Plex came back, 2 scenes were pushed.", WARNING)
     assert "goes on" in goes_on[1]
 
 
@@ -151,7 +152,7 @@ def test_the_next_outage_ends_the_one_before() -> None:
     story = Story()
     story.hear(outage=ONE, pushed=10)
     first, second = story.hear(outage=TWO, past=ended(ONE, story.now), pushed=11)
-    assert first == (INFO, "Plex is back after an outage of 3 min 20 s. Since then 1 scene went out.")
+    assert first == (INFO, "Plex is back after an outage of 3 min 20 s. Since then 1 scene was pushed.")
     assert second[1].startswith("Outage of Plex")
 
 
@@ -170,7 +171,7 @@ def test_the_last_message_of_the_hour_says_so_and_what_lasts_is_said_later() -> 
         for number in range(1, PER_HOUR + 1)
         for _, text in (*story.hear(outage=replace(ONE, id=number)), *story.hear(is_drained=True))
     ]
-    assert ["More of this kind" in text for text in texts] == [False] * (2 * PER_HOUR - 2) + [True, False]
+    assert ["No more of this kind" in text for text in texts] == [False] * (2 * PER_HOUR - 2) + [True, False]
     assert story.hear(outage=replace(ONE, id=99)) == []
     assert len(story.later(HOUR_S + 1).hear(outage=replace(ONE, id=99))) == 1
 
@@ -192,7 +193,7 @@ def test_a_stop_is_an_error_with_the_cure_and_its_end_is_good_news() -> None:
     [(level, text)] = story.hear(stops=(TOKEN,))
     assert (level, TOKEN.message in text) == (ERROR, True)
     assert story.hear(stops=(replace(TOKEN, since=NOW + 5),)) == []
-    assert story.hear(proven=PROVEN) == [(INFO, "PlexSync sends to Plex again: Plex accepts the token.")]
+    assert story.hear(proven=PROVEN) == [(INFO, "PlexSync pushes again: Plex accepts the token.")]
 
 
 def test_the_end_of_a_stop_waits_for_a_proof() -> None:
@@ -210,7 +211,7 @@ def test_another_reason_is_another_fact_and_another_request_is_none() -> None:
     assert story.hear(stops=(replace(TOKEN, message="Plex rejected the token (PUT /b: 401)"),)) == []
     assert len(story.hear(stops=(LIBRARY,))) == 1
     assert len(story.hear(stops=(replace(LIBRARY, message="the certificate is not trusted"),))) == 1
-    assert "the set-up is mended" in story.hear(proven=PROVEN)[0][1]
+    assert "the set-up works" in story.hear(proven=PROVEN)[0][1]
 
 
 def test_a_token_that_may_only_read_is_another_fact_than_a_wrong_one() -> None:
@@ -227,13 +228,13 @@ def test_a_stash_without_scenes_is_one_fact_whatever_the_last_error() -> None:
     [(level, text)] = story.hear(stops=(SCENES,))
     assert (level, "not about scenes" in text) == (ERROR, True)
     assert story.hear(stops=(replace(SCENES, message="another error"),)) == []
-    assert story.hear(proven=PROVEN) == [(INFO, "PlexSync sends to Plex again: Stash answers about scenes.")]
+    assert story.hear(proven=PROVEN) == [(INFO, "PlexSync pushes again: Stash answers about scenes.")]
 
 
 def test_the_end_of_a_stop_promises_nothing_if_nothing_is_left_to_try() -> None:
     story = Story()
     story.hear(stops=(TOKEN,))
-    text = "PlexSync sends to Plex again as soon as there is something to send: nothing waits any more."
+    text = "PlexSync pushes the next change again: nothing waits any more."
     assert story.hear(is_drained=True) == [(INFO, text)]
 
 
@@ -285,7 +286,7 @@ def test_a_dead_letter_is_an_error_with_reason_and_advice() -> None:
     story = Story()
     [(level, text)] = story.hear(dead_letters=(letter(7),), last_dead_letter=3)
     assert level == ERROR
-    assert text.startswith('"Title 7" (scene 7) was given up and does not go to Plex: Plex said no. Plex refuses')
+    assert text.startswith('"Title 7" (scene 7) was given up: Plex said no. Read the reason')
     assert story.said.last_dead_letter == 3
 
 
@@ -311,10 +312,7 @@ def test_dead_letters_beyond_the_limit_are_said_together_later() -> None:
 def test_a_scene_without_a_file_in_plex_is_named_with_the_reason(has_succeeded: bool, level: int) -> None:
     story = Story(said=Said(has_succeeded=has_succeeded))
     new = NewlyWaiting(count=1, first='"A" (scene 1)', reason="Plex has no item with the file /media/a.mp4")
-    text = (
-        '"A" (scene 1) waits: Plex has no item with the file /media/a.mp4. It goes out by itself once Plex has the '
-        "file."
-    )
+    text = '"A" (scene 1) waits: Plex has no item with the file /media/a.mp4. It is pushed once Plex has the file.'
     assert story.hear(newly_waiting=new, waiting=1) == [(level, text)]
     assert story.hear() == []
     assert story.hear(waiting=1) == []

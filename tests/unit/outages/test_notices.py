@@ -28,20 +28,20 @@ EVENTS: list[tuple[Event, float | None, int, str]] = [
         CircuitOpened(outage=outage(lasted_s=0), why="connection refused"),
         5,
         logging.WARNING,
-        "circuit OPEN: connection refused. All jobs wait, none is charged. Next check in 5 s.",
+        "an outage begins: connection refused. Changes wait. Next check in 5 s.",
     ),
     (
         CircuitOpened(outage=outage(), why="no answer within 30 s", is_reopened=True),
         10,
         logging.WARNING,
-        "circuit OPEN again: no answer within 30 s. The outage began 3 min 20 s ago. Next check in 10 s.",
+        "the outage goes on: no answer within 30 s. It began 3 min 20 s ago. Next check in 10 s.",
     ),
     (
         CircuitOpened(outage=outage(), why="5 different scenes in a row failed", evidence=Evidence.WRITE),
         5,
         logging.WARNING,
         (
-            "circuit OPEN: 5 different scenes in a row failed. Their jobs get their attempts back and wait. "
+            "an outage begins: 5 different scenes in a row failed. Changes wait, and these attempts do not count. "
             "Next check in 5 s."
         ),
     ),
@@ -49,15 +49,15 @@ EVENTS: list[tuple[Event, float | None, int, str]] = [
         CircuitOpened(outage=outage(), why="500", evidence=Evidence.WRITE, is_reopened=True),
         60,
         logging.DEBUG,
-        "circuit OPEN again: 500. The outage began 3 min 20 s ago. Next check in 1 min.",
+        "the outage goes on: 500. It began 3 min 20 s ago. Next check in 1 min.",
     ),
     (
         CircuitHalfOpened(outage=outage(), evidence=Evidence.WRITE),
         1,
         logging.DEBUG,
         (
-            "circuit HALF_OPEN: Plex answers a probe, 3 min 20 s after the outage began. One job may try now; "
-            "without one a second probe decides."
+            "Plex answers again, 3 min 20 s after the outage began. One scene is pushed first, to test it; if none is "
+            "due, a second check decides."
         ),
     ),
     (
@@ -65,44 +65,44 @@ EVENTS: list[tuple[Event, float | None, int, str]] = [
         None,
         logging.INFO,
         (
-            "circuit CLOSED: Plex answers, but nothing is left to try what failed with: if it fails again, the outage "
-            "goes on. Outage 3 lasted 3 min 20 s (500). No job is waiting."
+            "the outage is over: Plex answers again; nothing is due, so the next change shows whether it works. "
+            "Outage 3 lasted 3 min 20 s (500). Nothing is pending."
         ),
     ),
     (
         CircuitOpened(outage=outage(), why="connection refused"),
         None,
         logging.WARNING,
-        "circuit OPEN: connection refused. All jobs wait, none is charged. Next check at once.",
+        "an outage begins: connection refused. Changes wait. Next check at once.",
     ),
     (
         CircuitOpened(outage=outage(), why="connection refused"),
         -1,
         logging.WARNING,
-        "circuit OPEN: connection refused. All jobs wait, none is charged. Next check at once.",
+        "an outage begins: connection refused. Changes wait. Next check at once.",
     ),
     (
         CircuitHalfOpened(outage=outage()),
         1,
         logging.INFO,
         (
-            "circuit HALF_OPEN: Plex answers a probe, 3 min 20 s after the outage began. One job may try now; "
-            "without one a second probe decides."
+            "Plex answers again, 3 min 20 s after the outage began. One scene is pushed first, to test it; if none is "
+            "due, a second check decides."
         ),
     ),
     (
         CircuitClosed(outage=outage(cause="connection refused."), at=NOW),
         None,
         logging.INFO,
-        "circuit CLOSED: Plex is back. Outage 3 lasted 3 min 20 s (connection refused). No job is waiting.",
+        "the outage is over: Plex is back. Outage 3 lasted 3 min 20 s (connection refused). Nothing is pending.",
     ),
     (
         CircuitClosed(outage=outage(jobs_waiting=1), at=NOW),
         None,
         logging.INFO,
         (
-            "circuit CLOSED: Plex is back. Outage 3 lasted 3 min 20 s (connection refused). "
-            "1 job is waiting; the drain starts by itself, at 2.5 jobs a second at first."
+            "the outage is over: Plex is back. Outage 3 lasted 3 min 20 s (connection refused). "
+            "1 job pending; at first at most 2.5 a second are pushed."
         ),
     ),
     (
@@ -110,93 +110,93 @@ EVENTS: list[tuple[Event, float | None, int, str]] = [
         None,
         logging.INFO,
         (
-            "circuit CLOSED: Plex is back. Outage 3 lasted 3 min 20 s (connection refused). "
-            "120 jobs are waiting; the drain starts by itself, at 2.5 jobs a second at first."
+            "the outage is over: Plex is back. Outage 3 lasted 3 min 20 s (connection refused). "
+            "120 jobs pending; at first at most 2.5 a second are pushed."
         ),
     ),
     (
         OutageWithdrawn(outage=outage()),
         None,
         logging.INFO,
-        "circuit CLOSED: Plex has never been well at the address that was set, so this was no outage.",
+        "That was no outage: Plex has never worked at the address that was set.",
     ),
     (
         PauseBegan(pause=pause(PauseReason.STORAGE, "the disk is full")),
         5,
         logging.ERROR,
-        "draining PAUSED: the disk is full. Next check in 5 s. No job is charged.",
+        "pushing is stopped: the disk is full. Next check in 5 s.",
     ),
     (
         PauseBegan(pause=pause(PauseReason.AUTH, "Plex rejects the token: set plex_token")),
         20,
         logging.ERROR,
-        "draining PAUSED: Plex rejects the token: set plex_token. Next check in 20 s. No job is charged.",
+        "pushing is stopped: Plex rejects the token: set plex_token. Next check in 20 s.",
     ),
     (
         PauseBegan(pause=pause(PauseReason.SETUP, "there is no library Films.")),
         None,
         logging.ERROR,
-        "draining PAUSED: there is no library Films. Next check at once. No job is charged.",
+        "pushing is stopped: there is no library Films. Next check at once.",
     ),
     (
         PauseBegan(pause=pause(PauseReason.BUSY, "Plex is busy.", until=NOW + 45)),
         5,
         logging.WARNING,
-        "draining PAUSED: Plex is busy. It goes on in 45 s. No job is charged.",
+        "pushing is stopped: Plex is busy. It continues in 45 s.",
     ),
     (
         PauseEnded(pause=pause(PauseReason.STORAGE)),
         None,
         logging.INFO,
-        "draining goes on: the disk takes writes again.",
+        "pushing continues: the disk takes writes again.",
     ),
     (
         PauseBegan(pause=pause(PauseReason.STASH, "Stash answers, but not about scenes.")),
         5,
         logging.ERROR,
-        "draining PAUSED: Stash answers, but not about scenes. Next check in 5 s. No job is charged.",
+        "pushing is stopped: Stash answers, but not about scenes. Next check in 5 s.",
     ),
     (
         PauseEnded(pause=pause(PauseReason.STASH)),
         None,
         logging.INFO,
-        "draining goes on: Stash answers about scenes again.",
+        "pushing continues: Stash answers about scenes again.",
     ),
     (
         PauseEnded(pause=pause(PauseReason.STASH), is_confirmed=False),
         None,
         logging.INFO,
-        "draining goes on: nothing is left to try it with.",
+        "pushing continues: nothing is due, so the next change shows whether it works.",
     ),
     (
         PauseEnded(pause=pause(PauseReason.AUTH)),
         None,
         logging.INFO,
-        "draining goes on: the reason was the token, and it is tried again.",
+        "pushing continues: the token is tried again.",
     ),
     (
         PauseEnded(pause=pause(PauseReason.SETUP)),
         None,
         logging.INFO,
-        "draining goes on: the reason was the set-up, and it is tried again.",
+        "pushing continues: the settings are tried again.",
     ),
     (
         PauseEnded(pause=pause(PauseReason.BUSY, until=NOW)),
         None,
         logging.INFO,
-        "draining goes on: Plex is no longer busy.",
+        "pushing continues: Plex is no longer busy.",
     ),
 ]
 
 # Each case: what stops the drain, its message, the seconds from now until it is looked at again, and the text.
 STOPS: list[tuple[str, str, float | None, str]] = [
-    ("circuit", "Plex is down: refused", 3, "the circuit is still OPEN: Plex is down: refused. Next check in 3 s."),
-    ("circuit", "Plex is down: refused", -3, "the circuit is still OPEN: Plex is down: refused. Next check at once."),
-    ("stash", "Stash is ill", 40, "draining is still PAUSED: Stash is ill. Next check in 40 s."),
-    ("storage", "the disk is full", 40, "draining is still PAUSED: the disk is full. Next check in 40 s."),
-    ("auth", "Plex rejects the token", 60, "draining is still PAUSED: Plex rejects the token. Next check in 1 min."),
-    ("setup", "there is no library", None, "draining is still PAUSED: there is no library. Next check at once."),
-    ("busy", "Plex is busy.", 45, "draining is still PAUSED: Plex is busy. It goes on in 45 s."),
+    ("circuit", "Plex is down: refused", 3, "the outage goes on: Plex is down: refused. Next check in 3 s."),
+    ("circuit", "Plex is down: refused", -3, "the outage goes on: Plex is down: refused. Next check at once."),
+    ("stash", "Stash is ill", 40, "pushing is still stopped: Stash is ill. Next check in 40 s."),
+    ("storage", "the disk is full", 40, "pushing is still stopped: the disk is full. Next check in 40 s."),
+    ("auth", "Plex rejects the token", 60, "pushing is still stopped: Plex rejects the token. Next check in 1 min."),
+    ("setup", "there is no library", None, "pushing is still stopped: there is no library. Next check at once."),
+    ("busy", "Plex is busy.", 45, "pushing is still stopped: Plex is busy. It continues in 45 s."),
 ]
 
 

@@ -70,7 +70,7 @@ def test_a_plex_that_is_well_passes_all_steps_and_says_what_was_found() -> None:
     assert [step.text for step in steps] == [
         "Plex 1.43 at http://plex:32400 answers in 3 ms.",
         "Not needed, since the address begins with http://.",
-        "Plex takes the token; it may edit, and sees the paths of files.",
+        "Plex accepts the token, which may edit and sees the paths of files.",
         "2 libraries: Movies, Home.",
     ]
     assert "Plex does not say" in plex_steps(health(may_edit=None), settings_with())[2].text
@@ -106,5 +106,5 @@ def test_a_worker_that_is_missing_comes_before_what_stops_it() -> None:
     assert (missing.ok, missing.text) == (False, "It ends at once.")
     assert missing.cure == "See plexsync.log in the data directory."
     stopped = worker_step("Plex asks for a pause", "", is_running=True, pending=3)
-    assert (stopped.ok, stopped.text) == (False, "Jobs wait: Plex asks for a pause.")
+    assert (stopped.ok, stopped.text) == (False, "Changes wait: Plex asks for a pause.")
     assert worker_step("", "", is_running=True, pending=1).text == "The worker runs; 1 scene pending."
