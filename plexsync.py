@@ -12,7 +12,7 @@ if __name__ == "__main__":
     if sys.version_info < (3, 10):  # noqa: UP036 - see above
         WORDS = (  # noqa: UP032 - an f-string is too new
             "PlexSync needs Python 3.10 or later, and this is Python {} ({}). Enter the path of a newer one in Stash "
-            "under Settings > System > Python Executable Path, then save again what was changed meanwhile."
+            "under Settings > System > Python Executable Path, then save the scenes that were changed meanwhile again."
         ).format(sys.version.split()[0], sys.executable)
         if len(sys.argv) > 1 or os.isatty(0):
             sys.exit(WORDS)

@@ -39,7 +39,7 @@ def _arguments(value: object) -> dict[str, object]:
 def _parse(given: object) -> list[tuple[int, str]]:
     """Each line as the number of its level and its text. Raises ValueError."""
     if not isinstance(given, list) or not 0 < len(given) <= MAX_LINES:
-        raise ValueError(f"lines is {_show(given)}; allowed is a list of 1 to {MAX_LINES} lines.")
+        raise ValueError(f"lines is {_show(given)}; it must be a list of 1 to {MAX_LINES} lines.")
     return [_parse_line(line) for line in given]
 
 
@@ -48,7 +48,7 @@ def _parse_line(line: object) -> tuple[int, str]:
     level, text = (given.get("level", "info"), given.get("text")) if isinstance(given, dict) else (None, None)
     if level not in LEVELS or not isinstance(text, str):
         raise ValueError(
-            f"a line is {_show(line)}; allowed is a text, or an object with text and level, which is one of "
+            f"a line is {_show(line)}; it must be a text, or an object with text and level, which is one of "
             f"{', '.join(LEVELS)}."
         )
     return 10 * LEVELS.index(level), " ".join(text.split())

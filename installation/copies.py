@@ -80,13 +80,13 @@ def copies_in_the_way(own: str, plugins: str) -> tuple[str, ...]:
 
 def _cure(own: PluginCopy, other: PluginCopy) -> str:
     if not other.is_ours:
-        return "The other is no copy but a plugin of somebody else: uninstall it, or delete its folder."
+        return "The other is a different plugin: uninstall it, or delete its folder."
     if other.is_package and not own.is_package:
-        return f"To change to that one, which is the package, run: {_take_over(other, own)}"
+        return f"To switch to that one, which is the package, run: {_take_over(other, own)}"
     if other.has_ledger:
         return (
-            f"To keep this one, with the queue and the ledger of the other, run: {_take_over(own, other)} "
-            "(or, if you do not need these, delete the other folder)"
+            f"To keep this one, with the data of the other, run: {_take_over(own, other)} "
+            "(or, if you do not need that data, delete the other folder)"
         )
     return "To keep this one, delete the other folder."
 

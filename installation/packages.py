@@ -41,7 +41,7 @@ class PackagesMissing(Exception):  # noqa: N818 - named for what happened, like 
         what = f"needs Python packages that are not installed: {', '.join(missing)}"
         super().__init__(
             f"PlexSync {f'cannot load its Python packages: {broken}' if broken else what}. {self.reason}. Nothing is "
-            "lost: what is to be pushed stays queued until they are there.\n"
+            "lost: changes wait until they are there.\n"
             f"To install them yourself, run{WHERE_TO_RUN}: {pip.command_for_users(requirements, folder)} (or "
             "unpack plexsync-full.zip, which has them inside, over the plugin)"
         )

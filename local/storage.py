@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 KEPT_DAMAGED = 6
 # A write-ahead log is cut to this after a large transaction.
 _LOG_BYTES = 4 << 20
+# Ends the message about a file that cannot be used.
+MAKE_ROOM = (
+    "Make room on that disk, or make the folder writable for the user that runs Stash; PlexSync then continues by "
+    "itself"
+)
 _ELSEWHERE = "Make room there, or set PLEXSYNC_DATA_DIR to a folder on a local disk."
 
 
@@ -115,11 +120,11 @@ def raise_as_local_storage(path: str, what: str) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         hint = (
-            "It was damaged, was set aside beside it and begun anew"
+            "PlexSync set the damaged file aside and starts a new one"
             if isinstance(error, sqlite3.DatabaseError) and is_damage(error)
-            else "Make room on that disk, or make the folder writable for the user that runs Stash"
+            else MAKE_ROOM
         )
-        raise LocalStorage(f"{path} could not be {what}: {error}. {hint}; PlexSync goes on by itself then.") from error
+        raise LocalStorage(f"{path} could not be {what}: {error}. {hint}.") from error
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:

@@ -59,8 +59,7 @@ CONTINUES_BY_ITSELF = "PlexSync continues by itself once that is resolved."
 PAUSED = 'PlexSync is paused: "Pause" is switched on in its settings'
 STORAGE = "storage"
 STORAGE_MESSAGE = (
-    "the worker cannot write to its data directory, most likely because the disk is full; its log, plexsync.log, says "
-    "more."
+    "the worker cannot write to its data directory, most likely because the disk is full; plexsync.log there says more."
 )
 _STASH = "Stash does not answer"
 _OPEN, _HALF_OPEN, _BUSY = "open", "half_open", "busy"  # as in Circuit and PauseReason

@@ -237,12 +237,12 @@ class PlexClient:
             self.libraries.reread()
             if all(section.key != each.key for each in self.sections()):  # deleted, or made anew under another key
                 raise LibraryGone(
-                    f"Plex has no library {section.title} under the number {section.key} any more; those that it has "
-                    "now are used."
+                    f"Plex no longer has the library {section.title} under the number {section.key}; PlexSync uses "
+                    "those that it has now."
                 ) from error
             raise PlexServerError(
-                f"Plex lists the library {section.title} and answers that there is none with its number {section.key}; "
-                "if it stays, see Plex's own log."
+                f"Plex lists the library {section.title} but answers that its number {section.key} does not exist; "
+                "if this persists, see Plex's own log."
             ) from error
 
     def _read_whole(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Iterator[Element]:

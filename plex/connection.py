@@ -10,6 +10,8 @@ from local.hide_paths import as_path
 from plex.errors import COPY_AGAIN, PlexSetup
 
 VERIFY, INSECURE = "verify", "insecure"
+_NOT_SET = "is not set or not valid; enter it in the plugin's settings."
+NO_ADDRESS = f'"Plex address" {_NOT_SET}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +37,9 @@ def validate(connection: PlexConnection) -> PlexConnection:
     """
     url, token = connection.url.strip().rstrip("/"), connection.token.strip()
     if not url or not token:
-        missing, what, key = (
-            ("Plex token", "a token", "plex_token") if url else ("Plex address", "an address", "plex_url")
-        )
-        raise PlexSetup(f'"{missing}" is not set, or not to {what}; enter it in the plugin\'s settings.', setting=key)
+        if url:
+            raise PlexSetup(f'"Plex token" {_NOT_SET}', setting="plex_token")
+        raise PlexSetup(NO_ADDRESS)
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise PlexSetup(COPY_AGAIN, setting="plex_token")
     try:
@@ -47,10 +48,10 @@ def validate(connection: PlexConnection) -> PlexConnection:
     except ValueError:  # an invalid port, or half an IPv6 address
         is_address = False
     if not is_address or "?" in url or "#" in url or not url.isprintable() or " " in url:
-        raise PlexSetup('"Plex address" is no address like http://host:32400 (no page, no token in it); correct it.')
+        raise PlexSetup('"Plex address" must be like http://host:32400, without a page or a token; correct it.')
     if connection.tls not in (VERIFY, INSECURE) and not os.path.exists(connection.tls):
         raise PlexSetup(
-            '"Certificate of Plex" is neither verify nor insecure, and there is no CA file '
+            '"Plex certificate" must be verify, insecure or a CA file, and there is no file '
             f"{as_path(connection.tls)}; correct it.",
             setting="tls",
         )

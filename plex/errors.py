@@ -103,7 +103,7 @@ class EditsRefused(PlexAuthError):
 
     def __init__(self) -> None:
         super().__init__(
-            'this token may read but not edit: "Plex token" is that of a shared or home user; set it to the token of '
+            'this token may read but not edit: "Plex token" belongs to a shared or home user; set it to the token of '
             "the server's owner."
         )
 
@@ -122,7 +122,7 @@ class PathsHidden(PlexSetup):
     def __init__(self) -> None:
         super().__init__(
             "this token may not see the paths of the files: Plex lists the items of its libraries without saying where "
-            'any file is. "Plex token" is that of a shared or home user; set it to the token of the server\'s owner.',
+            'any file is. "Plex token" belongs to a shared or home user; set it to the token of the server\'s owner.',
             setting="plex_token",
         )
 
@@ -132,8 +132,8 @@ class LeftOff(PlexError):
 
     def __init__(self, library: str) -> None:
         super().__init__(
-            f"looking for the scene takes reading the whole library {library}, and other work came in between; the "
-            "reading goes on by itself"
+            f"finding the scene takes reading the whole library {library}, which other work has interrupted; it "
+            "continues by itself"
         )
 
 
@@ -145,7 +145,7 @@ class NotInPlex(PlexError):
     """
 
     def __init__(self, paths: Sequence[str], near_misses: Sequence[str] = ()) -> None:
-        near = f" A file of the same name and size is that of another scene: {'; '.join(near_misses)}."
+        near = f" {near_misses_in_words(near_misses)}"
         super().__init__(
             f"Plex has no item with the file {' or '.join(map(as_path, paths)) or '(the scene has none)'}; "
             f'scan the library in Plex, or set "Path map" if Plex sees the file under another path.'
@@ -155,13 +155,18 @@ class NotInPlex(PlexError):
         self.near_misses = tuple(near_misses)
 
 
+def near_misses_in_words(near_misses: Sequence[str]) -> str:
+    """`near_misses`: as in NotInPlex."""
+    return f"A file of the same name and size belongs to another scene: {'; '.join(near_misses)}."
+
+
 class Ambiguous(PlexError):
     """Several unrelated items match equally well. `candidates`: each as "rating key: title (path)"."""
 
     def __init__(self, candidates: Sequence[str]) -> None:
         super().__init__(
             f"several Plex items fit equally well ({'; '.join(candidates)}); "
-            'set "Path map" so that full paths agree, or turn "Take the best of several matches" on to take the first.'
+            'set "Path map" so that full paths agree, or switch on "Take the best of several matches".'
         )
         self.candidates = tuple(candidates)
 
@@ -221,14 +226,14 @@ def error_for_status(
     `retry_after` and `date`: the answer's headers of these names.
     """
     if status in _REDIRECTS:
-        return PlexSetup(f"{request} is redirected ({status}), not followed as the token would go along; {CHECK_URL}.")
+        return PlexSetup(f"{request} is redirected ({status}), which PlexSync does not follow; {CHECK_URL}.")
     if status == _TOO_MANY:
         return PlexBusy(f"Plex asks for a pause ({request}: 429).", retry_after_s(retry_after, date))
     if is_refusal(status):
         return _error_for_refusal(status, request, text, is_read=is_read)
     if status == _UNAVAILABLE:
         return PlexServerDown(f"Plex is starting up or under maintenance ({request}: 503); it is asked again later.")
-    return PlexServerError(f"Plex failed ({request}: {status}); if it stays, see Plex's own log.")
+    return PlexServerError(f"Plex failed ({request}: {status}); if this persists, see Plex's own log.")
 
 
 def _error_for_refusal(status: int, request: str, text: str, *, is_read: bool) -> PlexError:
@@ -239,8 +244,8 @@ def _error_for_refusal(status: int, request: str, text: str, *, is_read: bool) -
     if is_read and status != _NOT_FOUND:
         words = f": {text}" if text else ""
         return PlexServerError(
-            f'Plex refused to be read ({request}: {status}{words}), whatever the scene. Is "Plex address" that of a '
-            "Plex server? If it is, see Plex's own log."
+            f'Plex refused a read ({request}: {status}{words}), whatever the scene. Is "Plex address" that of a '
+            "Plex server? If so, see Plex's own log."
         )
     return Rejected(status, text, request=request)
 

@@ -52,7 +52,7 @@ class Scans:
         for folder in dict.fromkeys(ancestor(path, 1) for path in paths):
             sections = [section for section in self._client.sections() if _belongs(folder, section)]
             if not sections:
-                text = "no library of Plex has the folder %s: it cannot be scanned for new files"
+                text = "no Plex library has the folder %s, so Plex cannot scan it for new files"
                 self._log.info(text, as_path(folder))
             for section in sections:
                 self._request(section, folder, since)

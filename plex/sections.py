@@ -57,7 +57,7 @@ def describe_missing(found: Iterable[Section], missing: Sequence[str]) -> str:
     found = tuple(found)
     movies = [section for section in found if section.type == MOVIE]
     names = ", ".join(as_list_entry(section.title) for section in movies) or "none"
-    several = " exactly, but several that differ in case or blanks"
+    several = " exactly, but several that differ in case or spaces"
     words = [as_list_entry(name) + (several if _sections_alike(name, movies) else "") for name in missing]
     what = f"no movie library named {' or '.join(words)}" if missing else "no movie library"
     others = _describe_other_types(found, missing)

@@ -150,7 +150,7 @@ def translate(error: Exception, request: str) -> PlexError:
         return _from_plexapi(error, request)
     chain = tuple(causes_of(error))
     if _has(chain, _BAD_ADDRESS):
-        return PlexSetup(f"{request}: that is no address one can connect to; {CHECK_URL}.")
+        return PlexSetup(f"{request}: that is not an address to connect to; {CHECK_URL}.")
     if _has(chain, (requests.exceptions.InvalidHeader, urllib3.exceptions.InvalidHeader)):
         return PlexSetup(COPY_AGAIN, setting="plex_token")
     if _has(chain, (requests.exceptions.TooManyRedirects,)):
@@ -168,20 +168,20 @@ def _from_plexapi(error: plexapi.exceptions.PlexApiException, request: str) -> P
         return error_for_status(HTTPStatus.NOT_FOUND, request)
     if isinstance(error, plexapi.exceptions.BadRequest):
         return error_for_status(HTTPStatus.BAD_REQUEST, request)
-    return PlexServerError(f"{request}: the answer is none that plexapi understands ({type(error).__name__}).")
+    return PlexServerError(f"{request}: plexapi does not understand the answer ({type(error).__name__}).")
 
 
 def _from_tls(chain: tuple[BaseException, ...], request: str) -> PlexError:
     if _has(chain, (ssl.SSLCertVerificationError,)):
         return PlexSetup(
             f"{request}: the server's certificate is not trusted; use http://, the server's plex.direct address, "
-            'or set "Certificate of Plex" to a CA file or to insecure.',
+            'or set "Plex certificate" to a CA file or to insecure.',
             setting="tls",
         )
     if _has(chain, _TLS_DROPPED):
         return PlexServerDown(f"{request}: the connection was dropped during the TLS handshake; is Plex running?")
     return PlexSetup(
-        f'{request}: no TLS connection is possible; try http:// in "Plex address", and check "Certificate of Plex".',
+        f'{request}: no TLS connection is possible; try http:// in "Plex address", and check "Plex certificate".',
         setting="tls",
     )
 

@@ -58,7 +58,7 @@ class AlteredValues:
         for field in found.keys() - self._store.fields():
             value, instead = next(iter(found[field].items()))
             self._log.warning(
-                "Plex shows %s of %s otherwise than it was sent: %r as %r. From now on such a value is not sent again "
-                "until it changes in Stash or in Plex, for this and for all other scenes.",
+                "Plex alters %s of %s: it shows %r as %r. Such a value is not sent again, for any scene, until it "
+                "changes in Stash or in Plex.",
                 field.value, named(scene.title, scene.id), value, ", ".join(instead),
             )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from local import inbox
 from plex.client import PlexClient
-from plex.connection import PlexConnection
+from plex.connection import NO_ADDRESS, PlexConnection
 from plex.errors import PlexError, PlexSetup
 from plex.find import Finder
 from plex.health import probe
@@ -31,10 +31,7 @@ if TYPE_CHECKING:
 def plex_connection(settings: Settings, directory: str) -> PlexConnection:
     """The connection that the settings describe. Raises PlexSetup if the address is missing."""
     if not settings.plex_url:
-        raise PlexSetup(
-            '"Plex address" is not set, or not to an address: enter Plex\'s, as in http://host:32400, in the plugin\'s '
-            "settings"
-        )
+        raise PlexSetup(NO_ADDRESS)
     return PlexConnection(
         url=settings.plex_url,
         token=settings.plex_token,
@@ -97,8 +94,8 @@ class PlexLink:
             raise
         if self._ledger.use_server(server, now=self._clock.now()):
             self._log.warning(
-                "Plex is another server than before: what PlexSync knows of the items there does not count, and every "
-                "scene is pushed to it when it is next due. Sync All Scenes pushes all of them."
+                "Plex is a different server now: what PlexSync knows of the items on the old one does not count here, "
+                "and a scene is pushed when it is next due. Sync All Scenes pushes all of them."
             )
         if self.picture_locks.server != server:
             self.picture_locks = PictureLocks(self._ledger, self._clock, server)

@@ -119,7 +119,7 @@ class Run:
         _, self.total = self._context.stash.list_ids(after=0, limit=1)
         if not self.total:
             raise RunRefused(
-                "Stash lists no scene at all. Nothing was queued. If that is wrong, look whether Stash has opened the "
+                "Stash lists no scene at all. Nothing was queued. If that is wrong, check that Stash has opened the "
                 "right database."
             )
         pusher = self._context.pusher
@@ -147,7 +147,7 @@ class Run:
         if lost or len(empty) == len(sections):
             raise RunRefused(
                 f"Plex lists no item in {', '.join(section.title for section in lost or empty)}. Nothing was queued. "
-                "If that is wrong, look whether Plex's disks are there; if it is right, name the other libraries in "
+                "If that is wrong, check that Plex's disks are there; if it is right, name the other libraries in "
                 '"Plex libraries", or one of them as the argument library.'
             )
 
@@ -212,9 +212,9 @@ class Run:
         is_complete = isinstance(self._listing, AllScenes)
         if is_complete and is_listing_short(self._tally.listed, self.total):
             raise RunRefused(
-                f"Stash listed {self._tally.listed} scenes and had told of {self.total}. "
+                f"Stash listed only {self._tally.listed} of its {self.total} scenes. "
                 f"{'What was found in these is queued' if self._context.gap_closer else 'Nothing was queued'}; run it "
-                "again when Stash is well."
+                "again when Stash works."
             )
         assert self._library is not None  # noqa: S101 - set by the first step
         return Result(

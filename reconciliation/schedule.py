@@ -66,7 +66,7 @@ def parse_scope_argument(value: object, default: str) -> str:
         text = str(value).strip().lower()
         scope = parse_scope(_ALIASES.get(text, text))
     except BadValue as error:
-        raise ValueError(f"scope is {str(value)[:40]!r}; allowed is {error.allowed}") from None
+        raise ValueError(f"scope is {str(value)[:40]!r}; it must be {error.allowed}") from None
     return _ALIASES.get(scope, scope)
 
 

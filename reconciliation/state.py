@@ -78,7 +78,7 @@ class Result:
     def in_words(self) -> str:
         """One line for the log."""
         gaps, queued = self.gaps, self.queued
-        unclaimed = "" if self.unclaimed is None else f"; {counted(self.unclaimed, 'item')} of Plex without a scene"
+        unclaimed = "" if self.unclaimed is None else f"; {counted(self.unclaimed, 'item')} in Plex without a scene"
         return (
             f"{self.checked} scenes checked; gaps: {gaps.empty} empty, {gaps.stale} stale, {gaps.missing} missing; "
             f"queued: {queued.empty} empty, {queued.stale} stale, {queued.missing} missing; "
@@ -176,11 +176,11 @@ def state_file(directory: str, *, clock: Clock, log: logging.Logger) -> StateFil
 def interruption_message(request: RunRequest, why: str, *, checked: int, total: int) -> str:
     """What the user is told about a run that ended early. `checked` and `total` are scenes, 0 until counted."""
     reason = sentence(why)
-    again = "It is started again by itself." if request.is_scheduled else "Run it again once that is over."
+    again = "It starts again by itself." if request.is_scheduled else "Run it again once that is over."
     if not checked:
         return f"The reconciliation stopped before it compared any scene: {reason} Nothing was queued. {again}"
-    queued = "Nothing was queued." if request.is_preview else "What it had found is queued and goes out by itself."
+    queued = "Nothing was queued." if request.is_preview else "What it had found is queued and is pushed by itself."
     return (
-        f"The reconciliation stopped after {checked} of {total} scenes: {reason} {queued} {again} What was compared "
-        "and does not change is not read again."
+        f"The reconciliation stopped after {checked} of {total} scenes: {reason} {queued} {again} The next run "
+        "skips what was compared and has not changed."
     )

@@ -17,15 +17,15 @@ PlexSync pushes scene metadata from Stash to Plex. Stash starts it by itself, wi
 
 usage: python3 plexsync.py COMMAND
 
-  status                 what is pending, what failed and why, and how the connection to Plex is doing
-  health                 ask Plex now whether it is reachable and ready, and check token and libraries
-  take-over FOLDER       go on here with the queue and the ledger of the copy of PlexSync in FOLDER, and retire it
+  status                 show what is pending, what was given up and why, and whether there is an outage
+  health                 check each step on a scene's way from Stash to Plex
+  take-over FOLDER       continue here with the data of the copy of PlexSync in FOLDER, and retire that copy
   demo                   show PlexSync at work between a simulated Stash and a simulated Plex
   package [--url URL]    build the packages for Stash in dist/, from the newest commit; needs a checkout of PlexSync.
                          URL is the address of the project's page, for Stash to show
 
-PLEXSYNC_DATA_DIR names the data directory, as it does for Stash; without it, it is data/ beside plexsync.py.
-status and health are the tasks View Queue Status and Health Check of Stash, and say the same.
+PLEXSYNC_DATA_DIR names the data directory. Set it as for Stash; the default is data/ beside plexsync.py.
+status and health say the same as the tasks View Queue Status and Health Check in Stash.
 """
 HELP_WORDS = ("--help", "-h", "help")
 MISUSED = 2

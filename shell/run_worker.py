@@ -97,12 +97,12 @@ def _repair(directory: str, script: str, error: Exception) -> bool:
         _leave_note(
             directory,
             f"PlexSync's worker cannot start: {what}. This Python, or the plugin itself, is incomplete: install "
-            "PlexSync again, or let Stash use another Python. Nothing is lost: what is to be pushed stays queued.",
+            "PlexSync again, or let Stash use another Python. Nothing is lost: changes wait.",
         )
         return False
     if _is_too_early(directory):
         return False
-    _note_repair(directory, f"PlexSync cannot load its Python packages: {what}. It installs them anew.")
+    _note_repair(directory, f"PlexSync cannot load its Python packages: {what}. It installs them again.")
     return _install(directory, script, broken=what)
 
 

@@ -44,7 +44,7 @@ def take_over(folder: str, *, directory: str, script: str) -> int:
         sys.stderr.write(f"{without_marks(str(error))}\n")
         return FAILED
     except OSError as error:
-        sys.stderr.write(f"{old} cannot be taken over: {error}. When that is mended, run this again.\n")
+        sys.stderr.write(f"{old} cannot be taken over: {error}. Once that is fixed, run this again.\n")
         return FAILED
     sys.stdout.write(
         f"{moved}\nNow press Reload plugins in Stash (Settings > Plugins); until then it runs the copy in {old}. After "
@@ -58,9 +58,9 @@ def take_over(folder: str, *, directory: str, script: str) -> int:
 
 def _check(old: str, here: str) -> None:
     if not os.path.exists(os.path.join(old, SCRIPT)):
-        raise TaskError(f"{as_path(old)} is not the folder of a copy of PlexSync: there is no {SCRIPT} in it.")
+        raise TaskError(f"{as_path(old)} is not the folder of a copy of PlexSync: it has no {SCRIPT}.")
     if os.path.samefile(old, here):
-        raise TaskError(f"{as_path(old)} is the copy that was started. Name the folder of the other one.")
+        raise TaskError(f"{as_path(old)} is the copy that was started. Name the folder of the other copy.")
     if os.path.isdir(os.path.join(old, "data")):
         check_owner(os.path.join(old, "data"))
 
@@ -88,7 +88,7 @@ def _take_data(old: str, here: str, directory: str) -> str:
         return f"{old} has no data: nothing had to be moved."
     sys.stdout.write(f"Waiting until no worker uses {data} any more; that can take a minute.\n")
     sys.stdout.flush()
-    clock, moved = clock_from_environment(), f"PlexSync in {here} goes on with the queue and the ledger of {old}."
+    clock, moved = clock_from_environment(), f"PlexSync in {here} continues with the data of {old}."
     with ExitStack() as held:
         for each in (data, directory):
             if os.path.isdir(each):
@@ -96,7 +96,7 @@ def _take_data(old: str, here: str, directory: str) -> str:
         if os.path.isdir(directory):
             aside = f"{directory}.replaced-{clock.now():.0f}"
             _hand_over(directory, data)
-            moved += f" What it had itself is in {aside}."
+            moved += f" Its own data are in {aside}."
         if IS_WINDOWS:
             held.close()  # Windows moves no folder in which a file is open
         if os.path.isdir(directory):

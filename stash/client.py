@@ -207,7 +207,7 @@ class StashClient:
         except StashAnswerTooLarge as error:
             if len(ids) == 1:
                 raise SceneTooLarge(
-                    f"Stash says more than {ANSWER_LIMIT_BYTES >> 20} MB about scene {ids[0]}, mostly in its details"
+                    f"Stash has more than {ANSWER_LIMIT_BYTES >> 20} MB about scene {ids[0]}, mostly in its details"
                 ) from error
             half = len(ids) // 2
             return self.read_scenes(ids[:half], namesakes) | self.read_scenes(ids[half:], namesakes)

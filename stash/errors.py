@@ -12,6 +12,8 @@ StashError
 
 from __future__ import annotations
 
+NEEDS_STASH = "this needs Stash, which does not answer as it should"
+
 
 class StashError(Exception):
     """Base class. Messages are one line and contain no secrets."""

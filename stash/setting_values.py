@@ -23,7 +23,7 @@ _OFF = frozenset({"", "false", "off", "no", "0"})
 
 
 class BadValue(ValueError):  # noqa: N818 - named for the value
-    """`allowed` completes "allowed is …"; `shown` replaces a value that must not appear in the message."""
+    """`allowed` completes "it must be …"; `shown` replaces a value that must not appear in the message."""
 
     def __init__(self, allowed: str, *, shown: str = "") -> None:
         super().__init__(allowed)
@@ -87,7 +87,7 @@ def parse_token(value: object) -> str:
     """The token. Raises BadValue without the value, which may be a token with a typo."""
     is_text = isinstance(value, (str, int)) and not isinstance(value, bool)
     if not is_text or not TOKEN_CHARACTERS.fullmatch(str(value).strip()):
-        raise BadValue("an X-Plex-Token of letters, digits and signs, no blanks or line ends", shown="[hidden]")
+        raise BadValue("an X-Plex-Token of letters, digits and signs, no spaces or line ends", shown="[hidden]")
     return str(value).strip()
 
 

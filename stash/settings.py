@@ -90,8 +90,8 @@ SETTING_KEYS = frozenset(
 _PATH_SETTINGS = tuple(map(on_the_page, ("path_map", "tls")))
 # In the problem of a setting without which nothing can be sent.
 CHANGES_WAIT = "changes wait until"
-_PLEX_URL_HINT = "enter the address of Plex, for example http://192.168.1.10:32400"
-_PLEX_TOKEN_HINT = "enter the X-Plex-Token of the account that owns the Plex server"  # noqa: S105 - a hint, not a token
+_PLEX_URL_HINT = "enter it, for example http://192.168.1.10:32400"
+_PLEX_TOKEN_HINT = "enter the token of the account that owns the Plex server"  # noqa: S105 - a hint, not a token
 
 
 def parse_settings(
@@ -199,7 +199,7 @@ class _Reader:
         nothing: tuple[tuple[PathRule, ...], tuple[str, ...]] = ((), ())
         rules, bad = self.text(key, parse_path_map, nothing)
         for rule in bad:
-            allowed = "rules like /data => /media, separated by semicolons"
+            allowed = "a rule like /data => /media (semicolons separate rules)"
             self._complain(on_the_page(key), show(rule), allowed, "it is left out")
         return rules
 
@@ -220,4 +220,4 @@ class _Reader:
 
     def _complain(self, name: str, shown: str, allowed: str, instead: str) -> None:
         shown = as_path(shown) if name in _PATH_SETTINGS else shown
-        self.messages.append(self.redactor.clean(f"{name} is {shown}; allowed is {allowed}; {instead}"))
+        self.messages.append(self.redactor.clean(f"{name} is {shown}; it must be {allowed}; {instead}"))

@@ -85,12 +85,12 @@ def translated(url: str, timeout_s: float) -> Iterator[None]:
     try:
         yield
     except requests.Timeout as error:
-        raise StashUnavailable(f"Stash at {url} gives no answer within {timeout_s:g} s") from error
+        raise StashUnavailable(f"Stash at {url} did not answer within {timeout_s:g} s") from error
     except requests.exceptions.SSLError as error:
         raise StashUnavailable(f"Stash at {url} does not speak https as expected") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
         if any(isinstance(each, AnswerTooLarge) for each in causes_of(error)):
-            raise StashAnswerTooLarge(f"Stash at {url} gives a larger answer than any that is of use") from error
+            raise StashAnswerTooLarge(f"Stash at {url} sends a larger answer than PlexSync can use") from error
         raise StashUnavailable(f"Stash at {url} cannot be reached: {_reason(error)}") from error
 
 
@@ -102,9 +102,9 @@ def _reason(error: Exception) -> str:
         if isinstance(seen, (ConnectionResetError, BrokenPipeError, http.client.IncompleteRead)):
             return "connection dropped"
         if isinstance(seen, (TimeoutError, urllib3.exceptions.ReadTimeoutError)):
-            return "it fell silent, or was too slow, in the middle of an answer"
+            return "it stopped, or was too slow, in the middle of an answer"
         if isinstance(seen, socket.gaierror):
-            return "its name is not known"
+            return "its name was not found"
     return type(error).__name__
 
 
@@ -115,6 +115,6 @@ def check_login(response: requests.Response) -> None:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise StashLoginNeeded(f"Stash rejects the login ({status}): the session has expired or the API key is new")
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST and status != HTTPStatus.NOT_MODIFIED:
-        raise StashLoginNeeded(f"Stash answers with a redirect ({status}), as it does to who is not logged in")
+        raise StashLoginNeeded(f"Stash redirects ({status}), as it does without a login")
     if status == HTTPStatus.OK and content_type.lower().startswith("text/html"):
-        raise StashLoginNeeded("Stash answers with a web page, as it does to who is not logged in")
+        raise StashLoginNeeded("Stash answers with a web page, as it does without a login")

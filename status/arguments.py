@@ -21,7 +21,7 @@ def scene_id_of(arguments: Mapping[str, object]) -> int:
     value = arguments.get("scene_id")
     number = whole_number(value)
     if number is None or not 0 < number <= LARGEST_ID:
-        raise Refused(f"scene_id is {show(value)}; allowed is the number of a scene, for example 12.")
+        raise Refused(f"scene_id is {show(value)}; it must be the number of a scene, for example 12.")
     return number
 
 
@@ -31,7 +31,7 @@ def scene_ids_of(arguments: Mapping[str, object]) -> list[int]:
     given = value if isinstance(value, list) and len(value) <= _MOST_QUEUED else [None]
     numbers = [number for each in given if (number := whole_number(each)) is not None and 0 < number <= LARGEST_ID]
     if len(numbers) < len(given):
-        raise Refused(f"scene_ids is {show(value)}; allowed is a list of the numbers of scenes, for example [12, 13].")
+        raise Refused(f"scene_ids is {show(value)}; it must be a list of the numbers of scenes, for example [12, 13].")
     return list(dict.fromkeys(numbers))
 
 
@@ -39,7 +39,7 @@ def group_of(arguments: Mapping[str, object]) -> str:
     """`group`: "" by default."""
     value = arguments.get("group") or ""
     if value not in ("", *GROUPS):
-        raise Refused(f"group is {show(value)}; allowed is one of {', '.join(GROUPS)}.")
+        raise Refused(f"group is {show(value)}; it must be one of {', '.join(GROUPS)}.")
     return str(value)
 
 
@@ -47,7 +47,7 @@ def error_class_of(arguments: Mapping[str, object]) -> str:
     """`error_class`: any text; "" by default."""
     value = arguments.get("error_class") or ""
     if not isinstance(value, str):
-        raise Refused(f"error_class is {show(value)}; allowed is the name of an error class, for example NotInPlex.")
+        raise Refused(f"error_class is {show(value)}; it must be the name of an error class, for example NotInPlex.")
     return value
 
 
@@ -56,7 +56,7 @@ def limit_of(arguments: Mapping[str, object]) -> int:
     value = arguments.get("limit", _DEFAULT_LIMIT)
     number = whole_number(value)
     if number is None or not 0 < number <= MOST_SCENES:
-        raise Refused(f"limit is {show(value)}; allowed is a number from 1 to {MOST_SCENES}.")
+        raise Refused(f"limit is {show(value)}; it must be a number from 1 to {MOST_SCENES}.")
     return number
 
 
@@ -65,7 +65,7 @@ def offset_of(arguments: Mapping[str, object]) -> int:
     value = arguments.get("offset", 0)
     number = whole_number(value)
     if number is None or not 0 <= number <= LARGEST_ID:
-        raise Refused(f"offset is {show(value)}; allowed is a number from 0 on.")
+        raise Refused(f"offset is {show(value)}; it must be a number from 0 on.")
     return number
 
 

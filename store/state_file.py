@@ -29,7 +29,7 @@ from typing import (
 )
 
 from local.files import replace_patiently, write_atomically
-from local.storage import LocalStorage, forget_older_damage
+from local.storage import MAKE_ROOM, LocalStorage, forget_older_damage
 
 if TYPE_CHECKING:
     import logging
@@ -105,8 +105,7 @@ class StateFile(Generic[T]):
             from filelock import FileLock, Timeout  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise LocalStorage(
-                f"{self._path} cannot be used, nor begun anew before the package filelock is installed: run Health "
-                "Check."
+                f"{self._path} cannot be used until the package filelock is installed: run Health Check."
             ) from error
         if self._lock is None:
             # Without an explicit mode, lock files would get 0666.
@@ -116,7 +115,7 @@ class StateFile(Generic[T]):
         except Timeout as error:
             raise LocalStorage(
                 f"{self._path} has been locked by another process for {LOCK_TIMEOUT_S:.0f} s. If no PlexSync task is "
-                "running, the disk does not answer: look at it, or set PLEXSYNC_DATA_DIR to a local disk."
+                "running, the disk does not answer: check it, or set PLEXSYNC_DATA_DIR to a local disk."
             ) from error
         except (OSError, NotImplementedError) as error:
             self._raise_local_storage("lock", error)
@@ -153,7 +152,7 @@ class StateFile(Generic[T]):
             self._raise_local_storage("set aside", refusal)
         forget_older_damage(self._path)
         self._log.error(
-            "%s cannot be used (%s). It was set aside as %s and PlexSync starts that record anew; no job is lost.",
+            "%s cannot be used (%s). PlexSync set it aside as %s and started a new one; no job is lost.",
             self._path,
             error,
             os.path.basename(aside),
@@ -170,8 +169,7 @@ class StateFile(Generic[T]):
         # Only the system's words: the rest of an OSError's text names a temporary file, a different one each time.
         words = getattr(error, "strerror", None) or str(error)
         raise LocalStorage(
-            f"cannot {what} {self._path}: {words}. Make room on that disk, or make the folder writable for the user "
-            "that runs Stash; PlexSync goes on by itself then."
+            f"cannot {what} {self._path}: {words}. {MAKE_ROOM}."
         ) from error
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 IDLE = "watching"
 PUSHING = "pushing"
 WAITING_FOR_DUE = "waiting for what is due"
-WAITING_FOR_STASH = "waiting: stash"
-WAITING_FOR_STORAGE = "waiting: storage"
+WAITING_FOR_STASH = "waiting for Stash"
+WAITING_FOR_STORAGE = "waiting for the disk"
 WAITING_WHILE_PAUSED = "waiting: paused"
 WAITING_FOR_GATE = "waiting: "  # followed by what stops the drain
 DISABLED = "disabled"  # stops the drain, and the worker ends

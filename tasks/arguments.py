@@ -31,7 +31,7 @@ def scene_id_of(arguments: Mapping[str, object]) -> int:
     value = arguments.get("scene_id")
     number = whole_number(value)
     if number is None or not 0 < number <= inbox.LARGEST_ID:
-        raise TaskError(f"scene_id is {show(value)}; allowed is the number of a scene, for example 12.")
+        raise TaskError(f"scene_id is {show(value)}; it must be the number of a scene, for example 12.")
     return number
 
 
@@ -63,7 +63,7 @@ def error_types_of(arguments: Mapping[str, object]) -> tuple[str, ...]:
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         raise TaskError(
-            f"error_types is {show(value)}; allowed is all, or some of {', '.join(ERROR_CLASSES)}, "
+            f"error_types is {show(value)}; it must be all, or some of {', '.join(ERROR_CLASSES)}, "
             "separated by commas."
         )
     return tuple(known[name] for name in dict.fromkeys(wanted))
@@ -76,7 +76,7 @@ def outage_of(arguments: Mapping[str, object]) -> int | None:
         return None
     number = whole_number(value)
     if number is None:
-        raise TaskError(f"outage is {show(value)}; allowed is an outage's id, as Outage Summary Report lists them.")
+        raise TaskError(f"outage is {show(value)}; it must be an outage's id, as Outage Summary Report lists them.")
     return number
 
 
@@ -90,7 +90,7 @@ def days_of(arguments: Mapping[str, object]) -> float:
     except ValueError:
         days = -1.0
     if isinstance(value, bool) or not 0 <= days < float("inf"):
-        raise TaskError(f"days is {show(value)}; allowed is a number, 0 or more.")
+        raise TaskError(f"days is {show(value)}; it must be a number, 0 or more.")
     return days
 
 
@@ -132,5 +132,5 @@ def _as_in_status(parse: Callable[[Mapping[str, object]], T], name: str, value: 
 def _yes_or_no(name: str, value: object) -> bool:
     text = "" if value is None else str(value).strip().casefold()
     if text not in _YES_OR_NO:
-        raise TaskError(f"{name} is {show(value)}; allowed is true or false.")
+        raise TaskError(f"{name} is {show(value)}; it must be true or false.")
     return _YES_OR_NO[text]

@@ -39,9 +39,9 @@ def restore_cleared(context: Context) -> RestoreAnswer:
     """Restore Cleared Jobs: brings back the newest backup that was not restored yet."""
     answer = ask_worker(context, RestoreAnswer, "restore_cleared")
     if answer.backup is None:
-        context.log.info("There is no backup that was not restored yet: nothing to bring back.")
+        context.log.info("There is no backup left to restore.")
     else:
-        context.log.info("Brought back what %s held: %d in all.", answer.backup, answer.restored)
+        context.log.info("Restored %s: %d in all.", answer.backup, answer.restored)
     return answer
 
 
@@ -49,5 +49,5 @@ def _log_cleared(context: Context, count: int, what: str, backup: str | None, mo
     if not count:
         context.log.info("There is no %s%s: nothing was set aside.", what, more)
         return
-    text = "Set aside %s%s. Restore Cleared Jobs brings back what lies in %s."
+    text = "Set aside %s%s in %s. Restore Cleared Jobs brings them back."
     context.log.info(text, counted(count, what), more, backup)

@@ -12,6 +12,7 @@ from outages.resilience import Resilience
 from outages.scheduler import SECOND_PROBE_S
 from outages.stops import PAUSED
 from outages.transitions import GateKind
+from plex.connection import NO_ADDRESS
 from plex.errors import PlexBusy, ServerFailure
 from status.worker import is_worker_running
 from store.overview import Overview
@@ -228,10 +229,7 @@ def _answer(context: Context, walk: Walk) -> HealthAnswer:
 def _message(health: Health | None, gate: Gate, now: float, stop: str | None, *, is_well: bool) -> str:
     """`is_well`: no step failed."""
     if health is None:
-        return (
-            'PlexSync does not know where Plex is: "Plex address" is not set, or not to an address such as '
-            "http://192.168.1.10:32400; enter it in the plugin's settings. Changes wait until then."
-        )
+        return f"{NO_ADDRESS} Changes wait until then."
     if health.error is None:
         names = ", ".join(health.libraries)
         well = "is well: it answers" if is_well else "answers"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from local.storage import LocalStorage, check_directory
 from local.words import counted, sentence
 from outages.stops import CONTINUES_BY_ITSELF, PAUSED
-from plex.connection import INSECURE, VERIFY, display_address
+from plex.connection import INSECURE, NO_ADDRESS, VERIFY, display_address
 from plex.errors import PlexAuthError, PlexBusy, PlexSetup
 from tasks.path_check import PATHS_CURE, paths_in_words
 from tasks.setup_answers import HealthStep
@@ -38,7 +38,7 @@ _NOT_REACHED = "Not reached."
 _ELSEWHERE = "Or set PLEXSYNC_DATA_DIR to a folder on another local disk."
 _CURES: Final[Mapping[str, str]] = {
     ADDRESS: 'Check that Plex runs, that this machine reaches it, and that "Plex address" is right.',
-    TLS: 'Set "Certificate of Plex" to a CA file or to insecure, or use http:// in "Plex address".',
+    TLS: 'Set "Plex certificate" to a CA file or to insecure, or use http:// in "Plex address".',
     TOKEN: 'Run Link Plex Account, or set "Plex token" to a token of the server\'s owner.',
     LIBRARIES: 'Set "Plex libraries" to names that Plex has, separated by commas; empty means all movie libraries.',
 }
@@ -81,8 +81,7 @@ def python_step() -> HealthStep:
 def plex_steps(health: Health | None, settings: Settings) -> tuple[HealthStep, ...]:
     """`address` to `libraries`. `health`: None if there is no address."""
     if health is None:
-        what = '"Plex address" is not set, or not to an address.'
-        return (failed(ADDRESS, what, "Run Link Plex Account, or enter it in the plugin's settings."),)
+        return (failed(ADDRESS, NO_ADDRESS, "Or run Link Plex Account, which enters it."),)
     steps = (
         passed(ADDRESS, _address_in_words(health, settings)) if health.healthy else unknown(ADDRESS, _NOT_ASKED),
         unknown(TLS, _NOT_ASKED) if _has_tls(settings) and not health.healthy else passed(TLS, _tls_in_words(settings)),
@@ -119,7 +118,7 @@ def _tls_in_words(settings: Settings) -> str:
     if not _has_tls(settings):
         return "Not needed, since the address begins with http://."
     if settings.tls == INSECURE:
-        return 'Any certificate is accepted, since "Certificate of Plex" is set to insecure.'
+        return 'Any certificate is accepted, since "Plex certificate" is set to insecure.'
     return f"The certificate is trusted{'' if settings.tls == VERIFY else ' by the CA file'}."
 
 

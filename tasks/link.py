@@ -179,7 +179,9 @@ def _choose(
     meant = [each for each in found if name.casefold() in (each[0].name.casefold(), each[0].machine_identifier)]
     if len(meant) != 1:
         names = ", ".join(f"{server.name} ({server.machine_identifier})" for server, _ in found)
-        raise TaskError(f"server is {name!r}; allowed is the name or identifier of one of the account's: {names}.")
+        raise TaskError(
+            f"server is {name!r}; it must be the name or identifier of one of the account's servers: {names}."
+        )
     return meant[0]
 
 
@@ -206,7 +208,7 @@ def _not_linked(message: str, *, entered: bool = True, servers: tuple[LinkServer
 
 
 def _owns_none(others: int) -> str:
-    theirs = f", only the use of {counted(others, 'server')} of others, where it may not edit" if others else ""
+    theirs = f", only access to {counted(others, 'server')} of others, which it may not edit" if others else ""
     return f"This account has no Plex server of its own{theirs}. Sign in with the account of the server's owner."
 
 

@@ -8,7 +8,7 @@ from local.clock import Stopwatch
 from local.hide_paths import as_path
 from local.storage import LocalStorage
 from local.words import counted
-from plex.errors import Ambiguous, NotInPlex, PlexError
+from plex.errors import Ambiguous, NotInPlex, PlexError, near_misses_in_words
 from plex.paths import is_inside, is_same_path
 from push.other_scenes import owners_in_stash
 from stash.errors import StashError
@@ -80,10 +80,9 @@ def _look_for(scene: Scene, finder: Finder, stash: StashClient, *, since: float)
     try:
         return finder.find(files, since=since, find_owners=owners_in_stash([scene], stash))[0]
     except NotInPlex as error:
-        near = "; ".join(error.near_misses)
-        return f"A file of the same name and size is that of another scene: {near}." if near else ""
+        return near_misses_in_words(error.near_misses) if error.near_misses else ""
     except Ambiguous as error:
-        return f"Several items of Plex fit equally well: {'; '.join(error.candidates)}."
+        return f"Several Plex items fit equally well: {'; '.join(error.candidates)}."
 
 
 def _example(scene: Scene, found: Match | str, rules: PathRules) -> PathExample:
@@ -111,7 +110,7 @@ def paths_in_words(paths: PathsAnswer | None) -> str:
     how = f", {' and '.join(ways)}" if ways else ""
     said = f"Found {paths.found} of {counted(paths.tried, 'scene')} in Plex{how}."
     if paths.idle_rules:
-        said += f' No scene has a file to which this in "Path map" applies: {"; ".join(paths.idle_rules)}.'
+        said += f' These rules of "Path map" match no file of any scene: {"; ".join(paths.idle_rules)}.'
     missing = next((each for each in paths.examples if not each.found), None)
     if missing is None:
         return said

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from installation.copies import copies_in_the_way
 from installation.packages import PackagesMissing, ensure_packages, requirements_beside
 from local.data_directory import PACKAGES_NOTE
-from stash.errors import StashError
+from stash.errors import NEEDS_STASH, StashError
 from stash.settings import parse_settings
 from status.report import MAX_LINES
 from store.overview import Overview
@@ -50,7 +50,7 @@ def open_stash(context: Context, *, shows_problems: bool = False) -> Iterator[tu
     try:
         yield client, read_settings(context, client, shows_problems=shows_problems)
     except StashError as error:
-        raise TaskError(f"Stash does not answer as it should: {error}. Try again when it does.") from error
+        raise TaskError(f"{NEEDS_STASH}: {error}. Try again when it does.") from error
     finally:
         client.close()
 

@@ -70,7 +70,7 @@ def _run(context: Context, *, default_scope: str, is_preview: bool) -> Mapping[s
     link = WorkerLink(context)
     asked = link.ask(RequestedRun, COMMAND, {"scope": scope, "library": library, "preview": is_preview})
     what = "queues nothing" if is_preview else "what it finds is queued"
-    text = "Comparing Stash with Plex, scope %s; %s. The worker goes on if this task is stopped."
+    text = "Comparing Stash with Plex, scope %s; %s. The worker continues if this task is stopped."
     context.log.info(text, scope, what)
     show = _ReconciliationProgress(context, asked.run).show
     watch = RunWatch(
@@ -122,7 +122,7 @@ def in_words(answer: ReconciliationAnswer) -> str:
         f"{gaps.stale} stale, {gaps.missing} missing in Plex. Queued: {queued.empty} empty, "
         f"{queued.stale} stale, {queued.missing} for a scan. {answer.skipped} skipped."
     )
-    return text if unclaimed is None else f"{text} {counted(unclaimed, 'item')} of Plex without a scene."
+    return text if unclaimed is None else f"{text} {counted(unclaimed, 'item')} in Plex without a scene."
 
 
 def missing_lines(answer: ReconciliationAnswer) -> Iterator[str]:

@@ -34,10 +34,10 @@ def _recovery_lines(answer: RecoverAnswer, error_types: Sequence[str]) -> list[s
         return ["No outage is on record: there is nothing to recover."]
     lines = [f"{counted(answer.recovered, 'job')} of outage {answer.outage} queued again."]
     others = (
-        (answer.skipped_plex_down, f"left as dead letters since Plex is not well now: {answer.message or ''}"),
+        (answer.skipped_plex_down, f"left as they are, since Plex is not well now: {answer.message or ''}"),
         (answer.skipped_already_queued, "queued already"),
         (answer.skipped_scene_missing, "no longer in Stash"),
         (answer.failed, "could not be queued"),
-        (answer.other_types, f"of other classes than {', '.join(error_types)}: error_types names more, or all"),
+        (answer.other_types, f"of other classes than {', '.join(error_types)}: pass error_types to include them"),
     )
     return lines + [f"Dead letters of outage {answer.outage}: {count} {words}" for count, words in others if count]

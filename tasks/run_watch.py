@@ -92,15 +92,15 @@ class RunWatch:
         self._stash_away.start()
         if self._stash_away.passed_s >= STASH_PATIENCE_S:
             raise TaskError(
-                "Stash does not answer PlexSync's worker. Is Stash running, and does it take its own session? The "
-                f"{self._what} goes on by itself when Stash answers; {self._result_in} shows its result."
+                "Stash does not answer PlexSync's worker. Check that Stash is running. The "
+                f"{self._what} continues by itself when Stash answers; {self._result_in} shows its result."
             )
 
     def _note(self, progress: object | None) -> None:
         if self._patience.is_over(progress):
             raise TaskError(
                 f"Nothing has moved for {duration_in_words(PATIENCE_S)}: Plex or Stash does not finish an answer, or "
-                f"the worker hangs. The {self._what} goes on by itself; {self._result_in} shows its result."
+                f"the worker hangs. The {self._what} continues by itself; {self._result_in} shows its result."
             )
         if progress is not None:
             self._lost.stop()

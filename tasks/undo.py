@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 COMMAND = "undo_all"
 _DONE = (
     '"Pause" is on in PlexSync\'s settings, so nothing is pushed any more: disable or remove the plugin now. To push '
-    'again, switch "Pause" off and run Sync All Scenes.'
+    'again, switch off "Pause" and run Sync All Scenes.'
 )
 
 
@@ -55,7 +55,7 @@ def undo_all(context: Context) -> UndoAnswer:
     context.log.info(
         "Looking at what PlexSync changed in Plex. Nothing is written."
         if is_preview
-        else "Giving back what PlexSync changed in Plex. The worker goes on if this task is stopped."
+        else "Restoring what PlexSync changed in Plex. The worker continues if this task is stopped."
     )
     progress = _UndoProgress(context, asked.run, is_preview=is_preview)
     name = "preview" if is_preview else "undo"
@@ -103,8 +103,8 @@ class _UndoProgress:
 
 def _waiting(entries: Sequence[UndoneItem], gate: Gate) -> UndoAnswer:
     message = (
-        f"{sentence(gate.message or 'Plex cannot be asked now')} The undo goes on by itself once that is over; run it "
-        'again to watch it. Until then PlexSync must stay enabled. "Pause" is on, so nothing is pushed meanwhile.'
+        f"{sentence(gate.message or 'Plex cannot be asked now')} The undo continues by itself after that; run it "
+        'again to watch it. PlexSync must stay enabled until then. "Pause" is on, so nothing is pushed meanwhile.'
     )
     return _answer(entries, preview=False, message=message, stopped_by=gate.stopped_by)
 
@@ -146,11 +146,11 @@ def in_words(answer: UndoAnswer) -> str:
     """The counts."""
     verb = "would be" if answer.preview else "were"
     text = (
-        f"{counted(answer.items, 'item')}: {counted(answer.fields, 'field')} {verb} given back, "
+        f"{counted(answer.items, 'item')}: {counted(answer.fields, 'field')} {verb} restored, "
         f"{counted(answer.unlocked, 'lock')} removed."
     )
     if answer.kept:
-        text += f" Left alone: {counted(answer.kept, 'field')} that somebody changed in Plex since."
+        text += f" Left alone: {counted(answer.kept, 'field')} that somebody has changed in Plex since."
     if answer.gone:
         text += f" No longer in Plex: {counted(answer.gone, 'item')}."
     if answer.failed:
@@ -160,7 +160,7 @@ def in_words(answer: UndoAnswer) -> str:
 
 def _words_about(entry: UndoEntry, *, preview: bool) -> str:
     scene = named(entry.title, entry.scene_id) if entry.scene_id else f"{entry.title!r} (item {entry.rating_key})"
-    kept = f"somebody changed {', '.join(entry.kept)} in Plex, which stays" if entry.kept else ""
+    kept = f"somebody has changed {', '.join(entry.kept)} in Plex, which stays" if entry.kept else ""
     parts = [kept, entry.problem, *(_preview_words(entry) if preview else ())]
     return sentence(f"{scene}: {'; '.join(part for part in parts if part)}")
 

@@ -61,7 +61,7 @@ PROGRAM: Final = (
 )  # fmt: skip
 NAME_COLUMN: Final = "name on the page"
 # What the table says where the default is an empty text or list.
-EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "found out by itself")
+EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "inferred")
 # By mode.
 FUNCTIONS: Final = {
     **dict(TASK_FUNCTIONS), **{name: getattr(import_module(f"status.{name}"), name) for name in STATUS_MODES},

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from store.ledger import Ledger
 
 _NOTHING = ItemRecord(owned=Owned(pushed={}), scene_id=None)
-GONE = "Plex has this item no more"
+GONE = "Plex no longer has this item"
 
 
 class ItemUndo:

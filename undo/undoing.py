@@ -84,7 +84,7 @@ class Undoing:
             return
         settings = self._parts.stash.last_settings()
         if not (run.is_preview or settings.paused):
-            self._fail(run, '"Pause" was switched off, so PlexSync pushes again. Run it again to go on.')
+            self._fail(run, '"Pause" was switched off, so PlexSync pushes again. Run Undo again to continue.')
             return
         pusher = self._parts.plex.pusher(settings)
         self._batch = self._next_batch(pusher.server)
@@ -141,8 +141,8 @@ class Undoing:
             stash.client().switch_pause_on()
         if not stash.read_settings().paused:
             raise CommandRefused(
-                '"Pause" could not be switched on in PlexSync\'s settings. Switch it on and run this again: what is '
-                "given back would be pushed again otherwise."
+                '"Pause" could not be switched on in PlexSync\'s settings. Switch it on and run this again; otherwise '
+                "what is restored would be pushed again."
             )
 
     # A run's life
@@ -151,7 +151,7 @@ class Undoing:
         self._store.begin(run)
         self._run = run
         self._start_over()
-        self._parts.log.info("%s begins: PlexSync has put something into %s", _name(run), counted(run.total, "item"))
+        self._parts.log.info("%s begins: PlexSync has changed %s", _name(run), counted(run.total, "item"))
 
     def _next_batch(self, server: str) -> list[int]:
         if self._suspects:

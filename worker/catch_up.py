@@ -230,7 +230,7 @@ class CatchUp:
         if done.requeued:
             reason = "the queue was lost" if done.queue_lost else "pushed within the second of an edit"
             level = logging.INFO if done.queue_lost else logging.DEBUG
-            self._log.log(level, "%s queued for another look: %s", counted(done.requeued, "scene"), reason)
+            self._log.log(level, "%s queued again: %s", counted(done.requeued, "scene"), reason)
         if others := done.others.described():
             self._log.info("%s changed in Stash without an event; their scenes are queued", others)
         for kind, reason in done.changes.refused.items():

@@ -72,7 +72,7 @@ class Clearing:
         """Back up and remove dead letters whose last failure is older than `days`."""
         days = command.arguments.get("days", DEFAULT_DAYS)
         if not isinstance(days, (int, float)) or days < 0:
-            raise CommandRefused(f"days is {days!r}; allowed is a number, 0 or more")
+            raise CommandRefused(f"days is {days!r}; it must be a number, 0 or more")
         name, purged = self._remove_dead_letters(command, command.at - days * DAY_S)
         return {"purged": purged, "backup": name}
 

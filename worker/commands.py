@@ -15,7 +15,7 @@ from local import inbox
 from local.files import remove_older, write_atomically
 from local.hide_paths import as_path
 from local.storage import LocalStorage
-from stash.errors import StashRefused, StashUnavailable
+from stash.errors import NEEDS_STASH, StashRefused, StashUnavailable
 from store.backups import BackupDamaged
 from store.requests import Command, answer_path
 
@@ -90,7 +90,7 @@ class Commands:
             return Command(id=entry.key, what=str(data["what"]), arguments=dict(arguments), at=entry.at)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             where = inbox.set_aside(self._directory, entry.path)
-            self._log.warning("a command could not be read (%s); it lies in %s now", error, as_path(where))
+            self._log.warning("a command could not be read (%s); it was moved to %s", error, as_path(where))
             return None
 
     def _answer(self, command: Command) -> None:
@@ -127,7 +127,7 @@ class Commands:
         except (CommandRefused, BackupDamaged) as error:
             return {"error": str(error)}
         except (StashUnavailable, StashRefused) as error:
-            return {"error": f"Stash is needed for this and does not help: {error}. Try again when it answers."}
+            return {"error": f"{NEEDS_STASH}: {error}. Try again when it does."}
 
     def _prepare_answer_folder(self) -> None:
         folder = os.path.dirname(answer_path(self._directory, ""))

@@ -84,7 +84,7 @@ class LoopCommands:
         """Push one scene ahead of all others. While draining is stopped it waits like any other."""
         scene_id = command.arguments.get("scene_id")
         if not isinstance(scene_id, int):
-            raise CommandRefused(f"scene_id is {scene_id!r}; allowed is the number of a scene")
+            raise CommandRefused(f"scene_id is {scene_id!r}; it must be the number of a scene")
         self._parts.queue.add(new_job(scene_id, Reason.NOW, command.at))
         gate = self._loop.check_gate()
         if gate.kind is GateKind.WAIT:

@@ -87,7 +87,7 @@ class Intake:
         entries, unknown_paths = inbox.list_entries(self._directory, self._clock.now())
         for path in unknown_paths:
             self._log.warning(
-                "%s is no entry of the inbox; it lies in %s now",
+                "%s is not an entry of the inbox; it was moved to %s",
                 as_path(path),
                 as_path(inbox.set_aside(self._directory, path)),
             )
@@ -138,7 +138,7 @@ class Intake:
             scene_ids = [int(scene_id) for scene_id in data["scene_ids"]]
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             where = inbox.set_aside(self._directory, entry.path)
-            self._log.warning("a batch of scenes could not be read (%s); it lies in %s now", error, as_path(where))
+            self._log.warning("a batch of scenes could not be read (%s); it was moved to %s", error, as_path(where))
             return
         self._queue.add_all(new_job(scene_id, reason, entry.at) for scene_id in scene_ids)
 

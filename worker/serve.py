@@ -51,16 +51,16 @@ LEFTOVER_S = 3600.0
 RETRY_FIRST_S, RETRY_LONGEST_S = 1.0, 60.0
 REMOVED_AFTER_S = 10.0
 CANNOT_USE_DIRECTORY = (
-    "the worker cannot use its data directory %s: %s What is pending stays where it is, and it is tried again."
+    "the worker cannot use its data directory %s: %s What is pending stays there, and the worker tries again."
 )
 LEDGER_DAMAGED = (
-    "sync_state.db in %s is damaged: it is set aside there and begun anew. Nothing that is pending is lost, but dead "
-    "letters are, and the memory of what PlexSync put into Plex and what stood there before: what is removed in Stash "
-    "may stay in Plex, and Undo cannot give it back. Reconcile Library (All) looks at everything once more."
+    "sync_state.db in %s is damaged: PlexSync set it aside there and started a new one. Nothing pending is lost, but "
+    "the dead letters are, and the record of what PlexSync put into Plex and what was there before: what you remove in "
+    "Stash may stay in Plex, and Undo cannot restore what was there. Reconcile Library (All) compares everything again."
 )
 QUEUE_DAMAGED = (
-    "queue/data.db in %s is damaged: it is set aside there and begun anew. What was pending is not known any more, so "
-    "every scene that PlexSync knows is looked at once more."
+    "queue/data.db in %s is damaged: PlexSync set it aside there and started a new one. What was pending is lost, so "
+    "PlexSync checks every scene that it knows."
 )
 
 
@@ -118,7 +118,7 @@ class Retry:
         if isinstance(error, (LocalStorage, OSError)):
             self._log.error(CANNOT_USE_DIRECTORY, as_path(self._directory), sentence(str(error)))
         else:
-            self._log.exception("the worker ended by an error of its own; what is pending stays, and it starts again.")
+            self._log.exception("the worker failed and starts again; what is pending stays.")
 
     def wait(self) -> bool:
         """Wait before the next try. False if the plugin was removed."""

@@ -43,7 +43,7 @@ def test_file_that_is_damaged_before_opening_is_recreated(tmp_path: Path, first_
     told: list[bool] = []
     with closing(Database(str(path), prepare, on_damage=lambda: told.append(path.exists()))) as database:
         if first_byte:  # noticed only on reading
-            with pytest.raises(LocalStorage, match=r"words\.db could not be read: .*malformed.* begun anew"):
+            with pytest.raises(LocalStorage, match=r"words\.db could not be read: .*malformed.* starts a new one"):
                 count(database)
         assert count(database) == 0
         fill(database)
@@ -57,7 +57,7 @@ def test_transaction_on_a_damaged_file_leaves_a_working_file(tmp_path: Path) -> 
     with closing(Database(str(path), prepare)) as database:
         fill(database)
         damage(path, first_byte=4_096)
-        with pytest.raises(LocalStorage, match="begun anew"), database.transaction() as connection:
+        with pytest.raises(LocalStorage, match="starts a new one"), database.transaction() as connection:
             connection.execute("UPDATE word SET text = 'x'")
         fill(database)
         assert count(database) == ROWS
@@ -79,7 +79,7 @@ def test_queue_that_is_damaged_while_open_is_rewritten_from_memory(tmp_path: Pat
         queue.add_all(jobs)
         assert queue.take()
         damage(tmp_path / "data.db", first_byte=4_096)
-        with pytest.raises(LocalStorage, match=r"data\.db could not be read or written: .* begun anew"):
+        with pytest.raises(LocalStorage, match=r"data\.db could not be read or written: .* starts a new one"):
             queue.finish_all(range(2, 500))
         queue.finish(1)
         left = {job.scene_id for job in queue.jobs()}

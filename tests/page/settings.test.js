@@ -8,7 +8,7 @@ test("what is empty, or 0, means the default", () => {
   assert.equal(problemOf("max_tags", 0), "");
 });
 
-test("what is not allowed is said before it is stored", () => {
+test("what is not it must be said before it is stored", () => {
   assert.match(problemOf("plex_url", "http://a b"), /http:\/\/192/);
   assert.match(problemOf("plex_token", "two words"), /spaces/);
   assert.match(problemOf("max_tags", 1001), /from 1 to 1000; 0 means 100/);
@@ -18,7 +18,7 @@ test("what is not allowed is said before it is stored", () => {
   assert.match(problemOf("path_map", "/data"), /\/data => \/media/);
 });
 
-test("what is allowed is left alone", () => {
+test("what is it must be left alone", () => {
   for (const [key, value] of /** @type {[string, any][]} */ ([
     ["plex_url", "plex:32400"],
     ["plex_url", "https://plex.example/"],

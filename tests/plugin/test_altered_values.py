@@ -45,7 +45,7 @@ def altered_rows(world: PluginWorld) -> list[tuple[int, str, str]]:
 
 
 def messages(world: PluginWorld) -> list[str]:
-    return [line for line in world.log_text().splitlines() if "otherwise than it was sent" in line]
+    return [line for line in world.log_text().splitlines() if "Plex alters " in line]
 
 
 def test_dates_shown_a_day_off_are_settled_after_two_pushes_and_said_once(world: PluginWorld) -> None:

@@ -114,7 +114,7 @@ def test_of_several_servers_one_is_chosen_by_name_or_by_the_address_in_the_setti
         listed = world.stash.operation(mode="link_check")
         assert (listed["linked"], [each["name"] for each in listed["servers"]]) == (False, ["Home", "Second"])
         wrong = run_task(world, "link_check", server="Third")
-        assert "allowed is the name or identifier of one of the account's: Home" in str(wrong.error)
+        assert "it must be the name or identifier of one of the account's servers: Home" in str(wrong.error)
         world.configure(plex_url=second.url.replace("127.0.0.1", "localhost"), plex_token=None)
         assert run_task(world, "link_plex").output["server"] == "Second"
         assert settings_of(world) == {

@@ -42,7 +42,7 @@ def test_a_name_that_fits_several_libraries_stops_the_drain_with_a_message(world
     scene = world.add_scene()
     world.configure(plex_library="movies")
     world.stash.update_scene(scene, title="Waits")
-    world.wait_until(lambda: "several that differ in case or blanks" in world.log_text(), "the message")
+    world.wait_until(lambda: "several that differ in case or spaces" in world.log_text(), "the message")
     assert world.item(scene).title != "Waits"
     world.configure(plex_library="Movies")
     world.wait_for_titles({scene: "Waits"})

@@ -56,7 +56,7 @@ def test_a_rule_that_applies_to_no_scene_is_named(world: PluginWorld) -> None:
     add(world, 1, "/data", "/media")
     health = run_task(world, "health_check").output
     assert health["paths"]["idle_rules"] == ["/dta => /media"]
-    assert 'No scene has a file to which this in "Path map" applies: /dta => /media.' in health["message"]
+    assert 'These rules of "Path map" match no file of any scene: /dta => /media.' in health["message"]
 
 
 def test_plex_is_not_called_well_if_it_has_none_of_the_scenes(world: PluginWorld) -> None:
@@ -73,7 +73,7 @@ def test_an_item_that_looks_like_a_scene_but_is_another_ones_is_named_with_the_r
     world.stash.add_scene("/old/film 1.mp4", 5001)
     missing = run_task(world, "health_check").output["paths"]["examples"][1]
     assert missing["found"] is False
-    assert "A file of the same name and size is that of another scene:" in missing["reason"]
+    assert "A file of the same name and size belongs to another scene:" in missing["reason"]
     assert "of scene 1" in missing["reason"]
 
 

@@ -229,7 +229,7 @@ def test_run_can_be_limited_to_one_library(world: PluginWorld) -> None:
 
 
 def test_invalid_scope_is_refused_with_what_is_allowed(world: PluginWorld) -> None:
-    assert "allowed is all, 24h, 7days" in refusal(world, scope="yesterday")
+    assert "it must be all, 24h, 7days" in refusal(world, scope="yesterday")
 
 
 def test_empty_stash_empty_library_and_renamed_library_are_refused(world: PluginWorld) -> None:

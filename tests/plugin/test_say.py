@@ -39,7 +39,7 @@ def test_say_loads_no_package(world: PluginWorld) -> None:
 
 
 def test_say_refuses_what_is_no_line(world: PluginWorld) -> None:
-    with pytest.raises(GraphQLRefusedError, match="allowed is"):
+    with pytest.raises(GraphQLRefusedError, match="it must be"):
         world.stash.operation(mode="say", lines=[{"level": "loud", "text": "x"}])
 
 

@@ -64,7 +64,7 @@ def test_queue_and_ledger_go_on_in_the_new_place_without_an_event(
     world.wait_for_worker()
     done = take_over(old, new)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"PlexSync in {new} goes on with the queue and the ledger of {old}." in done.stdout
+    assert f"PlexSync in {new} continues with the data of {old}." in done.stdout
     assert "press Reload plugins in Stash" in done.stdout
     assert sorted(path.name for path in old.iterdir() if path.suffix != ".py" and path.is_file()) == [
         "plexsync.yml.retired", "requirements.txt",

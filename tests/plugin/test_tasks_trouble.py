@@ -82,7 +82,7 @@ def test_health_check_names_each_trouble(world: PluginWorld) -> None:
         world.configure(**bad)
         output = run_task(world, "health_check").output
         assert output["healthy"] is False
-        assert f'"{name}" is not set, or not to' in output["message"]
+        assert f'"{name}" is not set or not valid' in output["message"]
 
 
 def test_health_check_after_an_outage_closes_the_circuit_by_itself(world: PluginWorld) -> None:

@@ -241,7 +241,7 @@ def test_an_undo_waits_until_an_outage_is_over(world: PluginWorld, fault: Fault)
         world.stash.update_scene(scenes[0], title="Edited meanwhile")
         answer = task.result()
     assert (answer["finished"], answer["stopped_by"]) == (False, "circuit")
-    assert "goes on by itself" in answer["message"]
+    assert "continues by itself" in answer["message"]
     world.plex.heal()
     world.wait_until(lambda: owned_items(world) == 0, "the end of the undo")
     assert items_of(world) == before
@@ -329,7 +329,7 @@ def test_an_undo_is_joined_and_refuses_a_preview_beside_it(world: PluginWorld) -
 
 
 def test_only_true_and_false_are_allowed_for_preview(world: PluginWorld) -> None:
-    with pytest.raises(GraphQLRefusedError, match="preview is 'treu'; allowed is true or false"):
+    with pytest.raises(GraphQLRefusedError, match="preview is 'treu'; it must be true or false"):
         world.stash.operation(mode="undo_all", preview="treu")
 
 

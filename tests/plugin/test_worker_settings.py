@@ -85,7 +85,7 @@ def test_a_bad_value_is_reported_once_and_the_default_is_used(make_world: MakeWo
         world.wait_idle()
     text = world.log_text()
     assert text.count('"Attempts"') == 1
-    assert world.has_titles(dict.fromkeys(scenes, "t")) or "Certificate of Plex" in text
+    assert world.has_titles(dict.fromkeys(scenes, "t")) or "Plex certificate" in text
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_a_text_of_several_lines_is_one_message(capfd: pytest.CaptureFixture[str
 def test_anything_else_is_refused_and_nothing_is_written(lines: object, capfd: pytest.CaptureFixture[str]) -> None:
     answer, written = spoken(lines, capfd)
     assert isinstance(answer, dict)
-    assert "allowed is" in answer["error"]
+    assert "it must be" in answer["error"]
     assert written == ""
 
 

@@ -29,7 +29,7 @@ SCENES = Pause(
 )  # fmt: skip
 PROVEN = frozenset({Evidence.PROBE, Evidence.SCENE})
 NO_ADDRESS = '"Plex address" is not set: enter it; changes wait until then'
-BAD_NUMBER = '"Attempts" is 1000; allowed is a number from 1 to 100; the default is used'
+BAD_NUMBER = '"Attempts" is 1000; it must be a number from 1 to 100; the default is used'
 
 
 @dataclass

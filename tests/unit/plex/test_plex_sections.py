@@ -46,7 +46,7 @@ def test_an_exact_name_goes_first_and_a_name_that_fits_several_means_none(
 
 def test_the_message_for_a_name_that_fits_several_says_so_and_shows_how_to_write_them() -> None:
     words = describe_missing(libraries("Movies", " Movies", "Films, old"), ["MOVIES"])
-    assert "no movie library named MOVIES exactly, but several that differ in case or blanks" in words
+    assert "no movie library named MOVIES exactly, but several that differ in case or spaces" in words
     assert 'libraries: Movies, " Movies", "Films, old".' in words
 
 

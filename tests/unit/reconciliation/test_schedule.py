@@ -34,7 +34,7 @@ def next_at(
 )  # fmt: skip
 def test_scope_argument_is_normalized_or_refused(given_scope: object, scope: str | None) -> None:
     if scope is None:
-        with pytest.raises(ValueError, match="allowed is all, 24h, 7days"):
+        with pytest.raises(ValueError, match="it must be all, 24h, 7days"):
             parse_scope_argument(given_scope, "24h")
     else:
         assert parse_scope_argument(given_scope, "24h") == scope

@@ -70,7 +70,7 @@ def test_switch_accepts_words_and_digits(value: object, on: bool) -> None:
 
 def test_bad_switch_is_reported_and_stays_off() -> None:
     settings, message = complaint(paused="perhaps")
-    assert message == "\"Pause\" is 'perhaps'; allowed is on or off; the default is used"
+    assert message == "\"Pause\" is 'perhaps'; it must be on or off; the default is used"
     assert not settings.paused
 
 
@@ -87,7 +87,7 @@ def test_number_may_be_given_as_text(value: object) -> None:
 def test_bad_number_is_reported_with_its_range_and_replaced_by_the_default(value: object) -> None:
     settings, message = complaint(max_tags=value)
     assert message.startswith('"Most genres per item" is ')
-    assert message.endswith("allowed is a whole number from 1 to 1000, or 0 for the default; the default is used")
+    assert message.endswith("it must be a whole number from 1 to 1000, or 0 for the default; the default is used")
     assert settings.max_tags == 100
     assert len(message) < 250
 
@@ -190,7 +190,7 @@ def test_the_web_app_of_plex_is_no_server(url: str) -> None:
     settings, message = complaint(plex_url=url)
     assert settings.plex_url == ""
     if "#" not in url:
-        assert "that is not a Plex server; allowed is the address of your own Plex server" in message
+        assert "that is not a Plex server; it must be the address of your own Plex server" in message
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_the_address_of_stash_itself_is_refused(url: str, stash_url: str, is_sam
 @pytest.mark.parametrize("key", ["connect_timeout", "read_timeout", "recovery_rate", "max_tags", "max_retries"])
 def test_a_message_names_only_numbers_that_the_page_of_stash_can_take(key: str) -> None:
     settings, message = complaint(**{key: -3})
-    assert "allowed is a whole number from 1 to " in message
+    assert "it must be a whole number from 1 to " in message
     assert settings == parsed()
 
 
@@ -222,7 +222,7 @@ def test_a_message_names_only_numbers_that_the_page_of_stash_can_take(key: str) 
 def test_bad_token_is_reported_but_never_shown(token: object) -> None:
     settings, messages = parse_settings({**NEEDED, "plex_token": token}, {})
     assert settings.plex_token == ""
-    assert messages[0].startswith('"Plex token" is [hidden]; allowed is an X-Plex-Token')
+    assert messages[0].startswith('"Plex token" is [hidden]; it must be an X-Plex-Token')
     assert str(token) not in messages[0]
 
 
@@ -253,7 +253,7 @@ def test_environment_replaces_only_unset_settings() -> None:
 
 def test_bad_value_from_the_environment_is_reported_with_its_variable() -> None:
     _, messages = parse_settings({"plex_token": TOKEN}, {"PLEX_URL": "nowhere"})
-    assert messages[0].startswith("PLEX_URL in the environment is 'nowhere'; allowed is an address like ")
+    assert messages[0].startswith("PLEX_URL in the environment is 'nowhere'; it must be an address like ")
 
 
 def test_path_rules_keep_their_order_and_windows_paths_their_backslashes() -> None:
@@ -270,7 +270,7 @@ def test_path_rules_keep_their_order_and_windows_paths_their_backslashes() -> No
 def test_only_the_bad_path_rule_is_reported_and_left_out(bad: str) -> None:
     settings, message = complaint(path_map=f"/x => /y; {bad}")
     assert settings.path_map == (PathRule(stash="/x", plex="/y"),)
-    assert without_marks(message).startswith(f"\"Path map\" is '{bad}'; allowed is rules like /data => /media")
+    assert without_marks(message).startswith(f"\"Path map\" is '{bad}'; it must be a rule like /data => /media")
 
 
 def test_lists_are_split_at_commas_without_duplicates() -> None:
@@ -328,7 +328,7 @@ def test_interval_is_one_of_the_choices() -> None:
     assert parsed(reconcile_interval="Daily").reconcile_interval == "daily"
     settings, message = complaint(reconcile_interval="yearly")
     assert settings.reconcile_interval == "never"
-    assert "allowed is one of never, hourly, daily, weekly" in message
+    assert "it must be one of never, hourly, daily, weekly" in message
 
 
 ANYTHING = st.recursive(
