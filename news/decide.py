@@ -174,7 +174,7 @@ def _end_of_stops(draft: _Draft, situation: Situation) -> None:
         why = " and ".join(dict.fromkeys(_WORKS_AGAIN[stop.reason] for stop in stops))
         text = f"PlexSync pushes again: {why}."
     elif situation.is_drained:
-        text = "PlexSync pushes the next change again: nothing waits any more."
+        text = "PlexSync pushes again from the next change on: nothing waits any more."
     else:
         return
     draft.said = replace(draft.said, stops=())

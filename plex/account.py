@@ -169,7 +169,7 @@ def _raise_for_status(response: requests.Response, **_: Any) -> None:
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY):
         raise PlexTvFailed(f"plex.tv does not accept this sign-in ({status}); begin again.")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise PlexTvFailed("plex.tv asks for a pause (429); try again in some minutes.")
+        raise PlexTvFailed("plex.tv asks for a pause (429); try again in a few minutes.")
     raise PlexTvFailed(f"plex.tv fails ({status}); try again later.")
 
 
@@ -185,7 +185,7 @@ def _failures_in_words() -> Iterator[None]:
     except requests.ConnectionError:
         raise PlexTvFailed("plex.tv cannot be reached; does this machine reach the Internet?") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, PlexApiException, ParseError, OSError):
-        raise PlexTvFailed("plex.tv gives no answer of use; does a proxy answer in its place?") from None
+        raise PlexTvFailed("plex.tv sends an unusable answer; does a proxy answer in its place?") from None
 
 
 def find_address(server: AccountServer, *, tls: str, others: Sequence[str] = ()) -> str:

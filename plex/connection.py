@@ -51,7 +51,7 @@ def validate(connection: PlexConnection) -> PlexConnection:
         raise PlexSetup('"Plex address" must be like http://host:32400, without a page or a token; correct it.')
     if connection.tls not in (VERIFY, INSECURE) and not os.path.exists(connection.tls):
         raise PlexSetup(
-            '"Plex certificate" must be verify, insecure or a CA file, and there is no file '
+            '"Plex certificate" must be verify, insecure or a CA file, but there is no file '
             f"{as_path(connection.tls)}; correct it.",
             setting="tls",
         )

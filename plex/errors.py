@@ -179,7 +179,7 @@ class Rejected(PlexError):
 
     def __init__(self, status: int, text: str, *, request: str = "the request") -> None:
         words = f": {text}" if text else ""
-        super().__init__(f"Plex refused {request} with {status}{words}; it would refuse it again as it is.")
+        super().__init__(f"Plex refused {request} with {status}{words}; it would refuse the same request again.")
         self.status = status
         self.text = text
 

@@ -15,7 +15,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "save the scene again.",
     "PlexServerError": "Plex failed on this item: look at it in Plex, and at Plex's own log, then save the scene "
     "again.",
-    "NotInPlex": 'Let Plex scan the folder of the file, and check "Path map"; it is pushed once Plex has the file.',
+    "NotInPlex": 'Let Plex scan the folder of the file, and check "Path map"; the scene is pushed once Plex has it.',
     "Ambiguous": 'Remove the duplicates in Plex, or switch on "Take the best of several matches"; then save the '
     "scene again.",
     "Rejected": "Read the reason that Plex gives, correct the scene in Stash and save it again.",

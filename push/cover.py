@@ -121,7 +121,7 @@ def reason_not_to_send(picture: Picture) -> str:
     if len(content) > MAX_BYTES:
         return f"the cover has more than {MAX_BYTES // 1_000_000} MB, which Plex does not take; it was not sent"
     if not is_image(content):
-        return f"the cover is no picture that Plex could show ({picture.content_type or 'unknown'}); it was not sent"
+        return f"the cover is not a picture that Plex can show ({picture.content_type or 'unknown'}); it was not sent"
     return ""
 
 

@@ -288,7 +288,7 @@ class Pusher:
         self._ledger.store_line_bytes(self.server, line_bytes)
         self._log.warning(
             "Plex, or a proxy before it, takes no request longer than %d bytes (seen with %s). Longer texts are cut at "
-            "a word from now on. A direct Plex address, or a higher limit in the proxy, avoids that.",
+            'a word from now on. A direct "Plex address", or a higher limit in the proxy, avoids that.',
             line_bytes, named(target.scene.title, target.scene.id),
         )  # fmt: skip
 

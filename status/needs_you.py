@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from store.reader import QueueCounts
 
 _WAITING_ADVICE = "They are tried again by themselves."
-_MISSING_ADVICE = (
-    'Plex has no item with the file of these scenes: let Plex scan its folder, and check "Path map". They are pushed '
-    "once Plex has them."
-)
 _IGNORED_ADVICE = (
     "They do not count, and PlexSync leaves them alone. An edit of such a scene in Stash, or a push, ends that."
 )
@@ -32,7 +28,7 @@ def needs_you(asked: Asked) -> NeedsYouAnswer:
     counts = reader.counts(asked.now)
     judged = reader.scenes_by_verdict()
     groups = [
-        *_dead(counts), *_waiting(counts), *_judged(judged, "missing", "NotInPlex", _MISSING_ADVICE),
+        *_dead(counts), *_waiting(counts), *_judged(judged, "missing", "NotInPlex", advice_for("NotInPlex")),
         *_judged(judged, "ignored", "", _IGNORED_ADVICE),
     ]  # fmt: skip
     scenes: list[SceneInNeed] = []

@@ -28,13 +28,13 @@ def summary_lines(outages: Sequence[Any], figures: OutageFigures, now: float) ->
 
 
 def outage_line(outage: Any, now: float) -> str:
-    """`Outage 3, 2 h ago, lasted 5 min: connection refused; 12 jobs waited, 12 pushed in the recovery, 4 probes`."""
+    """`Outage 3, 2 h ago, lasted 5 min: connection refused; 12 jobs waited, 12 pushed in the recovery, 4 checks`."""
     began = _ago(outage.started_at, now)
     lasted = "still going on" if outage.duration_s is None else f"lasted {duration_in_words(outage.duration_s)}"
     jobs = f"{counted(outage.jobs_affected, 'job')} waited"
     after = f", {outage.jobs_pushed} pushed in the recovery" if outage.jobs_pushed else ""
-    probes = counted(outage.probes, "probe")
-    return f"Outage {outage.id}, {began}, {lasted}: {outage.cause.rstrip('.')}; {jobs}{after}, {probes}"
+    checks = counted(outage.probes, "check")
+    return f"Outage {outage.id}, {began}, {lasted}: {outage.cause.rstrip('.')}; {jobs}{after}, {checks}"
 
 
 def _reliability(figures: OutageFigures, now: float) -> Iterator[str]:

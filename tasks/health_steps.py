@@ -153,7 +153,7 @@ def data_step(directory: str) -> HealthStep:
         return failed(DATA, sentence(str(error)), f"Make room there, or make it writable for Stash. {_ELSEWHERE}")
     room = f"{free / _GIGABYTE:,.1f} GB" if free >= _GIGABYTE else f"{free // 1_000_000} MB"
     if free < SCARCE_BYTES:
-        return failed(DATA, f"The disk of the data directory has only {room} left.", f"Make room there. {_ELSEWHERE}")
+        return failed(DATA, f"The disk of the data directory has only {room} left.", f"Make room. {_ELSEWHERE}")
     return passed(DATA, f"Files can be written and locked in the data directory; its disk has {room} left.")
 
 

@@ -71,7 +71,7 @@ def test_another_plugin_whose_name_differs_in_case_alone_is_named_as_such(plugin
     (warning,) = warnings(running, plugins)
     assert warning == (
         f"There are two plugins with the id of PlexSync: Stash runs the one in {running} and ignores the one in "
-        f"{other}. The other is no copy but a plugin of somebody else: uninstall it, or delete its folder."
+        f"{other}. The other is a different plugin: uninstall it, or delete its folder."
     )
 
 

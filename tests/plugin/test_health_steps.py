@@ -59,7 +59,7 @@ def test_the_first_step_that_fails_is_named_with_its_cure(world: PluginWorld) ->
     for settings, name, words in (
         ({"plex_url": None}, "address", "enter it in the plugin's settings"),
         ({}, "paths", "Not there: /media/not in Plex.mp4. Scan the library in Plex"),
-        ({"paused": True}, "worker", 'Switch "Pause" off'),
+        ({"paused": True}, "worker", 'Switch off "Pause"'),
     ):
         world.configure(**settings)
         found, said = failure_of(world)

@@ -55,7 +55,7 @@ def test_every_edit_waits_and_arrives_as_soon_as_paths_are_seen(world: OutageWor
     assert not world.dead_letters()
     assert not world.outages()
     assert "NotInPlex" not in world.log_text()
-    assert sum(WORDS in problem for problem in world.problems() if "PAUSED" in problem) <= 2  # in both logs
+    assert sum(WORDS in problem for problem in world.problems() if "pushing is stopped" in problem) <= 2  # in both logs
 
 
 def test_no_task_reports_the_whole_library_as_missing(world: OutageWorld, hider: PathHider) -> None:

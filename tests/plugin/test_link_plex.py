@@ -132,7 +132,7 @@ def test_an_account_without_a_server_of_its_own_is_told_so(make_world: MakeWorld
     plex_tv.enter_every_code(ACCOUNT)
     before = settings_of(world)
     assert run_task(world, "link_plex").error == (
-        "This account has no Plex server of its own, only the use of 1 server of others, where it may not edit. "
+        "This account has no Plex server of its own, only access to 1 server of others, which it may not edit. "
         "Sign in with the account of the server's owner."
     )
     assert settings_of(world) == before

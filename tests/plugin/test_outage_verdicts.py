@@ -114,7 +114,7 @@ def test_retry_after_holds_for_the_whole_drain(make_world: MakeWorld, method: st
     refused = next(each for each in world.plex.requests if each.status == 429)
     later = [each.at - refused.at for each in world.plex.requests if each.at > refused.at]
     assert min(later) >= world.scaled(60) - 0.05
-    assert world.log_text().count("PAUSED") == 1
+    assert world.log_text().count("pushing is stopped") == 1
     assert not world.dead_letters()
     assert world.circuit() == "closed"
 
@@ -128,7 +128,7 @@ def test_a_plex_that_asks_for_one_pause_after_another_is_reported_once(make_worl
     world.plex.heal(rule)
     world.wait_for_titles(dict.fromkeys(scenes, "edited"))
     world.wait_idle()
-    assert world.log_text().count("PAUSED") == 1
+    assert world.log_text().count("pushing is stopped") == 1
     assert world.log_text().count("Plex is no longer busy") == 1
 
 
@@ -146,7 +146,7 @@ def test_a_rejected_token_is_reported_once_and_a_new_one_noticed_without_a_hook(
     world.write_state_file("recovery_state", {**world.state_file("recovery_state"), "next_check_at": far_away})
     world.configure(plex_token="changed-in-plex")
     world.wait_for_titles(dict.fromkeys(scenes, "edited"))
-    assert world.log_text().count("PAUSED") == 1
+    assert world.log_text().count("pushing is stopped") == 1
     assert world.circuit() == "closed"
     assert not world.outages()
 
@@ -160,7 +160,7 @@ def test_a_renamed_library_stops_the_drain_until_the_setting_is_corrected(make_w
     world.wait_until(lambda: "Movies" in world.log_text(), "the message, which follows the file")
     world.configure(plex_library="Movies")
     world.wait_for_titles(dict.fromkeys(scenes, "edited"))
-    assert world.log_text().count("PAUSED") == 1
+    assert world.log_text().count("pushing is stopped") == 1
     assert not world.dead_letters()
 
 
@@ -270,7 +270,7 @@ def test_a_corrupt_state_file_is_set_aside_without_delay(
     world.wait_for_titles({scene: "edited"})
     world.wait_idle()
     world.wait_circuit("closed")
-    assert world.log_text().count("was set aside as") == 1
+    assert world.log_text().count("set it aside as") == 1
     assert not world.dead_letters()
 
 
@@ -282,7 +282,7 @@ def test_a_redirect_for_one_item_stops_no_other_job(make_world: MakeWorld) -> No
     world.wait_for_titles(dict.fromkeys(others, "edited"))
     world.wait_idle()
     assert world.dead_letters() == [(poisoned, "PlexServerError", MAX_RETRIES)]
-    assert "PAUSED" not in world.log_text()
+    assert "pushing is stopped" not in world.log_text()
 
 
 def test_pausing_takes_effect_during_a_slow_recovery(make_world: MakeWorld) -> None:

@@ -120,8 +120,8 @@ def test_another_server_at_the_address_gets_everything(world: PluginWorld) -> No
     answer = world.stash.operation(mode="sync_all")
     world.wait_for_titles(dict.fromkeys(scenes, "old"))
     assert answer["checked"] == 3  # catch-up may have been quicker for some
-    assert world.log_text().count("another server than before") == 1
-    [said] = [line for line in world.stash.log if "another server than before" in line.text]
+    assert world.log_text().count("a different server now") == 1
+    [said] = [line for line in world.stash.log if "a different server now" in line.text]
     assert said.level == "warning"
 
 

@@ -189,7 +189,7 @@ def test_run_is_refused_if_stash_stops_listing_scenes(world: PluginWorld) -> Non
         return asked[-1] and sum(asked) > 1
 
     world.stash.fail(replace(nothing, content_type="application/json"), when=is_listing)
-    with pytest.raises(Exception, match="Stash listed 0 scenes and had told of 30"):
+    with pytest.raises(Exception, match="Stash listed only 0 of its 30 scenes"):
         reconcile(world)
     assert world.jobs() == []
 

@@ -22,7 +22,7 @@ def test_a_scene_that_stash_cannot_read_holds_up_no_other(world: PluginWorld) ->
     titles = {scene_id: f"title {scene_id}" for scene_id in (poisoned, *others)}
     world.edit_at_once(titles)
     world.wait_for_titles({scene_id: titles[scene_id] for scene_id in others})
-    world.wait_until(lambda: "dead letters now (Bug" in world.log_text(), "the poisoned scene's dead letter")
+    world.wait_until(lambda: "is a dead letter now (Bug" in world.log_text(), "the poisoned scene's dead letter")
     assert f"not about scene {poisoned}" in world.log_text()
     world.wait_idle()
 

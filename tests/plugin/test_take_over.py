@@ -92,7 +92,7 @@ def test_what_the_new_place_had_is_set_aside_and_its_events_go_along(
     done = take_over(old, new)
     assert (done.returncode, done.stderr) == (0, "")
     (aside,) = [path for path in new.iterdir() if path.name.startswith("data.replaced-")]
-    assert f"What it had itself is in {aside}." in done.stdout
+    assert f"Its own data are in {aside}." in done.stdout
     world.directory = new / "data"
     world.wait_for_titles({other: "by an event of the new place"})
     assert (new / "data" / "packages").exists()

@@ -70,7 +70,7 @@ def test_health_check_names_each_trouble(world: PluginWorld) -> None:
         output = run_task(world, "health_check").output
         assert (output["ready"], words in output["message"]) == (False, True), output
         world.plex.heal(rule)
-    assert "as Plex has asked for" in run_task(world, "health_check").output["message"]  # well again, but told to wait
+    assert "as Plex asked" in run_task(world, "health_check").output["message"]  # well again, but told to wait
     world.configure(plex_library="Nonsense")
     output = run_task(world, "health_check").output
     assert (output["healthy"], output["libraries_missing"]) == (True, ["Nonsense"])

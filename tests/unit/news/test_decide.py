@@ -234,7 +234,7 @@ def test_a_stash_without_scenes_is_one_fact_whatever_the_last_error() -> None:
 def test_the_end_of_a_stop_promises_nothing_if_nothing_is_left_to_try() -> None:
     story = Story()
     story.hear(stops=(TOKEN,))
-    text = "PlexSync pushes the next change again: nothing waits any more."
+    text = "PlexSync pushes again from the next change on: nothing waits any more."
     assert story.hear(is_drained=True) == [(INFO, text)]
 
 
@@ -257,8 +257,8 @@ def test_a_bad_setting_is_said_again_only_after_it_was_corrected() -> None:
 
 
 def test_a_warning_is_said_once_a_day() -> None:
-    story, notice = Story(), Notice(level=WARNING, text="Plex is another server than before")
-    said = [(WARNING, "Plex is another server than before.")]
+    story, notice = Story(), Notice(level=WARNING, text="Plex is a different server now")
+    said = [(WARNING, "Plex is a different server now.")]
     assert story.hear(warnings=(notice, notice)) == said
     assert story.later(23 * HOUR_S).hear(warnings=(notice,)) == []
     assert story.later(HOUR_S).hear(warnings=(notice,)) == said

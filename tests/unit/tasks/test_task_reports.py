@@ -31,8 +31,8 @@ def test_outages_are_listed_newest_first_with_times_in_words() -> None:
             "Plex was back after 3 min on average; 11 h 57 min of service between two outages; "
             "available 99.58% of the time since 1 d ago."
         ),
-        "Outage 2, 10 min ago, lasted 5 min: time-out; 12 jobs waited, 11 pushed in the recovery, 9 probes",
-        "Outage 1, 2 h ago, lasted 1 min: refused; 1 job waited, 0 probes",
+        "Outage 2, 10 min ago, lasted 5 min: time-out; 12 jobs waited, 11 pushed in the recovery, 9 checks",
+        "Outage 1, 2 h ago, lasted 1 min: refused; 1 job waited, 0 checks",
     ]
 
 
