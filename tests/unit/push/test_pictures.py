@@ -169,7 +169,7 @@ def test_the_placeholder_is_not_a_cover_and_causes_no_warning() -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(JPEG + b"x" * MAX_BYTES, "10 MB"), (b"%PDF-1.4", "not a picture"), (b"", "no picture")],
+    [(JPEG + b"x" * MAX_BYTES, "10 MB"), (b"%PDF-1.4", "not a picture"), (b"", "not a picture")],
     ids=["large", "pdf", "empty"],
 )
 def test_a_picture_that_plex_cannot_show_is_not_sent_and_the_reason_is_given(content: bytes, words: str) -> None:
