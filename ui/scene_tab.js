@@ -76,16 +76,12 @@ function Comparison({ sceneId }) {
 
 /** @param {{ item: PreviewItem, address: string }} props */
 function Item({ item, address }) {
-  const name = `Item ${item.rating_key}`;
+  const name = `${item.title} in Plex`;
   return h(
     "section",
     null,
-    h(
-      "h5",
-      null,
-      address ? h("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, `${name} in Plex`) : name,
-    ),
-    h("p", null, `Found by ${item.reason || item.grade}`),
+    h("h5", null, address ? h("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, name) : name),
+    h("p", null, `In the library ${item.library}, found by ${item.reason}. `, h("small", null, item.path)),
     h(Table, {
       head: ["Field", "Plex", "Stash"],
       hasRowHeads: true,

@@ -10,10 +10,12 @@ export default function Sign() {
   if (!data) return null;
   const { kind, text } = howThingsAre(data, now());
   const need = needing(data);
+  const stop = data.draining.stopped_by;
   const isDown = kind === "outage";
-  const isStopped = kind === "stopped" && data.draining.stopped_by !== "busy";
+  const isStopped = kind === "stopped" && stop !== "busy";
   if (!isDown && !isStopped && !need) return null;
-  const label = isDown ? "Plex is down" : isStopped ? "PlexSync is stopped" : `Needs you: ${number(need)}`;
+  const stopped = stop === "setup" ? "Set up PlexSync" : "PlexSync is stopped";
+  const label = isDown ? "Plex is down" : isStopped ? stopped : `Needs you: ${number(need)}`;
   const { NavLink } = ReactRouterDOM;
   return h(
     NavLink,

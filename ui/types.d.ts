@@ -88,7 +88,9 @@ export type FieldValue = string | string[];
 
 export interface PreviewItem {
   rating_key: number;
-  grade: string;
+  library: string;
+  title: string;
+  path: string;
   reason: string;
   current: Record<string, FieldValue>;
   wanted: Record<string, FieldValue>;

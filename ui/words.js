@@ -212,7 +212,7 @@ export const stepMark = (ok) => (ok === null ? "–" : ok ? "✓" : "✗");
 export function resultInWords(output) {
   if (output === null || typeof output !== "object") return String(output ?? "Done.");
   const numbers = Object.entries(output.queue || output)
-    .filter(([, value]) => typeof value === "number")
+    .filter(([, value]) => value && typeof value === "number")
     .filter(([name]) => !/_at$|_s$|_ms$|^latency/.test(name))
     .map(([name, value]) => `${name.replace(/_/g, " ")}: ${number(/** @type {number} */ (value))}`);
   const said = typeof output.message === "string" && output.message ? sentence(output.message) : "";

@@ -158,6 +158,6 @@ test("the result of a task is its message and its numbers", () => {
   assert.equal(resultInWords({ pushed: 3, next_due_at: 17, message: null }), "pushed: 3.");
   assert.equal(resultInWords({ message: "Plex is well", latency_ms: 4 }), "Plex is well.");
   assert.equal(resultInWords({ checked: 5, took_s: 1, gaps: { stale: 2 } }), "checked: 5, stale: 2.");
-  assert.equal(resultInWords({ queue: { pending: 2, dead_letters: 0 } }), "pending: 2, dead letters: 0.");
+  assert.equal(resultInWords({ queue: { pending: 2, dead_letters: 0 } }), "pending: 2.");
   assert.equal(resultInWords({}), "Done.");
 });

@@ -170,7 +170,8 @@ def test_a_scene_has_a_tab_that_compares_and_pushes(world: PluginWorld) -> None:
         visit.wait_for_text("Done: pushed.")
         visit.press("Compare with Plex")
         visit.page.get_by_role("cell", name=HOSTILE).first.wait_for()
-        link = visit.page.get_by_role("link", name=f"Item {world.keys[scene]} in Plex")
+        link = visit.page.get_by_role("link", name=f"{HOSTILE} in Plex")
+        visit.wait_for_text("In the library Movies, found by the same full path.")
         assert str(link.get_attribute("href")).startswith(f"{world.plex.url}/web/index.html#!/server/")
         assert visit.violations() == []
 

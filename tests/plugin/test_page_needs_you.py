@@ -45,12 +45,12 @@ def test_a_scene_is_ignored_by_keyboard_and_brought_back(troubled: PluginWorld) 
         visit.page.locator(".plexsync-bad", has_text="Stash answered with 500.").wait_for()
         troubled.stash.heal()
         visit.page.get_by_role("alert").first.wait_for(state="detached")
-        visit.complaints.clear()  # the browser reports each answer of 500
+        visit.console.clear()  # the browser reports each answer of 500
         ignore.focus()
         visit.page.keyboard.press("Enter")
         visit.wait_for_text("1 scene ignored.")
         visit.page.locator("h2 button", has_text=REFUSED).wait_for(state="detached")
-        visit.page.locator(".plexsync-sign", has_text="1 scene for you").wait_for()
+        visit.page.locator(".plexsync-sign", has_text="Needs you: 1").wait_for()
         visit.wait_for_text("1 is ignored. 1 scene needs you.")
         assert visit.page.evaluate("document.activeElement.textContent") == "1 scene ignored.Undo"
         assert visit.violations() == []

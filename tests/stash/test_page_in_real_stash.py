@@ -93,7 +93,7 @@ def set_up(visit: Visit, plex_tv: PlexTvSim) -> None:
     """Sign in on the page, and see every step pass."""
     visit.open("/settings?tab=tools")  # Stash loads the scripts of plugins with each page that it loads anew
     visit.page.get_by_role("link", name="PlexSync", exact=True).click()
-    visit.wait_for_text("No scene was pushed yet.")
+    visit.wait_for_text("No scene has been pushed yet.")
     visit.tab("Set-up")
     visit.wait_for_text("✗ Address of Plex")
     visit.press("Sign in to Plex")
@@ -106,7 +106,7 @@ def see_an_outage_come_and_go(visit: Visit, world: RealWorld) -> None:
     off = world.plex.fault(Fault.refused())
     visit.wait_for_text("Plex has not answered since")
     world.stash.update_scene(1, title=HOSTILE)
-    visit.wait_for_text("1 scene waits. Next look in")
+    visit.wait_for_text("1 scene waits. Next check in")
     visit.page.get_by_role("link", name="PlexSync: Plex is down").wait_for()
     world.plex.heal(off)
     visit.wait_for_text(f"All {SCENES} scenes are in Plex.")

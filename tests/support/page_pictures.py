@@ -33,6 +33,7 @@ def fill(world: RealWorld) -> None:
     """All but two scenes are in Plex: it refuses one, and lacks another."""
     covers = {"covers": True, "overwrite": True}
     query = "mutation($i: GenerateMetadataInput!) { metadataGenerate(input: $i) }"
+    (world.stash.home / "generated" / "tmp").mkdir(parents=True, exist_ok=True)
     world.stash.wait_for_job(world.stash.gql(query, {"i": covers})["metadataGenerate"])
     world.plex.remove_item(world.keys[LACKING])
     world.plex.fault(Fault.answer(400), method="PUT", rating_key=world.keys[REFUSED])

@@ -308,6 +308,7 @@ class PluginWorld:
 
     def settle_later(self) -> None:
         """Else catch-up queues again, two seconds after their edit, the scenes that failed within its second."""
+        self.wait_idle()
         with closing(sqlite3.connect(self.directory / "sync_state.db", timeout=10)) as database, database:
             database.execute("UPDATE scene SET settled_at = settled_at + 10")
         self.wait_idle()
