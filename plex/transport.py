@@ -10,6 +10,9 @@ from urllib.parse import quote, urlsplit
 
 import requests
 from plexapi.server import PlexServer
+from requests.hooks import dispatch_hook
+from requests.structures import CaseInsensitiveDict
+from requests.utils import check_header_validity
 from urllib3.exceptions import InsecureRequestWarning
 
 from local.clock import Clock, Stopwatch
@@ -51,7 +54,7 @@ class Transport:
     def __init__(self, connection: PlexConnection) -> None:
         self._connection = validate(connection)
         self.address = display_address(self._connection.url)
-        self._session = open_session(self._connection, self._raise_for_status)
+        self._session = open_session(self._connection, self._raise_for_status, _Session(self._connection.url))
         self._server = _Server(self._connection, self._session)
         self.answered_at: int | None = None
 
@@ -159,6 +162,36 @@ class _Server(PlexServer):
         }
 
 
+class _Session(requests.Session):
+    """For one server. What all requests have in common is prepared once: requests takes longer for that than to send.
+
+    It follows no redirect and keeps no cookie.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = url
+        self._common: requests.PreparedRequest | None = None
+
+    def request(self, method: str, url: str, *_rest: Any, **how: Any) -> requests.Response:  # type: ignore[override]
+        """Send `data` with `headers` to an address of the server whose query is escaped already."""
+        if self._common is None:  # not before the first request, lest an address that is none goes unnoticed
+            self._common = self.prepare_request(requests.Request("GET", self._url))
+        common, content = self._common, how.get("data")
+        request = requests.PreparedRequest()
+        request.method, request.body = method.upper(), content or None
+        request.url = f"{str(common.url).rstrip('/')}{url.removeprefix(self._url)}"
+        request.headers = CaseInsensitiveDict({**common.headers, **how["headers"]})
+        if request.method != "GET":
+            request.headers["Content-Length"] = str(len(content or b""))
+        for header in request.headers.items():
+            check_header_validity(header)
+        adapter = self.get_adapter(request.url)
+        response = adapter.send(request, timeout=how["timeout"], verify=self.verify, proxies={})
+        looked_at: requests.Response = dispatch_hook("response", self.hooks, response)
+        return looked_at
+
+
 class _OnceMore(BoundedAdapter):
     """Reads each answer, and repeats a GET once if the server had closed its kept-alive connection in the meantime.
 
@@ -173,21 +206,25 @@ class _OnceMore(BoundedAdapter):
         return response
 
     def _send(self, request: requests.PreparedRequest, *rest: Any, **how: Any) -> requests.Response:
-        pool = self.get_connection_with_tls_context(request, how["verify"], how["proxies"], how["cert"])
+        if request.method != "GET":
+            return super().send(request, *rest, **how)
+        pool = self.get_connection_with_tls_context(request, how["verify"], how["proxies"], how.get("cert"))
         opened, took = pool.num_connections, Stopwatch(Clock())
         took.start()
         try:
             return super().send(request, *rest, **how)
         except requests.ConnectionError:
             was_kept = 0 < opened == pool.num_connections and took.passed_s < _CLOSED_WITHIN_S
-            if request.method != "GET" or not was_kept:
+            if not was_kept:
                 raise
         return super().send(request, *rest, **how)
 
 
-def open_session(connection: PlexConnection, look_at: Callable[..., None]) -> requests.Session:
+def open_session(
+    connection: PlexConnection, look_at: Callable[..., None], session: requests.Session | None = None
+) -> requests.Session:
     """A session for this server only. `look_at` sees each answer first, and may raise."""
-    session = requests.Session()
+    session = session or requests.Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, _OnceMore())
     session.trust_env = False  # no proxy may see the token, no ~/.netrc may replace it

@@ -315,6 +315,25 @@ def test_a_password_in_the_address_is_used_but_not_shown() -> None:
     assert b"Authorization: Basic" in server.heads[0]
 
 
+def test_a_cookie_of_the_server_is_not_sent_back() -> None:
+    with RawServer(answer("200 OK", XML, "Set-Cookie: proxy=abc; Path=/\r\n")) as server:
+        client = client_for(server.url)
+        client.identity()
+        client.rate(1, "8")
+    assert server.heads[1].startswith(b"PUT /:/rate?")
+    assert all(b"\r\nCookie:" not in head for head in server.heads)
+
+
+def test_a_path_in_the_address_comes_before_that_of_each_request() -> None:
+    with RawServer(answer("200 OK", XML)) as server:
+        client = client_for(f"{server.url}/behind/a proxy".replace(" ", "%20"))
+        client.identity()
+        client.rate(1, "8")
+    assert [head.split(b"?")[0].split(b" HTTP")[0] for head in server.heads] == [
+        b"GET /behind/a%20proxy/identity", b"PUT /behind/a%20proxy/:/rate",
+    ]  # fmt: skip
+
+
 def test_a_connection_does_not_show_its_token() -> None:
     assert TOKEN not in repr(PlexConnection(url="http://plex", token=TOKEN))
 
