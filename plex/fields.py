@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from plex.text import (
     NAME_BYTES,
@@ -35,6 +35,7 @@ class Field(str, Enum):
     COLLECTIONS = "collection"
 
 
+BY_NAME: Final[Mapping[str, Field]] = {field.value: field for field in Field}
 LISTS = frozenset({Field.DIRECTORS, Field.ACTORS, Field.GENRES, Field.COLLECTIONS})
 
 Value = str | tuple[str, ...]  # a tuple of names for a list field; "" and () are empty

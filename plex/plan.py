@@ -167,7 +167,8 @@ def _takes_file_stem(current: PlexItem, owned: Owned, base: Values) -> bool:
 
 def _cut_former(former: Former, text_bytes: int) -> Former:
     """As long as this server takes it."""
-    return replace(former, value=cut_to_encoded(former.value, text_bytes)) if isinstance(former.value, str) else former
+    cut = cut_to_encoded(former.value, text_bytes) if isinstance(former.value, str) else former.value
+    return former if cut == former.value else replace(former, value=cut)
 
 
 def _owned_after(base: Values, decisions: Mapping[Field, _Decision]) -> dict[Field, Value]:

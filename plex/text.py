@@ -20,6 +20,8 @@ TITLE_BYTES = 1_000
 SUMMARY_BYTES = 16_000
 NAME_BYTES = 500
 
+# Of one character, in UTF-8 and percent-encoded.
+_MOST_BYTES, _MOST_ENCODED_BYTES = 4, 12
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 # The characters that XML 1.0 forbids, and the C1 controls, which it allows but which are invisible. Joiners and bidi
 # marks stay: emoji and right-to-left scripts need them.
@@ -31,18 +33,21 @@ _MAX_RATING = 10.0
 
 def clean_text(text: str, limit: int) -> str:
     """Text of several lines, cut between characters to at most `limit` bytes of UTF-8."""
+    if text.isprintable() and len(text) * _MOST_BYTES <= limit:  # nearly always, and cheaper
+        return text.strip()
     lines = _LINE_ENDS.sub("\n", _FORBIDDEN.sub("", text))
     return lines.strip().encode()[:limit].decode(errors="ignore").rstrip()
 
 
 def clean_line(text: str, limit: int) -> str:
     """Text on one line, each run of white space replaced by one blank, cut to at most `limit` bytes of UTF-8."""
-    return clean_text(" ".join(_FORBIDDEN.sub("", text).split()), limit)
+    allowed = text if text.isprintable() else _FORBIDDEN.sub("", text)
+    return clean_text(" ".join(allowed.split()), limit)
 
 
 def cut_to_encoded(text: str, limit: int) -> str:
     """`text`, or as many of its words as fit into `limit` bytes when percent-encoded; part of a word if need be."""
-    if len(quote(text, safe="")) <= limit:
+    if len(text) * _MOST_ENCODED_BYTES <= limit or len(quote(text, safe="")) <= limit:
         return text
     kept, used = 0, 0
     for character in text:
@@ -58,6 +63,8 @@ def cut_to_encoded(text: str, limit: int) -> str:
 
 def name_key(name: str) -> str:
     """Equal for names that are one tag in Plex, which ignores the case of ASCII letters only."""
+    if name.isascii():
+        return name.lower()
     return _ASCII_CAPITALS.sub(lambda capitals: capitals[0].lower(), unicodedata.normalize("NFC", name))
 
 
@@ -73,7 +80,7 @@ def clean_names(names: Iterable[str]) -> tuple[str, ...]:
 
 def loose_form(text: str) -> str:
     """Equal for texts that differ only in white space or Unicode form: an XML attribute may lose line ends and tabs."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())
 
 
 def whole_date(text: str) -> str:

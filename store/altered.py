@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from plex.fields import Field
+from plex.fields import BY_NAME, Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,9 +50,8 @@ class AlterationStore:
 
 def alterations_from(rows: Iterable[tuple[str, str]]) -> Alterations:
     """Parse rows of field and forms."""
-    known = {field.value: field for field in Field}
     return {
-        known[name]: {value: tuple(instead) for value, instead in json.loads(forms).items()}
+        BY_NAME[name]: {value: tuple(instead) for value, instead in json.loads(forms).items()}
         for name, forms in rows
-        if name in known
+        if name in BY_NAME
     }

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from plex.fields import Field
+from plex.fields import BY_NAME
 from plex.model import Role
 from plex.plan import Former, Owned
 from store.ledger import void_fingerprints
@@ -18,7 +18,7 @@ from store.ledger import void_fingerprints
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from plex.fields import Value, Values
+    from plex.fields import Field, Value, Values
     from plex.plan import FormerValues
     from store.ledger import Ledger
 
@@ -146,11 +146,10 @@ def _to_jsonable(values: Values) -> dict[str, str | list[str]]:
 
 
 def _from_jsonable(values: Mapping[str, str | list[str]]) -> dict[Field, Value]:
-    known = {field.value: field for field in Field}
     return {
-        known[name]: value if isinstance(value, str) else tuple(value)
+        BY_NAME[name]: value if isinstance(value, str) else tuple(value)
         for name, value in values.items()
-        if name in known
+        if name in BY_NAME
     }
 
 
