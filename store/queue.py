@@ -34,6 +34,7 @@ CLEAR_AFTER_FINISHED, CLEAR_WHEN_EMPTY = 1000, 100
 # A file with more free pages (of 4 KB) is made smaller as soon as nothing is pending.
 MOST_FREE_PAGES = 2000
 _INSERT = f"INSERT INTO ack_queue_default (data, timestamp, status) VALUES (?, ?, {AckStatus.ready})"  # noqa: S608
+_UPDATE = "UPDATE ack_queue_default SET data = ? WHERE _id = ?"
 _FINISH = f"UPDATE ack_queue_default SET status = {AckStatus.acked} WHERE _id = ?"  # noqa: S608 - a constant
 
 
@@ -146,19 +147,24 @@ class JobQueue:
         self._enqueue(row)
 
     def add_all(self, jobs: Iterable[Job]) -> None:
-        """Do the same as `add` for each job; all new jobs are stored in one transaction."""
-        new: dict[int, Job] = {}
+        """Do the same as `add` for each job, in one transaction."""
+        merged: dict[int, Job] = {}
         for job in jobs:
-            if job.scene_id in self._rows:
-                self.add(job)
-            else:
-                new[job.scene_id] = new[job.scene_id].merged_with(job) if job.scene_id in new else job
+            before = merged.get(job.scene_id) or self.job(job.scene_id)
+            merged[job.scene_id] = before.merged_with(job) if before else job
+        new = [job for scene_id, job in merged.items() if scene_id not in self._rows]
+        old = [(self._rows[scene_id], job) for scene_id, job in merged.items() if scene_id in self._rows]
+        changed = [(json.dumps(job_to_data(job)), row.row_id) for row, job in old if job != row.job]
         with self._storage(), self._connection() as database:
+            database.executemany(_UPDATE, changed)
             row_ids = [
                 database.execute(_INSERT, (json.dumps(job_to_data(job)), job.last_event_at)).lastrowid or 0
-                for job in new.values()
+                for job in new
             ]
-        for row_id, job in zip(row_ids, new.values(), strict=True):
+        for row, job in old:
+            row.generation = next(self._generations)
+            self._replace(row, job)
+        for row_id, job in zip(row_ids, new, strict=True):
             self._rows[job.scene_id] = row = _Row(row_id, job, next(self._generations))
             self._enqueue(row)
 
@@ -306,9 +312,12 @@ class JobQueue:
             self._disk = None
 
     def _save(self, row: _Row, job: Job) -> None:
-        is_moved = (job.not_before, job.rank) != (row.job.not_before, row.job.rank)
         with self._storage():
             self._disk.update(job_to_data(job), id=row.row_id)
+        self._replace(row, job)
+
+    def _replace(self, row: _Row, job: Job) -> None:
+        is_moved = (job.not_before, job.rank) != (row.job.not_before, row.job.rank)
         row.job = job
         if is_moved and not row.is_taken:
             self._enqueue(row)

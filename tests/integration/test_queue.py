@@ -50,6 +50,33 @@ def test_events_of_one_scene_become_one_job(tmp_path: Path) -> None:
         assert len(queue) == 10
 
 
+def test_many_events_at_once_count_as_one_after_the_other(tmp_path: Path) -> None:
+    first = [job(1), job(2, Reason.SYNC)]
+    events = [job(2, at=NOW + 1), job(3), job(1, Reason.SYNC, at=NOW + 2), job(3, at=NOW + 3), job(2, at=NOW - 1)]
+    with opened(tmp_path / "single") as single, opened(tmp_path / "many") as many:
+        for queue in (single, many):
+            queue.add_all(first)
+        before = [many.generation(scene_id) for scene_id in (1, 2)]
+        for event in events:
+            single.add(event)
+        many.add_all(events)
+        assert all(many.generation(scene_id) > was for scene_id, was in zip((1, 2), before, strict=True))
+        assert sorted(map(repr, many.jobs())) == sorted(map(repr, single.jobs()))
+        assert drain(many) == [1, 2, 3]
+    with opened(tmp_path / "many") as many:
+        assert not len(many)
+
+
+def test_changes_of_many_jobs_survive_a_restart(tmp_path: Path) -> None:
+    with opened(tmp_path) as queue:
+        queue.add_all([job(1, Reason.SYNC), job(2, Reason.SYNC)])
+        queue.add_all([job(2, at=NOW + 1), job(3)])
+        jobs = sorted(map(repr, queue.jobs()))
+    with opened(tmp_path) as queue:
+        assert sorted(map(repr, queue.jobs())) == jobs
+        assert drain(queue) == [2, 3, 1]
+
+
 def test_covers_go_after_the_fields_of_their_kind(tmp_path: Path) -> None:
     with opened(tmp_path) as queue:
         for scene_id, reason in ((1, Reason.SYNC), (2, Reason.HOOK), (3, Reason.SYNC), (4, Reason.HOOK)):
