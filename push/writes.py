@@ -65,8 +65,11 @@ class Writer(Protocol):
     def start(self, write: Write) -> None:
         """Begin a write."""
 
+    def follow(self, write: Write) -> None:
+        """Begin this write as soon as the one before is done, without an error."""
+
     def wait(self) -> None:
-        """Wait until it is done. Raises what it raised."""
+        """Wait until it is done. Raises what it raised; what follows was not begun then, and never will be."""
 
     def close(self) -> None:
         """Wait, and end the thread until it is needed again."""
@@ -78,6 +81,7 @@ class WriteThread:
     def __init__(self) -> None:
         self._thread: ThreadPoolExecutor | None = None
         self._write: Future[None] | None = None
+        self._next: Future[None] | None = None
         self._ended_at = 0.0
 
     def start(self, write: Write) -> None:
@@ -88,12 +92,18 @@ class WriteThread:
             self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="write")
         self._write = self._thread.submit(write.send, write.clients.beside)
 
+    def follow(self, write: Write) -> None:
+        """See Writer. The thread goes on by itself: being woken for each write would take as long as sending it."""
+        assert self._thread is not None  # noqa: S101 - there is a write before
+        self._next = self._thread.submit(_send_after, self._write, write)
+
     def wait(self) -> None:
         """See Writer."""
-        write, self._write = self._write, None
+        write, self._write, following, self._next = self._write, None, self._next, None
         try:
             if write is not None:
                 write.result()
+                self._write = following
         finally:
             self._ended_at = SYSTEM.monotonic()
 
@@ -101,7 +111,12 @@ class WriteThread:
         """See Writer."""
         if self._thread is not None:
             self._thread.shutdown(wait=True)
-        self._thread = self._write = None
+        self._thread = self._write = self._next = None
+
+
+def _send_after(before: Future[None] | None, write: Write) -> None:
+    if before is None or before.exception() is None:
+        write.send(write.clients.beside)
 
 
 class _OpenPush(Generic[Key, Result]):
@@ -182,22 +197,28 @@ class Overlap(Generic[Key, Result]):
             if len(self._under_way) == 1 or not self._start_next():
                 self._go_on_alone()
             return
+        following = self._next_to_write(after=current)
+        if following is not None:
+            self._writer.follow(following.waits_for)  # type: ignore[arg-type] # a Write
         self._in_flight = None
         error = _error_of(self._writer.wait)
-        if error is None:
-            self._start_next(after=current)
+        if error is None and following is not None:
+            self._in_flight = self._last = following
         current.go_on(error)
 
-    def _start_next(self, *, after: _OpenPush[Key, Result] | None = None) -> bool:
-        """Start a write, in turn. `after`: whose write is done, so that it is not the one it waits for any more."""
-        waiting = [each for each in self._under_way if each is not after and isinstance(each.waits_for, Write)]
-        if not waiting:
+    def _start_next(self) -> bool:
+        """Start a write, in turn."""
+        chosen = self._next_to_write()
+        if chosen is None:
             return False
-        chosen = next((each for each in waiting if each is not self._last), waiting[0])
-        assert isinstance(chosen.waits_for, Write)  # noqa: S101 - see above
         self._in_flight = self._last = chosen
-        self._writer.start(chosen.waits_for)
+        self._writer.start(chosen.waits_for)  # type: ignore[arg-type] # a Write
         return True
+
+    def _next_to_write(self, *, after: _OpenPush[Key, Result] | None = None) -> _OpenPush[Key, Result] | None:
+        """The push whose write comes next. `after`: whose write is in flight, so that it waits for no other yet."""
+        waiting = [each for each in self._under_way if each is not after and isinstance(each.waits_for, Write)]
+        return next((each for each in waiting if each is not self._last), waiting[0] if waiting else None)
 
     def _go_on_alone(self) -> None:
         """The only one that is not done writes here, or has waited for the others enough."""

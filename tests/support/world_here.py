@@ -98,6 +98,7 @@ class WriterHere:
     def __init__(self) -> None:
         self._started = 0
         self._write: Write | None = None
+        self._following: Write | None = None
         self._error: Exception | None = None
 
     def start(self, write: Write) -> None:
@@ -111,12 +112,18 @@ class WriterHere:
                 self._error = error
             self._write = _DONE
 
+    def follow(self, write: Write) -> None:
+        assert self._write is not None, "there is no write before"
+        self._following = write
+
     def wait(self) -> None:
-        write, self._write = self._write, None
+        write, self._write, following, self._following = self._write, None, self._following, None
         if write is not None and write is not _DONE:
             write.send(write.clients.beside)
         if self._error is not None:
             raise self._error
+        if following is not None:
+            self.start(following)
 
     def close(self) -> None:
         assert self._write is None, "a write is still in flight"

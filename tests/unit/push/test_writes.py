@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -56,15 +57,22 @@ class LateWriter:
 
     def __init__(self) -> None:
         self.write: Write | None = None
+        self.following: Write | None = None
 
     def start(self, write: Write) -> None:
         assert self.write is None, "two writes are in flight"
         self.write = write
 
+    def follow(self, write: Write) -> None:
+        assert self.write is not None
+        assert self.following is None
+        self.following = write
+
     def wait(self) -> None:
-        write, self.write = self.write, None
+        write, self.write, following, self.following = self.write, None, self.following, None
         assert write is not None
         write.send(write.clients.beside)
+        self.write = following
 
     def close(self) -> None:
         assert self.write is None
@@ -158,3 +166,16 @@ def test_the_thread_hands_over_what_a_write_raises() -> None:
         writer.wait()
     writer.close()
     assert story.log == ["a1"]
+
+
+@pytest.mark.parametrize("refused", [(), ("a1",)])
+def test_a_write_that_follows_one_that_failed_is_not_begun(refused: tuple[str, ...]) -> None:
+    story, writer = Story(*refused), WriteThread()
+    writer._ended_at = float("inf")  # as above
+    writer.start(story.write("a1"))
+    writer.follow(story.write("b1"))
+    with pytest.raises(RefusedError) if refused else nullcontext():
+        writer.wait()
+    writer.wait()
+    writer.close()
+    assert story.log == (["a1"] if refused else ["a1", "b1"])
