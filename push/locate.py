@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from plex.match import File
     from plex.model import PlexItem
     from plex.plan import Wanted
+    from push.outline import Outline
     from stash.client import StashClient
     from stash.scene import Scene
     from store.ledger import SceneRecord
@@ -30,20 +31,34 @@ if TYPE_CHECKING:
 class Target:
     """What a scene should look like in Plex, and in which items: everything known without asking Plex."""
 
-    scene: Scene
+    outline: Outline
     wanted: Wanted
     files: tuple[File, ...]  # as Stash sees them
-    fingerprint: str
-    files_digest: str
-    of_version_2: tuple[str, str]  # the same two as older versions stored them: they stay valid until judged anew
     record: SceneRecord | None
+
+    @property
+    def scene(self) -> Scene:
+        """The scene as it was read from Stash."""
+        return self.outline.scene
+
+    @property
+    def fingerprint(self) -> str:
+        """See push/fields.py."""
+        return self.outline.fingerprint
+
+    @property
+    def files_digest(self) -> str:
+        """Of the files and the libraries in which they are looked for."""
+        return self.outline.files_digest
 
     @property
     def known_keys(self) -> tuple[int, ...]:
         """The rating keys of the last push; none if the scene's files have changed since."""
-        if self.record is None or self.record.files not in (self.files_digest, self.of_version_2[1]):
+        if self.record is None:
             return ()
-        return self.record.items
+        files = self.record.files
+        is_same = files == self.files_digest or files == self.outline.of_version_2[1]
+        return self.record.items if is_same else ()
 
     @property
     def is_ignored(self) -> bool:
@@ -53,7 +68,10 @@ class Target:
     @property
     def is_up_to_date(self) -> bool:
         """Whether the last push already sent all of this, as far as PlexSync knows."""
-        return self.record is not None and self.record.fingerprint in (self.fingerprint, self.of_version_2[0])
+        if self.record is None:
+            return False
+        fingerprint = self.record.fingerprint
+        return fingerprint == self.fingerprint or fingerprint == self.outline.of_version_2[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,9 @@ from plex.errors import NotInPlex, Rejected, RequestTooLong
 from plex.plan import Owned, plan
 from push.actor_pictures import ActorPictures
 from push.altered_values import AlteredValues
-from push.fields import digest, digests_of_version_2, fingerprint_of, plex_files, reason_to_skip, wanted_of
+from push.fields import reason_to_skip
 from push.locate import Locator, ReadAheadItems, Target
+from push.outline import Outlines
 from push.picture_locks import PictureLocks
 from push.picture_store import PictureStore
 from push.pictures import PictureFailed, PicturePusher
@@ -97,6 +98,7 @@ class Pusher:
         self._log = log
         self._scans = scans
         self._line_bytes = ledger.line_bytes(server) or LONGEST_LINE_BYTES
+        self._outlines = Outlines(settings)
         self._locator = Locator(plex=plex, finder=finder)
         self._picture_store = PictureStore(ledger, server)
         locks = PictureLocks(ledger, clock, server) if picture_locks is None else picture_locks
@@ -120,14 +122,11 @@ class Pusher:
 
     def target(self, scene: Scene) -> Target:
         """What to push for the scene, with what the ledger knows of it."""
-        wanted, files = wanted_of(scene, self.settings), plex_files(scene, self.settings)
+        outline = self._outlines.of(scene)
         return Target(
-            scene=scene,
-            wanted=replace(wanted, text_bytes=text_bytes_for(self._line_bytes)),
+            outline=outline,
+            wanted=replace(outline.wanted, text_bytes=text_bytes_for(self._line_bytes)),
             files=tuple((file.path, file.size) for file in scene.files),
-            fingerprint=fingerprint_of(wanted, files, self.settings),
-            files_digest=digest(files, self.settings.plex_library),
-            of_version_2=digests_of_version_2(wanted, files, self.settings),
             record=self._ledger.record(scene.id, self.server),
         )
 
