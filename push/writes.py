@@ -1,8 +1,8 @@
-"""Overlap: while Plex answers the write of one push, the next push is prepared.
+"""Overlap: while Plex answers the write of one push, the next pushes are prepared.
 
-A push is a generator that yields each change of Plex as a `Write` and goes on once it is done. Two pushes at most are
-under way, of different items, and one write at most is in flight, on a thread and a connection of its own. Everything
-else, above all the ledger, is the caller's thread's.
+A push is a generator that yields each change of Plex as a `Write` and goes on once it is done. A few pushes are under
+way, of different items, and one write at most is in flight, on a thread and a connection of its own. Everything else,
+above all the ledger, is the caller's thread's.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 # Plex may close a connection that is not used for longer, and a write is not sent twice to find out.
 KEPT_S = 1.0
+# How long the writes that are prepared may take: longer than reading the next batch, so that Plex is never without
+# work, but short enough for what comes in between. And how many they are at most, since each may hold a picture.
+PREPARED_S, MOST_PREPARED = 0.05, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,63 +63,83 @@ Steps = Generator[Write | OthersFirst, None, Result]
 
 
 class Writer(Protocol):
-    """Does one write at a time beside the caller."""
+    """Does one write after the other beside the caller."""
+
+    @property
+    def depth(self) -> int:
+        """How many pushes should be left under way; at least 1."""
 
     def start(self, write: Write) -> None:
-        """Begin a write."""
-
-    def follow(self, write: Write) -> None:
-        """Begin this write as soon as the one before is done, without an error."""
+        """Begin a write once those that were started before are done. If one of them fails, it is never begun."""
 
     def wait(self) -> None:
-        """Wait until it is done. Raises what it raised; what follows was not begun then, and never will be."""
+        """Wait until the first one is done. Raises what it raised; then no other one is started any more."""
+
+    def drop(self) -> None:
+        """Wait until the one in flight is done, and begin no other."""
 
     def close(self) -> None:
         """Wait, and end the thread until it is needed again."""
 
 
+class _NotBegun(Exception):  # noqa: N818 - named for what is the case
+    """A write before this one has failed."""
+
+
 class WriteThread:
-    """The writer of a real worker."""
+    """The writer of a real worker. It goes on by itself: being woken for each write takes as long as sending it."""
 
     def __init__(self) -> None:
         self._thread: ThreadPoolExecutor | None = None
-        self._write: Future[None] | None = None
-        self._next: Future[None] | None = None
+        self._writes: deque[Future[None]] = deque()
         self._ended_at = 0.0
+        self._took_s = float("inf")  # of the last write
+
+    @property
+    def depth(self) -> int:
+        """See Writer."""
+        return max(1, int(min(PREPARED_S / max(self._took_s, 0.001), MOST_PREPARED)))
 
     def start(self, write: Write) -> None:
         """See Writer."""
-        if SYSTEM.monotonic() - self._ended_at > KEPT_S:
+        if not self._writes and SYSTEM.monotonic() - self._ended_at > KEPT_S:
             write.clients.beside.close()
         if self._thread is None:
             self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="write")
-        self._write = self._thread.submit(write.send, write.clients.beside)
+        before = self._writes[-1] if self._writes else None
+        self._writes.append(self._thread.submit(self._send, write, before))
 
-    def follow(self, write: Write) -> None:
-        """See Writer. The thread goes on by itself: being woken for each write would take as long as sending it."""
-        assert self._thread is not None  # noqa: S101 - there is a write before
-        self._next = self._thread.submit(_send_after, self._write, write)
+    def _send(self, write: Write, before: Future[None] | None) -> None:
+        if before is not None and before.exception() is not None:
+            raise _NotBegun
+        began_at = SYSTEM.monotonic()
+        write.send(write.clients.beside)
+        self._took_s = SYSTEM.monotonic() - began_at
 
     def wait(self) -> None:
         """See Writer."""
-        write, self._write, following, self._next = self._write, None, self._next, None
         try:
-            if write is not None:
-                write.result()
-                self._write = following
+            self._writes.popleft().result()
+        except BaseException:
+            self._writes.clear()  # none of which is begun
+            raise
         finally:
             self._ended_at = SYSTEM.monotonic()
+
+    def drop(self) -> None:
+        """See Writer."""
+        waiting = [write for write in self._writes if not write.cancel()]
+        for write in waiting:
+            write.exception()
+        self._writes.clear()
+        self._ended_at = SYSTEM.monotonic()
 
     def close(self) -> None:
         """See Writer."""
         if self._thread is not None:
             self._thread.shutdown(wait=True)
-        self._thread = self._write = self._next = None
-
-
-def _send_after(before: Future[None] | None, write: Write) -> None:
-    if before is None or before.exception() is None:
-        write.send(write.clients.beside)
+        self._thread = None
+        self._writes.clear()
 
 
 class _OpenPush(Generic[Key, Result]):
@@ -146,8 +169,8 @@ class Overlap(Generic[Key, Result]):
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._under_way: deque[_OpenPush[Key, Result]] = deque()
-        self._in_flight: _OpenPush[Key, Result] | None = None
-        self._last: _OpenPush[Key, Result] | None = None  # whose write was started last
+        self._started: deque[_OpenPush[Key, Result]] = deque()  # those whose writes were started, the first in flight
+        self._failed: _OpenPush[Key, Result] | None = None  # it keeps back the later ones
 
     def __len__(self) -> int:
         """The number of pushes under way."""
@@ -160,30 +183,35 @@ class Overlap(Generic[Key, Result]):
     def results(self, *, leave: int) -> Iterator[tuple[Key, Result]]:
         """The pushes that end, in the order in which they began, until only `leave` are under way.
 
-        A write that fails keeps back the next one until the caller has dealt with its push. Then `abandon` may end the
-        others.
+        A write that fails keeps back those of later pushes until the caller has dealt with its push. Then `abandon` may
+        end the others. One that has to wait for the others is done before any other begins.
         """
         while self._under_way:
             first = self._under_way[0]
             if first.waits_for is None:
                 self._under_way.popleft()
                 yield first.key, first.result  # type: ignore[misc]
-            elif len(self._under_way) > leave:
+                self._failed = None if self._failed is first else self._failed
+            elif len(self._under_way) > leave or self._has_one_that_waits:
                 self._advance()
-            elif self._in_flight is None and not self._start_next():
+            elif not self._start_waiting():
                 self._go_on_alone()
             else:
                 break
 
+    @property
+    def _has_one_that_waits(self) -> bool:
+        return any(isinstance(each.waits_for, OthersFirst) for each in self._under_way)
+
     def abandon(self) -> list[Key]:
         """End all pushes where they are, as a kill would, once the write in flight is done; return which they were."""
         keys = [each.key for each in self._under_way]
-        if self._in_flight is not None:
-            _error_of(self._writer.wait)
+        self._writer.drop()
         for each in self._under_way:
             each.steps.close()
         self._under_way.clear()
-        self._in_flight = None
+        self._started.clear()
+        self._failed = None
         return keys
 
     def close(self) -> None:
@@ -192,33 +220,26 @@ class Overlap(Generic[Key, Result]):
 
     def _advance(self) -> None:
         """Wait for the write in flight; what waits for it goes on while the next one is in flight."""
-        current = self._in_flight
-        if current is None:
-            if len(self._under_way) == 1 or not self._start_next():
-                self._go_on_alone()
+        if not self._started and (len(self._under_way) == 1 or not self._start_waiting()):
+            self._go_on_alone()
             return
-        following = self._next_to_write(after=current)
-        if following is not None:
-            self._writer.follow(following.waits_for)  # type: ignore[arg-type] # a Write
-        self._in_flight = None
+        self._start_waiting()
+        current = self._started.popleft()
         error = _error_of(self._writer.wait)
-        if error is None and following is not None:
-            self._in_flight = self._last = following
+        if error is not None:
+            self._started.clear()
+            self._failed = self._failed or current
         current.go_on(error)
 
-    def _start_next(self) -> bool:
-        """Start a write, in turn."""
-        chosen = self._next_to_write()
-        if chosen is None:
-            return False
-        self._in_flight = self._last = chosen
-        self._writer.start(chosen.waits_for)  # type: ignore[arg-type] # a Write
-        return True
-
-    def _next_to_write(self, *, after: _OpenPush[Key, Result] | None = None) -> _OpenPush[Key, Result] | None:
-        """The push whose write comes next. `after`: whose write is in flight, so that it waits for no other yet."""
-        waiting = [each for each in self._under_way if each is not after and isinstance(each.waits_for, Write)]
-        return next((each for each in waiting if each is not self._last), waiting[0] if waiting else None)
+    def _start_waiting(self) -> bool:
+        """Start the writes that are prepared and not kept back; whether one is in flight."""
+        for each in self._under_way:
+            if isinstance(each.waits_for, Write) and each not in self._started:
+                self._started.append(each)
+                self._writer.start(each.waits_for)
+            if each is self._failed:
+                break
+        return bool(self._started)
 
     def _go_on_alone(self) -> None:
         """The only one that is not done writes here, or has waited for the others enough."""

@@ -1,4 +1,4 @@
-"""Takes jobs from the queue, has them attempted, and settles them: one is prepared while Plex answers the other."""
+"""Takes jobs from the queue, has them attempted, and settles them: some are prepared while Plex answers the others."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _TakenJob:
 class QueueDrain:
     """The only one to take jobs from the queue. Raises LocalStorage.
 
-    Between two calls at most one job is under way, with its write in flight. `on_settled` is called for each job.
+    Between two calls, as many jobs are under way as the writer wants. `on_settled` is called for each job.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class QueueDrain:
         self._attempt = Attempt(
             read_ahead=self.read_ahead, stash=parts.stash, plex=parts.plex, probe=parts.probe, log=parts.log
         )
+        self._writer = writer
         self._overlap: Overlap[_TakenJob, tuple[Outcome, Scene | None]] = Overlap(writer)
         # If a worker died during a job, another scene in its batch may have been the cause. So the scenes of as many
         # jobs are read one by one; otherwise the next batch may kill this worker too.
@@ -78,7 +79,7 @@ class QueueDrain:
         self.read_ahead.forget()
 
     def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
-        """Begin the next due job, or that of `scene_id`, and settle the one before.
+        """Begin the next due job, or that of `scene_id`, and settle those before, apart from the last few.
 
         A trial, the job of `scene_id`, and one after which no other is due are settled, too; return their outcome.
         """
@@ -91,7 +92,7 @@ class QueueDrain:
         if job is None:
             return None
         self._begin(job, is_trial=is_trial, sends_cover=scene_id is not None)
-        return self._settle_ended(leave=0 if is_alone or not self._queue.peek_due(1) else 1)
+        return self._settle_ended(leave=0 if is_alone or not self._queue.peek_due(1) else self._writer.depth)
 
     def complete(self) -> bool:
         """Settle what is under way. False if nothing was."""

@@ -47,7 +47,7 @@ class Histories(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = WorldHere()
+        self.world = WorldHere(depth=3)
         self.history = History(self.world)
 
     def teardown(self) -> None:

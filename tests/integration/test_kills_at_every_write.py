@@ -13,13 +13,13 @@ UNDONE, AT_RANDOM = (500, 2000) if os.environ.get("PLEXSYNC_TEST_LONG") else (40
 
 
 def test_an_edit_can_be_undone_after_a_kill_at_each_of_its_writes() -> None:
-    with closing(WorldHere()) as world:
+    with closing(WorldHere(depth=3)) as world:
         undo_after_each_kill(world, random.Random(1), kills=UNDONE, step=1)
         assert dead_letters(world) == []
 
 
 def test_edits_undos_deletions_and_merges_survive_any_kills() -> None:
-    with closing(WorldHere()) as world:
+    with closing(WorldHere(depth=3)) as world:
         kill_at_random(world, random.Random(2), kills=AT_RANDOM, scenes=12, at_once=20)
         assert dead_letters(world) == []
 

@@ -24,6 +24,7 @@ from local.redact import Redactor
 from news.collect import WarningCollector
 from outages.transitions import GateKind
 from push.plex_link import PlexLink
+from push.writes import Write
 from reconciliation.reconciler import Reconciler
 from reconciliation.state import COMMAND
 from sim.plex.simulator import PlexSim
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
     from plex.index import Index
     from push.pusher import Pusher
-    from push.writes import Clients, Write
+    from push.writes import Clients
     from worker.catch_up import CatchUp
     from worker.parts import Parts
 
@@ -53,7 +54,6 @@ SCALE = 200.0
 # In memory where there is such a folder: what is tested is the order of writes, not the disk.
 FASTEST_DISK = next(filter(os.path.isdir, ["/dev/shm"]), None)  # noqa: S108 - a folder of its own in there
 MOST_ROUNDS = 200
-_DONE = cast("Write", object())
 LOG = logging.getLogger("world here")
 
 
@@ -95,44 +95,45 @@ class KillablePlexLink(PlexLink):
 class WriterHere:
     """In place of the thread: does a write when it is started, or not before the worker waits for it, in turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
         self._started = 0
-        self._write: Write | None = None
-        self._following: Write | None = None
-        self._error: Exception | None = None
+        self._writes: deque[Write | Exception | None] = deque()  # what was not done yet, failed, or is done
 
     def start(self, write: Write) -> None:
-        assert self._write is None, "two writes are in flight"
         self._started += 1
-        self._write, self._error = write, None
-        if self._started % 3:
-            try:
-                write.send(write.clients.beside)
-            except Exception as error:  # noqa: BLE001 - as a thread would
-                self._error = error
-            self._write = _DONE
-
-    def follow(self, write: Write) -> None:
-        assert self._write is not None, "there is no write before"
-        self._following = write
+        is_late = not self._started % 3 or any(each is not None for each in self._writes)
+        self._writes.append(write if is_late else _error_of(write))
 
     def wait(self) -> None:
-        write, self._write, following, self._following = self._write, None, self._following, None
-        if write is not None and write is not _DONE:
-            write.send(write.clients.beside)
-        if self._error is not None:
-            raise self._error
-        if following is not None:
-            self.start(following)
+        first = self._writes.popleft()
+        error = _error_of(first) if isinstance(first, Write) else first
+        if error is not None:
+            self.drop()
+            raise error
+
+    def drop(self) -> None:
+        self._writes.clear()
 
     def close(self) -> None:
-        assert self._write is None, "a write is still in flight"
+        assert not self._writes, "a write is still in flight"
+
+
+def _error_of(write: Write) -> Exception | None:
+    """As a thread would hand it over."""
+    try:
+        write.send(write.clients.beside)
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        return error
+    return None
 
 
 class WorldHere:
     """Two libraries of Plex have the same folder. The worker is started when it is first needed, and after a kill."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, *, depth: int = 1, **settings: object) -> None:
+        """`depth`: see Writer."""
+        self._depth = depth
         self._folder = tempfile.mkdtemp(prefix="world-here-", dir=FASTEST_DISK)
         self.directory = os.path.join(self._folder, "data")
         self.log: deque[str] = deque(maxlen=200)
@@ -219,7 +220,7 @@ class WorldHere:
         self.worker = SyncWorker(
             parts, linger_s=1e9, plugin_change=lambda: None, requested=(self.reconciler,),
             background=(serve.make_picture_locking(parts), self.catch_up, serve.make_missing_scenes(parts)),
-            writer=WriterHere(),
+            writer=WriterHere(self._depth),
         )  # fmt: skip
         parts.resilience.start(self.clock.now())
 
