@@ -289,9 +289,8 @@ class SyncWorker:
         return settings.paused
 
     def _read_settings(self) -> Settings:
-        """Read them between two jobs: each goes by the same ones from beginning to end."""
-        self._drain.complete()
-        return self._stash.read_settings()
+        """Each job goes by the same ones from beginning to end: new ones apply once those under way are settled."""
+        return self._stash.read_settings(before_change=self._drain.complete)
 
     def _apply_settings(self, settings: Settings, are_changed: bool) -> None:
         """Apply new settings. `are_changed`: False for the first ones that this worker reads."""

@@ -23,7 +23,7 @@ from stash.settings import parse_settings
 from store.worker_file import read_worker_report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from local.redact import Redactor
     from outages.notices import Notice
@@ -93,11 +93,13 @@ class StashLink:
             self._client = StashClient(self._connection)
         return self._client
 
-    def read_settings(self, *, newest_at: float | None = None) -> Settings:
+    def read_settings(
+        self, *, newest_at: float | None = None, before_change: Callable[[], object] = lambda: None
+    ) -> Settings:
         """Read the settings from Stash and log each problem once. `newest_at`: the time now, to read `newest` as well.
 
-        Disabled is off: there are no settings to work with then. Raises StashUnavailable, PluginDisabled among it,
-        StashRefused, and LocalStorage.
+        `before_change` is called if the settings are new, while the old ones still apply. Disabled is off: there are no
+        settings to work with then. Raises StashUnavailable, PluginDisabled among it, StashRefused, and LocalStorage.
         """
         configuration = self.client().fetch_configuration(newest_at=newest_at)
         self.newest = configuration.newest or self.newest
@@ -117,6 +119,8 @@ class StashLink:
         self.settings_problems = problems
         if configuration.needs_login:
             settings = self._picture_address.without_useless(settings, self.client())
+        if settings != self.settings:
+            before_change()
         self.settings = settings
         return settings
 

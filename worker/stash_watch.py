@@ -119,13 +119,16 @@ class StashWatch:
         limit_s = self._times.settings_idle_s if is_idle else self._times.settings_s
         return self._applied is not None and not self.retry_in_s() and self._since_read.passed_s >= limit_s
 
-    def read_settings(self) -> Settings:
+    def read_settings(self, *, before_change: Callable[[], object]) -> Settings:
         """Read the settings and pass on new ones. This does not end an absence: Stash may still fail for scenes.
 
+        `before_change`: see StashLink.
         Raises StashUnavailable, PluginDisabled among it, and StashRefused.
         """
         before, asks_newest = self._applied, self._until_newest.is_over
-        settings = self._link.read_settings(newest_at=self._clock.now() if asks_newest else None)
+        settings = self._link.read_settings(
+            newest_at=self._clock.now() if asks_newest else None, before_change=before_change
+        )
         if asks_newest:
             self._until_newest.start(self._times.newest_s)
         self._applied = settings

@@ -93,7 +93,9 @@ class StashHere(SceneShelf):
     def fetch_configuration(self) -> None:
         self._answer()
 
-    def read_settings(self, *, newest_at: float | None = None) -> Settings:
+    def read_settings(
+        self, *, newest_at: float | None = None, before_change: Callable[[], object] = lambda: None
+    ) -> Settings:
         self._answer()
         if newest_at is not None:
             self.looks.append(newest_at)
@@ -102,6 +104,8 @@ class StashHere(SceneShelf):
         self.is_plugin_disabled = not self.is_enabled
         if self.is_plugin_disabled:
             raise PluginDisabled
+        if self.in_effect != self.settings:
+            before_change()
         self.settings, self.settings_problems = self.in_effect, self.settings_problems or ()
         return self.settings
 
