@@ -24,6 +24,8 @@ def troubled(world: PluginWorld) -> PluginWorld:
     world.configure(skip_missing=True)
     refused = world.add_scene(title=HOSTILE)
     lost = world.stash.add_scene("/media/lost.mp4", 5, title="lost")
+    # Catch-up takes a new file for a change of the scene, which ends the ignoring.
+    world.stash.library.scene(lost).files[0].updated_at = "2020-01-01T00:00:00Z"
     world.plex.fault(Fault.answer(400), method="PUT", rating_key=world.keys[refused])
     world.edit_at_once({refused: HOSTILE, lost: "lost"})
     world.wait_until(lambda: "Rejected" in world.log_text(), "the dead letter")
@@ -40,6 +42,7 @@ def test_a_scene_is_ignored_by_keyboard_and_brought_back(troubled: PluginWorld) 
         visit.open()
         group(visit, REFUSED)
         ignore = visit.page.get_by_role("button", name=f"Ignore: {HOSTILE}", exact=True)
+        ignore.wait_for()
         troubled.stash.fail(Fault.answer(500), when=lambda request: request.path == "/graphql")
         ignore.click()
         visit.page.locator(".plexsync-bad", has_text="Stash answered with 500.").wait_for()
