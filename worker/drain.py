@@ -61,9 +61,9 @@ class QueueDrain:
         )
         self._writer = writer
         self._overlap: Overlap[_TakenJob, tuple[Outcome, Scene | None]] = Overlap(writer)
-        # If a worker died during a job, another scene in its batch may have been the cause. So the scenes of as many
-        # jobs are read one by one; otherwise the next batch may kill this worker too.
-        self._single_reads_left = BATCH if parts.queue.had_in_flight else 0
+        # If a worker died during jobs, one of those under way or another scene in its batch may have been the cause. So
+        # as many jobs are read and pushed one by one; otherwise the next ones may kill this worker, too.
+        self._single_left = BATCH if parts.queue.had_in_flight else 0
 
     def start(self) -> None:
         """Give back what the worker before this one may not have."""
@@ -83,7 +83,7 @@ class QueueDrain:
 
         A trial, the job of `scene_id`, and one after which no other is due are settled, too; return their outcome.
         """
-        is_alone = is_trial or scene_id is not None
+        is_alone = is_trial or scene_id is not None or self._single_left > 0
         if is_alone:
             self.complete()
         if is_trial and scene_id is None:
@@ -112,8 +112,8 @@ class QueueDrain:
         if not self._stash.is_away:  # else this is one more try, which proves nothing before it ends
             self._parts.worker_file.report(PUSHING, began_at)
         # A trial asks Plex only for its own job.
-        next_jobs = [] if is_trial or self._single_reads_left else self._queue.peek_due(BATCH - 1)
-        self._single_reads_left = max(0, self._single_reads_left - 1)
+        next_jobs = [] if is_trial or self._single_left else self._queue.peek_due(BATCH - 1)
+        self._single_left = max(0, self._single_left - 1)
         generation, ticket = self._queue.generation(job.scene_id), self._resilience.ticket()
         self._overlap.begin(
             _TakenJob(job=job, generation=generation, ticket=ticket, took=took),

@@ -176,7 +176,7 @@ def test_a_library_that_is_gone_is_no_scenes_fault_and_the_libraries_are_read_ag
 
     with RawServer(respond) as server:
         client = client_for(server)
-        with pytest.raises(PlexServerError, match="no library Movies"):
+        with pytest.raises(PlexServerError, match="no longer has the library Movies"):
             list(client.sweep(client.sections()[0]))
         assert [section.key for section in client.sections()] == [2]
         assert list(client.sweep(client.sections()[0])) == []

@@ -389,6 +389,11 @@ def kill_and_wait(pid: int) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether the process still has its files and locks; its command line disappears a little earlier."""
+    """Whether the process still has its files and locks; its command line disappears a little earlier.
+
+    The first thread may be dead while another one of them, which has the same files, is still about to end.
+    """
     state = read_proc(pid, "stat").rpartition(b")")[2].split()[:1]
-    return state not in ([], [b"Z"], [b"X"])
+    with suppress(OSError):
+        return state not in ([], [b"Z"], [b"X"]) or len(os.listdir(f"/proc/{pid}/task")) > 1
+    return False
