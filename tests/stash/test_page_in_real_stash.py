@@ -95,7 +95,7 @@ def set_up(visit: Visit, plex_tv: PlexTvSim) -> None:
     visit.page.get_by_role("link", name="PlexSync", exact=True).click()
     visit.wait_for_text("No scene has been pushed yet.")
     visit.tab("Set-up")
-    visit.wait_for_text("✗ Address of Plex")
+    visit.wait_for_text("✗ Plex address")
     visit.press("Sign in to Plex")
     plex_tv.enter(visit.page.locator(".plexsync-code").inner_text(), ACCOUNT)
     visit.wait_for_text("✓ Worker")
