@@ -83,9 +83,13 @@ def sync_all(world: World) -> None:
 def own_cpu_s(world: World) -> float:
     """Seconds used by the worker so far, and by all tasks and hooks that have ended."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return worker_cpu_s(world) + ended.ru_utime + ended.ru_stime
+
+
+def worker_cpu_s(world: World) -> float:
+    """Seconds used by the worker so far."""
     fields = Path(f"/proc/{world.worker_pid()}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    worker_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return worker_s + ended.ru_utime + ended.ru_stime
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

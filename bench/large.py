@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.drain import own_cpu_s
+from bench.drain import worker_cpu_s
 from bench.world import ROOT, environment, wait
 from local import inbox, lock
 
@@ -33,7 +33,7 @@ def measure_tags(world: World) -> tuple[float, float]:
     began = time.monotonic()
     world.start_worker()
     world.wait_until_idle()
-    return own_cpu_s(world), time.monotonic() - began
+    return worker_cpu_s(world), time.monotonic() - began
 
 
 def count_flushes(world: World) -> int | None:
