@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import io
 import zlib
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     import requests
+
+ExceptionT = TypeVar("ExceptionT", bound=BaseException)
 
 # An answer has to be complete within this many times the longest silence that is allowed.
 WHOLE_TIMES = 1.5
@@ -52,6 +54,16 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
         yield current
         inner = (*current.args, getattr(current, "reason", None), current.__cause__, current.__context__)
         waiting.extend(one for one in inner if isinstance(one, BaseException))
+
+
+def without_frames(error: ExceptionT) -> ExceptionT:
+    """The error, which no longer leads to the frames where it and its causes were raised.
+
+    These hold what was read, and the errors themselves: rings that Python 3.12 and newer come to collect late.
+    """
+    for each in causes_of(error):
+        each.__traceback__ = None
+    return error
 
 
 class BoundedAdapter(HTTPAdapter):

@@ -15,7 +15,7 @@ import requests.exceptions
 import urllib3.exceptions
 
 from local.container import is_in_container
-from network.bounded import AnswerTooLarge, causes_of
+from network.bounded import AnswerTooLarge, causes_of, without_frames
 from plex.errors import (
     CHECK_URL,
     COPY_AGAIN,
@@ -141,7 +141,7 @@ def _as_plex_error(request: str) -> Iterator[None]:
         # Its text quotes the header's value, which is the token: it must not become the cause either.
         raise PlexSetup(COPY_AGAIN, setting="plex_token") from None
     except _FOREIGN as error:
-        raise translate(error, request) from error
+        raise translate(error, request) from without_frames(error)
 
 
 def translate(error: Exception, request: str) -> PlexError:

