@@ -102,7 +102,7 @@ def test_covers_that_fail_for_all_scenes_wait_and_are_charged_to_none(
     if interruption:
         world.new_worker()
     time.sleep(world.scaled(90))  # more than a trial later
-    assert are_waiting(world)
+    world.wait_until(lambda: are_waiting(world), "the end of a trial that may be under way")
     assert not world.dead_letters()
     assert not world.stopped_by()
     assert "only covers wait" in run_task(world, "queue_status").said

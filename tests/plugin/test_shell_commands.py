@@ -178,6 +178,8 @@ def test_root_leaves_every_file_to_the_user_as_whom_stash_runs(world: PluginWorl
     assert run(world, "health").returncode == 1
     assert {path.stat().st_uid for path in world.directory.rglob("*")} == {NOBODY}
     other = (sys.executable, "-c", f"import os, sys; os.setuid({NOBODY - 1}); os.execv(sys.argv[1], sys.argv[1:])")
+    if subprocess.run([*other, sys.executable, "-c", ""], check=False).returncode:
+        pytest.skip("another user cannot start this Python: its library is in a folder of root")
     shown = run(world, "status", launcher=other)
     assert shown.returncode == 1
     assert f"belongs to another user (number {NOBODY}), as whom Stash runs" in shown.stderr
