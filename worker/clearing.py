@@ -153,7 +153,7 @@ class Clearing:
 def _scene_ids_of(command: Command) -> list[int]:
     scene_ids = command.arguments.get("scene_ids")
     if not isinstance(scene_ids, list) or not all(isinstance(each, int) for each in scene_ids):
-        raise CommandRefused(f"scene_ids is {scene_ids!r:.60}; allowed is a list of the numbers of scenes")
+        raise CommandRefused(f"scene_ids is {scene_ids!r:.60}; it must be a list of the numbers of scenes")
     return scene_ids
 
 
