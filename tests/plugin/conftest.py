@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from sim.plex_tv.simulator import PlexTvSim
 from tests.support.plugin_world import PluginWorld
 
 if TYPE_CHECKING:
@@ -46,3 +47,9 @@ def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
 @pytest.fixture
 def world(make_world: MakeWorld) -> PluginWorld:
     return make_world()
+
+
+@pytest.fixture
+def plex_tv() -> Iterator[PlexTvSim]:
+    with PlexTvSim() as sim:
+        yield sim

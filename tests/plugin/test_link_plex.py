@@ -11,24 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sim.plex.simulator import PlexSim
-from sim.plex_tv.simulator import PlexTvSim
 from tests.support.plugin_world import TOKEN
 from tests.support.task_runs import run_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from sim.plex_tv.simulator import PlexTvSim
     from tests.plugin.conftest import MakeWorld
     from tests.support.plugin_world import PluginWorld
 
 ACCOUNT = "account-token-s3cr3t"
 NOWHERE = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def plex_tv() -> Iterator[PlexTvSim]:
-    with PlexTvSim() as sim:
-        yield sim
 
 
 @pytest.fixture

@@ -41,12 +41,19 @@ def test_from_new_to_pushed_the_sentence_says_how_things_are(world: PluginWorld)
         assert visit.page.locator(".plexsync-sign").count() == 0
 
 
-def test_an_outage_shows_and_ends_while_nothing_waits(make_world: MakeWorld) -> None:
-    """Nothing is sent, so only the probes for whoever is looking can tell."""
+@pytest.fixture
+def pushed(make_world: MakeWorld) -> tuple[PluginWorld, int]:
+    """A world in real time, and its only scene, which is in Plex."""
     world = make_world(time_scale=1)
     (scene,) = world.add_scenes(1)
     world.edit_at_once({scene: "before"})
     world.wait_for_titles({scene: "before"})
+    return world, scene
+
+
+def test_an_outage_shows_and_ends_while_nothing_waits(pushed: tuple[PluginWorld, int]) -> None:
+    """Nothing is sent, so only the probes for whoever is looking can tell."""
+    world, _ = pushed
     with browse(world) as visit:
         visit.open()
         visit.wait_for_text("The only scene is in Plex.")
@@ -56,11 +63,8 @@ def test_an_outage_shows_and_ends_while_nothing_waits(make_world: MakeWorld) -> 
         visit.wait_for_text("The only scene is in Plex.")
 
 
-def test_an_outage_shows_without_a_reload_and_goes_again(make_world: MakeWorld) -> None:
-    world = make_world(time_scale=1)
-    (scene,) = world.add_scenes(1)
-    world.edit_at_once({scene: "before"})
-    world.wait_for_titles({scene: "before"})
+def test_an_outage_shows_without_a_reload_and_goes_again(pushed: tuple[PluginWorld, int]) -> None:
+    world, scene = pushed
     with browse(world) as visit:
         visit.open()
         visit.wait_for_text("The only scene is in Plex.")

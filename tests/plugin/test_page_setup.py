@@ -7,24 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sim.plex.simulator import PlexSim
-from sim.plex_tv.simulator import PlexTvSim
 from tests.support.browser import browse
 from tests.support.plugin_world import TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from sim.plex_tv.simulator import PlexTvSim
     from tests.plugin.conftest import MakeWorld
     from tests.support.plugin_world import PluginWorld
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 ACCOUNT = "account-token-s3cr3t"
-
-
-@pytest.fixture
-def plex_tv() -> Iterator[PlexTvSim]:
-    with PlexTvSim() as sim:
-        yield sim
 
 
 @pytest.fixture
