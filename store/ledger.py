@@ -139,6 +139,12 @@ class Ledger:
                 took_s = max(0.0, now - attempt.began_at) if attempt else 0.0
                 statistics.count(database, judgement, now=now, took_s=took_s)
 
+    def withdraw_judgement(self, scene_id: int) -> None:
+        """Delete that the scene is missing or ignored, which is no longer true: its job is tried again by itself."""
+        if self.judgement_of(scene_id) in (Judgement.MISSING, Judgement.IGNORED):
+            with self.transaction() as database:
+                database.execute("DELETE FROM scene WHERE scene_id = ?", (scene_id,))
+
     def forget_scene(self, scene_id: int) -> None:
         """Delete what is known of a scene that Stash no longer has. Its items keep what PlexSync put into them."""
         with self.transaction() as database:

@@ -203,6 +203,8 @@ class Settlement:
             self._dead_letters.bury(job, scene, now=now)
         if decision.action is Action.MISSING and scene:
             self._ledger.store_judgement(scene, Judgement.MISSING, now=now)
+        if decision.action is Action.RETRY:
+            self._ledger.withdraw_judgement(job.scene_id)
         if decision.action in (Action.RETRY, Action.KEEP, Action.COVER_NEXT):
             self._queue.put_back(job)
         else:

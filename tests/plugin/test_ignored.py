@@ -59,6 +59,7 @@ def missing(world: PluginWorld) -> int:
     scene = world.stash.add_scene("/media/lost.mp4", 5, title="lost")
     run_task(world, "sync_all")
     wait_for_groups(world, missing=1)
+    world.settle_later()
     assert ask(world, "marks", scene_ids=[scene])["missing"] == [scene]
     assert ask(world, "ignore", group="missing", error_class="NotInPlex") == {"scene_ids": [scene]}
     return scene
@@ -123,6 +124,7 @@ def test_scenes_that_wait_or_are_missing_are_pushed_again_or_ignored_together(ma
     world.configure(skip_missing=True)
     world.stash.update_scene(lost, title="lost")
     wait_for_groups(world, missing=1)
+    world.settle_later()
     world.configure()
     world.stash.update_scene(waits, title="waits")
     wait_for_groups(world, missing=1, waiting=1)
@@ -137,6 +139,26 @@ def test_scenes_that_wait_or_are_missing_are_pushed_again_or_ignored_together(ma
     assert "/media/lost waits.mp4" in row["error_text"]
     ask(world, "stop_ignoring", scene_ids=[waits])
     assert groups(world) == {"missing": 1, "dead": 1}
+
+
+@pytest.mark.parametrize("is_ignored", [False, True])
+def test_a_missing_scene_that_was_edited_waits_and_no_longer_counts_as_missing(
+    make_world: MakeWorld, is_ignored: bool
+) -> None:
+    world = make_world(time_scale=1)
+    world.configure(skip_missing=True)
+    scene = world.stash.add_scene("/media/lost.mp4", 5, title="lost")
+    run_task(world, "sync_all")
+    wait_for_groups(world, missing=1)
+    world.settle_later()
+    if is_ignored:
+        ask(world, "ignore", scene_ids=[scene])
+    world.configure()
+    world.stash.update_scene(scene, title="edited")
+    wait_for_groups(world, waiting=1)
+    overview = ask(world, "overview")
+    assert (overview["missing"], overview["ignored"], overview["queue"]["waiting"]) == (0, 0, 1)
+    assert ask(world, "marks", scene_ids=[scene])["missing"] == []
 
 
 @pytest.mark.parametrize("arguments", [{}, {"scene_ids": [1], "group": "dead"}, {"scene_ids": ["x"]}, {"group": "x"}])
