@@ -20,12 +20,11 @@ import { Settings } from "./settings_tab.js";
 import { Setup } from "./setup_tab.js";
 import { ask, saveSettings, scenes } from "./stash.js";
 import { Tasks } from "./tasks_tab.js";
-import { counted, duration, howThingsAre, needing, progressOf, sentence } from "./words.js";
+import { counted, duration, howThingsAre, leftToPush, lookedAt, needing, progressOf, sentence } from "./words.js";
 
 const LOOK_MS = 1500;
 const WATCH_MS = 4000;
 const WATCHED_PROBE_S = 3;
-const KEPT_SAMPLES = 500;
 
 export default function Page() {
   const { data, error, again, now } = useOverview(LOOK_MS);
@@ -108,18 +107,13 @@ function whileWatched(overview) {
 
 /** @param {{ overview: import("./types").Overview }} props */
 function Progress({ overview }) {
-  const samples = useRef(/** @type {import("./types").Sample[]} */ ([]));
-  const last = samples.current[samples.current.length - 1];
-  if (!last || last.at < overview.now) {
-    const pending = overview.queue.pending - overview.queue.waiting;
-    samples.current = [...samples.current.slice(-KEPT_SAMPLES), { at: overview.now, pending }];
-  }
+  const drain = useRef(/** @type {import("./types").Drain} */ ({ most: 0, looks: [] }));
+  drain.current = lookedAt(drain.current, overview.now, leftToPush(overview.queue));
   const title = useTitleOf(overview.in_progress[0]);
-  const progress = progressOf(samples.current);
+  const progress = progressOf(drain.current);
   if (!progress) return null;
   const rate = progress.perMinute === null ? "" : `, ${counted(progress.perMinute, "scene")} a minute`;
   const left = progress.leftS === null ? "" : `, about ${duration(progress.leftS)} left`;
-  const percent = Math.round((100 * progress.done) / progress.total);
   return h(
     "div",
     { className: "plexsync-progress" },
@@ -129,13 +123,13 @@ function Progress({ overview }) {
         className: "progress",
         role: "progressbar",
         "aria-label": "Pushed",
-        "aria-valuenow": percent,
+        "aria-valuenow": progress.percent,
         "aria-valuemin": 0,
         "aria-valuemax": 100,
       },
-      h("div", { className: "progress-bar", style: { width: `${percent}%` } }),
+      h("div", { className: "progress-bar", style: { width: `${progress.percent}%` } }),
     ),
-    h("p", null, `${progress.done} of ${progress.total} pushed${rate}${left}.${title ? ` Now: ${title}` : ""}`),
+    h("p", null, `${progress.percent} % done${rate}${left}.${title ? ` Now: ${title}` : ""}`),
   );
 }
 

@@ -166,9 +166,9 @@ export interface Day {
 }
 
 /** One look at a drain: the scenes that were due then. */
-export interface Sample {
-  at: number;
-  pending: number;
+export interface Drain {
+  most: number;
+  looks: { at: number; left: number }[];
 }
 
 export interface Gap {

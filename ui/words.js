@@ -9,6 +9,8 @@ const UNITS = /** @type {const} */ ([
   ["s", 1],
 ]);
 
+const LOOKS_FOR_RATE = 20;
+
 /** @param {number} count @returns {string} `1,204` */
 export const number = (count) => count.toLocaleString("en");
 
@@ -97,12 +99,9 @@ export function howThingsAre(overview, now) {
   }
   if (queue.pending > queue.waiting) {
     const left = queue.pending - queue.waiting;
-    const covers = Math.min(queue.covers_left || 0, left);
+    const covers = Math.min(queue.covers_left, left);
     const follow = covers ? `, ${number(covers)} of them with only the cover left` : "";
-    return {
-      kind: "draining",
-      text: `${scenesThat(left, "is", "are")} on the way to Plex${follow}.`,
-    };
+    return { kind: "draining", text: `${scenesThat(left, "is", "are")} on the way to Plex${follow}.` };
   }
   return atRest(overview, now);
 }
@@ -115,10 +114,7 @@ function atRest(overview, now) {
   const last = lastPush ? ` Last change ${duration(now - lastPush)} ago.` : "";
   if (queue.waiting) {
     const when = queue.next_due_at ? `; next attempt in ${duration(queue.next_due_at - now)}` : "";
-    return {
-      kind: "waiting",
-      text: `${scenesThat(queue.waiting, "waits", "wait")}${when}.${needs}${last}`,
-    };
+    return { kind: "waiting", text: `${scenesThat(queue.waiting, "waits", "wait")}${when}.${needs}${last}` };
   }
   if (!inPlex && !need && !ignored) {
     return { kind: "new", text: "No scene has been pushed yet. Go through Set-up, then run Sync All Scenes." };
@@ -134,27 +130,33 @@ function atRest(overview, now) {
   return { kind: "well", text: `${all} in Plex.${last}` };
 }
 
-/** @typedef {import("./types").Sample} Sample */
-
 /**
- * How far a drain has come, from the looks at it since it began.
- * @param {readonly Sample[]} samples oldest first
- * @returns {{ done: number, total: number, perMinute: number | null, leftS: number | null } | null} null without a drain
+ * How many scenes are still to be pushed. One of which only the cover is left counts half.
+ * @param {Overview["queue"]} queue
  */
-export function progressOf(samples) {
-  const last = samples[samples.length - 1];
-  if (!last?.pending) return null;
-  const total = Math.max(...samples.map((sample) => sample.pending));
-  const recent = samples.slice(-20);
-  const first = recent[0] || last;
-  const passed = last.at - first.at;
-  const gone = first.pending - last.pending;
-  const perSecond = passed > 0 && gone > 0 ? gone / passed : null;
+export const leftToPush = ({ pending, waiting, covers_left: covers }) =>
+  pending - waiting - Math.min(covers, pending - waiting) / 2;
+
+/** @typedef {import("./types").Drain} Drain */
+
+/** @param {Drain} drain @param {number} at @param {number} left @returns {Drain} with this look */
+export function lookedAt({ most, looks }, at, left) {
+  const isNew = looks[looks.length - 1]?.at !== at;
+  return { most: Math.max(most, left), looks: isNew ? [...looks.slice(1 - LOOKS_FOR_RATE), { at, left }] : looks };
+}
+
+/** How far a drain has come; null without one. @param {Drain} drain */
+export function progressOf({ most, looks }) {
+  const first = looks[0];
+  const last = looks[looks.length - 1];
+  if (!first || !last?.left) return null;
+  // More may be queued meanwhile.
+  const gone = looks.reduce((sum, { left }, n) => sum + Math.max(0, (looks[n - 1]?.left ?? 0) - left), 0);
+  const perSecond = gone > 0 ? gone / (last.at - first.at) : null;
   return {
-    done: total - last.pending,
-    total,
-    perMinute: perSecond === null ? null : Math.round(perSecond * 60),
-    leftS: perSecond === null ? null : last.pending / perSecond,
+    percent: Math.floor(100 * (1 - last.left / most)),
+    perMinute: perSecond && Math.round(perSecond * 60),
+    leftS: perSecond && last.left / perSecond,
   };
 }
 

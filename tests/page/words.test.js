@@ -5,6 +5,8 @@ import {
   duration,
   groupTitle,
   howThingsAre,
+  leftToPush,
+  lookedAt,
   needing,
   progressOf,
   resultInWords,
@@ -36,7 +38,7 @@ function overview(changes = {}) {
     problems: [],
     ...changes,
     ...(changes.queue
-      ? { queue: { pending: 0, waiting: 0, next_due_at: null, dead_letters: 0, ...changes.queue } }
+      ? { queue: { pending: 0, waiting: 0, covers_left: 0, next_due_at: null, dead_letters: 0, ...changes.queue } }
       : {}),
   };
 }
@@ -133,16 +135,37 @@ test("the cause of an outage loses the request and the advice", () => {
   assert.equal(shortCause(""), "");
 });
 
-test("progress counts from the most that was pending, and its rate from the last looks", () => {
-  assert.equal(progressOf([]), null);
-  assert.equal(progressOf([{ at: 1, pending: 0 }]), null);
-  assert.deepEqual(progressOf([{ at: 0, pending: 100 }]), { done: 0, total: 100, perMinute: null, leftS: null });
-  const looks = [
-    { at: 0, pending: 100 },
-    { at: 10, pending: 80 },
-    { at: 20, pending: 60 },
-  ];
-  assert.deepEqual(progressOf(looks), { done: 40, total: 100, perMinute: 120, leftS: 30 });
+/** @param {[number, number][]} looks @returns {import("../../ui/types").Drain} */
+const drain = (...looks) => looks.reduce((seen, look) => lookedAt(seen, ...look), { most: 0, looks: [] });
+
+test("progress counts from the most that was left, and its rate from the last looks", () => {
+  assert.equal(progressOf(drain()), null);
+  assert.equal(progressOf(drain([1, 0])), null);
+  assert.deepEqual(progressOf(drain([0, 100])), { percent: 0, perMinute: null, leftS: null });
+  const looks = /** @type {[number, number][]} */ ([
+    [0, 100],
+    [10, 80],
+    [10, 80],
+    [20, 60.5],
+  ]);
+  assert.deepEqual(progressOf(drain(...looks)), { percent: 39, perMinute: 119, leftS: 60.5 / 1.975 });
+  assert.equal(progressOf(drain([-1, 10], ...looks))?.perMinute, 113);
+  assert.equal(progressOf(drain([0, 10], [5, 20]))?.perMinute, null);
+});
+
+test("a long drain keeps its beginning, and the rate is that of now", () => {
+  const slow = Array.from({ length: 1000 }, (_, n) => /** @type {[number, number]} */ ([n, 2000 - n]));
+  const fast = Array.from({ length: 30 }, (_, n) => /** @type {[number, number]} */ ([1000 + n, 1000 - 10 * n]));
+  const progress = progressOf(drain(...slow, ...fast));
+  assert.equal(progress?.percent, 64);
+  assert.equal(progress?.perMinute, 600);
+});
+
+test("a scene of which only the cover is left is half pushed", () => {
+  const left = (/** @type {any} */ queue) => leftToPush({ pending: 60, waiting: 10, covers_left: 0, ...queue });
+  assert.equal(left({}), 50);
+  assert.equal(left({ covers_left: 20 }), 40);
+  assert.equal(left({ waiting: 50, covers_left: 20 }), 5);
 });
 
 test("a group is called by its reason, an unknown class by its name", () => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,10 @@ def settings_of(world: PluginWorld) -> dict[str, object]:
 
 def sentence(visit: Visit) -> str:
     return str(visit.page.locator(".plexsync-sentence").inner_text())
+
+
+def progress(visit: Visit) -> str:
+    return str(visit.page.locator(".plexsync-progress p").inner_text())
 
 
 def test_from_new_to_pushed_the_sentence_says_how_things_are(world: PluginWorld) -> None:
@@ -83,6 +88,24 @@ def test_an_outage_shows_without_a_reload_and_goes_again(pushed: tuple[PluginWor
         world.plex.heal()
         visit.wait_for_text("The only scene is in Plex.")
         visit.wait_for_text("Mean time to repair")
+
+
+def test_a_drain_shows_how_far_it_is_although_covers_come_last(make_world: MakeWorld) -> None:
+    world = make_world(time_scale=1)
+    scenes = [world.add_scene(cover=b"\xff\xd8\xff cover %d" % number) for number in range(24)]
+    world.plex.latency_s = 0.1
+    covers = world.plex.fault(Fault.slow(20), method="POST")
+    with browse(world) as visit:
+        visit.open()
+        visit.wait_for_text("No scene has been pushed yet.")
+        world.edit_at_once(dict.fromkeys(scenes, "in Plex"))
+        visit.wait_for_text("24 scenes are on the way to Plex")
+        world.wait_until(lambda: int(progress(visit).split()[0]) >= 40, "the fields of most of them")
+        assert re.match(r"(4\d|50) % done, [\d,]+ scenes? a minute, about .* left\.", progress(visit))
+        world.plex.latency_s = 0
+        world.plex.heal(covers)
+        visit.wait_for_text("All 24 scenes are in Plex.")
+        assert not visit.page.locator(".plexsync-progress").count()
 
 
 @pytest.fixture
