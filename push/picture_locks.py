@@ -115,6 +115,8 @@ class PictureLocking:
     `locks`: those of the server in use. `settings`: as last read, None before. `client`: the client for these settings.
     """
 
+    asks_plex = True
+
     def __init__(
         self,
         locks: Callable[[], PictureLocks],

@@ -38,6 +38,8 @@ REPORT_EVERY_S = 1.0
 class Reconciler:
     """Background work of the worker that tasks can request (see worker/parts.py)."""
 
+    asks_plex = True
+
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._clock = parts.clock

@@ -40,6 +40,8 @@ MAX_TRIES, PATIENT_WITH = 3, 3
 class Undoing:
     """Background work of the worker that tasks can request (see worker/parts.py)."""
 
+    asks_plex = True
+
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._clock = parts.clock

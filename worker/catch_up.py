@@ -87,6 +87,8 @@ class _Pass:
 class CatchUp:
     """Background work that reads one page of Stash's list of scenes in each step."""
 
+    asks_plex = False
+
     def __init__(
         self,
         *,

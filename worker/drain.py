@@ -78,6 +78,11 @@ class QueueDrain:
         self._stash.note_away(text, now)
         self.read_ahead.forget()
 
+    @property
+    def depth(self) -> int:
+        """How many jobs are under way while one follows the other."""
+        return self._writer.depth
+
     def process_one(self, *, is_trial: bool = False, scene_id: int | None = None) -> Outcome | None:
         """Begin the next due job, or that of `scene_id`, and settle those before, apart from the last few.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from local.storage import LocalStorage
 from outages.scheduler import PauseReason
@@ -44,6 +44,13 @@ if TYPE_CHECKING:
 STORAGE_RETRY_S = 1.0
 
 
+class _Step(NamedTuple):
+    """What the worker does next. It returns the seconds to wait afterwards."""
+
+    do: Callable[[float], float]
+    goes_beside_writes: bool = False  # if not, the jobs under way are settled first
+
+
 class SyncWorker:
     """The holder of `worker.lock`. `linger_s`, `plugin_change`: see IdleWatch. `writer`: a thread, unless given."""
 
@@ -59,7 +66,7 @@ class SyncWorker:
     ) -> None:
         self._parts = parts
         self._background: Sequence[BackgroundWork] = (*background, *requested)
-        self._background_had_turn = False
+        self._jobs_before_background = 0  # how many bulk jobs may come before the next step of background work
         self._clock = parts.clock
         self._queue = parts.queue
         self._resilience = parts.resilience
@@ -135,27 +142,29 @@ class SyncWorker:
     def _drain_step(self, now: float) -> float:
         """Do what comes next, if anything. Return the seconds to wait."""
         step = self._next_step(now)
-        if step != self._push_next and self._drain.complete():
+        if not step.goes_beside_writes and self._drain.complete():
             return 0.0  # how that job ended may change what comes next
-        return step(now)
+        return step.do(now)
 
-    def _next_step(self, now: float) -> Callable[[float], float]:  # noqa: PLR0911 - one return for each kind of step
+    def _next_step(self, now: float) -> _Step:  # noqa: PLR0911 - one return for each kind of step
         if wait_s := self._stash.retry_in_s():
-            return lambda _: wait_s
+            return _Step(lambda _: wait_s)
         due = self._queue.peek_due(1)
         gate = self._resilience.gate(now)
         is_edit_next = self._can_push(due, gate) and not due[0].reason.is_bulk
         if self._fan_out.is_due and not is_edit_next:
-            return self._fan_out_page
+            return _Step(self._fan_out_page, goes_beside_writes=True)
         if self._is_background_next(due, gate) and (work := self._due_background(now)):
-            return partial(self._step_background, work, gate)
+            return _Step(partial(self._step_background, work, gate), goes_beside_writes=not work.asks_plex)
         if gate.kind is GateKind.WAIT:
-            return partial(self._wait_at_gate, gate)
+            return _Step(partial(self._wait_at_gate, gate))
         if not due:
-            return self._wait_for_due
+            return _Step(self._wait_for_due)
         if self._is_paused(due[0]):
-            return self._wait_while_paused
-        return self._try_next if gate.kind is GateKind.TRIAL else self._push_next
+            return _Step(self._wait_while_paused)
+        if gate.kind is GateKind.TRIAL:
+            return _Step(self._try_next)
+        return _Step(self._push_next, goes_beside_writes=True)
 
     def _push_next(self, now: float) -> float:
         if self._resilience.gate(now).kind is not GateKind.DRAIN:
@@ -163,9 +172,9 @@ class SyncWorker:
         wait_s = self._resilience.take_token(now)
         if wait_s == 0:
             self.process_one()
-        elif self._drain.complete():
             return 0.0
-        return wait_s
+        self._jobs_before_background = 0
+        return 0.0 if self._drain.complete() else wait_s
 
     def _try_next(self, now: float) -> float:
         wait_s = self._resilience.take_token(now)
@@ -180,13 +189,16 @@ class SyncWorker:
     # Background work
 
     def _is_background_next(self, due: Sequence[Job], gate: Gate) -> bool:
-        """Background work alternates with bulk jobs, but jobs that it queued itself wait until it has ended.
+        """Background work alternates with a few bulk jobs, but jobs that it queued itself wait until it has ended.
 
         It never comes before an edit that can be pushed, nor in a trial.
         """
-        had_turn, self._background_had_turn = self._background_had_turn, False
-        if self._can_push(due, gate) and (not due[0].reason.is_bulk or (had_turn and not due[0].reason.is_unrequested)):
-            return False
+        if self._can_push(due, gate):
+            if not due[0].reason.is_bulk:
+                return False
+            if self._jobs_before_background and not due[0].reason.is_unrequested:
+                self._jobs_before_background -= 1
+                return False
         return gate.kind is not GateKind.TRIAL
 
     def _due_background(self, now: float) -> BackgroundWork | None:
@@ -196,7 +208,7 @@ class SyncWorker:
     def _step_background(self, work: BackgroundWork, gate: Gate, now: float) -> float:
         if self._stash.are_settings_stale(after_event=self._has_news):
             self._read_settings()
-        self._background_had_turn = True
+        self._jobs_before_background = self._drain.depth
         self._run_step(work, gate.message if gate.kind is GateKind.WAIT else None, now)
         return 0.0
 

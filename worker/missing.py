@@ -80,6 +80,8 @@ class ListAge:
 class MissingScenes:
     """Background work that looks for the files of missing scenes in Plex."""
 
+    asks_plex = True
+
     def __init__(
         self, *, queue: JobQueue, ledger: Ledger, stash: StashLink, plex: PlexLink, clock: Clock, log: logging.Logger
     ) -> None:

@@ -91,6 +91,10 @@ class BackgroundWork(Protocol):
     passes in the rest, which belongs to higher layers and imports the worker.
     """
 
+    @property
+    def asks_plex(self) -> bool:
+        """Whether a step may ask Plex. If none does, jobs may be under way meanwhile."""
+
     def due_at(self, now: float) -> float | None:
         """When the next step is due, in epoch seconds; None if none is planned. While one is due the worker stays."""
 
