@@ -26,6 +26,8 @@ KEPT_S = 1.0
 # How long the writes that are prepared may take: longer than reading the next batch, so that Plex is never without
 # work, but short enough for what comes in between. And how many they are at most, since each may hold a picture.
 PREPARED_S, MOST_PREPARED = 0.05, 6
+# How much the last write says about what a write takes.
+WEIGHT_OF_LAST = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +95,13 @@ class WriteThread:
         self._thread: ThreadPoolExecutor | None = None
         self._writes: deque[Future[None]] = deque()
         self._ended_at = 0.0
-        self._took_s = float("inf")  # of the last write
+        self._took_s: float | None = None  # what a write takes
 
     @property
     def depth(self) -> int:
         """See Writer."""
-        return max(1, int(min(PREPARED_S / max(self._took_s, 0.001), MOST_PREPARED)))
+        took_s = PREPARED_S if self._took_s is None else self._took_s
+        return max(1, int(min(PREPARED_S / max(took_s, 0.001), MOST_PREPARED)))
 
     def start(self, write: Write) -> None:
         """See Writer."""
@@ -114,7 +117,9 @@ class WriteThread:
             raise _NotBegun
         began_at = SYSTEM.monotonic()
         write.send(write.clients.beside)
-        self._took_s = SYSTEM.monotonic() - began_at
+        took_s, before_s = SYSTEM.monotonic() - began_at, self._took_s
+        # A single slow one does not empty the pipeline.
+        self._took_s = took_s if before_s is None else before_s + (took_s - before_s) * WEIGHT_OF_LAST
 
     def wait(self) -> None:
         """See Writer."""

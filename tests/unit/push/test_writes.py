@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -212,3 +214,22 @@ def test_the_faster_plex_writes_the_more_is_prepared() -> None:
         writer._took_s = took_s
         depths.append(writer.depth)
     assert depths == [6, 6, 4, 1, 1]
+
+
+@pytest.mark.parametrize(("times_s", "depth"), [([0.005], 6), ([0.005, 0.04], 4), ([0.005] + [0.05] * 9, 1)])
+def test_a_single_slow_write_does_not_empty_the_pipeline(
+    monkeypatch: pytest.MonkeyPatch, times_s: list[float], depth: int
+) -> None:
+    now_s = 0.0
+
+    def take(seconds: float, _client: object) -> None:
+        nonlocal now_s
+        now_s += seconds
+
+    monkeypatch.setattr("push.writes.SYSTEM", SimpleNamespace(monotonic=lambda: now_s))
+    writer = WriteThread()
+    for time_s in times_s:
+        writer.start(CLIENTS.write(partial(take, time_s)))
+        writer.wait()
+    writer.close()
+    assert writer.depth == depth
