@@ -8,7 +8,16 @@ with a relative PYTHONPATH the interpreter then fails to start.
 import os
 import sys
 
+from local import inbox, lock
+
 WORKER_ARGUMENT = "worker"
+
+
+def start_worker_if_none(script: str, directory: str, connection: bytes) -> None:
+    """Publish how to reach Stash, and start a worker unless one lives. Raises OSError."""
+    inbox.publish(directory, inbox.CONNECTION, connection)
+    if lock.is_free(directory):
+        start_worker(script, directory)
 
 
 def start_worker(script: str, directory: str) -> None:

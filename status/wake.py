@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 
-from local import inbox, lock
 from status import files
 from status.worker import is_worker_running
 from store.reader import Reader
@@ -34,9 +33,7 @@ def wake(asked: Asked) -> WakeAnswer:
 
 def start_worker_if_none(asked: Asked) -> None:
     """Make sure that a worker runs and knows how to reach Stash. Raises OSError."""
-    content = json.dumps({"server_connection": asked.connection}).encode()
-    inbox.publish(asked.directory, inbox.CONNECTION, content)
-    if lock.is_free(asked.directory):
-        from local import start  # noqa: PLC0415 - seldom needed
+    from local import start  # noqa: PLC0415 - seldom needed
 
-        start.start_worker(asked.script, asked.directory)
+    connection = json.dumps({"server_connection": asked.connection}).encode()
+    start.start_worker_if_none(asked.script, asked.directory, connection)

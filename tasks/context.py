@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from local.start import start_worker_if_none
+
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
@@ -37,3 +39,7 @@ class Context:
     def now(self) -> float:
         """Epoch seconds."""
         return self.clock.now()
+
+    def start_worker_if_none(self) -> None:
+        """Make sure that a worker runs and knows how to reach Stash. Raises OSError."""
+        start_worker_if_none(self.script, self.directory, self.connection_entry)

@@ -41,7 +41,7 @@ from tasks.path_check import check_paths, paths_in_words
 from tasks.prerequisites import need_packages, open_stash
 from tasks.process_queue import stop_reported_in
 from tasks.setup_answers import HealthAnswer
-from tasks.worker_link import start_worker_if_none, why_missing
+from tasks.worker_link import why_missing
 from worker.parts import probe_result
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _is_half_open(resilience: Resilience) -> bool:
 def _start_worker_if_needed(context: Context, resilience: Resilience) -> None:
     """A circuit that is not closed needs a worker that goes on probing; pending jobs need one that pushes them."""
     if _needs_worker(context, resilience):
-        start_worker_if_none(context)
+        context.start_worker_if_none()
 
 
 def _needs_worker(context: Context, resilience: Resilience) -> bool:

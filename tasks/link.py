@@ -18,7 +18,6 @@ from tasks.arguments import server_of
 from tasks.context import TaskError
 from tasks.prerequisites import need_packages, open_stash
 from tasks.setup_answers import LinkAnswer, LinkBeginAnswer, LinkServer
-from tasks.worker_link import start_worker_if_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -158,7 +157,7 @@ def _link(context: Context, sign_in: SignIn, name: str) -> LinkAnswer:
             return _not_linked(_away(server), servers=listed)
         _store(context, stash, settings, server, address)
     forget_sign_in(context.directory)
-    start_worker_if_none(context)
+    context.start_worker_if_none()
     message = (
         f'PlexSync uses the Plex server "{server.name}" at {address} now. Address and token are in the plugin\'s '
         "settings; reload that page to see them. Run Health Check next."

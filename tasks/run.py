@@ -6,7 +6,8 @@ import json
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from local.clock import clock_from_environment
 from local.hide_paths import PathHider
@@ -20,18 +21,7 @@ from stash.protocol import StashLogHandler, answer_error, answer_output, parse_t
 from status.answer import MODES
 from store.worker_file import read_worker_report
 from tasks.answers import as_json
-from tasks.clear import clear_dlq, clear_queue, purge_dlq, restore_cleared
 from tasks.context import Context, TaskError
-from tasks.health import health_check
-from tasks.ignore import ignore, stop_ignoring
-from tasks.link import link_begin, link_check, link_plex
-from tasks.preview import preview
-from tasks.process_queue import process_queue
-from tasks.reconcile import reconcile_7days, reconcile_all, reconcile_preview, reconcile_recent
-from tasks.recover import recover_outage_jobs
-from tasks.sync import sync_all, sync_recent, sync_scene
-from tasks.undo import undo_all
-from tasks.worker_link import start_worker_if_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,30 +31,31 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Every mode, whether of a task of the manifest or an operation only, but for those that `status.answer` answers.
-TASKS: tuple[tuple[str, Callable[[Context], TaskAnswer]], ...] = (
-    ("process_queue", process_queue),
-    ("health_check", health_check),
-    ("recover_outage_jobs", recover_outage_jobs),
-    ("sync_all", sync_all),
-    ("sync_recent", sync_recent),
-    ("reconcile_all", reconcile_all),
-    ("reconcile_recent", reconcile_recent),
-    ("reconcile_7days", reconcile_7days),
-    ("reconcile_preview", reconcile_preview),
-    ("clear_queue", clear_queue),
-    ("clear_dlq", clear_dlq),
-    ("purge_dlq", purge_dlq),
-    ("restore_cleared", restore_cleared),
-    ("link_plex", link_plex),
-    ("undo_all", undo_all),
-    ("preview", preview),
-    ("sync_scene", sync_scene),
-    ("ignore", ignore),
-    ("stop_ignoring", stop_ignoring),
-    ("link_begin", link_begin),
-    ("link_check", link_check),
-)
+# Every mode, whether of a task of the manifest or an operation only, but for those that `status.answer` answers. By
+# mode, the module with the function of this name: it is loaded while the worker starts.
+TASKS: Final = {
+    "process_queue": "process_queue",
+    "health_check": "health",
+    "recover_outage_jobs": "recover",
+    "sync_all": "sync",
+    "sync_recent": "sync",
+    "reconcile_all": "reconcile",
+    "reconcile_recent": "reconcile",
+    "reconcile_7days": "reconcile",
+    "reconcile_preview": "reconcile",
+    "clear_queue": "clear",
+    "clear_dlq": "clear",
+    "purge_dlq": "clear",
+    "restore_cleared": "clear",
+    "link_plex": "link",
+    "undo_all": "undo",
+    "preview": "preview",
+    "sync_scene": "sync",
+    "ignore": "ignore",
+    "stop_ignoring": "ignore",
+    "link_begin": "link",
+    "link_check": "link",
+}
 # Health Check probes Plex itself, and starts a worker only if one has to go on probing; a sign-in, when it has worked.
 WAKES_NO_WORKER = ("health_check", "link_plex", "link_begin", "link_check")
 PROGRESS_STEP = 0.001
@@ -127,21 +118,22 @@ def _context(  # noqa: PLR0917 - what run_task has made
 
 
 def _run(context: Context) -> TaskAnswer:
-    task = _task(context.input.mode)
+    mode = context.input.mode
+    if mode not in TASKS:
+        raise TaskError(f"PlexSync knows no task {mode!r}. It knows {', '.join((*TASKS, *MODES))}.")
     try:
-        if context.input.mode not in WAKES_NO_WORKER:
+        if mode not in WAKES_NO_WORKER:
             # This way each task helps to notice that Plex is back: a new worker looks at Plex first.
-            start_worker_if_none(context)
+            context.start_worker_if_none()
     except OSError as error:
         context.log.warning("%s", _words_for(error, context.directory))
-    return task(context)
+    return task_of(mode)(context)
 
 
-def _task(mode: str) -> Callable[[Context], TaskAnswer]:
-    known = dict(TASKS)
-    if mode not in known:
-        raise TaskError(f"PlexSync knows no task {mode!r}. It knows {', '.join((*known, *MODES))}.")
-    return known[mode]
+def task_of(mode: str) -> Callable[[Context], TaskAnswer]:
+    """The function of one of TASKS."""
+    task: Callable[[Context], TaskAnswer] = getattr(import_module(f"tasks.{TASKS[mode]}"), mode)
+    return task
 
 
 def _words_for(error: OSError, directory: str) -> str:

@@ -7,7 +7,7 @@ import os
 import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from local import inbox, lock, start
+from local import inbox, lock
 from local.data_directory import PACKAGES_NOTE
 from store.requests import answer_path, command_content, command_entry
 from store.state_file import from_json
@@ -74,7 +74,7 @@ class WorkerLink:
             raise WorkerMissing(why_missing(self._context.directory))
         self._starts += 1
         self._started_at = now
-        start_worker_if_none(self._context)
+        self._context.start_worker_if_none()
 
     def ask(self, kind: type[T], what: str, arguments: Mapping[str, object] | None = None) -> T:
         """The worker's answer, as the dataclass `kind`.
@@ -115,13 +115,6 @@ def ask_worker(context: Context, kind: type[T], what: str, arguments: Mapping[st
     """
     need_packages(context)
     return WorkerLink(context).ask(kind, what, arguments)
-
-
-def start_worker_if_none(context: Context) -> None:
-    """Make sure that a worker runs and knows how to reach Stash. Raises OSError."""
-    inbox.publish(context.directory, inbox.CONNECTION, context.connection_entry)
-    if lock.is_free(context.directory):
-        start.start_worker(context.script, context.directory)
 
 
 def why_missing(directory: str) -> str:

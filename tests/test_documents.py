@@ -33,7 +33,8 @@ from status.answer import MODES as STATUS_MODES
 from store.worker_file import WorkerReport
 from tasks import answers, arguments, setup_answers
 from tasks.arguments import error_types_of
-from tasks.run import TASKS as TASK_FUNCTIONS
+from tasks.run import TASKS as TASK_MODES
+from tasks.run import task_of
 from tests.support.reference import (
     DOCS,
     DOCUMENTS,
@@ -64,8 +65,9 @@ NAME_COLUMN: Final = "name on the page"
 EMPTY_IN_WORDS: Final = ("none", "none, required", "all movie libraries", "inferred")
 # By mode.
 FUNCTIONS: Final = {
-    **dict(TASK_FUNCTIONS), **{name: getattr(import_module(f"status.{name}"), name) for name in STATUS_MODES},
-}  # fmt: skip
+    **{mode: task_of(mode) for mode in TASK_MODES},
+    **{name: getattr(import_module(f"status.{name}"), name) for name in STATUS_MODES},
+}
 MODES: Final = tuple(FUNCTIONS)
 ANSWERS: Final = {**vars(answers), **vars(setup_answers), **vars(status_answers)}
 # Each with what it holds besides its version.
@@ -197,7 +199,7 @@ def test_the_reference_describes_what_is_answered_without_a_task() -> None:
 
 def test_every_argument_has_a_parser_of_its_own() -> None:
     taken = set(re.findall(r'\barguments\.get\("(\w+)"\)', source_of("tasks")))
-    assert taken == set().union(*(arguments_of(task) for _, task in TASK_FUNCTIONS))
+    assert taken == set().union(*(arguments_of(task_of(mode)) for mode in TASK_MODES))
     assert taken == {name.removesuffix("_of") for name in vars(arguments) if name.endswith("_of") and name[0] != "_"}
 
 

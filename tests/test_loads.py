@@ -40,3 +40,10 @@ def test_a_fast_operation_loads_nothing_that_its_caller_would_wait_for() -> None
     ours = {name for name in loaded if (ROOT / name.split(".")[0]).is_dir()}
     assert sorted(set(loaded) - ours - HOOK_LOADS - {"__future__"}) == []
     assert {f"{name.replace('.', '/')}.py" for name in ours if "." in name} <= set(FAST)
+
+
+def test_a_task_starts_the_worker_before_it_loads_what_takes_long() -> None:
+    """It loads its own module while the worker loads everything else."""
+    loaded = loaded_by(["tasks.run"], "os, sys")
+    assert {name for name in loaded if name.startswith("tasks.")} == {"tasks.answers", "tasks.context", "tasks.run"}
+    assert not {"requests", "plexapi", "plex.client", "stash.client", "worker.loop"} & set(loaded)

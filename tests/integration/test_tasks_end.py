@@ -21,7 +21,7 @@ from store.requests import answer_path
 from tasks.context import Context, TaskError
 from tasks.process_queue import SILENT_STOP, process_queue
 from tasks.reconcile import reconcile_all
-from tasks.run import TASKS
+from tasks.run import TASKS, task_of
 from tasks.undo import COMMAND as UNDO
 from tests.support.clocks import VirtualClock
 from tests.support.plugin_world import PluginWorld
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LONGEST_S = 120.0
 RUN = "run"
 SYNCS = ("sync_all", "sync_recent")
-all_modes = pytest.mark.parametrize("mode", [mode for mode, _ in TASKS])
+all_modes = pytest.mark.parametrize("mode", TASKS)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def answer_commands(world: PluginWorld, clock: VirtualClock) -> None:
 def test_it_ends_while_the_worker_hangs(world: PluginWorld, mode: str) -> None:
     clock = VirtualClock()
     with world.no_worker():
-        took_s = seconds_until_end(context_in(world, mode, clock), dict(TASKS)[mode])
+        took_s = seconds_until_end(context_in(world, mode, clock), task_of(mode))
     # Sync compares all scenes in between, which is progress.
     assert took_s <= (2 if mode in SYNCS else 1) * LONGEST_S
 
@@ -94,7 +94,7 @@ def test_it_ends_while_the_worker_hangs(world: PluginWorld, mode: str) -> None:
 def test_it_ends_while_each_worker_dies(world: PluginWorld, mode: str) -> None:
     clock, script = VirtualClock(), world.folder / "plexsync.py"
     script.write_text("")
-    took_s = seconds_until_end(context_in(world, mode, clock, script), dict(TASKS)[mode])
+    took_s = seconds_until_end(context_in(world, mode, clock, script), task_of(mode))
     assert took_s <= LONGEST_S
 
 
