@@ -140,8 +140,8 @@ class Ledger:
                 statistics.count(database, judgement, now=now, took_s=took_s)
 
     def withdraw_judgement(self, scene_id: int) -> None:
-        """Delete that the scene is missing or ignored, which is no longer true: its job is tried again by itself."""
-        if self.judgement_of(scene_id) in (Judgement.MISSING, Judgement.IGNORED):
+        """Delete that the scene is missing, which is no longer true: its job is tried again by itself."""
+        if self.judgement_of(scene_id) is Judgement.MISSING:
             with self.transaction() as database:
                 database.execute("DELETE FROM scene WHERE scene_id = ?", (scene_id,))
 

@@ -54,6 +54,14 @@ def test_an_ignored_scene_is_in_no_count_and_in_no_list_of_dead_letters(ledger: 
     assert (reader.dead_among([DEAD]), reader.missing_among([MISSING])) == ([], [])
 
 
+def test_a_job_that_waits_takes_back_that_its_scene_is_missing_and_nothing_else(ledger: Ledger) -> None:
+    """So a changed tag does not end the ignoring if Stash fails on the scene: a push ends it once it has begun."""
+    IgnoredScenes(ledger).ignore([DEAD], now=9.0)
+    for scene_id in (PUSHED, MISSING, DEAD):
+        ledger.withdraw_judgement(scene_id)
+    assert verdicts(ledger) == ["pushed", None, "ignored"]
+
+
 def test_the_next_judgement_ends_it(ledger: Ledger) -> None:
     IgnoredScenes(ledger).ignore([DEAD], now=9.0)
     DeadLetters(ledger).bury(new_job(DEAD, Reason.HOOK, 10.0), None, now=10.0)
