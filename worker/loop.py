@@ -66,7 +66,7 @@ class SyncWorker:
     ) -> None:
         self._parts = parts
         self._background: Sequence[BackgroundWork] = (*background, *requested)
-        self._jobs_before_background = 0  # how many bulk jobs may come before the next step of background work
+        self._jobs_before_background = 0  # how many bulk jobs go before its next step
         self._clock = parts.clock
         self._queue = parts.queue
         self._resilience = parts.resilience
@@ -152,10 +152,11 @@ class SyncWorker:
         due = self._queue.peek_due(1)
         gate = self._resilience.gate(now)
         is_edit_next = self._can_push(due, gate) and not due[0].reason.is_bulk
-        if self._fan_out.is_due and not is_edit_next:
-            return _Step(self._fan_out_page, goes_beside_writes=True)
-        if self._is_background_next(due, gate) and (work := self._due_background(now)):
-            return _Step(partial(self._step_background, work, gate), goes_beside_writes=not work.asks_plex)
+        if not is_edit_next:
+            if self._fan_out.is_due:
+                return _Step(self._fan_out_page, goes_beside_writes=True)
+            if self._is_background_next(due, gate) and (work := self._due_background(now)):
+                return _Step(partial(self._step_background, work, gate), goes_beside_writes=not work.asks_plex)
         if gate.kind is GateKind.WAIT:
             return _Step(partial(self._wait_at_gate, gate))
         if not due:
@@ -189,16 +190,13 @@ class SyncWorker:
     # Background work
 
     def _is_background_next(self, due: Sequence[Job], gate: Gate) -> bool:
-        """Background work alternates with a few bulk jobs, but jobs that it queued itself wait until it has ended.
+        """While no edit can be pushed: background work takes turns with a few bulk jobs, and never comes in a trial.
 
-        It never comes before an edit that can be pushed, nor in a trial.
+        Jobs that it queued itself wait until it has ended.
         """
-        if self._can_push(due, gate):
-            if not due[0].reason.is_bulk:
-                return False
-            if self._jobs_before_background and not due[0].reason.is_unrequested:
-                self._jobs_before_background -= 1
-                return False
+        if self._jobs_before_background and self._can_push(due, gate) and not due[0].reason.is_unrequested:
+            self._jobs_before_background -= 1
+            return False
         return gate.kind is not GateKind.TRIAL
 
     def _due_background(self, now: float) -> BackgroundWork | None:
