@@ -165,7 +165,7 @@ export interface Day {
   outages: Outage[]; // those that touch the day
 }
 
-/** One look at a drain: the scenes that were due then. */
+/** A drain: the most scenes that were left, and how many were left at each of the last looks (epoch seconds). */
 export interface Drain {
   most: number;
   looks: { at: number; left: number }[];
