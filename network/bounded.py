@@ -153,8 +153,8 @@ class _Received(io.RawIOBase):
             raise AnswerTooLarge(f"the answer goes on after {RECEIVED_BYTES >> 20} MB")
         if self._countdown.is_over:
             raise TimeoutError("the answer was not complete in time")
-        if self._silence_s is not None:
-            self._connection.settimeout(min(self._silence_s, self._countdown.left_s))
+        if self._silence_s is not None and self._countdown.left_s < self._silence_s:  # else it is set, and costs time
+            self._connection.settimeout(self._countdown.left_s)
         count: int | None = self._stream.readinto(buffer)
         self._left_bytes -= count or 0
         return count
