@@ -20,7 +20,7 @@ from plexapi.myplex import MyPlexAccount, MyPlexPinLogin, MyPlexResource
 from plex.client import PlexClient
 from plex.connection import PlexConnection
 from plex.errors import PlexError
-from plex.transport import open_session
+from plex.transport import set_up_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,7 +78,7 @@ class PlexTv:
         self._url = (os.environ.get(ADDRESS_VARIABLE) or PLEX_TV).rstrip("/")
         self._client = client
         connection = PlexConnection(url=self._url, token="")
-        self._session = open_session(connection, _raise_for_status)
+        self._session = set_up_session(requests.Session(), connection, _raise_for_status)
         self._session.trust_env = True  # unlike Plex, plex.tv may be behind a proxy
         self._session.max_redirects = 0  # the token would go along
 

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from local.clock import SYSTEM, Stopwatch
-from plex.edit import PREFERRED_LINE_BYTES, pack, parameters_of
+from plex.edit import PREFERRED_LINE_BYTES
 from plex.errors import (
     NOT_PLEX,
     LibraryGone,
@@ -20,7 +20,6 @@ from plex.errors import (
     PlexError,
     PlexServerError,
     Rejected,
-    RequestTooLong,
 )
 from plex.libraries import Libraries
 from plex.model import (
@@ -36,8 +35,9 @@ from plex.model import (
 )
 from plex.pages import listing, short_list, total_of
 from plex.paths import is_inside, respell
+from plex.puts import MOVIE_TYPE, prepare_edit, send_edit
 from plex.search_text import text_of_name, text_of_path
-from plex.transport import PAGE_ITEMS, Transport, query_string
+from plex.transport import PAGE_ITEMS, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from plex.connection import PlexConnection
     from plex.edit import Change
     from plex.model import PictureKind
+    from plex.puts import PreparedEdit
     from plex.transport import Page
 
-_MOVIE_TYPE = ("type", "1")
 # A read must not make Plex check the item's files or refresh its metadata.
 _AS_IT_IS = (("skipRefresh", "1"), ("checkFiles", "0"))
 # Usually nothing has changed.
@@ -59,9 +59,6 @@ _RECENT_S = 3600
 _KEYS_PER_READ = 100
 # With more candidates for one file name, the server ignored the filter, or the name is too common.
 _MAX_CANDIDATES = 200
-_TOO_LONG = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG)
-# A 400 to a longer line may be about its length: Plex gives the same answer to that and to a bad value.
-_REFUSED_AS_BAD = PREFERRED_LINE_BYTES
 # Enough to tell a token that sees no paths from a file without one, little enough for a probe.
 _SAMPLE = 10
 # Even a server that is starting says at once who it is.
@@ -71,7 +68,7 @@ _SAMPLES_S = 10.0
 _updated_at, _added_at = attrgetter("updated_at"), attrgetter("added_at")
 # What a listing leaves out, in python-plexapi's names (base.py, PlexPartialObject._EXCLUDES).
 _LEAN = (
-    _MOVIE_TYPE,
+    MOVIE_TYPE,
     (
         "excludeElements",
         "Genre,Country,Guid,Rating,Collection,Director,Writer,Role,Producer,Similar,Style,Mood,Format,Image",
@@ -138,7 +135,7 @@ class PlexClient:
         for section in sections:
             if took.passed_s > _SAMPLES_S:
                 break
-            items = parse_lean_items(self._list(section, (_MOVIE_TYPE,), (0, _SAMPLE)), section.key)
+            items = parse_lean_items(self._list(section, (MOVIE_TYPE,), (0, _SAMPLE)), section.key)
             self._note_paths(items)
             if any(item.parts for item in items):
                 return True
@@ -147,7 +144,7 @@ class PlexClient:
 
     def count_items(self, section: Section) -> int | None:
         """How many items the library has, None if Plex does not say. Reads a few of them, as a probe does."""
-        return total_of(self._list(section, (_MOVIE_TYPE,), (0, _SAMPLE)))
+        return total_of(self._list(section, (MOVIE_TYPE,), (0, _SAMPLE)))
 
     def hides_paths(self) -> bool:
         """Whether the configured libraries show files, but no path of any. Asks only if no path was seen last."""
@@ -263,7 +260,7 @@ class PlexClient:
         roots = [location for location in section.locations if is_inside(folder, location)]
         path = (respell(folder, roots[0]) or roots[0]) if roots else folder  # Plex knows its own spelling
         try:
-            self._transport.ask(f"/library/sections/{section.key}/refresh", (("path", path),), method="get")
+            self._transport.ask(f"/library/sections/{section.key}/refresh", (("path", path),))
         except Rejected:
             self.libraries.forget()
             raise
@@ -274,51 +271,17 @@ class PlexClient:
         Raises RequestTooLong after everything shorter has arrived. Where Plex rejects a PUT for one of its fields, the
         other fields are sent without it before Rejected is raised.
         """
-        rejected: Rejected | None = None
-        has_written = False
-        for part in pack(changes, min(line_bytes, PREFERRED_LINE_BYTES)):
-            try:
-                self._put(item, part)
-            except Rejected as error:  # noqa: PERF203 - one try each is the point
-                if error.status == HTTPStatus.NOT_FOUND or isinstance(error, RequestTooLong):
-                    raise
-                of_part = self._put_field_by_field(item, part, error)
-                has_written = has_written or of_part is None or of_part.has_written
-                rejected = of_part or rejected
-            else:
-                has_written = True
-        if rejected:
-            rejected.has_written = has_written
-            raise rejected
+        self.send_edit(self.prepare_edit(item, changes, line_bytes=line_bytes))
 
-    def _put_field_by_field(self, item: PlexItem, part: Sequence[Change], rejected: Rejected) -> Rejected | None:
-        """Send each field of a rejected part by itself. Return the first error, None if Plex accepts each."""
-        names = dict.fromkeys(change.field for change in part)
-        if len(names) == 1:
-            return rejected
-        first: Rejected | None = None
-        has_written = False
-        for name in names:
-            try:
-                self._put(item, [change for change in part if change.field is name])
-            except Rejected as error:  # noqa: PERF203 - one try each is the point
-                first = first or error
-            else:
-                has_written = True
-        if first:
-            first.has_written = has_written
-        return first
+    def prepare_edit(
+        self, item: PlexItem, changes: Sequence[Change], *, line_bytes: int = PREFERRED_LINE_BYTES
+    ) -> PreparedEdit:
+        """What `edit` sends, for any client of the same server."""
+        return prepare_edit(self._transport, item, changes, line_bytes=line_bytes)
 
-    def _put(self, item: PlexItem, part: Sequence[Change]) -> None:
-        parameters = (_MOVIE_TYPE, ("id", str(item.rating_key)), *parameters_of(part))
-        path = f"/library/sections/{item.section_key}/all"
-        try:
-            self._transport.ask(path, parameters, method="put")
-        except Rejected as error:
-            line_bytes = len(f"PUT {path}?{query_string(parameters)} HTTP/1.1")
-            if error.status in _TOO_LONG or (error.status == HTTPStatus.BAD_REQUEST and line_bytes > _REFUSED_AS_BAD):
-                raise RequestTooLong(error, line_bytes) from error
-            raise
+    def send_edit(self, edit: PreparedEdit) -> None:
+        """See `edit`."""
+        send_edit(self._transport, edit)
 
     def rate(self, rating_key: int, rating: str) -> None:
         """Set the rating ("0" to "10") of the token's user; "" removes it."""
@@ -327,7 +290,7 @@ class PlexClient:
             ("identifier", "com.plexapp.plugins.library"),
             ("rating", rating or "-1"),
         )
-        self._transport.ask("/:/rate", parameters, method="put")
+        self._transport.send(self._transport.prepare("/:/rate", parameters, method="put"))
 
     def list_pictures(self, rating_key: int, kind: PictureKind) -> Pictures:
         """The pictures that the item can show. Raises Rejected (404) for an item that is gone."""
@@ -338,12 +301,14 @@ class PlexClient:
 
         Plex never deletes an upload. Raises Rejected (413) if a proxy takes no body of this length.
         """
-        self._transport.send(f"/library/metadata/{rating_key}/{kind}", method="post", content=content)
+        path = f"/library/metadata/{rating_key}/{kind}"
+        self._transport.send(self._transport.prepare(path, method="post", content=content, answers_text=True))
 
     def select_picture(self, rating_key: int, kind: PictureKind, key: str) -> None:
         """Select one of the item's pictures, and lock it."""
         name = kind.removesuffix("s")  # as in python-plexapi, BaseResource.select
-        self._transport.send(f"/library/metadata/{rating_key}/{name}", (("url", key),), method="put")
+        path = f"/library/metadata/{rating_key}/{name}"
+        self._transport.send(self._transport.prepare(path, (("url", key),), method="put", answers_text=True))
 
     def lock_fields(
         self, section_key: int, rating_keys: Sequence[int], fields: Sequence[str], *, is_locked: bool = True
@@ -352,9 +317,9 @@ class PlexClient:
 
         One PUT with 4,387 ids has failed, those with 100 to 300 work (as users report).
         """
-        ids = ",".join(map(str, rating_keys))
+        path, ids = f"/library/sections/{section_key}/all", ",".join(map(str, rating_keys))
         locks = ((f"{name}.locked", str(int(is_locked))) for name in fields)
-        self._transport.ask(f"/library/sections/{section_key}/all", (_MOVIE_TYPE, ("id", ids), *locks), method="put")
+        self._transport.send(self._transport.prepare(path, (MOVIE_TYPE, ("id", ids), *locks), method="put"))
 
     def close(self) -> None:
         """Close the kept-alive connections; the client can still be used."""

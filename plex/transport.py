@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
 from plexapi.server import PlexServer
+from plexapi.utils import parseXMLString
 from requests.hooks import dispatch_hook
 from requests.structures import CaseInsensitiveDict
 from requests.utils import check_header_validity
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from plex.connection import PlexConnection
 
-Method = Literal["get", "put", "post"]
+SessionT = TypeVar("SessionT", bound=requests.Session)
 Page = tuple[int, int]  # the number of the first item, and how many items at most
 
 # Plex has announced that it will return no more items than this at once, and refuse a listing without a page.
@@ -40,23 +42,39 @@ _REJECTION_CHARACTERS = 200
 _CLOSED_WITHIN_S = 2.0
 _SUCCESSES = (200, 201, 204)  # the only ones that plexapi accepts
 _MARK_UP = re.compile(r"<[^>]*>")
-_WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
+_WEB_PAGE = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+)?html\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedWrite:
+    """A request that changes something, token included.
+
+    `name`: of the request, for messages. `answers_text`: Plex may answer with a line that is not XML.
+    """
+
+    request: requests.PreparedRequest = field(repr=False)
+    name: str
+    answers_text: bool
 
 
 class Transport:
     """Requests to one server over one session. `address`: scheme, host and port, for messages.
 
-    `answered_at`: Plex's own time (epoch seconds) at its last answer, None if the answer gave none. Making a transport
-    sends nothing, but raises PlexSetup for an unusable connection. A request raises a PlexError and nothing else for
-    what the server or the network does.
+    Making a transport sends nothing, but raises PlexSetup for an unusable connection. A request raises a PlexError and
+    nothing else for what the server or the network does.
     """
 
     def __init__(self, connection: PlexConnection) -> None:
         self._connection = validate(connection)
         self.address = display_address(self._connection.url)
-        self._session = open_session(self._connection, self._raise_for_status, _Session(self._connection.url))
+        self._session = set_up_session(_Session(self._connection.url), self._connection, self._raise_for_status)
         self._server = _Server(self._connection, self._session)
-        self.answered_at: int | None = None
+        self._answered = ""  # the date in the last answer
+
+    @property
+    def answered_at(self) -> int | None:
+        """Plex's own time (epoch seconds) at its last answer, None if the answer gave none."""
+        return _epoch_of(self._answered)
 
     def close(self) -> None:
         """Close the kept-alive connections; the next request opens new ones."""
@@ -73,7 +91,7 @@ class Transport:
         """GET a MediaContainer. `page`: None only for what has no pages. `silence_s`: less than *Read timeout*."""
         names = ("X-Plex-Container-Start", "X-Plex-Container-Size")
         headers = {} if page is None else dict(zip(names, map(str, page), strict=True))
-        answer = self.ask(path, parameters, method="get", headers=headers, silence_s=silence_s)
+        answer = self.ask(path, parameters, headers=headers, silence_s=silence_s)
         if answer is None or answer.tag != "MediaContainer":
             raise PlexServerError(
                 f"GET {self.address}{path}: the answer is not Plex's: {NOT_PLEX}."
@@ -85,17 +103,16 @@ class Transport:
         path: str,
         parameters: Iterable[tuple[str, str]] = (),
         *,
-        method: Method,
         headers: Mapping[str, str] | None = None,
         silence_s: float = float("inf"),
     ) -> Element | None:
-        """Send a request whose answer, if it has a body, is XML; return its root. `silence_s`: as in `read`."""
+        """GET what, if it has a body, is XML; return its root. `silence_s`: as in `read`."""
         query = query_string(parameters)
-        request = describe_request(method, self.address, path)
-        with translated(request, of_write=method != "get"):
+        request = describe_request("get", self.address, path)
+        with translated(request):
             answer: Element | None = self._server.query(  # type: ignore[no-untyped-call]
                 f"{path}?{query}" if query else path,
-                method=getattr(self._session, method),
+                method=self._session.get,
                 headers=headers,
                 timeout=(self._connection.connect_timeout_s, min(self._connection.read_timeout_s, silence_s)),
                 allow_redirects=False,
@@ -104,28 +121,37 @@ class Transport:
                 raise PlexServerError(f"{request}: a web page answered: {NOT_PLEX}.")
         return answer
 
-    def send(
-        self, path: str, parameters: Iterable[tuple[str, str]] = (), *, method: Method, content: bytes = b""
-    ) -> None:
-        """Send a request that Plex may answer with a line of text, which plexapi would take for broken XML."""
-        query, request = query_string(parameters), describe_request(method, self.address, path)
-        with translated(request, of_write=method != "get"):
-            response = self._session.request(
-                method,
-                f"{self._connection.url}{path}{'?' if query else ''}{query}",
-                data=content,
-                headers=self._server._headers(),  # noqa: SLF001 - of this module
-                timeout=(self._connection.connect_timeout_s, self._connection.read_timeout_s),
-                allow_redirects=False,
-            )
-            if _WEB_PAGE.match(response.text):
-                raise PlexServerError(f"{request}: a web page answered: {NOT_PLEX}.")
+    def prepare(
+        self,
+        path: str,
+        parameters: Iterable[tuple[str, str]] = (),
+        *,
+        method: Literal["put", "post"],
+        content: bytes = b"",
+        answers_text: bool = False,
+    ) -> PreparedWrite:
+        """A request that changes something, for any transport to the same server to send."""
+        query, name = query_string(parameters), describe_request(method, self.address, path)
+        url = f"{self._connection.url}{path}{'?' if query else ''}{query}"
+        with translated(name, of_write=True):
+            request = self._session.prepare_own(method, url, headers=self._server._headers(), content=content)  # noqa: SLF001 - of this module
+        return PreparedWrite(request=request, name=name, answers_text=answers_text)
+
+    def send(self, write: PreparedWrite) -> None:
+        """Nothing in the answer is of use, but it shows whether Plex gave it."""
+        with translated(write.name, of_write=True):
+            timeout = (self._connection.connect_timeout_s, self._connection.read_timeout_s)
+            response = self._session.send_own(write.request, timeout=timeout)
+            if response.content and _WEB_PAGE.match(response.text):
+                raise PlexServerError(f"{write.name}: a web page answered: {NOT_PLEX}.")
+            if response.content and not write.answers_text:
+                parseXMLString(response.text)
 
     def _raise_for_status(self, response: requests.Response, **_: Any) -> None:
         """Check the status before plexapi does: it tells only three kinds apart and fails on an unknown status."""
         response.encoding = "utf-8"  # requests assumes Latin-1 for text/xml without a charset
         status = response.status_code
-        self.answered_at = _epoch_of(response.headers.get("Date", ""))
+        self._answered = response.headers.get("Date", "")
         if status in _SUCCESSES:
             return
         text = _start_of(response, self._connection.token) if is_refusal(status) else ""
@@ -174,20 +200,28 @@ class _Session(requests.Session):
         self._common: requests.PreparedRequest | None = None
 
     def request(self, method: str, url: str, *_rest: Any, **how: Any) -> requests.Response:  # type: ignore[override]
-        """Send `data` with `headers` to an address of the server whose query is escaped already."""
+        """Send a request without content, for plexapi."""
+        return self.send_own(self.prepare_own(method, url, headers=how["headers"]), timeout=how["timeout"])
+
+    def prepare_own(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes = b""
+    ) -> requests.PreparedRequest:
+        """For an address of the server whose query is escaped already."""
         if self._common is None:  # not before the first request, lest an address that is none goes unnoticed
             self._common = self.prepare_request(requests.Request("GET", self._url))
-        common, content = self._common, how.get("data")
-        request = requests.PreparedRequest()
+        common, request = self._common, requests.PreparedRequest()
         request.method, request.body = method.upper(), content or None
         request.url = f"{str(common.url).rstrip('/')}{url.removeprefix(self._url)}"
-        request.headers = CaseInsensitiveDict({**common.headers, **how["headers"]})
+        request.headers = CaseInsensitiveDict({**common.headers, **headers})
         if request.method != "GET":
-            request.headers["Content-Length"] = str(len(content or b""))
+            request.headers["Content-Length"] = str(len(content))
         for header in request.headers.items():
             check_header_validity(header)
-        adapter = self.get_adapter(request.url)
-        response = adapter.send(request, timeout=how["timeout"], verify=self.verify, proxies={})
+        return request
+
+    def send_own(self, request: requests.PreparedRequest, *, timeout: tuple[float, float]) -> requests.Response:
+        """Send what was prepared here or by another session for the same server."""
+        response = self.get_adapter(str(request.url)).send(request, timeout=timeout, verify=self.verify, proxies={})
         looked_at: requests.Response = dispatch_hook("response", self.hooks, response)
         return looked_at
 
@@ -220,11 +254,8 @@ class _OnceMore(BoundedAdapter):
         return super().send(request, *rest, **how)
 
 
-def open_session(
-    connection: PlexConnection, look_at: Callable[..., None], session: requests.Session | None = None
-) -> requests.Session:
-    """A session for this server only. `look_at` sees each answer first, and may raise."""
-    session = session or requests.Session()
+def set_up_session(session: SessionT, connection: PlexConnection, look_at: Callable[..., None]) -> SessionT:
+    """Make the session one for this server only. `look_at` sees each answer first, and may raise."""
     for scheme in ("http://", "https://"):
         session.mount(scheme, _OnceMore())
     session.trust_env = False  # no proxy may see the token, no ~/.netrc may replace it

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from plex.client import PlexClient
     from plex.find import Finder
     from plex.model import PlexItem
-    from plex.plan import Plan, Wanted
+    from plex.plan import Wanted
+    from plex.puts import PreparedEdit
     from plex.scan import Scans
     from push.locate import Located
     from push.pictures import LockedFields
@@ -276,7 +277,9 @@ class Pusher:
         if edit.intents:
             self._items.record_intent(scene.id, key, owned, edit.intents, edit.former)
         if edit.sends:
-            yield self.clients.write(partial(_carry_out, item, edit, line_bytes))
+            # Prepared here, since this thread has time while Plex answers, and the other one has none.
+            steps = [self.plex.prepare_edit(item, step, line_bytes=line_bytes) for step in edit.steps]
+            yield self.clients.write(partial(_carry_out, item, edit.rating, steps))
         if edit.sends or edit.pushed != owned.pushed or owned.intents:
             self._items.store_pushed(scene.id, key, edit.pushed, former=edit.former, now=self._clock.now())
         self.altered_values.update(scene, key, edit, altered)
@@ -365,11 +368,11 @@ class Pusher:
         return [self.finder.rules.map(path) for path, _size in target.files]
 
 
-def _carry_out(item: PlexItem, edit: Plan, line_bytes: int, plex: PlexClient) -> None:
-    if edit.rating is not None:
-        plex.rate(item.rating_key, edit.rating)
-    for step in edit.steps:
-        plex.edit(item, step, line_bytes=line_bytes)
+def _carry_out(item: PlexItem, rating: str | None, steps: Sequence[PreparedEdit], plex: PlexClient) -> None:
+    if rating is not None:
+        plex.rate(item.rating_key, rating)
+    for step in steps:
+        plex.send_edit(step)
 
 
 def _locked(item: PlexItem | None) -> frozenset[str] | None:

@@ -175,6 +175,22 @@ def test_an_edit_whose_answer_was_lost_is_resolved_by_the_next_read(sim: PlexSim
     assert (sim.item(key).title, sim.item(key).genres) == ("a", ("By hand",))
 
 
+def test_an_edit_that_one_client_prepared_is_sent_by_another_one_of_the_same_server(
+    sim: PlexSim, client: PlexClient, key: int
+) -> None:
+    item = client.read_items([key])[key]
+    texts = [SetText(field=each, value=each.value * 1_000) for each in (Field.TITLE, Field.SUMMARY, Field.STUDIO)]
+    sim.clear_requests()
+    edit = client.prepare_edit(item, texts)
+    assert sim.requests == []
+    sender = PlexClient(PlexConnection(url=sim.url, token=TOKEN))
+    sender.send_edit(edit)
+    sender.close()
+    assert [request.method for request in sim.requests] == ["PUT", "PUT", "PUT"]
+    assert [sim.item(key).title, sim.item(key).summary, sim.item(key).studio] == [text.value for text in texts]
+    assert TOKEN not in repr(edit)
+
+
 def test_items_that_are_gone_are_absent_and_cause_no_error(sim: PlexSim, client: PlexClient, key: int) -> None:
     other = sim.add_item(1, files=[("/media/b.mp4", 1)])
     assert client.read_items([key, 999, other]).keys() == {key, other}
