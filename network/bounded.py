@@ -151,10 +151,11 @@ class _Received(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._left_bytes <= 0:
             raise AnswerTooLarge(f"the answer goes on after {RECEIVED_BYTES >> 20} MB")
-        if self._countdown.is_over:
+        left_s = self._countdown.left_s
+        if not left_s:
             raise TimeoutError("the answer was not complete in time")
-        if self._silence_s is not None and self._countdown.left_s < self._silence_s:  # else it is set, and costs time
-            self._connection.settimeout(self._countdown.left_s)
+        if self._silence_s is not None and left_s < self._silence_s:  # otherwise it is set, and setting it takes time
+            self._connection.settimeout(left_s)
         count: int | None = self._stream.readinto(buffer)
         self._left_bytes -= count or 0
         return count

@@ -276,7 +276,7 @@ class PlexClient:
     def prepare_edit(
         self, item: PlexItem, changes: Sequence[Change], *, line_bytes: int = PREFERRED_LINE_BYTES
     ) -> PreparedEdit:
-        """What `edit` sends, for any client of the same server."""
+        """What `edit` sends, for any client of the same connection."""
         return prepare_edit(self._transport, item, changes, line_bytes=line_bytes)
 
     def send_edit(self, edit: PreparedEdit) -> None:

@@ -1,6 +1,6 @@
 """One step of a plan as PUTs: they are prepared, sent, and where Plex rejects one, sent field by field.
 
-Whoever sends them need not have prepared them, as long as both talk to the same server.
+Whoever sends them need not have prepared them, as long as both have the same connection.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""HTTP to Plex: plexapi sends and parses; this module handles status, time-outs, TLS and redirects."""
+"""HTTP to Plex: requests sends, plexapi parses; this module handles status, time-outs, TLS and redirects."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ _REJECTION_CHARACTERS = 200
 _CLOSED_WITHIN_S = 2.0
 _SUCCESSES = (200, 201, 204)  # the only ones that plexapi accepts
 _MARK_UP = re.compile(r"<[^>]*>")
-_WEB_PAGE = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+)?html\b", re.IGNORECASE)
+_WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)  # it need not be well-formed
+_WEB_PAGE_ANSWERED = f"a web page answered: {NOT_PLEX}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         silence_s: float = float("inf"),
     ) -> Element | None:
-        """GET what, if it has a body, is XML; return its root. `silence_s`: as in `read`."""
+        """GET an answer that is XML or empty; return its root, None if it is empty. `silence_s`: as in `read`."""
         query = query_string(parameters)
         request = describe_request("get", self.address, path)
         with translated(request):
@@ -117,8 +118,7 @@ class Transport:
                 timeout=(self._connection.connect_timeout_s, min(self._connection.read_timeout_s, silence_s)),
                 allow_redirects=False,
             )
-            if answer is not None and answer.tag.lower() == "html":
-                raise PlexServerError(f"{request}: a web page answered: {NOT_PLEX}.")
+            _refuse_web_page(answer, request)
         return answer
 
     def prepare(
@@ -130,25 +130,29 @@ class Transport:
         content: bytes = b"",
         answers_text: bool = False,
     ) -> PreparedWrite:
-        """A request that changes something, for any transport to the same server to send."""
+        """A request that changes something, for any transport of the same connection to send."""
         query, name = query_string(parameters), describe_request(method, self.address, path)
-        url = f"{self._connection.url}{path}{'?' if query else ''}{query}"
         with translated(name, of_write=True):
-            request = self._session.prepare_own(method, url, headers=self._server._headers(), content=content)  # noqa: SLF001 - of this module
+            request = self._session.prepare_own(
+                method,
+                f"{path}?{query}" if query else path,
+                headers=self._server._headers(),  # noqa: SLF001 - of this module
+                content=content,
+            )
         return PreparedWrite(request=request, name=name, answers_text=answers_text)
 
     def send(self, write: PreparedWrite) -> None:
-        """Nothing in the answer is of use, but it shows whether Plex gave it."""
+        """Send it. Of the answer, only whether it is Plex's matters."""
+        timeout = (self._connection.connect_timeout_s, self._connection.read_timeout_s)
         with translated(write.name, of_write=True):
-            timeout = (self._connection.connect_timeout_s, self._connection.read_timeout_s)
-            response = self._session.send_own(write.request, timeout=timeout)
-            if response.content and _WEB_PAGE.match(response.text):
-                raise PlexServerError(f"{write.name}: a web page answered: {NOT_PLEX}.")
-            if response.content and not write.answers_text:
-                parseXMLString(response.text)
+            text = self._session.send_own(write.request, timeout=timeout).text
+            if _WEB_PAGE.match(text):
+                raise PlexServerError(f"{write.name}: {_WEB_PAGE_ANSWERED}")
+            if not write.answers_text:
+                _refuse_web_page(parseXMLString(text), write.name)
 
     def _raise_for_status(self, response: requests.Response, **_: Any) -> None:
-        """Check the status before plexapi does: it tells only three kinds apart and fails on an unknown status."""
+        """Check the status, of reads before plexapi does: it tells three kinds apart and fails on an unknown status."""
         response.encoding = "utf-8"  # requests assumes Latin-1 for text/xml without a charset
         status = response.status_code
         self._answered = response.headers.get("Date", "")
@@ -199,19 +203,20 @@ class _Session(requests.Session):
         self._url = url
         self._common: requests.PreparedRequest | None = None
 
-    def request(self, method: str, url: str, *_rest: Any, **how: Any) -> requests.Response:  # type: ignore[override]
+    def request(self, method: str, url: str, **how: Any) -> requests.Response:  # type: ignore[override]
         """Send a request without content, for plexapi."""
-        return self.send_own(self.prepare_own(method, url, headers=how["headers"]), timeout=how["timeout"])
+        target, headers, timeout = url.removeprefix(self._url), how["headers"], how["timeout"]
+        return self.send_own(self.prepare_own(method, target, headers=headers), timeout=timeout)
 
     def prepare_own(
-        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes = b""
+        self, method: str, target: str, *, headers: Mapping[str, str], content: bytes = b""
     ) -> requests.PreparedRequest:
-        """For an address of the server whose query is escaped already."""
+        """`target`: a path of the server and its query, which is escaped already."""
         if self._common is None:  # not before the first request, lest an address that is none goes unnoticed
             self._common = self.prepare_request(requests.Request("GET", self._url))
         common, request = self._common, requests.PreparedRequest()
         request.method, request.body = method.upper(), content or None
-        request.url = f"{str(common.url).rstrip('/')}{url.removeprefix(self._url)}"
+        request.url = f"{str(common.url).rstrip('/')}{target}"
         request.headers = CaseInsensitiveDict({**common.headers, **headers})
         if request.method != "GET":
             request.headers["Content-Length"] = str(len(content))
@@ -220,7 +225,7 @@ class _Session(requests.Session):
         return request
 
     def send_own(self, request: requests.PreparedRequest, *, timeout: tuple[float, float]) -> requests.Response:
-        """Send what was prepared here or by another session for the same server."""
+        """Send what this session prepared, or another one of the same connection."""
         response = self.get_adapter(str(request.url)).send(request, timeout=timeout, verify=self.verify, proxies={})
         looked_at: requests.Response = dispatch_hook("response", self.hooks, response)
         return looked_at
@@ -255,7 +260,7 @@ class _OnceMore(BoundedAdapter):
 
 
 def set_up_session(session: SessionT, connection: PlexConnection, look_at: Callable[..., None]) -> SessionT:
-    """Make the session one for this server only. `look_at` sees each answer first, and may raise."""
+    """Set the session up for this server alone, and return it. `look_at` sees each answer first, and may raise."""
     for scheme in ("http://", "https://"):
         session.mount(scheme, _OnceMore())
     session.trust_env = False  # no proxy may see the token, no ~/.netrc may replace it
@@ -268,6 +273,11 @@ def set_up_session(session: SessionT, connection: PlexConnection, look_at: Calla
     elif connection.tls != VERIFY:
         session.verify = connection.tls
     return session
+
+
+def _refuse_web_page(root: Element | None, request: str) -> None:
+    if root is not None and root.tag.rpartition("}")[2].lower() == "html":
+        raise PlexServerError(f"{request}: {_WEB_PAGE_ANSWERED}")
 
 
 def query_string(parameters: Iterable[tuple[str, str]]) -> str:

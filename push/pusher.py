@@ -274,12 +274,12 @@ class Pusher:
         record = self._items.record(key)
         owned = record.owned if record else Owned(pushed={})
         edit = plan(item, wanted, owned, keep_plex_edits=self.settings.keep_plex_edits, altered=altered)
+        # Prepared on this thread, which has time while Plex answers; the one that sends has none.
+        steps = [self.plex.prepare_edit(item, step, line_bytes=line_bytes) for step in edit.steps]
         if edit.intents:
             self._items.record_intent(scene.id, key, owned, edit.intents, edit.former)
         if edit.sends:
-            # Prepared here, since this thread has time while Plex answers, and the other one has none.
-            steps = [self.plex.prepare_edit(item, step, line_bytes=line_bytes) for step in edit.steps]
-            yield self.clients.write(partial(_carry_out, item, edit.rating, steps))
+            yield self.clients.write(partial(_carry_out, key, edit.rating, steps))
         if edit.sends or edit.pushed != owned.pushed or owned.intents:
             self._items.store_pushed(scene.id, key, edit.pushed, former=edit.former, now=self._clock.now())
         self.altered_values.update(scene, key, edit, altered)
@@ -368,9 +368,9 @@ class Pusher:
         return [self.finder.rules.map(path) for path, _size in target.files]
 
 
-def _carry_out(item: PlexItem, rating: str | None, steps: Sequence[PreparedEdit], plex: PlexClient) -> None:
+def _carry_out(rating_key: int, rating: str | None, steps: Sequence[PreparedEdit], plex: PlexClient) -> None:
     if rating is not None:
-        plex.rate(item.rating_key, rating)
+        plex.rate(rating_key, rating)
     for step in steps:
         plex.send_edit(step)
 

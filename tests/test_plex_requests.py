@@ -91,7 +91,7 @@ ARGUMENTS: Final[dict[str, Sequence[object]]] = {
 
 
 def public_methods() -> list[str]:
-    """All but `send_edit`, which is half of `edit`."""
+    """All but `send_edit`, which takes what `prepare_edit` returns; `edit` calls both."""
     names = [name for name, _ in inspect.getmembers(PlexClient, inspect.isfunction) if not name.startswith("_")]
     names.remove("send_edit")
     return names

@@ -231,11 +231,13 @@ def test_a_reset_connection_is_a_server_that_is_down() -> None:
         answer("200 OK", XML[:40]),
         answer("200 OK", b"<html><body>Sign in<br></body></html>"),
         answer("200 OK", b"<html><body>well-formed</body></html>"),
-        answer("200 OK", b'<?xml version="1.0"?>\n<HTML>well-formed, too</HTML>'),
+        answer("200 OK", b'<?xml version="1.0"?><!-- ours --><?style a?><HTML>well-formed, too</HTML>'),
+        answer("200 OK", b"<!-- ours --><html xmlns='http://www.w3.org/1999/xhtml'/>"),
+        answer("200 OK", b"\xef\xbb\xbf<html/>"),
         answer("200 OK", b"OK"),
         answer("206 Partial Content", XML),
     ],
-    ids=["short", "chunk-cut", "bad-chunk", "bad-gzip", "xml-cut", "html", "xhtml", "xml-html", "text", "206"],
+    ids=["short", "chunk", "bad-chunk", "gzip", "cut", "html", "xhtml", "comment", "space", "bom", "text", "206"],
 )
 def test_an_answer_cut_short_or_not_from_plex_is_a_server_error(sent: bytes) -> None:
     assert type(error_from(sent)) is PlexServerError
