@@ -116,6 +116,7 @@ class PictureLocking:
     """
 
     asks_plex = True
+    changes_fields = False
 
     def __init__(
         self,

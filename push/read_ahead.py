@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.clock import Stopwatch
 from push.locate import ReadAheadItems
 from push.other_scenes import owners_in_stash
 from stash.errors import StashLacks, StashRefused, StashUnavailable
@@ -25,19 +26,24 @@ if TYPE_CHECKING:
     from store.queue import JobQueue
 
 BATCH = 50
+# Several times what the jobs of a batch take, unless Plex is slow or was away.
+BELIEVED_S = 30.0
 
 
 class ReadAhead:
-    """The scenes and items of the next jobs, at most one batch."""
+    """The scenes and items of the next jobs, at most one batch, for BELIEVED_S (real seconds)."""
 
     def __init__(self, queue: JobQueue, clock: Clock) -> None:
         self._queue = queue
+        self._since_read = Stopwatch(clock)
         self.namesakes = Namesakes(monotonic=clock.monotonic, kept_s=clock.interval(KEPT_S))
         self._scenes: dict[int, tuple[int, Scene | None]] = {}  # by scene id; None: gone from Stash
         self.items = ReadAheadItems()
 
     def has(self, job: Job) -> bool:
-        """Whether the scene was read after its last event."""
+        """Whether the scene was read after its last event, and not long ago."""
+        if self._since_read.passed_s > BELIEVED_S:
+            return False
         found = self._scenes.get(job.scene_id)
         return found is not None and found[0] == self._queue.generation(job.scene_id)
 
@@ -58,6 +64,7 @@ class ReadAhead:
         self.forget()
         if any(job.reason is not Reason.HOOK for job in jobs):
             self.namesakes.forget()  # the cause of the job may be that a performer's name is another one's too
+        self._since_read.restart()
         generations = {job.scene_id: self._queue.generation(job.scene_id) for job in jobs}
         try:
             scenes = stash.read_scenes(list(generations), self.namesakes)

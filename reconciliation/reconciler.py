@@ -39,6 +39,7 @@ class Reconciler:
     """Background work of the worker that tasks can request (see worker/parts.py)."""
 
     asks_plex = True
+    changes_fields = False
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts

@@ -41,6 +41,7 @@ class Undoing:
     """Background work of the worker that tasks can request (see worker/parts.py)."""
 
     asks_plex = True
+    changes_fields = True
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts

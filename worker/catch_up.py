@@ -88,6 +88,7 @@ class CatchUp:
     """Background work that reads one page of Stash's list of scenes in each step."""
 
     asks_plex = False
+    changes_fields = False
 
     def __init__(
         self,

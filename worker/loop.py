@@ -213,6 +213,8 @@ class SyncWorker:
     def _run_step(self, work: BackgroundWork, obstacle: str | None, now: float) -> None:
         ticket = self._resilience.ticket()
         self._idle.note_step()
+        if work.changes_fields:
+            self._drain.read_ahead.forget()
         try:
             work.step(now, obstacle)
             if not len(self._queue):

@@ -81,6 +81,7 @@ class MissingScenes:
     """Background work that looks for the files of missing scenes in Plex."""
 
     asks_plex = True
+    changes_fields = False
 
     def __init__(
         self, *, queue: JobQueue, ledger: Ledger, stash: StashLink, plex: PlexLink, clock: Clock, log: logging.Logger

@@ -95,6 +95,10 @@ class BackgroundWork(Protocol):
     def asks_plex(self) -> bool:
         """Whether a step may ask Plex. If none does, jobs may be under way meanwhile."""
 
+    @property
+    def changes_fields(self) -> bool:
+        """Whether a step may change fields of items. If so, nothing that was read ahead is believed after it."""
+
     def due_at(self, now: float) -> float | None:
         """When the next step is due, in epoch seconds; None if none is planned. While one is due the worker stays."""
 

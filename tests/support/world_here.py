@@ -35,6 +35,7 @@ from store.requests import command_content, command_entry, result_path
 from tests.support.clocks import VirtualClock
 from tests.support.kill_points import KillableAdapter, KillableConnection, KillableQueue, Killed, KillPoints
 from tests.support.memory_network import MemoryPort, MemoryStash, memory_network
+from undo.undoing import Undoing
 from worker import serve
 from worker.loop import SyncWorker
 
@@ -218,7 +219,7 @@ class WorldHere:
         self._open_parts.callback(self.reconciler._close_cache)
         self.catch_up = serve.make_catch_up(parts)
         self.worker = SyncWorker(
-            parts, linger_s=1e9, plugin_change=lambda: None, requested=(self.reconciler,),
+            parts, linger_s=1e9, plugin_change=lambda: None, requested=(Undoing(parts), self.reconciler),
             background=(serve.make_picture_locking(parts), self.catch_up, serve.make_missing_scenes(parts)),
             writer=WriterHere(self._depth),
         )  # fmt: skip
@@ -351,15 +352,19 @@ class WorldHere:
 
     def reconcile(self, *, is_preview: bool) -> Any:
         """Reconcile everything as the task does; returns the task's answer."""
-        self._commands += 1
-        name = str(self._commands)
-        content = command_content(name, COMMAND, {"scope": "all", "preview": is_preview}, self.clock.now())
-        inbox.publish(self.directory, command_entry(name), content)
-        os.utime(os.path.join(inbox.folder(self.directory), command_entry(name)), (self.clock.now(),) * 2)
-        path = Path(result_path(self.directory, name))
+        path = self.command(COMMAND, {"scope": "all", "preview": is_preview})
         is_answered = any(self.run(MOST_ROUNDS, until=path.exists) for _ in range(2))  # it may be killed once
         assert is_answered, f"no answer: {self.unrest()}"
         return json.loads(path.read_text())
+
+    def command(self, what: str, arguments: dict[str, object]) -> Path:
+        """Put a task's command into the inbox; returns the path of the answer to come."""
+        self._commands += 1
+        name = str(self._commands)
+        content = command_content(name, what, arguments, self.clock.now())
+        inbox.publish(self.directory, command_entry(name), content)
+        os.utime(os.path.join(inbox.folder(self.directory), command_entry(name)), (self.clock.now(),) * 2)
+        return Path(result_path(self.directory, name))
 
     def ask(self, query: str) -> list[Any]:
         """Read the ledger, beside the worker."""
