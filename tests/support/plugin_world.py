@@ -24,6 +24,7 @@ from local import inbox, lock
 from local.path_marks import without_marks
 from sim.plex.simulator import PlexSim
 from sim.stash.simulator import StashSim
+from tests.support.old_scenes import make_old
 from tests.support.pythons import windows_python
 
 if TYPE_CHECKING:
@@ -137,12 +138,12 @@ class PluginWorld:
     def add_scene(self, **scene: Any) -> int:
         """Add a scene in Stash, and in Plex the item with its file; returns the scene's id.
 
-        The file is older than PlexSync, so catch-up does not look at it as a new one.
+        Its file and what it shows are older than PlexSync, so catch-up does not look at them as new ones.
         """
         number = len(self.keys) + 1
         path, size = f"{MEDIA}/scene {number}.mp4", 1000 + number
         scene_id = self.stash.add_scene(path, size, **scene)
-        self.stash.library.scene(scene_id).files[0].updated_at = "2020-01-01T00:00:00Z"
+        make_old(self.stash.library, scene_id)
         self.keys[scene_id] = self.plex.add_item(self.section, files=[(path, size)])
         return scene_id
 
