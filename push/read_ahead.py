@@ -1,7 +1,8 @@
 """Reads scenes and their Plex items in batches, shortly before they are pushed.
 
 A scene is used only if it had no event since it was read: each event raises the scene's generation in the queue, and a
-scene that was read under an older generation is read again.
+scene that was read under an older generation is read again. What changes in Plex raises none, so a batch is believed
+for a short time only.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class SyncWorker:
     ) -> None:
         self._parts = parts
         self._background: Sequence[BackgroundWork] = (*background, *requested)
-        self._jobs_before_background = 0  # how many bulk jobs go before its next step
+        self._jobs_before_background = 0  # how many bulk jobs go before the next step of background work
         self._clock = parts.clock
         self._queue = parts.queue
         self._resilience = parts.resilience
