@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.world import ROOT, environment, wait
+from sim.stash.long_ago import make_old
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,7 +136,10 @@ def measure_naive(world: World, title: str) -> SyncFigures:
 
 
 def change(world: World, scenes: Sequence[int], title: str) -> None:
-    """Change four fields of each scene without firing hooks, which are measured elsewhere."""
+    """Change four fields of each scene without firing hooks, which are measured elsewhere.
+
+    The studio and the tag are old, as most in a library are: of new ones, PlexSync looks for all other scenes.
+    """
     studio = world.stash.add_entity("studio", f"Studio of {title}")
     tag = world.stash.add_entity("tag", f"Tag of {title}")
     with world.stash.library.lock:
@@ -143,6 +147,7 @@ def change(world: World, scenes: Sequence[int], title: str) -> None:
             scene = world.stash.library.scene(scene_id)
             scene.title, scene.details = f"{title} {scene_id}", f"What {title} {scene_id} is about."
             scene.studio_id, scene.tag_ids = studio, [tag]
+            make_old(world.stash.library, scene_id)
 
 
 def check(world: World, scenes: Sequence[int], title: str) -> None:

@@ -19,6 +19,7 @@ from demo.world import end_worker, take_over
 from local import inbox, lock
 from local.data_directory import WORKER
 from sim.plex.simulator import PlexSim
+from sim.stash.long_ago import make_old
 from sim.stash.simulator import StashSim
 from store.reader import count_queue
 
@@ -103,6 +104,7 @@ def open_world(scenes: int, *, cover_bytes: int = 0) -> Iterator[World]:
                 file = (f"/media/studio {number % 50}/scene number {number:05}.mp4", 1_000_000 + number)
                 cover = JPEG + random.Random(number).randbytes(cover_bytes) if cover_bytes else None  # noqa: S311 - no secret
                 scene_id = stash.add_scene(*file, title=f"Scene {number}", cover=cover)
+                make_old(stash.library, scene_id)  # else PlexSync asks whether the files were moved
                 assert scene_id == plex.add_item(section, files=[file])  # noqa: S101 - see World.scenes
             stash.configure_plugin(plex_url=plex.url, plex_token=plex.token)
             world = World(plex=plex, stash=stash, scenes=range(1, scenes + 1), data=data)

@@ -23,8 +23,8 @@ from hooks import say
 from local import inbox, lock
 from local.path_marks import without_marks
 from sim.plex.simulator import PlexSim
+from sim.stash.long_ago import make_old
 from sim.stash.simulator import StashSim
-from tests.support.old_scenes import make_old
 from tests.support.pythons import windows_python
 
 if TYPE_CHECKING:
