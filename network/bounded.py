@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import threading
 import zlib
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -20,7 +21,7 @@ from local.clock import Clock, Countdown
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import requests
 
@@ -171,8 +172,24 @@ class _BoundedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_Received(self.fp.detach(), sock))
 
 
+class _Sending(threading.local):
+    when_sent: Callable[[], object] = staticmethod(lambda: None)
+
+
+_sending = _Sending()
+
+
+def call_when_sent(call: Callable[[], object]) -> None:
+    """For each request of this thread: call this once it is sent, and before its answer is waited for."""
+    _sending.when_sent = call
+
+
 class _Connection(HTTPConnection):
     response_class: ClassVar[type[http.client.HTTPResponse]] = _BoundedResponse  # type: ignore[misc] # no ClassVar there
+
+    def getresponse(self) -> Any:
+        _sending.when_sent()
+        return super().getresponse()
 
     def send(self, data: Any) -> None:
         for piece in _in_pieces(data):
@@ -181,6 +198,10 @@ class _Connection(HTTPConnection):
 
 class _TlsConnection(HTTPSConnection):
     response_class: ClassVar[type[http.client.HTTPResponse]] = _BoundedResponse  # type: ignore[misc] # as above
+
+    def getresponse(self) -> Any:
+        _sending.when_sent()
+        return super().getresponse()
 
     def send(self, data: Any) -> None:
         for piece in _in_pieces(data):

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from local.clock import SYSTEM
+from network.bounded import call_when_sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
 
     from plex.client import PlexClient
 
@@ -88,12 +89,25 @@ class _NotBegun(Exception):  # noqa: N818 - named for what is the case
     """A write before this one has failed."""
 
 
+class _Series:
+    """Writes in order. None is begun once the series is over: one has failed, or the caller has ended it."""
+
+    def __init__(self) -> None:
+        self.known: deque[Future[None]] = deque()  # of each: set once the caller may know that it is done
+        self.is_over = False
+
+
 class WriteThread:
-    """The writer of a real worker. It goes on by itself: being woken for each write takes as long as sending it."""
+    """The writer of a real worker. It goes on by itself: being woken for each write takes as long as sending it.
+
+    The caller learns that a write is done once the next one is sent: what it does then needs the interpreter, and
+    should use the time while Plex answers, not that while the next request is sent.
+    """
 
     def __init__(self) -> None:
         self._thread: ThreadPoolExecutor | None = None
-        self._writes: deque[Future[None]] = deque()
+        self._series = _Series()
+        self._make_known: Callable[[], object] | None = None  # that the last write is done; the thread's own
         self._ended_at = 0.0
         self._took_s: float | None = None  # what a write takes
 
@@ -105,38 +119,29 @@ class WriteThread:
 
     def start(self, write: Write) -> None:
         """See Writer."""
-        if not self._writes and SYSTEM.monotonic() - self._ended_at > KEPT_S:
+        if not self._series.known and SYSTEM.monotonic() - self._ended_at > KEPT_S:
             write.clients.beside.close()
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="write")
-        before = self._writes[-1] if self._writes else None
-        self._writes.append(self._thread.submit(self._send, write, before))
-
-    def _send(self, write: Write, before: Future[None] | None) -> None:
-        if before is not None and before.exception() is not None:
-            raise _NotBegun
-        began_at = SYSTEM.monotonic()
-        write.send(write.clients.beside)
-        took_s, before_s = SYSTEM.monotonic() - began_at, self._took_s
-        # A single slow one does not empty the pipeline.
-        self._took_s = took_s if before_s is None else before_s + (took_s - before_s) * WEIGHT_OF_LAST
+            self._thread = ThreadPoolExecutor(1, "write", initializer=call_when_sent, initargs=(self._announce,))
+        known: Future[None] = Future()
+        self._series.known.append(known)
+        self._thread.submit(self._do, write, known, self._series)
 
     def wait(self) -> None:
         """See Writer."""
         try:
-            self._writes.popleft().result()
+            self._series.known[0].result()
+            self._series.known.popleft()
         except BaseException:
-            self._writes.clear()  # none of which is begun
+            self._end_series()
             raise
         finally:
             self._ended_at = SYSTEM.monotonic()
 
     def drop(self) -> None:
         """See Writer."""
-        waiting = [write for write in self._writes if not write.cancel()]
-        for write in waiting:
-            write.exception()
-        self._writes.clear()
+        for known in self._end_series().known:
+            known.exception()
         self._ended_at = SYSTEM.monotonic()
 
     def close(self) -> None:
@@ -144,7 +149,41 @@ class WriteThread:
         if self._thread is not None:
             self._thread.shutdown(wait=True)
         self._thread = None
-        self._writes.clear()
+        self._end_series()
+
+    def _end_series(self) -> _Series:
+        ended, self._series = self._series, _Series()
+        ended.is_over = True
+        return ended
+
+    # In the thread
+
+    def _do(self, write: Write, known: Future[None], series: _Series) -> None:
+        try:
+            self._send(write, series)
+        except BaseException as error:  # noqa: BLE001 - the caller decides what it means
+            series.is_over = True
+            self._announce()
+            known.set_exception(error)
+            return
+        self._announce()  # if nothing had to be sent
+        self._make_known = partial(known.set_result, None)
+        if series.is_over or series.known[-1] is known:  # there is no next one
+            self._announce()
+
+    def _send(self, write: Write, series: _Series) -> None:
+        if series.is_over:
+            raise _NotBegun
+        began_at = SYSTEM.monotonic()
+        write.send(write.clients.beside)
+        took_s, before_s = SYSTEM.monotonic() - began_at, self._took_s
+        # A single slow one does not empty the pipeline.
+        self._took_s = took_s if before_s is None else before_s + (took_s - before_s) * WEIGHT_OF_LAST
+
+    def _announce(self) -> None:
+        make_known, self._make_known = self._make_known, None
+        if make_known is not None:
+            make_known()
 
 
 class _OpenPush(Generic[Key, Result]):

@@ -34,7 +34,7 @@ LAYERS: Final = {
     "worker": ("installation", *BELOW_WORKER),
     "installation": ("local",),
     "news": BELOW_NEWS,
-    "push": ("store", *SERVERS),
+    "push": ("store", "network", *SERVERS),
     "outages": ("store", "local"),
     "store": SERVERS,
     "network": ("local",),

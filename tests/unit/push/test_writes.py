@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
+from threading import Event
+from time import sleep
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from network import bounded
 from push.writes import Clients, OthersFirst, Overlap, Write, WriteThread, carry_out
 
 if TYPE_CHECKING:
@@ -204,6 +207,50 @@ def test_a_write_after_one_that_failed_is_not_begun(refused: tuple[str, ...]) ->
     writer.drop()
     writer.close()
     assert story.log == ["a1"] if refused else story.log[:1] == ["a1"]
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_the_caller_learns_of_a_write_once_the_next_one_is_sent(is_refused: bool) -> None:
+    story, writer, may_end, may_answer = Story(*["b1"] * is_refused), WriteThread(), Event(), Event()
+    writer._ended_at = float("inf")  # as above
+
+    def send_first(client: PlexClient) -> None:
+        assert may_end.wait(10)
+        story.write("a1").send(client)
+
+    def send_next(client: PlexClient) -> None:
+        sleep(0.05)  # time enough for the caller to go on too soon
+        story.log.append("b1 is sent")
+        bounded._sending.when_sent()
+        assert may_answer.wait(10)
+        story.write("b1").send(client)
+
+    for each in (send_first, send_next):
+        writer.start(CLIENTS.write(each))
+    may_end.set()
+    writer.wait()
+    story.log.append("a1 is known")
+    may_answer.set()
+    with pytest.raises(RefusedError) if is_refused else nullcontext():
+        writer.wait()
+    writer.close()
+    assert story.log == ["a1", "b1 is sent", "a1 is known", "b1"]
+
+
+def test_the_caller_learns_of_a_write_even_if_the_next_one_cannot_be_sent() -> None:
+    story, writer, may_end = Story("b1"), WriteThread(), Event()
+    writer._ended_at = float("inf")  # as above
+
+    def send_first(_client: object) -> None:
+        assert may_end.wait(10)
+
+    writer.start(CLIENTS.write(send_first))
+    writer.start(story.write("b1"))
+    may_end.set()
+    writer.wait()
+    with pytest.raises(RefusedError):
+        writer.wait()
+    writer.close()
 
 
 def test_the_faster_plex_writes_the_more_is_prepared() -> None:
