@@ -10,6 +10,7 @@ import uuid
 from array import array
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from local import inbox
@@ -27,7 +28,7 @@ from tasks.report import ProgressLog
 from tasks.worker_link import WorkerLink, ask_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from stash.client import StashClient
     from stash.listing import Listing
@@ -83,10 +84,11 @@ def _sync(context: Context, *, since_s: float | None) -> SyncAnswer:
     need_packages(context)
     began_at = context.now
     counts = SyncCounts()
-    have_worker_look(WorkerLink(context))  # the comparison goes by what was pushed to the server that is there now
     with open_stash(context) as (client, settings):
-        listing = AllScenes(PAGE) if since_s is None else RecentScenes(began_at - since_s, PAGE)
-        _compare_pages(context, settings, _pages(client, listing), counts)
+        pages = _pages(client, AllScenes(PAGE) if since_s is None else RecentScenes(began_at - since_s, PAGE))
+        first = list(islice(pages, 1))  # while the worker starts
+        have_worker_look(WorkerLink(context))  # the comparison goes by what was pushed to the server that is there now
+        _compare_pages(context, settings, chain(first, pages), counts)
     context.log.info(
         "%d scenes compared: %d queued, %d unchanged, %d left alone (nothing to push).",
         counts.checked, len(counts.queued), counts.unchanged, counts.skipped,
@@ -108,7 +110,7 @@ def _sync(context: Context, *, since_s: float | None) -> SyncAnswer:
     )
 
 
-def _compare_pages(context: Context, settings: Settings, pages: Iterator[Page], counts: SyncCounts) -> None:
+def _compare_pages(context: Context, settings: Settings, pages: Iterable[Page], counts: SyncCounts) -> None:
     overview = Overview(context.directory)
     progress = ProgressLog(context.clock, context.log)
     for page in pages:
