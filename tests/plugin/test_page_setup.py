@@ -67,6 +67,7 @@ def test_of_several_servers_the_user_chooses_one(world: PluginWorld, plex_tv: Pl
         add_server(plex_tv, second, "Second")
         visit.open()
         visit.tab("Set-up")
+        visit.wait_for_text("✗ Plex address")  # the steps move the button down
         visit.press("Sign in to Plex")
         plex_tv.enter(visit.page.locator(".plexsync-code").inner_text(), ACCOUNT)
         visit.press("Use Second")

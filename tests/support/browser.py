@@ -128,7 +128,11 @@ def visit_to(address: str, *, width: int = 1200, about: str = "") -> Iterator[Vi
             # axe would look at colours that are only on their way.
             page = browser.new_page(viewport={"width": width, "height": 900}, reduced_motion="reduce")
             visit = Visit(page, address)
-            yield visit
+            try:
+                yield visit
+            except BaseException:
+                print(f"The page shows:\n{page.inner_text('body')}\nIts operations: {visit.operations}")
+                raise
             complaints = visit.complaints + [each for each in visit.console if about in each]
             assert not complaints, complaints
         finally:
