@@ -138,7 +138,7 @@ def measure_naive(world: World, title: str) -> SyncFigures:
 def change(world: World, scenes: Sequence[int], title: str) -> None:
     """Change four fields of each scene without firing hooks, which are measured elsewhere.
 
-    The studio and the tag are old, as most in a library are: of new ones, PlexSync looks for all other scenes.
+    The studio and the tag are old, as most in a library are. For new ones, PlexSync would look up all of their scenes.
     """
     studio = world.stash.add_entity("studio", f"Studio of {title}")
     tag = world.stash.add_entity("tag", f"Tag of {title}")

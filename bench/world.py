@@ -34,7 +34,7 @@ LOOK_S = 0.002
 RARE_LOOK_S = 0.1
 JPEG = b"\xff\xd8\xff"
 PATIENCE_S = 180.0
-# How long a thread of the simulated servers keeps the others waiting: a tenth of what Python lets it.
+# How long one thread of the simulated servers keeps another one waiting: a tenth of Python's own interval.
 SWITCH_S = 0.0005
 
 
@@ -106,7 +106,7 @@ def open_world(scenes: int, *, cover_bytes: int = 0) -> Iterator[World]:
                 file = (f"/media/studio {number % 50}/scene number {number:05}.mp4", 1_000_000 + number)
                 cover = JPEG + random.Random(number).randbytes(cover_bytes) if cover_bytes else None  # noqa: S311 - no secret
                 scene_id = stash.add_scene(*file, title=f"Scene {number}", cover=cover)
-                make_old(stash.library, scene_id)  # else PlexSync asks whether the files were moved
+                make_old(stash.library, scene_id)  # else PlexSync asks whether its file was moved
                 assert scene_id == plex.add_item(section, files=[file])  # noqa: S101 - see World.scenes
             stash.configure_plugin(plex_url=plex.url, plex_token=plex.token)
             world = World(plex=plex, stash=stash, scenes=range(1, scenes + 1), data=data)

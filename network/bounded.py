@@ -196,16 +196,8 @@ class _Connection(HTTPConnection):
             super().send(piece)
 
 
-class _TlsConnection(HTTPSConnection):
-    response_class: ClassVar[type[http.client.HTTPResponse]] = _BoundedResponse  # type: ignore[misc] # as above
-
-    def getresponse(self) -> Any:
-        _sending.when_sent()
-        return super().getresponse()
-
-    def send(self, data: Any) -> None:
-        for piece in _in_pieces(data):
-            super().send(piece)
+class _TlsConnection(_Connection, HTTPSConnection):
+    """What `super()` of the other one means here is HTTPSConnection's."""
 
 
 class _Pool(HTTPConnectionPool):

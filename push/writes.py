@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from local.clock import SYSTEM
@@ -100,14 +99,14 @@ class _Series:
 class WriteThread:
     """The writer of a real worker. It goes on by itself: being woken for each write takes as long as sending it.
 
-    The caller learns that a write is done once the next one is sent: what it does then needs the interpreter, and
-    should use the time while Plex answers, not that while the next request is sent.
+    The caller learns that a write is done once the next one is sent. It goes on at once, and has the interpreter then:
+    that should be while Plex answers, not while a request waits to be sent.
     """
 
     def __init__(self) -> None:
         self._thread: ThreadPoolExecutor | None = None
         self._series = _Series()
-        self._make_known: Callable[[], object] | None = None  # that the last write is done; the thread's own
+        self._unannounced: Future[None] | None = None  # of a write that is done; the thread's own
         self._ended_at = 0.0
         self._took_s: float | None = None  # what a write takes
 
@@ -131,7 +130,7 @@ class WriteThread:
         """See Writer."""
         try:
             self._series.known[0].result()
-            self._series.known.popleft()
+            self._series.known.popleft()  # not before: until then, the thread sees by it whether another one follows
         except BaseException:
             self._end_series()
             raise
@@ -167,7 +166,7 @@ class WriteThread:
             known.set_exception(error)
             return
         self._announce()  # if nothing had to be sent
-        self._make_known = partial(known.set_result, None)
+        self._unannounced = known
         if series.is_over or series.known[-1] is known:  # there is no next one
             self._announce()
 
@@ -181,9 +180,9 @@ class WriteThread:
         self._took_s = took_s if before_s is None else before_s + (took_s - before_s) * WEIGHT_OF_LAST
 
     def _announce(self) -> None:
-        make_known, self._make_known = self._make_known, None
-        if make_known is not None:
-            make_known()
+        known, self._unannounced = self._unannounced, None
+        if known is not None:
+            known.set_result(None)
 
 
 class _OpenPush(Generic[Key, Result]):

@@ -148,7 +148,7 @@ def test_status_shows_the_recovery_rate_of_the_settings(world: PluginWorld) -> N
     world.wait_until(lambda: "an outage begins" in world.log_text(), "the outage")
     world.plex.heal()
     world.wait_for_titles({scene: "edited"})
-    world.wait_idle()  # the edit ends the outage, not before it is settled
+    world.wait_idle()  # the outage ends when the edit is settled
     recovery = run_task(world, "queue_status").output["recovery"]
     assert recovery["rate_per_s"] in {7, 14, 28}
     assert recovery["recovery_until"] - recovery["last_recovery_at"] == pytest.approx(30)

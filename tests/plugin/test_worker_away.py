@@ -68,8 +68,8 @@ def test_the_api_key_still_works_when_every_session_has_expired(world: PluginWor
     world.stash.expire_sessions()
     world.configure()
     world.wait_for_titles(dict.fromkeys(scenes, "t"))
-    # Each of the three events may have started one.
-    world.wait_until(lambda: world.worker_pids() == [pid], "the workers that came too late to leave")
+    # Each of the three events may have started a worker; only one gets the lock.
+    world.wait_until(lambda: world.worker_pids() == [pid], "the other workers to leave")
     assert {each.status for each in world.stash.requests} == {200}
 
 
