@@ -70,6 +70,7 @@ def test_the_api_key_still_works_when_every_session_has_expired(world: PluginWor
     world.wait_for_titles(dict.fromkeys(scenes, "t"))
     # Each of the three events may have started a worker; only one gets the lock.
     world.wait_until(lambda: world.worker_pids() == [pid], "the other workers to leave")
+    world.wait_until(lambda: all(each.status for each in world.stash.requests), "the last answer")
     assert {each.status for each in world.stash.requests} == {200}
 
 
