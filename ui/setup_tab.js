@@ -1,4 +1,4 @@
-// The tab "Set-up": the way of a scene from Stash to Plex, step by step, and the sign-in.
+// The tab "Set-up": the sign-in, and the way of a scene from Stash to Plex, step by step.
 
 import { Action, Fragment, h, Trouble, useCallback, useEffect, useState } from "./react.js";
 import { merged } from "./setting_groups.js";
@@ -23,12 +23,13 @@ export function Setup() {
   return h(
     Fragment,
     null,
+    h("h2", { className: "h5" }, "Sign in to Plex"),
+    h("p", null, "It fills in Plex address and Plex token. Or enter both on the tab Settings."),
+    h(SignIn, { again: check }),
+    h("h2", { className: "h5 mt-3" }, "Health Check"),
+    h(Action, { label: "Check again", run: check }),
     h(Trouble, { text: error }),
     health ? h(Steps, { health }) : h("p", { role: "status" }, error ? "" : "Asking Plex…"),
-    h(Action, { label: "Check again", run: check }),
-    h("h2", { className: "h5 mt-3" }, "Sign in to Plex"),
-    h("p", null, "It fills in Plex address and Plex token. Or enter both yourself, on the tab Settings."),
-    h(SignIn, { again: () => void check() }),
     health?.libraries_to_choose
       ? h(Libraries, {
           key: JSON.stringify(health.libraries_to_choose),
@@ -98,8 +99,7 @@ function Libraries({ libraries, again }) {
 /** @param {{ health: Health }} props */
 function Paths({ health }) {
   const { paths, path_map_inferred: inferred } = health;
-  const examples = paths ? paths.examples : [];
-  const idle = paths ? paths.idle_rules : [];
+  const { examples, idle_rules: idle } = paths ?? { examples: [], idle_rules: [] };
   return h(
     Fragment,
     null,

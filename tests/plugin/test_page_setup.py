@@ -11,6 +11,8 @@ from tests.support.browser import browse
 from tests.support.plugin_world import TOKEN
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
     from sim.plex_tv.simulator import PlexTvSim
     from tests.plugin.conftest import MakeWorld
     from tests.support.plugin_world import PluginWorld
@@ -62,12 +64,34 @@ def test_a_new_user_signs_in_on_the_page_and_sees_every_step_pass(world: PluginW
     assert address_of(world) == world.plex.url
 
 
+def test_the_steps_move_no_button_when_they_arrive(world: PluginWorld) -> None:
+    held: list[Route] = []
+
+    def hold_the_check(route: Route) -> None:
+        if "health_check" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    with browse(world) as visit:
+        visit.page.route("**/graphql", hold_the_check)
+        visit.open()
+        visit.tab("Set-up")
+        visit.wait_for_text("Asking Plex…")
+        visit.page.locator(".plexsync-state").wait_for()  # the page's own sentence, above all tabs
+        buttons = [visit.page.get_by_role("button", name=name) for name in ("Sign in to Plex", "Check again")]
+        before = [button.bounding_box() for button in buttons]
+        for route in held:
+            route.continue_()
+        visit.wait_for_text("✗ Plex address")
+        assert [button.bounding_box() for button in buttons] == before
+
+
 def test_of_several_servers_the_user_chooses_one(world: PluginWorld, plex_tv: PlexTvSim) -> None:
     with PlexSim(token="another-token", name="Second") as second, browse(world) as visit:
         add_server(plex_tv, second, "Second")
         visit.open()
         visit.tab("Set-up")
-        visit.wait_for_text("✗ Plex address")  # the steps move the button down
         visit.press("Sign in to Plex")
         plex_tv.enter(visit.page.locator(".plexsync-code").inner_text(), ACCOUNT)
         visit.press("Use Second")
