@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -54,3 +55,14 @@ def test_stash_that_the_variable_names_comes_first(home: Path) -> None:
     assert run(home, PLEXSYNC_TEST_STASH=str(named)) == [
         f"tests/stash runs against {named}", f"python3 tests with {named} and a browser",
     ]  # fmt: skip
+
+
+def test_only_what_the_page_lacks_is_installed(home: Path) -> None:
+    tools = home / "bin"
+    (tools / "chromium").unlink()
+    for name in ("bash", "dirname", "cp"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    installing = f'#!/bin/sh\necho "$*" >>"{home}/asked"\n[ "$1" = update ] || cp "{tools}/npm" "{tools}/chromium"\n'
+    make_executable(tools / "apt-get").write_text(installing)
+    assert run(home, PATH=str(tools))[-1] == "python3 tests with no Stash and a browser"
+    assert (home / "asked").read_text().splitlines() == ["update -q", "install -y -q chromium"]
