@@ -245,8 +245,8 @@ class PluginWorld:
         return self.worker_pid() or self.wait_for_worker()
 
     def wait_until_worker_left(self, timeout_s: float = PATIENCE_S) -> None:
-        """Wait until no worker process is left."""
-        self.wait_until(lambda: not self.worker_pids(), "the worker to leave", timeout_s)
+        """Wait until no worker process is left. One that ends has its lock a little longer than its command line."""
+        self.wait_until(lambda: not self.worker_pids() and not self.lock_holders(), "the worker to leave", timeout_s)
 
     def kill_worker(self) -> bool:
         """Kill the holder of the lock and wait for its death; returns whether there was one."""
