@@ -69,9 +69,10 @@ def make_page_checks() -> None:
 def pytest_arguments(arguments: list[str]) -> list[str]:
     """Those given come last, so that they win over ours."""
     # Several processes pay off for a folder or more, even on two cores, since many tests mostly wait for a worker; a
-    # debugger needs the terminal to itself. The tests of a file may share a world.
+    # debugger needs the terminal to itself. The tests of a file may share a world. In the order of the folders, those
+    # that start PlexSync come first, and the many quick ones of `unit` keep all processes busy to the end.
     runs_much = any((ROOT / each).is_dir() for each in arguments) and not {"--pdb", "--trace"} & set(arguments)
-    processes = ["-n", "4", "--dist", "loadfile"] if runs_much or not arguments else []
+    processes = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"] if runs_much or not arguments else []
     profile = ["--hypothesis-profile", "quick"] if arguments else []
     return [*processes, *profile, *arguments]
 

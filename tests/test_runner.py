@@ -6,7 +6,7 @@ from hypothesis import settings
 from tests.__main__ import pytest_arguments
 
 QUICK = ["--hypothesis-profile", "quick"]
-SEVERAL_PROCESSES = ["-n", "4", "--dist", "loadfile"]
+SEVERAL_PROCESSES = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
 FILE = "tests/test_runner.py"
 
 
