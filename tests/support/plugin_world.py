@@ -246,7 +246,7 @@ class PluginWorld:
 
     def wait_until_worker_left(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until no worker process is left. One that ends has its lock a little longer than its command line."""
-        self.wait_until(lambda: not self.worker_pids() and not self.lock_holders(), "the worker to leave", timeout_s)
+        self.wait_until(lambda: not self.lock_holders() and not self.worker_pids(), "the worker to leave", timeout_s)
 
     def kill_worker(self) -> bool:
         """Kill the holder of the lock and wait for its death; returns whether there was one."""
