@@ -146,7 +146,7 @@ class StashWatch:
             self._absence.start()
             self._has_answered = False
             # By the time that a Stash that was away can say it, it is no longer so; else see `trouble`.
-            self._log.warning("%s. Pending scenes wait for it.", self._trouble, extra=SAID_OTHERWISE)
+            self._log.warning("%s. PlexSync waits for it.", self._trouble, extra=SAID_OTHERWISE)
         self._until_retry.start(self._times.retry_s)
 
     def note_back(self) -> None:
