@@ -79,7 +79,7 @@ def test_two_passed_probes_without_a_worker_end_the_outage(make_world: MakeWorld
     world.stash.update_scene(scene, title="edited")
     world.wait_circuit("open")
     world.kill_worker()
-    world.wait_until(lambda: not world.lock_holders(), "the lock to be free")
+    world.wait_until_worker_left()
     with world.no_worker():
         tell(world, OK)
         tell(world, OK)
@@ -119,7 +119,7 @@ def test_health_check_ends_an_outage_without_a_worker(make_world: MakeWorld) -> 
     world.wait_circuit("open")
     world.wait_until(lambda: "an outage begins" in world.log_text(), "the worker to log it")
     world.kill_worker()
-    world.wait_until(lambda: not world.lock_holders(), "the lock to be free")
+    world.wait_until_worker_left()
     world.plex.heal(rule)
     with world.no_worker():
         assert world.stash.operation(mode="health_check")["circuit"] == "closed"

@@ -206,7 +206,7 @@ def test_a_due_probe_does_not_make_the_worker_flood_an_absent_stash(make_world: 
     world.plex.heal(rule)
     for pid in world.worker_pids():
         kill_and_wait(pid)
-    world.wait_until(lambda: not world.lock_holders(), "the lock to be free")
+    world.wait_until_worker_left()
     with world.no_worker():
         world.write_state_file("recovery_state", {**world.state_file("recovery_state"), "next_check_at": time.time()})
     unavailable = world.stash.fail(Fault.answer(503))
