@@ -197,7 +197,7 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    """What `super()` of the other one means here is HTTPSConnection's."""
+    """In the methods of `_Connection`, `super()` is HTTPSConnection here."""
 
 
 class _Pool(HTTPConnectionPool):

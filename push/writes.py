@@ -99,8 +99,8 @@ class _Series:
 class WriteThread:
     """The writer of a real worker. It goes on by itself: being woken for each write takes as long as sending it.
 
-    The caller learns that a write is done once the next one is sent. It goes on at once, and has the interpreter then:
-    that should be while Plex answers, not while a request waits to be sent.
+    The caller is told that a write is done once the next one is sent. It then takes the interpreter at once, which
+    should be while Plex answers, not while a request waits to be sent.
     """
 
     def __init__(self) -> None:
